@@ -1,0 +1,67 @@
+"""What a step answers with. Only the shell (a consumer loop) acts on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.reasons import Reason
+from schemas.topics import Topic
+from schemas.wire import Message, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Ok:
+    """Handled: publish the outputs, then the record is done."""
+
+    outputs: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Handled, to no effect downstream: publish the outputs (a `mail.rejected`), count the reason, the record is done."""
+
+    reason: Reason
+    outputs: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now: defer the record to the topic's `.retry`. Only for topics of the catalogue that are `deferred`."""
+
+    reason: Reason
+    after_seconds: float
+    outputs: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Never: the record goes to the topic's `.dlq` with this reason. `text` holds no content of the mail."""
+
+    reason: Reason
+    text: str
+
+
+Outcome = Ok | Reject | Retry | Dead
+
+
+class OutageError(Exception):
+    """Trouble that every record would meet: broker, database or blob store away. The loop waits in place and tries again."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class Handler(Protocol):
+    """One stage's work, the same under kafka-python and under Faust.
+
+    `handle` gets a batch in the order of each partition and answers with one outcome a record, in the same order. Every
+    effect of its own is durable when it returns, and idempotent: the same records may come again. It raises `OutageError`
+    to be called again with the same batch later; after any other exception the loop hands it the records one by one, and
+    the record that still fails is a dead letter (`handler-failed`).
+    """
+
+    stage: str
+    topics: tuple[Topic, ...]
+
+    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]: ...

@@ -1,0 +1,40 @@
+"""E-mail addresses: one type that is safe at every border, one way to compare them."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+MAX_ADDRESS = 320  # 64 + "@" + 255: RFC 5321, section 4.5.3.1
+
+
+def normalise(address: str) -> str:
+    """The form in which two addresses are compared: lower case, the domain in its ASCII (IDNA) form, no blanks about it.
+
+    Never raises: what is no address at all is only stripped and lowered.
+    """
+    local, at, domain = address.strip().rpartition("@")
+    domain = domain.rstrip(".").lower()
+    if not domain.isascii():
+        try:
+            domain = domain.encode("idna").decode("ascii")
+        except UnicodeError:
+            pass  # an impossible domain compares as itself
+    return f"{local.lower()}{at}{domain}"
+
+
+def check_address(address: str) -> str:
+    """A value that may stand in an SMTP command or a header: local@domain, no blanks, brackets or control characters.
+
+    Raises `ValueError` saying what is wrong with it.
+    """
+    local, at, domain = address.rpartition("@")
+    if not at or not local or not domain:
+        raise ValueError(f"{address[:80]!r} is not an e-mail address: it needs the form name@domain")
+    if len(address) > MAX_ADDRESS:
+        raise ValueError(f"an e-mail address has at most {MAX_ADDRESS} characters, this one has {len(address)}")
+    if any(c.isspace() or not c.isprintable() or c in '<>()[],;:\\"' for c in address):
+        raise ValueError(f"{address[:80]!r} is not an e-mail address: it holds a blank, a bracket or a control character")
+    return address
+
+
+SafeAddress = Annotated[str, AfterValidator(check_address)]

@@ -1,0 +1,106 @@
+"""What happened to an item of the desk, who is to be told, and what became of telling them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.addresses import SafeAddress
+from schemas.base import Id, Line, Model
+from schemas.reasons import Reason
+from schemas.settings import Format
+
+ItemKind = Literal["call", "task", "request"]
+
+
+class ItemEvent(Model):
+    """What every event of an item carries. `reference` is the record's key."""
+
+    reference: Line
+    item_kind: ItemKind
+    partition: Id
+    at: datetime
+    mail_id: str | None = Field(None, description="the mail that caused it")
+    person_id: Id = Field(description="the person performing the action")
+
+
+class CallLogged(ItemEvent):
+    event: Literal["CallLogged"] = "CallLogged"
+    user: Id
+    logging_analyst: Id
+    call_template: Id
+    impact: Line
+    urgency: Line
+    priority: Line
+    subject: str
+    settings_versions: dict[str, int] = Field(default_factory=dict)
+
+
+class CallUpdated(ItemEvent):
+    event: Literal["CallUpdated"] = "CallUpdated"
+
+
+class TaskUpdated(ItemEvent):
+    event: Literal["TaskUpdated"] = "TaskUpdated"
+
+
+class RequestUpdated(ItemEvent):
+    event: Literal["RequestUpdated"] = "RequestUpdated"
+
+
+class CallClosed(ItemEvent):
+    event: Literal["CallClosed"] = "CallClosed"
+
+
+class TaskClosed(ItemEvent):
+    event: Literal["TaskClosed"] = "TaskClosed"
+
+
+class ActionRefused(ItemEvent):
+    """Something was asked for that is not done by mail, or not for this person."""
+
+    event: Literal["ActionRefused"] = "ActionRefused"
+    action: Literal["update", "close"]
+    reason: Reason
+
+
+CallEvent = Annotated[
+    CallLogged | CallUpdated | TaskUpdated | RequestUpdated | CallClosed | TaskClosed | ActionRefused,
+    Field(discriminator="event"),
+]
+
+
+class NotificationRequested(Model):
+    """Who is to be told what, with all that rendering needs: outbound looks nothing up in the desk's items.
+
+    `event` chooses the message template and `data` fills it (strings only); or `subject` and `text` are given as they are.
+    """
+
+    notification_id: str = Field(pattern=r"^[0-9a-f]{32}$")
+    recipient: SafeAddress
+    recipient_name: str = ""
+    recipient_format: Format | None = Field(None, description="the person's own Email Format")
+    partition: Id | None = None
+    event: Line
+    data: dict[str, str] = Field(default_factory=dict)
+    subject: Line | None = None
+    text: str | None = None
+    in_reply_to: str | None = Field(None, description="Message-ID of the mail that is answered")
+    references: tuple[str, ...] = ()
+    mail_id: str | None = Field(None, description="the mail that caused it")
+    requested_at: datetime
+
+
+class NotificationResult(Model):
+    """What became of one notification: one record for every attempt and for a bounce."""
+
+    notification_id: str
+    outcome: Literal["sent", "deferred", "failed", "bounced"]
+    recipient: str
+    server_id: Id | None = None
+    attempt: int = 1
+    reason: Reason | None = None
+    smtp_reply: str = ""
+    message_id: str | None = None
+    mail_id: str | None = Field(None, description="of the mail that caused the notification, or that reported the bounce")
+    at: datetime

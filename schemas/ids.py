@@ -1,0 +1,62 @@
+"""Ids are derived, never drawn: the same cause gives the same id, so that a record that comes again is known again."""
+
+import hashlib
+import re
+
+# What mail stores add or rewrite when they keep a mail: the same mail read over IMAP and POP3, or after a re-import,
+# must have the same id. (mbox format: Status, X-Status, X-UID, X-Keywords; Content-Length and Lines of SysV mbox.)
+_STORE_HEADERS = re.compile(
+    rb"^(?:Status|X-Status|X-UID|X-UIDL|X-Keywords|X-IMAP|X-IMAPbase|X-Mozilla-[\w-]+|Content-Length|Lines)[ \t]*:"
+    rb"[^\n]*\n(?:[ \t][^\n]*\n)*",
+    re.IGNORECASE | re.MULTILINE,
+)
+MAIL_ID = re.compile(r"^[0-9a-f]{32}$")
+
+
+def _digest(*parts: bytes) -> str:
+    """32 hexadecimal digits over the parts, each led by its length, so that no two lists of parts meet."""
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(b"%d:" % len(part))
+        state.update(part)
+    return state.hexdigest()[:32]
+
+
+def mail_id(server_id: str, raw: bytes) -> str:
+    """32 hexadecimal digits: the identity of one mail at one incoming server.
+
+    Taken over the raw bytes less what mail stores rewrite: line ends, trailing line ends and their own headers.
+    The Message-ID is no part of it: people and machines reuse it.
+    """
+    text = raw.replace(b"\r\n", b"\n")
+    end = text.find(b"\n\n")
+    head, body = (text, b"") if end < 0 else (text[: end + 1], text[end + 1 :])
+    return _digest(server_id.encode(), _STORE_HEADERS.sub(b"", head), body.rstrip(b"\n"))
+
+
+def person_id(address: str) -> str:
+    """Id of a new person made from mail: the same normalised address always gives the same person."""
+    return f"m-{_digest(b'person', address.encode('utf-8', 'replace'))[:20]}"
+
+
+def notification_id(cause_id: str, event: str, recipient: str) -> str:
+    """One notification for one cause (a mail id, or an integrator's event id), event type and recipient address."""
+    return _digest(b"notification", cause_id.encode(), event.encode(), recipient.encode("utf-8", "replace"))
+
+
+def event_id(cause_id: str, event: str) -> str:
+    """Id of a call event: its cause and its type."""
+    return _digest(b"event", cause_id.encode(), event.encode())
+
+
+def message_id(notification: str, domain: str) -> str:
+    """Message-ID of an outgoing mail, with its angle brackets: a retry carries the same one (RFC 5322, 3.6.4)."""
+    return f"<mailcall.{notification}@{domain}>"
+
+
+OWN_MESSAGE_ID = re.compile(r"^<mailcall\.([0-9a-f]{32})@[^>\s]+>$")
+
+
+def traceparent(cause_id: str) -> str:
+    """W3C trace context derived from a 32-digit id, for a trace that starts here."""
+    return f"00-{cause_id}-{_digest(b'span', cause_id.encode())[:16]}-01"

@@ -1,0 +1,171 @@
+"""A mail on its way: as parsed, as judged, as resolved.
+
+`ParsedMail`, `Screening` and the rest are also what `mailcall explain --json` prints: a public interface.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.base import Id, Model
+from schemas.persons import PersonKind
+from schemas.reasons import Reason
+
+
+class Mailbox(Model):
+    """One address of a header, as the header says: decoded, no control characters, otherwise unchanged."""
+
+    address: str
+    name: str = ""
+
+
+class Attachment(Model):
+    """One file of a mail. `size` in bytes and `sha256` (hexadecimal) of the decoded content."""
+
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    inline: bool = False
+
+
+class Defect(StrEnum):
+    """What was wrong with a mail; none of these stops it."""
+
+    NO_HEADERS = "no-headers"
+    JUNK_IN_HEADERS = "junk-in-headers"
+    BARE_CR = "bare-cr"
+    NUL = "nul"
+    RAW_8BIT_HEADER = "raw-8bit-header"
+    BAD_ENCODED_WORD = "bad-encoded-word"
+    UNKNOWN_CHARSET = "unknown-charset"
+    WRONG_CHARSET = "wrong-charset"
+    BAD_BASE64 = "bad-base64"
+    BAD_QUOTED_PRINTABLE = "bad-quoted-printable"
+    UNKNOWN_TRANSFER_ENCODING = "unknown-transfer-encoding"
+    BAD_ADDRESS = "bad-address"
+    NO_FROM = "no-from"
+    SEVERAL_FROM = "several-from"
+    BAD_DATE = "bad-date"
+    BAD_MESSAGE_ID = "bad-message-id"
+    MISSING_BOUNDARY = "missing-boundary"
+    UNCLOSED_MULTIPART = "unclosed-multipart"
+    BAD_CONTENT_TYPE = "bad-content-type"
+    TOO_MANY_HEADERS = "too-many-headers"
+    TOO_MANY_PARTS = "too-many-parts"
+    TOO_DEEP = "too-deep"
+    BAD_TNEF = "bad-tnef"
+    BAD_UUENCODE = "bad-uuencode"
+    UNPARSED = "unparsed"
+
+
+class ParsedMail(Model):
+    """What a mail says. Every string is valid Unicode without NUL; ids carry their angle brackets.
+
+    `text` is the whole body as text, `reply` what the author wrote now, `html` the HTML body as it came (not sanitised:
+    whoever shows it sanitises it). `date` is ISO 8601 with offset, None where none can be read.
+    """
+
+    from_: Mailbox | None = Field(None, alias="from")
+    to: tuple[Mailbox, ...] = ()
+    cc: tuple[Mailbox, ...] = ()
+    reply_to: tuple[Mailbox, ...] = ()
+    subject: str = ""
+    date: str | None = None
+    message_id: str | None = None
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    text: str = ""
+    reply: str = ""
+    html: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    defects: tuple[Defect, ...] = ()
+
+
+class Bounce(Model):
+    """What a delivery report says: about whom, status of the first failed one (RFC 3463), id of the returned mail."""
+
+    recipients: tuple[str, ...] = ()
+    status: str | None = None
+    original_message_id: str | None = None
+
+
+class Screening(Model):
+    """`person`: somebody wrote it. `notification-result`: what became of one of our own. `rejected`: any other machine's."""
+
+    verdict: Literal["person", "rejected", "notification-result"]
+    reason: Reason | None = None
+    evidence: str = Field("", description="the header or rule that decided, in one line")
+    bounce: Bounce | None = None
+
+
+class Sender(Model):
+    """Who sends a call: the requirement's table "How the Logging Analyst is Determined on an Incoming Email"."""
+
+    address: str = Field(description="normalised; empty where the mail names no sender")
+    name: str = Field("", description="display name as the mail gives it")
+    person_id: Id = Field(description="the User of the call; an id derived from the address where the person is new")
+    kind: PersonKind
+    new_person: bool = Field(description="a new person record, flagged as a User, is to be made")
+    set_user_flag: bool = Field(description="an Analyst who logs a call becomes a User as well")
+    logging_analyst: Id
+    reason: str = Field(description="which row of the table applied, in one sentence")
+
+
+class ConversationReferences(Model):
+    """What the mail offers to find its item by, in the order of trust. Only the logger can say which item it is."""
+
+    own_message_ids: tuple[str, ...] = Field((), description="ids of our own notifications in In-Reply-To and References")
+    message_ids: tuple[str, ...] = Field((), description="the other ids there, nearest first")
+    item_references: tuple[str, ...] = Field((), description="item references in the subject")
+
+
+class StoredFile(Model):
+    """A file kept in the blob store. `blob` is its key there."""
+
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    blob: str
+    inline: bool = False
+
+
+class ResolvedMail(Model):
+    """Value of `mail.resolved`: all the logger needs, so that it never looks at the raw mail again."""
+
+    mail_id: str
+    server_id: Id
+    received: datetime
+    size: int
+    sha256: str
+    message_id: str | None
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    subject: str
+    text: str = Field(description="the whole body as text; cut at 256 kB, the rest is in `files`")
+    reply: str
+    html: str | None = None
+    date: str | None = None
+    defects: tuple[Defect, ...] = ()
+    files: tuple[StoredFile, ...] = Field((), description="attachments, and the raw mail where it could not be parsed")
+    sender: Sender
+    trust: Literal["not-checked"] = "not-checked"
+    conversation: ConversationReferences
+    wanted: Literal["log-or-update", "close"] = Field(description="what the mail asks for; the logger may refuse")
+    call_template: Id
+    answerable: bool = Field(description="whether an automatic answer may be sent (RFC 3834)")
+    settings_versions: dict[str, int] = Field(default_factory=dict)
+
+
+class RejectedMail(Model):
+    """Value of `mail.rejected`: a mail that becomes no call, and why."""
+
+    mail_id: str
+    server_id: Id
+    reason: Reason
+    evidence: str = ""
+    message_id: str | None = None
+    bounce: Bounce | None = None

@@ -1,0 +1,37 @@
+"""A person of the CMDB: the value of the `persons` topic, and what a sender is looked up in."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.addresses import SafeAddress
+from schemas.base import Id, Line, Model
+from schemas.settings import Format
+
+
+class Person(Model):
+    """Flagged as User (who asks), as Analyst (who works), or both. The first address is the primary one."""
+
+    id: Id
+    first_name: Line = ""
+    last_name: Line = ""
+    addresses: tuple[SafeAddress, ...] = ()
+    is_user: bool = False
+    is_analyst: bool = False
+    email_format: Format | None = Field(None, description="used when Message Format per Analyst/User is selected")
+    office: Line = ""
+    disabled: bool = False
+    version: int = Field(0, ge=0, description="raised by every change")
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not (self.is_user or self.is_analyst):
+            raise ValueError("a person is flagged as a User, as an Analyst, or as both")
+        return self
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+PersonKind = Literal["unknown", "analyst-only", "user-only", "analyst-and-user"]

@@ -1,0 +1,81 @@
+"""Mail servers in operation: how they are, how far they have been read, tests of them, and changes of settings."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.base import Id, Line, Model
+from schemas.reasons import Reason
+from schemas.settings import IncomingServer, OutgoingServer
+
+ServerState = Literal[
+    "starting", "connected", "idle", "authentication-refused", "unreachable", "throttled", "disabled"
+]
+
+
+class ServerStatus(Model):
+    """Value of `server.status`: how a mail server is, in words for an administrator. Never a secret."""
+
+    server_id: Id
+    direction: Literal["incoming", "outgoing"]
+    state: ServerState
+    since: datetime
+    last_success: datetime | None = None
+    last_error: str | None = Field(None, description="what happened and what to do, with the server's own words")
+    reason: Reason | None = None
+    backlog: int | None = Field(None, description="mails seen on the server and not yet fetched")
+
+
+class MailboxCursor(Model):
+    """Value of `mailbox.cursors`: how far a mailbox has been read.
+
+    IMAP: `uidvalidity` and the highest `uid` fetched (RFC 3501, 2.3.1.1). POP3: the set of UIDLs fetched that are still there.
+    """
+
+    server_id: Id
+    folder: Line = "INBOX"
+    uidvalidity: int | None = None
+    uid: int | None = None
+    uidls: tuple[str, ...] = ()
+
+
+class ServerTest(Model):
+    """Value of `server.tests`: a test of a mail server, on stored (`server_id`) or not yet saved (`server`) parameters."""
+
+    test_id: Id
+    server_id: Id | None = None
+    server: IncomingServer | OutgoingServer | None = Field(None, discriminator="kind")
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    subject: Line = ""
+    message: str = ""
+
+
+class TestStep(Model):
+    step: Line
+    ok: bool
+    status: str
+
+
+class ServerTestResult(Model):
+    """Value of `server.test-results`: each step with its status in an administrator's words."""
+
+    test_id: Id
+    ok: bool
+    steps: tuple[TestStep, ...]
+    sender: str = ""
+    subject: str = ""
+    message: str = ""
+
+
+class SettingsChange(Model):
+    """Value of `settings.changes`: who changed what, when and why. Secrets are left out of `before` and `after`."""
+
+    key: Line
+    who: Line
+    at: datetime
+    change_reason: Line = ""
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None

@@ -1,0 +1,77 @@
+"""All settings at one moment, with the look-ups every stage needs. A value: changing it gives a new one."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar, cast
+
+from schemas.settings import CallTemplate, EmailOptions, IncomingServer, OutgoingServer, Partition, Setting
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsSnapshot:
+    """Settings by `kind/id`; `versions` are the offsets of their records, so that a call can say what it was logged with."""
+
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+    def with_changes(self, changes: Iterable[tuple[str, Setting | None, int]]) -> "SettingsSnapshot":
+        """The snapshot after (key, value or None for deleted, version) have been applied in order."""
+        settings, versions = dict(self.settings), dict(self.versions)
+        for key, value, version in changes:
+            if value is None:
+                settings.pop(key, None)
+                versions.pop(key, None)
+            else:
+                settings[key], versions[key] = value, version
+        return replace(self, settings=settings, versions=versions)
+
+    def incoming_server(self, server_id: str) -> IncomingServer | None:
+        return cast(IncomingServer | None, self.settings.get(f"incoming-server/{server_id}"))
+
+    def outgoing_server(self, server_id: str) -> OutgoingServer | None:
+        return cast(OutgoingServer | None, self.settings.get(f"outgoing-server/{server_id}"))
+
+    def call_template(self, template_id: str) -> CallTemplate | None:
+        return cast(CallTemplate | None, self.settings.get(f"call-template/{template_id}"))
+
+    def partition(self, partition_id: str) -> Partition | None:
+        return cast(Partition | None, self.settings.get(f"partition/{partition_id}"))
+
+    def email_options(self) -> EmailOptions:
+        return cast(EmailOptions, self.settings.get("email-options/email-options")) or EmailOptions()
+
+    def all_of(self, kind: type[S]) -> tuple[S, ...]:
+        """Every setting of one kind, in the order of the ids."""
+        return tuple(value for _, value in sorted(self.settings.items()) if isinstance(value, kind))
+
+    def outgoing_server_for(self, partition_id: str | None) -> OutgoingServer | None:
+        """The partition's outgoing server, else the default one, else None."""
+        partition = self.partition(partition_id) if partition_id else None
+        chosen = (partition and partition.outgoing_server) or self.email_options().default_outgoing_server
+        return self.outgoing_server(chosen) if chosen else None
+
+    def problems(self, person_ids: frozenset[str] | None = None) -> tuple[str, ...]:
+        """Every reference that leads nowhere, one sentence each. `person_ids`: the known persons; None leaves them out."""
+        found: list[str] = []
+        for server in self.all_of(IncomingServer):
+            if self.call_template(server.call_template) is None:
+                found.append(f"incoming-server/{server.id}: call_template {server.call_template!r} does not exist")
+            if person_ids is not None and server.default_logging_analyst not in person_ids:
+                found.append(
+                    f"incoming-server/{server.id}: default_logging_analyst {server.default_logging_analyst!r} is no person"
+                )
+        for template in self.all_of(CallTemplate):
+            partition = self.partition(template.partition)
+            if partition is None:
+                found.append(f"call-template/{template.id}: partition {template.partition!r} does not exist")
+            elif partition.priority(template.impact, template.urgency) is None:
+                found.append(
+                    f"call-template/{template.id}: impact {template.impact!r} with urgency {template.urgency!r} "
+                    f"has no priority in partition {partition.id!r}"
+                )
+        named = [(f"partition/{p.id}: outgoing_server", p.outgoing_server) for p in self.all_of(Partition)]
+        named.append(("email-options: default_outgoing_server", self.email_options().default_outgoing_server))
+        found += [f"{place} {name!r} does not exist" for place, name in named if name and not self.outgoing_server(name)]
+        return tuple(found)

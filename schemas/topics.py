@@ -1,0 +1,200 @@
+"""The topic catalogue: every topic there is, what it holds, who writes it and who reads it.
+
+Topic set-up, documents, examples, AsyncAPI and the deploy files are all made from this one table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from schemas.events import CallEvent, NotificationRequested, NotificationResult
+from schemas.mail import RejectedMail, ResolvedMail
+from schemas.persons import Person
+from schemas.servers import MailboxCursor, ServerStatus, ServerTest, ServerTestResult, SettingsChange
+from schemas.settings import Setting
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+MAIL_PARTITIONS = 12
+MAX_INLINE_BYTES = 700_000  # above this a mail goes to the blob store: clients and brokers refuse records over 1 MiB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One topic. `short` is its name without prefix and version; `value` is None where the value is raw bytes."""
+
+    short: str
+    doc: str
+    key: str
+    value: TypeAdapter[Any] | None
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    partitions: int = MAIL_PARTITIONS
+    retention_ms: int | None = None  # None: compacted, kept for ever
+    version: int = 1
+    dead_letters: tuple[str, ...] = ()  # the stages that read it and may dead-letter from it
+    deferred: bool = False  # has a .retry topic
+
+    def name(self, prefix: str) -> str:
+        """The topic's name at the broker, e.g. `mailcall.mail.fetched.v1`."""
+        return f"{prefix}.{self.short}.v{self.version}"
+
+    def dlq(self, prefix: str) -> str:
+        return f"{self.name(prefix)}.dlq"
+
+    def retry(self, prefix: str) -> str:
+        return f"{self.name(prefix)}.retry"
+
+    @property
+    def event_type(self) -> str:
+        """`ce_type` of its records. The version is that of the schema, not of the product."""
+        return f"mailcall.{self.short}.v{self.version}"
+
+    @property
+    def compacted(self) -> bool:
+        return self.retention_ms is None
+
+
+MAIL_FETCHED = Topic(
+    short="mail.fetched",
+    doc="Raw mails, RFC 5322 bytes untouched; what is known about them stands in the headers. "
+    "Above 700 kB the value is empty and `ce_dataref` names the blob (claim check).",
+    key="sender's address, normalised",
+    value=None,
+    writers=("ingest", "MTAs and integrators"),
+    readers=("resolver",),
+    retention_ms=7 * DAY_MS,
+    dead_letters=("resolver",),
+)
+MAIL_RESOLVED = Topic(
+    short="mail.resolved",
+    doc="Parsed mails with their sender, conversation references, wanted action and call template.",
+    key="sender's address, normalised",
+    value=TypeAdapter(ResolvedMail),
+    writers=("resolver",),
+    readers=("logger",),
+    retention_ms=7 * DAY_MS,
+    dead_letters=("logger",),
+)
+MAIL_REJECTED = Topic(
+    short="mail.rejected",
+    doc="Mails that become no call, with the reason and the evidence.",
+    key="sender's address, normalised",
+    value=TypeAdapter(RejectedMail),
+    writers=("resolver", "logger"),
+    readers=("console",),
+    retention_ms=30 * DAY_MS,
+)
+CALL_EVENTS = Topic(
+    short="call.events",
+    doc="What happened to calls, tasks and requests.",
+    key="item reference",
+    value=TypeAdapter(CallEvent),
+    writers=("logger",),
+    readers=("integrators",),
+    retention_ms=30 * DAY_MS,
+)
+NOTIFICATION_REQUESTED = Topic(
+    short="notification.requested",
+    doc="Who is to be told what by mail, with all that rendering needs.",
+    key="recipient's address, normalised",
+    value=TypeAdapter(NotificationRequested),
+    writers=("logger", "integrators"),
+    readers=("outbound",),
+    retention_ms=7 * DAY_MS,
+    dead_letters=("outbound",),
+    deferred=True,
+)
+NOTIFICATION_RESULTS = Topic(
+    short="notification.results",
+    doc="What became of each notification: sent, deferred, failed or bounced, with the server's reply.",
+    key="notification id",
+    value=TypeAdapter(NotificationResult),
+    writers=("outbound", "resolver"),
+    readers=("integrators", "console"),
+    retention_ms=30 * DAY_MS,
+)
+SETTINGS = Topic(
+    short="settings",
+    doc="Email Settings and what belongs to them, one record each; a tombstone deletes. One partition: a snapshot is consistent.",
+    key="kind/id",
+    value=TypeAdapter(Setting),
+    writers=("console",),
+    readers=("ingest", "resolver", "logger", "outbound", "console"),
+    partitions=1,
+)
+SETTINGS_CHANGES = Topic(
+    short="settings.changes",
+    doc="Who changed which setting, when and why, before and after; never a secret.",
+    key="kind/id",
+    value=TypeAdapter(SettingsChange),
+    writers=("console",),
+    readers=("console",),
+    partitions=1,
+    retention_ms=5 * 365 * DAY_MS,
+)
+PERSONS = Topic(
+    short="persons",
+    doc="The CMDB's way in and out: persons published here are stored in the desk; persons made by mail appear here.",
+    key="person id",
+    value=TypeAdapter(Person),
+    writers=("CMDB feeds", "console", "logger"),
+    readers=("logger",),
+    dead_letters=("logger",),
+)
+SERVER_TESTS = Topic(
+    short="server.tests",
+    doc="Tests of mail servers asked for by an administrator.",
+    key="test id",
+    value=TypeAdapter(ServerTest),
+    writers=("console",),
+    readers=("ingest", "outbound"),
+    partitions=1,
+    retention_ms=HOUR_MS,
+)
+SERVER_TEST_RESULTS = Topic(
+    short="server.test-results",
+    doc="What happened at each step of a test.",
+    key="test id",
+    value=TypeAdapter(ServerTestResult),
+    writers=("ingest", "outbound"),
+    readers=("console",),
+    partitions=1,
+    retention_ms=HOUR_MS,
+)
+SERVER_STATUS = Topic(
+    short="server.status",
+    doc="How each mail server is: state, since when, last success, last error, backlog.",
+    key="server id",
+    value=TypeAdapter(ServerStatus),
+    writers=("ingest", "outbound"),
+    readers=("console",),
+    partitions=1,
+)
+MAILBOX_CURSORS = Topic(
+    short="mailbox.cursors",
+    doc="How far each mailbox has been read. The replica of ingest that owns a partition watches the servers whose ids fall into it.",
+    key="server id",
+    value=TypeAdapter(MailboxCursor),
+    writers=("ingest",),
+    readers=("ingest",),
+)
+
+TOPICS: tuple[Topic, ...] = (
+    MAIL_FETCHED,
+    MAIL_RESOLVED,
+    MAIL_REJECTED,
+    CALL_EVENTS,
+    NOTIFICATION_REQUESTED,
+    NOTIFICATION_RESULTS,
+    SETTINGS,
+    SETTINGS_CHANGES,
+    PERSONS,
+    SERVER_TESTS,
+    SERVER_TEST_RESULTS,
+    SERVER_STATUS,
+    MAILBOX_CURSORS,
+)
+BY_SHORT_NAME: Mapping[str, Topic] = {topic.short: topic for topic in TOPICS}

@@ -1,0 +1,166 @@
+"""Records as they lie on the broker: CloudEvents Kafka binding 1.0.2 in binary mode, W3C trace context, type and version.
+
+Structured mode (`content-type: application/cloudevents+json`) is accepted on input.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from schemas.reasons import Reason
+from schemas.topics import Topic
+
+Header = tuple[str, bytes]
+JSON = "application/json"
+RFC822 = "message/rfc822"
+STRUCTURED = "application/cloudevents+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as consumed. `timestamp_ms` is the broker's or producer's, milliseconds since 1970."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header] = ()
+    timestamp_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One record to be produced: topic of the catalogue, not yet prefixed."""
+
+    topic: Topic
+    key: str
+    value: bytes | None
+    headers: tuple[Header, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a record's headers say: id, source, type, time, trace, and CloudEvents extensions without `ce_`."""
+
+    id: str = ""
+    source: str = ""
+    type: str = ""
+    time: str = ""
+    traceparent: str = ""
+    extensions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A record taken apart: context and data bytes, whichever CloudEvents mode it came in."""
+
+    context: Context
+    data: bytes
+
+
+class UndecodableError(ValueError):
+    """A record that no later try can decode. `reason` is the dead letter's; the text never holds the record's content."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+def encode(
+    topic: Topic,
+    key: str,
+    body: BaseModel | bytes,
+    *,
+    id: str,
+    source: str,
+    time: datetime,
+    traceparent: str = "",
+    extensions: Mapping[str, str] | None = None,
+) -> Message:
+    """A message in binary mode. `source` is a URI reference such as `/mailcall/resolver`; `time` is aware."""
+    raw = isinstance(body, bytes)
+    headers: list[Header] = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", topic.event_type.encode()),
+        ("ce_time", time.astimezone(UTC).isoformat().encode()),
+        ("content-type", (RFC822 if raw else JSON).encode()),
+    ]
+    if traceparent:
+        headers.append(("traceparent", traceparent.encode()))
+    headers += [(f"ce_{name}", value.encode("utf-8", "replace")) for name, value in (extensions or {}).items()]
+    value = body if isinstance(body, bytes) else body.model_dump_json(by_alias=True).encode()
+    return Message(topic, key, value, tuple(headers))
+
+
+def tombstone(topic: Topic, key: str) -> Message:
+    """The record that deletes a key of a compacted topic."""
+    return Message(topic, key, None)
+
+
+def open_envelope(topic: Topic, record: Record) -> Envelope:
+    """Context and data of a record; checks type and version. Raises `UndecodableError`."""
+    if record.value is None:
+        raise UndecodableError(Reason.NULL_VALUE, "the record has no value")
+    headers = {name.lower(): value.decode("utf-8", "replace") for name, value in record.headers if value is not None}
+    if headers.get("content-type", "").startswith(STRUCTURED):
+        envelope = _structured(record.value)
+    else:
+        extensions = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
+        envelope = Envelope(_context(extensions, headers.get("traceparent", "")), record.value)
+    _check_type(topic, envelope.context.type)
+    return envelope
+
+
+def decode(topic: Topic, record: Record) -> tuple[Context, Any]:
+    """Context and model of a record of a topic with a model. Raises `UndecodableError`."""
+    if topic.value is None:
+        raise TypeError(f"{topic.short} holds raw bytes: use open_envelope")
+    envelope = open_envelope(topic, record)
+    try:
+        return envelope.context, topic.value.validate_json(envelope.data)
+    except ValidationError as error:
+        raise UndecodableError(Reason.WRONG_SCHEMA, _first_error(error)) from None
+
+
+def _context(attributes: dict[str, str], traceparent: str) -> Context:
+    known = {name: attributes.pop(name, "") for name in ("id", "source", "type", "time")}
+    attributes.pop("specversion", None)
+    return Context(**known, traceparent=traceparent or attributes.pop("traceparent", ""), extensions=attributes)
+
+
+def _structured(value: bytes) -> Envelope:
+    try:
+        event = json.loads(value)
+        if not isinstance(event, dict):
+            raise ValueError("not an object")
+        if "data_base64" in event:
+            data = base64.b64decode(event.pop("data_base64"), validate=True)
+        else:
+            data = json.dumps(event.pop("data")).encode()
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
+        raise UndecodableError(Reason.WRONG_SCHEMA, "the value is no CloudEvent in structured mode") from None
+    return Envelope(_context({str(k): str(v) for k, v in event.items()}, ""), data)
+
+
+def _check_type(topic: Topic, type_: str) -> None:
+    if type_ in ("", topic.event_type):
+        return
+    if type_.rpartition(".v")[0] == topic.event_type.rpartition(".v")[0]:
+        raise UndecodableError(Reason.UNKNOWN_VERSION, f"type {type_[:100]!r}: this release reads {topic.event_type!r}")
+    raise UndecodableError(Reason.WRONG_TYPE, f"type {type_[:100]!r} does not belong on this topic: {topic.event_type!r} does")
+
+
+def _first_error(error: ValidationError) -> str:
+    """Place and kind of the first fault, never the input itself."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "value"
+    return f"{place}: {first['msg']} ({error.error_count()} in all)"
