@@ -33,7 +33,9 @@ def check_address(address: str) -> str:
     if len(address) > MAX_ADDRESS:
         raise ValueError(f"an e-mail address has at most {MAX_ADDRESS} characters, this one has {len(address)}")
     if any(c.isspace() or not c.isprintable() or c in '<>()[],;:\\"' for c in address):
-        raise ValueError(f"{address[:80]!r} is not an e-mail address: it holds a blank, a bracket or a control character")
+        raise ValueError(
+            f"{address[:80]!r} is not an e-mail address: it holds a blank, a bracket or a control character"
+        )
     return address
 
 

@@ -102,5 +102,7 @@ class NotificationResult(Model):
     reason: Reason | None = None
     smtp_reply: str = ""
     message_id: str | None = None
-    mail_id: str | None = Field(None, description="of the mail that caused the notification, or that reported the bounce")
+    mail_id: str | None = Field(
+        None, description="of the mail that caused the notification, or that reported the bounce"
+    )
     at: datetime

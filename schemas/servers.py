@@ -9,9 +9,7 @@ from schemas.base import Id, Line, Model
 from schemas.reasons import Reason
 from schemas.settings import IncomingServer, OutgoingServer
 
-ServerState = Literal[
-    "starting", "connected", "idle", "authentication-refused", "unreachable", "throttled", "disabled"
-]
+ServerState = Literal["starting", "connected", "idle", "authentication-refused", "unreachable", "throttled", "disabled"]
 
 
 class ServerStatus(Model):

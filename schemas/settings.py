@@ -62,37 +62,45 @@ class Secret(Model):
 class MailServer(Model):
     """What incoming and outgoing servers have in common: where it is and how to log in."""
 
-    id: Id
-    name: Line = ""
-    enabled: bool = True
-    host: Line = "localhost"
+    id: Id = Field(description="the server's name in topics, logs and commands")
+    name: Line = Field("", description="what people call it")
+    enabled: bool = Field(True, description="a disabled server is not spoken to; its mail waits")
+    host: Line = Field("localhost", description="host name or IP address; the certificate must be for it")
     port: int | None = Field(None, ge=1, le=65535, description="the protocol's own port when left out")
-    security: Security = Security.TLS
+    security: Security = Field(Security.TLS, description="how the connection is protected")
     ca_file: Line | None = Field(None, description="PEM file of the authority that signed the server's certificate")
-    authentication: Authentication = Authentication.STANDARD
-    username: Line | None = None
-    password: Secret | None = None
+    authentication: Authentication = Field(
+        Authentication.STANDARD, description='requirement: "Methods of Authentication for Mail Servers"'
+    )
+    username: Line | None = Field(None, description="of the mail account, for every method but none")
+    password: Secret | None = Field(
+        None, description="of the mail account: sealed, or where to find it; never in clear"
+    )
     allow_password_in_clear: bool = Field(
         False, description="must be set before a password goes over an unencrypted connection to another machine"
     )
-    timeout_seconds: float = Field(60, gt=0, le=600)
+    timeout_seconds: float = Field(60, gt=0, le=600, description="how long one answer of the server is waited for")
 
 
 class IncomingServer(MailServer):
     """Requirement: "Incoming Email Servers: ... settings that vFire Core will use for receiving emails." """
 
     kind: Literal["incoming-server"] = "incoming-server"
-    protocol: Literal["imap", "pop3"]
-    folder: Line = "INBOX"
+    protocol: Literal["imap", "pop3"] = Field(description="how mail is fetched")
+    folder: Line = Field("INBOX", description="the IMAP folder that is read")
     poll_seconds: float = Field(60, gt=0, description="how often to look when the server does not call")
     after_fetch: Literal["leave", "seen", "move", "delete"] = Field(
         "seen", description="what becomes of a mail on its server once the broker has acknowledged it"
     )
-    move_to: Line | None = None
+    move_to: Line | None = Field(None, description="the IMAP folder for fetched mail, with after_fetch: move")
     start_from: Literal["now", "beginning"] = Field("now", description="what a first look at a full mailbox takes")
-    call_template: Id
-    default_logging_analyst: Id
-    use_linked_analyst: bool = False
+    call_template: Id = Field(description="the Call Template that calls from this server are logged with")
+    default_logging_analyst: Id = Field(
+        description="the person who is Logging Analyst unless Use Linked Analyst applies"
+    )
+    use_linked_analyst: bool = Field(
+        False, description="an Analyst who sends a mail is the Logging Analyst of its call"
+    )
     close_words: tuple[Line, ...] = Field(
         ("#close", "#closed", "#resolved"), description="first line or subject that closes the item"
     )
@@ -110,9 +118,9 @@ class OutgoingServer(MailServer):
     """Requirement: "Outgoing Email Servers: ... settings that vFire Core will use for sending email." """
 
     kind: Literal["outgoing-server"] = "outgoing-server"
-    protocol: Literal["smtp"] = "smtp"
-    from_address: SafeAddress
-    from_name: Line = ""
+    protocol: Literal["smtp"] = Field("smtp", description="how mail is sent")
+    from_address: SafeAddress = Field(description="the address in From of every mail sent here")
+    from_name: Line = Field("", description="the name in From, such as the name of the desk")
     reply_to: SafeAddress | None = Field(None, description="where answers go: the partition's incoming address")
 
 
@@ -121,16 +129,16 @@ class CallTemplate(Model):
     assigned office and group"."""
 
     kind: Literal["call-template"] = "call-template"
-    id: Id
-    partition: Id
-    screen_set: Line = ""
-    ipk_status: Line = ""
-    ipk_stream: Line = ""
-    assigned_office: Line = ""
-    assigned_group: Line = ""
-    call_type: Line = ""
-    impact: Line
-    urgency: Line
+    id: Id = Field(description="the template's name; incoming servers refer to it")
+    partition: Id = Field(description="the partition that the call belongs to")
+    screen_set: Line = Field("", description="the Screen Set that shows the call")
+    ipk_status: Line = Field("", description="the call's first IPK Status")
+    ipk_stream: Line = Field("", description="the call's IPK Stream")
+    assigned_office: Line = Field("", description="the Office that the call is assigned to")
+    assigned_group: Line = Field("", description="the Group that the call is assigned to")
+    call_type: Line = Field("", description="the type of the call")
+    impact: Line = Field(description="one of the partition's impacts; with urgency it gives the Priority")
+    urgency: Line = Field(description="one of the partition's urgencies")
     fields: dict[str, Line] = Field(default_factory=dict, description="defaults for further fields of the call")
 
 
@@ -138,12 +146,12 @@ class Partition(Model):
     """A department's part of the desk: its own impact, urgency and priority values and its Priority Matrix."""
 
     kind: Literal["partition"] = "partition"
-    id: Id
-    name: Line = ""
+    id: Id = Field(description="the partition's name in templates, events and commands")
+    name: Line = Field("", description="what people call it; stands in notifications")
     outgoing_server: Id | None = Field(None, description="the default outgoing server when left out")
-    impacts: tuple[Line, ...] = Field(min_length=1)
-    urgencies: tuple[Line, ...] = Field(min_length=1)
-    priorities: tuple[Line, ...] = Field(min_length=1)
+    impacts: tuple[Line, ...] = Field(min_length=1, description="the Call Impact values")
+    urgencies: tuple[Line, ...] = Field(min_length=1, description="the Call Urgency values")
+    priorities: tuple[Line, ...] = Field(min_length=1, description="the Call Priority values")
     priority_matrix: dict[str, dict[str, Line]] = Field(description="impact -> urgency -> priority")
 
     @model_validator(mode="after")
@@ -166,22 +174,24 @@ class MessageTemplate(Model):
     """Subject, text and HTML of one event's notification, for one partition or all. Jinja2, sandboxed."""
 
     kind: Literal["message-template"] = "message-template"
-    id: Id
-    event: Line
-    partition: Id | None = None
-    subject: Line
-    text: str
-    html: str | None = None
+    id: Id = Field(description="the template's own name")
+    event: Line = Field(description="the event it tells of, such as CallLogged, or one of an integrator's own")
+    partition: Id | None = Field(None, description="the partition it is for; every partition when left out")
+    subject: Line = Field(description="template of the subject; the item reference is put before it")
+    text: str = Field(description="template of the plain text")
+    html: str | None = Field(None, description="template of the HTML; made from the text when left out")
 
 
 class EmailOptions(Model):
     """The two fields at the top of the Email Settings window, and the default outgoing server. One record."""
 
     kind: Literal["email-options"] = "email-options"
-    id: Literal["email-options"] = "email-options"
-    default_format: Format = Format.HTML
+    id: Literal["email-options"] = Field("email-options", description="there is one such record")
+    default_format: Format = Field(Format.HTML, description='requirement: "Default Format" of outgoing mail')
     message_format_per_person: bool = Field(False, description='requirement: "Message Format per Analyst/User"')
-    default_outgoing_server: Id | None = None
+    default_outgoing_server: Id | None = Field(
+        None, description="sends for every partition that names no server of its own"
+    )
 
 
 Setting = Annotated[

@@ -73,5 +73,7 @@ class SettingsSnapshot:
                 )
         named = [(f"partition/{p.id}: outgoing_server", p.outgoing_server) for p in self.all_of(Partition)]
         named.append(("email-options: default_outgoing_server", self.email_options().default_outgoing_server))
-        found += [f"{place} {name!r} does not exist" for place, name in named if name and not self.outgoing_server(name)]
+        found += [
+            f"{place} {name!r} does not exist" for place, name in named if name and not self.outgoing_server(name)
+        ]
         return tuple(found)

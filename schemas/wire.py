@@ -156,7 +156,9 @@ def _check_type(topic: Topic, type_: str) -> None:
         return
     if type_.rpartition(".v")[0] == topic.event_type.rpartition(".v")[0]:
         raise UndecodableError(Reason.UNKNOWN_VERSION, f"type {type_[:100]!r}: this release reads {topic.event_type!r}")
-    raise UndecodableError(Reason.WRONG_TYPE, f"type {type_[:100]!r} does not belong on this topic: {topic.event_type!r} does")
+    raise UndecodableError(
+        Reason.WRONG_TYPE, f"type {type_[:100]!r} does not belong on this topic: {topic.event_type!r} does"
+    )
 
 
 def _first_error(error: ValidationError) -> str:
