@@ -1,10 +1,12 @@
 """Why something happened, once and for all: the same word in log, metric label, topic, CLI and documents."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Reason(StrEnum):
-    """Every reason a record or a mail can be treated other than by the plain way. `docs/reasons.md` explains each."""
+    """Every reason a record or a mail can be treated other than by the plain way. `EXPLANATIONS` says what to do."""
 
     # A mail that becomes no call (screening, `mail.rejected`, `notification.results`).
     AUTO_REPLY = "auto-reply"
@@ -42,9 +44,139 @@ class Reason(StrEnum):
     RECIPIENT_REFUSED = "recipient-refused"
     MESSAGE_REFUSED = "message-refused"
     SERVER_DEFERRED = "server-deferred"
+    SERVER_SLOW = "server-slow"
 
     # An answer that is not sent, an action that is not done.
     TOO_OLD_TO_ANSWER = "too-old-to-answer"
     NOT_A_PARTY = "not-a-party"
     ITEM_CLOSED = "item-closed"
     REQUEST_NOT_CLOSED_BY_MAIL = "request-not-closed-by-mail"
+
+
+class Explanation(NamedTuple):
+    """A reason in a sentence for people: what happened, and what to do about it ("" where nothing is to be done)."""
+
+    meaning: str
+    remedy: str = ""
+
+
+EXPLANATIONS: Mapping[Reason, Explanation] = {
+    Reason.AUTO_REPLY: Explanation(
+        "A machine answered: an out-of-office note, a list manager's answer or an automatic confirmation.",
+    ),
+    Reason.BOUNCE: Explanation(
+        "A mail server reports that a mail could not be delivered, or is late.",
+        "Correct the recipient's address in the person's details.",
+    ),
+    Reason.RECEIPT: Explanation("A mail server or mail program reports that a mail was delivered or read."),
+    Reason.COMPLAINT: Explanation(
+        "A recipient marked one of our mails as unwanted, and the provider reports it (RFC 5965).",
+        "Ask the person whether they want to be told by mail.",
+    ),
+    Reason.LOOP: Explanation(
+        "The mail comes from ourselves, or has gone round through us already.",
+        "Look for a forwarding rule that leads one of our addresses back to us.",
+    ),
+    Reason.BLOCKED: Explanation(
+        "The sender's address or domain is blocked.", "Take it off the list if the sender is wanted."
+    ),
+    Reason.OVERSIZE: Explanation(
+        "The mail is larger than is accepted.", "Ask the sender to share large files in another way."
+    ),
+    Reason.FLOOD: Explanation(
+        "One sender sent more mail in a short time than is accepted.", "Find out what goes wrong at the sender."
+    ),
+    Reason.NULL_VALUE: Explanation(
+        "A record without a value stands on a topic that is not compacted.", "Correct the program that published it."
+    ),
+    Reason.WRONG_SCHEMA: Explanation(
+        "The record's value does not fit the topic's JSON Schema.",
+        "Correct the program that published it; the dead letter's error message names the field.",
+    ),
+    Reason.WRONG_TYPE: Explanation(
+        "The record's ce_type belongs to another topic.", "Correct the program that published it."
+    ),
+    Reason.UNKNOWN_VERSION: Explanation(
+        "The record has a version that this release cannot read.",
+        "Upgrade this process, then replay the dead letter.",
+    ),
+    Reason.UNKNOWN_SERVER: Explanation(
+        "The record names a mail server that no longer exists in the settings.",
+        "Add the server again, then replay the dead letter.",
+    ),
+    Reason.UNKNOWN_TEMPLATE: Explanation(
+        "A call template or message template is named that does not exist, or that cannot be filled.",
+        "Add or correct the template, then replay the dead letter.",
+    ),
+    Reason.UNKNOWN_PARTITION: Explanation(
+        "A partition is named that does not exist in the settings.", "Add the partition, then replay the dead letter."
+    ),
+    Reason.BLOB_MISSING: Explanation(
+        "The blob store does not hold what the record refers to.",
+        "Check the blob store's own retention; restore the blob from a backup, then replay the dead letter.",
+    ),
+    Reason.HANDLER_FAILED: Explanation(
+        "The program has a fault that this record brought to light.",
+        "Report it with the dead letter's error class; replay after the upgrade that mends it.",
+    ),
+    Reason.RETRIES_EXHAUSTED: Explanation(
+        "A notification was tried for two days and could not be sent.",
+        "See notification.results for the server's last answer; mend the server, then ask for the notification again.",
+    ),
+    Reason.BROKER_AWAY: Explanation(
+        "The Kafka broker does not answer; the process waits and goes on by itself.",
+        "Check MAILCALL_KAFKA_BOOTSTRAP_SERVERS and the broker.",
+    ),
+    Reason.DATABASE_AWAY: Explanation(
+        "The desk's database does not answer; the process waits and goes on by itself.",
+        "Check MAILCALL_DESK_URL and the database.",
+    ),
+    Reason.BLOB_STORE_AWAY: Explanation(
+        "The blob store does not answer; the process waits and goes on by itself.",
+        "Check MAILCALL_BLOB_URL and the store.",
+    ),
+    Reason.SERVER_UNREACHABLE: Explanation(
+        "The mail server does not answer, or the connection broke.",
+        "Check host, port and security of the server, its state and the network between.",
+    ),
+    Reason.AUTHENTICATION_REFUSED: Explanation(
+        "The mail server refused the user name or password, or has no such authentication method.",
+        "Correct username, password or authentication method of the server.",
+    ),
+    Reason.SECURITY_REFUSED: Explanation(
+        "The connection could not be protected as is set: no STARTTLS offered, or a certificate that cannot be trusted.",
+        "Correct security or ca_file of the server, or its certificate.",
+    ),
+    Reason.SERVER_DISABLED: Explanation(
+        "The mail server is disabled in the settings; its mail waits.", "Enable it, or name another server."
+    ),
+    Reason.NO_OUTGOING_SERVER: Explanation(
+        "Neither the partition nor the e-mail options name an outgoing server that exists.",
+        "Give the partition an outgoing_server, or the e-mail options a default_outgoing_server.",
+    ),
+    Reason.RECIPIENT_REFUSED: Explanation(
+        "The outgoing server refused the recipient for good.", "Correct the address in the person's details."
+    ),
+    Reason.MESSAGE_REFUSED: Explanation(
+        "The outgoing server refused the mail itself, or its sender, for good.",
+        "Read the server's reply: often the server may not send for from_address.",
+    ),
+    Reason.SERVER_DEFERRED: Explanation(
+        "The outgoing server asked to be tried again later (a 4xx reply); the mail is sent later by itself.",
+    ),
+    Reason.SERVER_SLOW: Explanation(
+        "The outgoing server takes long for each mail; the mail is sent later by itself, so that others need not wait.",
+        "If it lasts, ask the server's administrator, or allow more connections (MAILCALL_SMTP_CONNECTIONS).",
+    ),
+    Reason.TOO_OLD_TO_ANSWER: Explanation(
+        "The mail was more than an hour old when it was handled: the call is logged, no automatic answer is sent.",
+    ),
+    Reason.NOT_A_PARTY: Explanation(
+        "The sender has no part in the item that the mail refers to.",
+        "An Analyst can do it in the desk, or the item's User can send the mail.",
+    ),
+    Reason.ITEM_CLOSED: Explanation("The item that the mail refers to is closed already.", "Log a new call."),
+    Reason.REQUEST_NOT_CLOSED_BY_MAIL: Explanation(
+        "The mail asks to close a request, and requests are not closed by mail.", "Close it in the desk."
+    ),
+}
