@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import Id, Model
+from schemas.base import Id, Line, Model
 from schemas.persons import PersonKind
 from schemas.reasons import Reason
 
@@ -106,6 +106,8 @@ class Sender(Model):
 
     address: str = Field(description="normalised; empty where the mail names no sender")
     name: str = Field("", description="display name as the mail gives it")
+    first_name: Line = Field("", description="of a new person, from the display name")
+    last_name: Line = Field("", description="of a new person, from the display name, else the address's part before the @")
     person_id: Id = Field(description="the User of the call; an id derived from the address where the person is new")
     kind: PersonKind
     new_person: bool = Field(description="a new person record, flagged as a User, is to be made")
