@@ -8,7 +8,7 @@ MAX_ADDRESS = 320  # 64 + "@" + 255: RFC 5321, section 4.5.3.1
 
 
 def normalise(address: str) -> str:
-    """The form in which two addresses are compared: lower case, the domain in its ASCII (IDNA) form, no blanks about it.
+    """The form in which two addresses are compared: lower case, domain in ASCII (IDNA) form, no blanks about it.
 
     Never raises: what is no address at all is only stripped and lowered.
     """

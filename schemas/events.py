@@ -73,7 +73,8 @@ CallEvent = Annotated[
 class NotificationRequested(Model):
     """Who is to be told what, with all that rendering needs: outbound looks nothing up in the desk's items.
 
-    `event` chooses the message template and `data` fills it (strings only); or `subject` and `text` are given as they are.
+    `event` chooses the message template and `data` fills it (strings only); or `subject` and `text` are given as they
+    are.
     """
 
     notification_id: str = Field(pattern=r"^[0-9a-f]{32}$")

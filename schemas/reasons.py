@@ -144,7 +144,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Correct username, password or authentication method of the server.",
     ),
     Reason.SECURITY_REFUSED: Explanation(
-        "The connection could not be protected as is set: no STARTTLS offered, or a certificate that cannot be trusted.",
+        "The connection could not be protected as is set: no STARTTLS offered, or a certificate that is not trusted.",
         "Correct security or ca_file of the server, or its certificate.",
     ),
     Reason.SERVER_DISABLED: Explanation(

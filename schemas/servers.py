@@ -28,7 +28,8 @@ class ServerStatus(Model):
 class MailboxCursor(Model):
     """Value of `mailbox.cursors`: how far a mailbox has been read.
 
-    IMAP: `uidvalidity` and the highest `uid` fetched (RFC 3501, 2.3.1.1). POP3: the set of UIDLs fetched that are still there.
+    IMAP: `uidvalidity` and the highest `uid` fetched (RFC 3501, 2.3.1.1). POP3: the set of UIDLs fetched that are still
+    there.
     """
 
     server_id: Id
@@ -39,7 +40,7 @@ class MailboxCursor(Model):
 
 
 class ServerTest(Model):
-    """Value of `server.tests`: a test of a mail server, on stored (`server_id`) or not yet saved (`server`) parameters."""
+    """Value of `server.tests`: a test of a mail server, as stored (`server_id`) or not yet saved (`server`)."""
 
     test_id: Id
     server_id: Id | None = None

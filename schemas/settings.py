@@ -1,6 +1,7 @@
 """What an administrator sets up: the values of the `settings` topic, one model a kind.
 
-The words are the requirement's: Email Settings window, Incoming and Outgoing Email Servers, Call Template, Priority Matrix.
+The words are the requirement's: Email Settings window, Incoming and Outgoing Email Servers, Call Template, Priority
+Matrix.
 """
 
 from enum import StrEnum

@@ -11,7 +11,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class SettingsSnapshot:
-    """Settings by `kind/id`; `versions` are the offsets of their records, so that a call can say what it was logged with."""
+    """Settings by `kind/id`; `versions` are the offsets of their records: a call says which ones it was logged with."""
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
@@ -53,14 +53,15 @@ class SettingsSnapshot:
         return self.outgoing_server(chosen) if chosen else None
 
     def problems(self, person_ids: frozenset[str] | None = None) -> tuple[str, ...]:
-        """Every reference that leads nowhere, one sentence each. `person_ids`: the known persons; None leaves them out."""
+        """Every reference that leads nowhere, a sentence each. `person_ids`: known persons; None leaves them out."""
         found: list[str] = []
         for server in self.all_of(IncomingServer):
             if self.call_template(server.call_template) is None:
                 found.append(f"incoming-server/{server.id}: call_template {server.call_template!r} does not exist")
             if person_ids is not None and server.default_logging_analyst not in person_ids:
                 found.append(
-                    f"incoming-server/{server.id}: default_logging_analyst {server.default_logging_analyst!r} is no person"
+                    f"incoming-server/{server.id}: default_logging_analyst "
+                    f"{server.default_logging_analyst!r} is no person"
                 )
         for template in self.all_of(CallTemplate):
             partition = self.partition(template.partition)

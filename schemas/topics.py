@@ -118,7 +118,8 @@ NOTIFICATION_RESULTS = Topic(
 )
 SETTINGS = Topic(
     short="settings",
-    doc="Email Settings and what belongs to them, one record each; a tombstone deletes. One partition: a snapshot is consistent.",
+    doc="Email Settings and what belongs to them, one record each; a tombstone deletes. One partition: a snapshot is "
+    "consistent.",
     key="kind/id",
     value=TypeAdapter(Setting),
     writers=("console",),
@@ -175,7 +176,8 @@ SERVER_STATUS = Topic(
 )
 MAILBOX_CURSORS = Topic(
     short="mailbox.cursors",
-    doc="How far each mailbox has been read. The replica of ingest that owns a partition watches the servers whose ids fall into it.",
+    doc="How far each mailbox has been read. The replica of ingest that owns a partition watches the servers whose ids "
+    "fall into it.",
     key="server id",
     value=TypeAdapter(MailboxCursor),
     writers=("ingest",),

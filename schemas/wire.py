@@ -1,4 +1,4 @@
-"""Records as they lie on the broker: CloudEvents Kafka binding 1.0.2 in binary mode, W3C trace context, type and version.
+"""Records as they lie on the broker: CloudEvents Kafka binding 1.0.2 in binary mode, W3C trace context.
 
 Structured mode (`content-type: application/cloudevents+json`) is accepted on input.
 """
@@ -66,7 +66,7 @@ class Envelope:
 
 
 class UndecodableError(ValueError):
-    """A record that no later try can decode. `reason` is the dead letter's; the text never holds the record's content."""
+    """A record that no later try can decode. `reason` is the dead letter's; the text never holds the content."""
 
     def __init__(self, reason: Reason, text: str) -> None:
         super().__init__(text)
@@ -78,7 +78,7 @@ def encode(
     key: str,
     body: BaseModel | bytes,
     *,
-    id: str,
+    id: str,  # noqa: A002 - the word of CloudEvents
     source: str,
     time: datetime,
     traceparent: str = "",

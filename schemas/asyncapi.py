@@ -1,0 +1,101 @@
+"""The AsyncAPI 3.0 document, made from the topic catalogue: what each topic holds, who writes and who reads it."""
+
+from typing import Any
+
+from schemas.topics import TOPICS, Topic
+from schemas.wire import JSON, RFC822
+
+PROCESSES = ("ingest", "resolver", "logger", "outbound", "console")
+
+# CloudEvents Kafka binding 1.0.2, binary mode: every attribute a header `ce_<name>`; and W3C trace context.
+_HEADERS: dict[str, str] = {
+    "ce_specversion": "always 1.0",
+    "ce_id": "id of the event; the same cause always gives the same id",
+    "ce_source": "who wrote it, such as /mailcall/ingest",
+    "ce_type": "type and version of the value",
+    "ce_time": "when it happened, RFC 3339, UTC",
+    "content-type": "of the value",
+    "traceparent": "W3C trace context, one trace a mail",
+}
+_RAW = {"type": "string", "format": "binary", "description": "RFC 5322 bytes, untouched"}
+_REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type")
+
+
+def document() -> dict[str, Any]:
+    """The document as plain data, ready for YAML."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Mailcall",
+            "version": "1",
+            "description": "E-mail to service desk. Made by `make schemas` from schemas/topics.py: do not edit.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": JSON,
+        "servers": {"broker": _server()},
+        "channels": {topic.short: _channel(topic) for topic in TOPICS},
+        "operations": {name: operation for topic in TOPICS for name, operation in _operations(topic)},
+        "components": {"messages": {topic.short: _message(topic) for topic in TOPICS}},
+    }
+
+
+def _server() -> dict[str, Any]:
+    return {
+        "host": "{bootstrap}",
+        "protocol": "kafka",
+        "description": "The Kafka cluster that every process is given as MAILCALL_KAFKA_BOOTSTRAP_SERVERS.",
+        "variables": {"bootstrap": {"description": "host:port of a broker"}},
+    }
+
+
+def _channel(topic: Topic) -> dict[str, Any]:
+    configuration: dict[str, Any] = {"cleanup.policy": ["compact" if topic.compacted else "delete"]}
+    if topic.retention_ms is not None:
+        configuration["retention.ms"] = topic.retention_ms
+    return {
+        "address": topic.name("{prefix}"),
+        "description": topic.doc,
+        "parameters": {"prefix": {"description": "MAILCALL_TOPIC_PREFIX", "default": "mailcall"}},
+        "messages": {topic.short: {"$ref": f"#/components/messages/{topic.short}"}},
+        "bindings": {
+            "kafka": {"partitions": topic.partitions, "topicConfiguration": configuration, "bindingVersion": "0.5.0"}
+        },
+    }
+
+
+def _operations(topic: Topic) -> list[tuple[str, dict[str, Any]]]:
+    """One operation for each of our processes that writes or reads the topic; other systems describe themselves."""
+    directions = (("send", "writes", topic.writers), ("receive", "reads", topic.readers))
+    return [
+        (
+            f"{process}.{action}.{topic.short}",
+            {
+                "action": action,
+                "summary": f"{process} {verb} {topic.short}.",
+                "channel": {"$ref": f"#/channels/{topic.short}"},
+                "messages": [{"$ref": f"#/channels/{topic.short}/messages/{topic.short}"}],
+            },
+        )
+        for action, verb, processes in directions
+        for process in processes
+        if process in PROCESSES
+    ]
+
+
+def _message(topic: Topic) -> dict[str, Any]:
+    raw = topic.value is None
+    return {
+        "name": topic.event_type,
+        "title": topic.short,
+        "contentType": RFC822 if raw else JSON,
+        "headers": _headers(topic),
+        "payload": _RAW if raw else {"$ref": f"./json/{topic.short}.v{topic.version}.json"},
+        "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}, "bindingVersion": "0.5.0"}},
+    }
+
+
+def _headers(topic: Topic) -> dict[str, Any]:
+    described = _HEADERS
+    properties: dict[str, Any] = {name: {"type": "string", "description": text} for name, text in described.items()}
+    properties["ce_type"]["const"] = topic.event_type
+    return {"type": "object", "properties": properties, "required": list(_REQUIRED)}
