@@ -1,0 +1,114 @@
+"""A mail as it lies on `mail.fetched`: the raw bytes are the value, what is known about them stands in CloudEvents extensions.
+
+Another system publishes a mail with `ce_serverid` alone: everything else is derived from the bytes and the record.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from schemas import ids
+from schemas.base import Id
+from schemas.reasons import Reason
+from schemas.topics import MAIL_FETCHED
+from schemas.wire import Envelope, Record, UndecodableError, open_envelope
+
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedMail:
+    """One fetched mail. `raw` is empty where `dataref` names the blob that holds it (claim check).
+
+    `size` in bytes and `sha256` (hexadecimal) are those of the raw bytes; `received` is the mail store's internal date,
+    aware; `mailbox` says where it lay (`INBOX;UIDVALIDITY=1;UID=7`). `truncated` is the mail's size on its server where
+    that was over the limit and only its beginning was fetched.
+    """
+
+    mail_id: str
+    server_id: str
+    received: datetime
+    size: int
+    sha256: str
+    mailbox: str = ""
+    raw: bytes = b""
+    dataref: str | None = None
+    truncated: int | None = None
+    traceparent: str = ""
+
+    def extensions(self) -> dict[str, str]:
+        """CloudEvents extension attributes, by name: what `from_envelope` reads."""
+        optional = {
+            "mailbox": self.mailbox,
+            "dataref": self.dataref or "",
+            "truncated": "" if self.truncated is None else str(self.truncated),
+        }
+        return {
+            "serverid": self.server_id,
+            "internaldate": self.received.isoformat(),
+            "size": str(self.size),
+            "sha256": self.sha256,
+            **{name: value for name, value in optional.items() if value},
+        }
+
+    @classmethod
+    def from_envelope(cls, envelope: Envelope, timestamp_ms: int) -> Self:
+        """`timestamp_ms`: of the record, for a mail without a date of its own. Raises `UndecodableError`."""
+        context, raw = envelope.context, envelope.data
+        known = context.extensions
+        server_id, dataref = known.get("serverid", ""), known.get("dataref") or None
+        try:
+            _ID.validate_python(server_id)
+        except ValidationError:
+            raise _wrong("ce_serverid is missing or no id: it names the incoming server the mail belongs to") from None
+        has_id = ids.MAIL_ID.match(context.id) is not None
+        if dataref and not (has_id and "size" in known and "sha256" in known):
+            raise _wrong("a record with ce_dataref needs ce_id (32 hexadecimal digits), ce_size and ce_sha256 as well")
+        if not dataref and not raw:
+            raise _wrong("the value is empty and no ce_dataref names a blob: there is no mail")
+        size, truncated = _number(known.get("size")), _number(known.get("truncated"))
+        return cls(
+            mail_id=context.id if has_id else ids.mail_id(server_id, raw),
+            server_id=server_id,
+            received=_moment(known.get("internaldate")) or _moment(context.time) or _of_record(timestamp_ms),
+            size=len(raw) if size is None else size,
+            sha256=known.get("sha256") or hashlib.sha256(raw).hexdigest(),
+            mailbox=known.get("mailbox", ""),
+            raw=b"" if dataref else raw,
+            dataref=dataref,
+            truncated=truncated,
+            traceparent=context.traceparent,
+        )
+
+
+def open_fetched(record: Record) -> FetchedMail:
+    """The mail of a record of `mail.fetched`, binary or structured. Raises `UndecodableError`."""
+    return FetchedMail.from_envelope(open_envelope(MAIL_FETCHED, record), record.timestamp_ms)
+
+
+def _wrong(text: str) -> UndecodableError:
+    return UndecodableError(Reason.WRONG_SCHEMA, text)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """An ISO 8601 date with its offset; None where there is none, or none that can be read."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _of_record(timestamp_ms: int) -> datetime:
+    """A record's timestamp; the beginning of 1970 where the producer wrote nonsense."""
+    try:
+        return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    except (OverflowError, OSError, ValueError):
+        return datetime.fromtimestamp(0, UTC)
