@@ -1,0 +1,121 @@
+"""Applying a settings file: what would change, whether all of it fits together, and publishing it in one go."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from console.operations.settings_file import Problem, SettingsFile, SettingsFileError
+from console.operations.state import State
+from runtime.publisher import Publisher
+from schemas import ids
+from schemas.base import Model
+from schemas.persons import Person
+from schemas.servers import SettingsChange
+from schemas.settings import IncomingServer, Setting
+from schemas.topics import PERSONS, SETTINGS, SETTINGS_CHANGES
+from schemas.wire import Message, encode
+
+SOURCE = "/mailcall/console"
+Effect = Literal["new", "changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What applying does to one setting (`key` is `kind/id`) or person (`person/id`)."""
+
+    key: str
+    effect: Effect
+    before: Model | None
+    after: Setting | Person
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a file would do, in the order in which it is published."""
+
+    changes: tuple[Change, ...]
+
+    @property
+    def effective(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.effect != "unchanged")
+
+
+def plan(file: SettingsFile, state: State) -> Plan:
+    """What applying the file would change. Raises `SettingsFileError` where a reference would lead nowhere."""
+    persons = {**state.persons, **file.persons}
+    snapshot = state.settings.with_changes((key, value, -1) for key, value in file.settings.items())
+    problems = [
+        *(file.problem(text, _REFERENCE) for text in snapshot.problems(frozenset(persons))),
+        *_analysts(file, snapshot.all_of(IncomingServer), persons),
+    ]
+    if problems:
+        raise SettingsFileError(tuple(problems))
+    return Plan(
+        (
+            *(_person_change(value, state.persons.get(key)) for key, value in file.persons.items()),
+            *(_setting_change(key, value, state.settings.settings.get(key)) for key, value in file.settings.items()),
+        )
+    )
+
+
+def publish(plan: Plan, publisher: Publisher, who: str, change_reason: str, now: datetime) -> None:
+    """Publish what is new or changed, and who changed it. Returns when the broker has acknowledged all of it."""
+    messages = [message for change in plan.effective for message in _messages(change, who, change_reason, now)]
+    if messages:
+        publisher.publish(messages)
+
+
+def redacted(value: Model) -> dict[str, Any]:
+    """The value as it may be shown and kept: a sealed password is only named as such."""
+    data = value.model_dump(mode="json", exclude_defaults=True)
+    if isinstance(data.get("password"), dict) and "sealed" in data["password"]:
+        data["password"] = {"sealed": "(sealed)"}
+    return data
+
+
+_REFERENCE = "define it in this file, apply it first, or name one that exists"
+
+
+def _analysts(
+    file: SettingsFile, servers: tuple[IncomingServer, ...], persons: Mapping[str, Person]
+) -> Iterator[Problem]:
+    for server in servers:
+        person = persons.get(server.default_logging_analyst)
+        if person is not None and not person.is_analyst:
+            yield file.problem(
+                f"incoming-server/{server.id}: default_logging_analyst {person.id!r} is no Analyst",
+                "set is_analyst: true on that person, or name another",
+            )
+
+
+def _setting_change(key: str, after: Setting, before: Setting | None) -> Change:
+    return Change(key, "new" if before is None else "unchanged" if before == after else "changed", before, after)
+
+
+def _person_change(person: Person, before: Person | None) -> Change:
+    """A file need not know versions: a person who differs gets the next one."""
+    key = f"person/{person.id}"
+    if before is None:
+        return Change(key, "new", None, person.model_copy(update={"version": max(1, person.version)}))
+    if before == person.model_copy(update={"version": before.version}):
+        return Change(key, "unchanged", before, before)
+    return Change(
+        key, "changed", before, person.model_copy(update={"version": max(before.version + 1, person.version)})
+    )
+
+
+def _messages(change: Change, who: str, change_reason: str, now: datetime) -> Iterator[Message]:
+    topic, key = (PERSONS, change.after.id) if isinstance(change.after, Person) else (SETTINGS, change.key)
+    cause = ids.event_id(change.key, change.after.model_dump_json())
+    yield encode(topic, key, change.after, id=cause, source=SOURCE, time=now)
+    if topic is SETTINGS:
+        record = SettingsChange(
+            key=key,
+            who=who,
+            at=now,
+            change_reason=change_reason,
+            before=redacted(change.before) if change.before is not None else None,
+            after=redacted(change.after),
+        )
+        yield encode(SETTINGS_CHANGES, key, record, id=ids.event_id(cause, now.isoformat()), source=SOURCE, time=now)

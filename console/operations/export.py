@@ -1,0 +1,26 @@
+"""All settings and persons as the file that `mailcall apply` reads: applying it again changes nothing.
+
+Passwords stand in it only as they stand on the topic: sealed, or as a reference.
+"""
+
+from typing import Any
+
+from console.operations.settings_file import SECTIONS, SINGLE
+from console.operations.state import State
+from schemas.persons import Person
+
+
+def export(state: State) -> dict[str, Any]:
+    """Section -> entries, in the order of the ids; fields that hold their default are left out."""
+    result: dict[str, Any] = {}
+    for section, model in SECTIONS.items():
+        if model is Person:
+            values: list[Any] = [person for _, person in sorted(state.persons.items())]
+        else:
+            values = list(state.settings.all_of(model))
+        entries = [
+            value.model_dump(mode="json", exclude_defaults=True, exclude={"version", "kind"}) for value in values
+        ]
+        if entries:
+            result[section] = entries[0] if section == SINGLE else entries
+    return result

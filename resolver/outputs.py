@@ -1,0 +1,185 @@
+"""The records the resolver writes: a resolution as `ResolvedMail` of bounded size, a machine's mail as what it tells.
+
+Pure but for `keep`, which puts bytes into the blob store and answers with their key.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypedDict
+
+from resolver.resolve import Examined, Resolution
+from schemas.events import NotificationResult
+from schemas.fetched import FetchedMail
+from schemas.ids import OWN_MESSAGE_ID
+from schemas.mail import Defect, ParsedMail, RejectedMail, ResolvedMail, Screening, StoredFile
+from schemas.reasons import Reason
+from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
+from schemas.wire import Message, encode
+
+Keep = Callable[[bytes], str]
+SOURCE = "/mailcall/resolver"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a mail stands in its record: bytes of UTF-8, characters of the subject, numbers of the rest."""
+
+    text: int
+    reply: int
+    html: int
+    subject: int
+    references: int
+    attachments: int
+
+
+# The first that gives a small enough record is used. Escapes make JSON up to six times as long as what it holds, so the
+# last stays below the limit whatever the characters are. What is cut stands whole in the files.
+LIMITS = (
+    Limits(text=256_000, reply=64_000, html=256_000, subject=10_000, references=100, attachments=1_000),
+    Limits(text=32_000, reply=16_000, html=0, subject=1_000, references=20, attachments=0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The fetched record that a record is made from. `versions`: of the settings it was decided with."""
+
+    fetched: FetchedMail
+    raw: bytes
+    key: str
+    traceparent: str
+    versions: Mapping[str, int]
+
+
+def resolved(
+    origin: Origin, examined: Examined, resolution: Resolution, template: str, keep: Keep, now: datetime
+) -> Message:
+    """A `mail.resolved` record of less than `MAX_INLINE_BYTES`; its files are kept when it returns."""
+    for limits in LIMITS:
+        mail = _resolved_mail(origin, examined, resolution, template, keep, limits)
+        message = encode(MAIL_RESOLVED, origin.key or resolution.sender.address, mail, **_context(origin, now))
+        if len(message.value or b"") < MAX_INLINE_BYTES:
+            break
+    return message
+
+
+def rejected(origin: Origin, examined: Examined, now: datetime) -> Message:
+    """A `mail.rejected` record: any machine's mail that does not concern one of our notifications."""
+    screening = examined.screening
+    mail = RejectedMail(
+        mail_id=origin.fetched.mail_id,
+        server_id=origin.fetched.server_id,
+        reason=screening.reason or Reason.AUTO_REPLY,
+        evidence=screening.evidence,
+        message_id=examined.parsed.mail.message_id,
+        bounce=screening.bounce,
+    )
+    return encode(MAIL_REJECTED, origin.key or examined.sender.address, mail, **_context(origin, now))
+
+
+def notification_result(origin: Origin, notification_id: str, screening: Screening, now: datetime) -> Message:
+    """A `notification.results` record: what a report says became of one of our own notifications."""
+    bounce = screening.bounce
+    result = NotificationResult(
+        notification_id=notification_id,
+        outcome=_outcome(screening),
+        recipient=bounce.recipients[0] if bounce and bounce.recipients else "",
+        reason=screening.reason,
+        smtp_reply=(bounce and bounce.status) or "",
+        message_id=bounce.original_message_id if bounce else None,
+        mail_id=origin.fetched.mail_id,
+        at=now,
+    )
+    return encode(NOTIFICATION_RESULTS, notification_id, result, **_context(origin, now))
+
+
+def reported_notification(screening: Screening, mail: ParsedMail) -> str | None:
+    """Id of the notification that a report is about: in the returned mail's Message-ID, else in what it answers to."""
+    returned = screening.bounce.original_message_id if screening.bounce else None
+    for message_id in (returned or "", *mail.in_reply_to, *reversed(mail.references)):
+        own = OWN_MESSAGE_ID.match(message_id)
+        if own:
+            return own.group(1)
+    return None
+
+
+class _Context(TypedDict):
+    id: str
+    source: str
+    time: datetime
+    traceparent: str
+
+
+def _context(origin: Origin, now: datetime) -> _Context:
+    """Every record made from a mail carries the mail's id: what comes again is known again."""
+    return {"id": origin.fetched.mail_id, "source": SOURCE, "time": now, "traceparent": origin.traceparent}
+
+
+def _resolved_mail(
+    origin: Origin, examined: Examined, resolution: Resolution, template: str, keep: Keep, limits: Limits
+) -> ResolvedMail:
+    fetched, mail = origin.fetched, examined.parsed.mail
+    html_fits = mail.html is None or _fits(mail.html, limits.html)
+    return ResolvedMail(
+        mail_id=fetched.mail_id,
+        server_id=fetched.server_id,
+        received=fetched.received,
+        size=fetched.size,
+        sha256=fetched.sha256,
+        message_id=mail.message_id,
+        in_reply_to=mail.in_reply_to[: limits.references],
+        references=mail.references[-limits.references :],
+        subject=mail.subject[: limits.subject],
+        text=_cut(mail.text, limits.text),
+        reply=_cut(mail.reply, limits.reply),
+        html=mail.html if html_fits else None,
+        date=mail.date,
+        defects=mail.defects,
+        files=tuple(_files(origin, examined, keep, limits)),
+        sender=resolution.sender,
+        conversation=resolution.conversation,
+        wanted=resolution.wanted,
+        call_template=template,
+        answerable=resolution.answerable,
+        settings_versions=dict(origin.versions),
+    )
+
+
+def _files(origin: Origin, examined: Examined, keep: Keep, limits: Limits) -> Iterator[StoredFile]:
+    """Attachments, then what did not fit into the record, then the raw mail where it says more than all of these."""
+    mail, files = examined.parsed.mail, examined.parsed.files
+    too_many = len(files) > limits.attachments
+    for file in () if too_many else files:
+        yield StoredFile(**dict(file.attachment), blob=keep(file.content))
+    if not (_fits(mail.text, limits.text) and _fits(mail.reply, limits.reply)):
+        yield _file("body.txt", "text/plain; charset=utf-8", mail.text.encode("utf-8", "replace"), keep)
+    if mail.html is not None and not _fits(mail.html, limits.html):
+        yield _file("body.html", "text/html; charset=utf-8", mail.html.encode("utf-8", "replace"), keep)
+    if too_many or Defect.UNPARSED in mail.defects:
+        yield _file("mail.eml", "message/rfc822", origin.raw, keep)
+
+
+def _file(name: str, content_type: str, content: bytes, keep: Keep) -> StoredFile:
+    sha256 = hashlib.sha256(content).hexdigest()
+    return StoredFile(name=name, content_type=content_type, size=len(content), sha256=sha256, blob=keep(content))
+
+
+def _fits(text: str, limit: int) -> bool:
+    return len(text) * 4 <= limit or len(text.encode("utf-8", "replace")) <= limit
+
+
+def _cut(text: str, limit: int) -> str:
+    """The text, or as many of its whole characters as fit into `limit` bytes of UTF-8."""
+    if _fits(text, limit):
+        return text
+    return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
+
+
+def _outcome(screening: Screening) -> Literal["sent", "deferred", "bounced"]:
+    """RFC 3463, section 2: the class of the status. A read receipt says that the notification has arrived."""
+    if screening.reason is Reason.RECEIPT:
+        return "sent"
+    status = screening.bounce.status if screening.bounce else None
+    return "deferred" if (status or "").startswith("4.") else "bounced"

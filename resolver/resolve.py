@@ -1,0 +1,111 @@
+"""What becomes of one mail: parse > screen > converse > sender > route. Pure; every step says what came of it, and why.
+
+In two halves, because the senders of a whole batch are looked up in one query between them:
+`examine` reads the mail, `resolve` decides what it becomes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resolver import conversation
+from resolver.conversation import Wanted
+from resolver.parsing import Parsed, mailboxes, parse
+from resolver.screening import answerable, screen
+from resolver.sender import SenderAddress, decide_sender, sender_address
+from schemas.addresses import normalise
+from schemas.mail import ConversationReferences, Screening, Sender
+from schemas.persons import Person
+from schemas.settings import CallTemplate, IncomingServer, OutgoingServer
+from schemas.snapshot import SettingsSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the way of a mail: what came of it, and why, in words for an administrator."""
+
+    step: str
+    outcome: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A mail read and judged; its sender not yet looked up."""
+
+    parsed: Parsed
+    screening: Screening
+    sender: SenderAddress
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a person's mail becomes."""
+
+    sender: Sender
+    conversation: ConversationReferences
+    wanted: Wanted
+    answerable: bool
+    steps: tuple[Step, ...]
+
+
+def own_addresses(snapshot: SettingsSnapshot) -> frozenset[str]:
+    """The desk's own addresses, normalised: a mail from one of them is our own come back.
+
+    What we send from, and where we ask for answers: nobody but the desk writes as either.
+    """
+    servers = snapshot.all_of(OutgoingServer)
+    return frozenset(
+        normalise(address) for server in servers for address in (server.from_address, server.reply_to) if address
+    )
+
+
+def examine(raw: bytes, own: frozenset[str]) -> Examined:
+    """Parse and screen a mail and find the address it comes from. Never raises, whatever the bytes."""
+    parsed = parse(raw)
+    screening = screen(parsed, own)
+    headers = parsed.headers
+    found = sender_address(
+        parsed.mail, mailboxes(headers.get("sender") or ""), mailboxes(headers.get("return-path") or "")
+    )
+    return Examined(parsed, screening, found, (_parse_step(parsed), _screen_step(screening)))
+
+
+def resolve(
+    examined: Examined, server: IncomingServer, template: CallTemplate, persons: Sequence[Person]
+) -> Resolution:
+    """What a person's mail becomes at this incoming server. `persons`: those whose address it comes from."""
+    mail = examined.parsed.mail
+    sender = decide_sender(examined.sender, persons, server)
+    found = conversation.references(mail)
+    wanted, why_wanted = conversation.wanted(mail, server.close_words)
+    steps = (
+        *examined.steps,
+        Step("trust", "not-checked", "how far a sender can be trusted is not checked by this release"),
+        Step("converse", _conversation_outcome(found), "whether it belongs to an item is the logger's to say"),
+        Step("wanted", wanted, why_wanted),
+        Step(
+            "sender", f"{sender.kind}: {sender.address or 'no address'}", f"{examined.sender.reason}; {sender.reason}"
+        ),
+        Step("route", f"call template {template.id}", f"the Call Template of the incoming server {server.id}"),
+    )
+    return Resolution(sender, found, wanted, answerable(examined.parsed), steps)
+
+
+def _parse_step(parsed: Parsed) -> Step:
+    defects = parsed.mail.defects
+    return Step("parse", "defects" if defects else "ok", ", ".join(defects))
+
+
+def _screen_step(screening: Screening) -> Step:
+    reason = ": ".join(part for part in (screening.reason, screening.evidence) if part)
+    return Step("screen", screening.verdict, reason or "nothing tells of a machine")
+
+
+def _conversation_outcome(found: ConversationReferences) -> str:
+    offers = (
+        ("id of our own mail", found.own_message_ids),
+        ("id of another mail", found.message_ids),
+        ("item reference", found.item_references),
+    )
+    return ", ".join(f"{len(values)} x {name}" for name, values in offers if values) or "nothing to find an item by"

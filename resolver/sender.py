@@ -1,0 +1,154 @@
+"""Who sends a call: User and Logging Analyst. Pure.
+
+The requirement's section "How Calls are Logged using Email Settings" and its table "How the Logging Analyst is
+Determined on an Incoming Email", as one table of data: `ROWS`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from schemas import ids
+from schemas.addresses import MAX_ADDRESS, check_address, normalise
+from schemas.mail import Mailbox, ParsedMail, Sender
+from schemas.persons import Person, PersonKind
+from schemas.settings import IncomingServer
+
+MAX_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SenderAddress:
+    """The address a mail is taken to come from. `address` is normalised, and empty where the mail names none.
+
+    `header` is the one it stands in, empty if none; `reason` says why it is that one.
+    """
+
+    address: str
+    name: str
+    header: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the requirement's table: who is Logging Analyst, and whether the User flag is set."""
+
+    linked: bool
+    set_user_flag: bool
+    reason: str
+
+
+_DEFAULT = "the Logging Analyst is the server's Default Logging Analyst"
+_NOT_LINKED = f"Use Linked Analyst is deselected: {_DEFAULT}"
+_LINKED = "Use Linked Analyst is selected: the Logging Analyst is the person sending the email"
+
+# (who sends, Use Linked Analyst) -> what follows. The option makes no difference for whoever is no Analyst.
+ROWS: Mapping[tuple[PersonKind, bool], Row] = {
+    ("unknown", False): Row(False, False, f"no person has this address: a new User is made; {_DEFAULT}"),
+    ("unknown", True): Row(False, False, f"no person has this address: a new User is made; {_DEFAULT}"),
+    ("user-only", False): Row(False, False, f"a User: {_DEFAULT}"),
+    ("user-only", True): Row(False, False, f"a User: {_DEFAULT}, whether Use Linked Analyst is selected or not"),
+    ("analyst-only", False): Row(False, True, f"an Analyst who becomes a User as well. {_NOT_LINKED}"),
+    ("analyst-only", True): Row(True, True, f"an Analyst who becomes a User as well. {_LINKED}"),
+    ("analyst-and-user", False): Row(False, False, f"an Analyst and User. {_NOT_LINKED}"),
+    ("analyst-and-user", True): Row(True, False, f"an Analyst and User. {_LINKED}"),
+}
+_DISABLED = f"a disabled person, who acts as no Analyst: {_DEFAULT}"
+
+
+def sender_address(mail: ParsedMail, sender: Sequence[Mailbox], return_path: Sequence[Mailbox]) -> SenderAddress:
+    """From, else the first of Reply-To, Sender and Return-Path that holds a usable address, else none.
+
+    `sender` and `return_path` are the mailboxes of those headers. RFC 5322, 3.6.2: the author stands in From; the
+    others only stand in for it. Return-Path comes last because it often names a machine that handles bounces.
+    """
+    name = mail.from_.name if mail.from_ else ""
+    for header, mailbox in _candidates(mail, sender, return_path):
+        address = _usable(mailbox.address)
+        if address:
+            reason = (
+                "the author, as From says" if header == "From" else f"{_why_not_from(mail)}: {header} stands in for it"
+            )
+            return SenderAddress(address, mailbox.name or name, header, reason)
+    return SenderAddress("", name, "", f"{_why_not_from(mail)}, and no other header names a sender")
+
+
+def decide_sender(found: SenderAddress, persons: Sequence[Person], server: IncomingServer) -> Sender:
+    """User and Logging Analyst of a call from this address. `persons`: those of the CMDB who have it, in any order."""
+    person = min(persons, key=lambda one: one.id) if persons else None
+    kind = _kind(person)
+    row = ROWS[kind, server.use_linked_analyst]
+    reason = row.reason
+    linked = row.linked
+    if person is not None and person.disabled and person.is_analyst:
+        reason, linked = _DISABLED, False
+    if len(persons) > 1:
+        reason = f"{len(persons)} persons have this address, the first is used: {reason}"
+    if not found.address:
+        reason = f"the mail names no sender: the server's unknown sender is the User; {_DEFAULT}"
+    if person is None:
+        first_name, last_name = name_parts(found.name, found.address)
+        user = ids.person_id(found.address or unknown_sender(server.id))
+    else:
+        first_name, last_name, user = "", "", person.id
+    return Sender(
+        address=found.address,
+        name=found.name,
+        first_name=first_name,
+        last_name=last_name,
+        person_id=user,
+        kind=kind,
+        new_person=person is None,
+        set_user_flag=row.set_user_flag,
+        logging_analyst=user if linked else server.default_logging_analyst,
+        reason=reason,
+    )
+
+
+def name_parts(display_name: str, address: str) -> tuple[str, str]:
+    """First and last name of a new person. `Last, First` is turned round; without a name it is the address's local part."""
+    name = " ".join("".join(c if c.isprintable() else " " for c in display_name).split()).strip("'\"")
+    last, comma, first = (part.strip() for part in name.partition(","))
+    if not (comma and first and last):
+        first, _, last = name.replace(",", " ").strip().rpartition(" ")
+    if not last:
+        first, last = "", address.rpartition("@")[0] or "Unknown sender"
+    return first.strip()[:MAX_NAME], last.strip()[:MAX_NAME]
+
+
+def unknown_sender(server_id: str) -> str:
+    """What stands for the address of the mails of one incoming server that name no sender: never an address itself."""
+    return f"unknown-sender/{server_id}"
+
+
+def _candidates(
+    mail: ParsedMail, sender: Sequence[Mailbox], return_path: Sequence[Mailbox]
+) -> Iterator[tuple[str, Mailbox]]:
+    if mail.from_ is not None:
+        yield "From", mail.from_
+    for header, mailboxes in (("Reply-To", mail.reply_to), ("Sender", sender), ("Return-Path", return_path)):
+        for mailbox in mailboxes:
+            yield header, mailbox
+
+
+def _usable(address: str) -> str:
+    """The normalised address if a person may have it, else nothing."""
+    if len(address) > MAX_ADDRESS:
+        return ""
+    normalised = normalise(address)
+    try:
+        return check_address(normalised)
+    except ValueError:
+        return ""
+
+
+def _why_not_from(mail: ParsedMail) -> str:
+    return "From is missing" if mail.from_ is None else "From holds no usable address"
+
+
+def _kind(person: Person | None) -> PersonKind:
+    if person is None:
+        return "unknown"
+    if person.is_analyst:
+        return "analyst-and-user" if person.is_user else "analyst-only"
+    return "user-only"

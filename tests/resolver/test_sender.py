@@ -1,0 +1,196 @@
+"""The requirement's section "How Calls are Logged using Email Settings" and its table, row by row."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resolver.sender import ROWS, SenderAddress, decide_sender, name_parts, sender_address, unknown_sender
+from schemas import ids
+from schemas.mail import Mailbox, ParsedMail
+from schemas.persons import Person, PersonKind
+from schemas.settings import IncomingServer
+
+ADDRESS = "anna@example.org"
+FOUND = SenderAddress(ADDRESS, "Anna Ek", "From", "the author, as From says")
+KINDS: tuple[PersonKind, ...] = ("unknown", "analyst-only", "user-only", "analyst-and-user")
+
+
+def server(use_linked_analyst: bool = False) -> IncomingServer:
+    return IncomingServer(
+        id="it-mailbox",
+        protocol="imap",
+        call_template="it-call",
+        default_logging_analyst="desk",
+        use_linked_analyst=use_linked_analyst,
+    )
+
+
+def person(kind: PersonKind, person_id: str = "p1", disabled: bool = False) -> Person:
+    return Person(
+        id=person_id,
+        first_name="Anna",
+        addresses=(ADDRESS,),
+        is_analyst=kind.startswith("analyst"),
+        is_user=kind in ("user-only", "analyst-and-user"),
+        disabled=disabled,
+    )
+
+
+# Who sends, Use Linked Analyst -> User, Logging Analyst, new person, User flag to be set. Written from the requirement.
+NEW = ids.person_id(ADDRESS)
+TABLE = [
+    ("unknown", False, NEW, "desk", True, False),
+    ("unknown", True, NEW, "desk", True, False),
+    ("analyst-only", False, "p1", "desk", False, True),
+    ("analyst-only", True, "p1", "p1", False, True),
+    ("user-only", False, "p1", "desk", False, False),
+    ("user-only", True, "p1", "desk", False, False),
+    ("analyst-and-user", False, "p1", "desk", False, False),
+    ("analyst-and-user", True, "p1", "p1", False, False),
+]
+
+
+@pytest.mark.parametrize(("kind", "linked", "user", "analyst", "new_person", "set_user_flag"), TABLE)
+def test_user_and_logging_analyst(
+    kind: PersonKind, linked: bool, user: str, analyst: str, new_person: bool, set_user_flag: bool
+) -> None:
+    persons = () if kind == "unknown" else (person(kind),)
+
+    sender = decide_sender(FOUND, persons, server(linked))
+
+    assert (sender.person_id, sender.logging_analyst) == (user, analyst)
+    assert (sender.new_person, sender.set_user_flag) == (new_person, set_user_flag)
+    assert sender.kind == kind
+    assert sender.address == ADDRESS
+    assert sender.reason
+
+
+def test_the_table_is_complete() -> None:
+    assert set(ROWS) == {(kind, linked) for kind in KINDS for linked in (False, True)}
+    assert {(kind, linked) for kind, linked, *_ in TABLE} == set(ROWS)
+
+
+@pytest.mark.parametrize("kind", ["analyst-only", "analyst-and-user"])
+def test_a_disabled_analyst_is_found_but_acts_as_no_analyst(kind: PersonKind) -> None:
+    sender = decide_sender(FOUND, (person(kind, disabled=True),), server(use_linked_analyst=True))
+
+    assert sender.person_id == "p1"
+    assert not sender.new_person
+    assert sender.logging_analyst == "desk"
+    assert "disabled" in sender.reason
+
+
+def test_of_several_persons_with_one_address_the_first_is_used() -> None:
+    persons = (person("analyst-only", "p2"), person("user-only", "p1"), person("analyst-only", "p3"))
+
+    sender = decide_sender(FOUND, persons, server(use_linked_analyst=True))
+
+    assert (sender.person_id, sender.kind, sender.logging_analyst) == ("p1", "user-only", "desk")
+    assert "3 persons" in sender.reason
+
+
+def test_a_mail_without_a_sender_comes_from_the_servers_unknown_sender() -> None:
+    nobody = SenderAddress("", "", "", "From is missing, and no other header names a sender")
+
+    sender = decide_sender(nobody, (), server())
+
+    assert sender.new_person
+    assert sender.address == ""
+    assert sender.person_id == ids.person_id(unknown_sender("it-mailbox"))
+    assert sender.last_name == "Unknown sender"
+    assert sender.person_id != decide_sender(nobody, (), server().model_copy(update={"id": "hr"})).person_id
+
+
+def test_the_unknown_sender_is_no_address_that_a_mail_could_come_from() -> None:
+    mail = ParsedMail(**{"from": Mailbox(address=unknown_sender("it-mailbox"))})
+    assert sender_address(mail, (), ()).address == ""
+
+
+@pytest.mark.parametrize(
+    ("display_name", "first", "last"),
+    [
+        ("Anna Ek", "Anna", "Ek"),
+        ("Ek, Anna Maria", "Anna Maria", "Ek"),
+        ("Anna Maria Ek", "Anna Maria", "Ek"),
+        ("王小明", "", "王小明"),
+        ("'Anna Ek'", "Anna", "Ek"),
+        ("Анна Петрова", "Анна", "Петрова"),
+        ("", "", "anna"),
+        ("  ,  ", "", "anna"),
+        ("Anna\r\nEk", "Anna", "Ek"),
+        ("x" * 5000, "", "x" * 200),
+    ],
+)
+def test_name_of_a_new_person(display_name: str, first: str, last: str) -> None:
+    assert name_parts(display_name, ADDRESS) == (first, last)
+
+
+A, B, C, D = (Mailbox(address=f"{letter}@example.org", name=letter) for letter in "abcd")
+UNREADABLE = Mailbox(address="MAILER-DAEMON")
+
+
+@pytest.mark.parametrize(
+    ("from_", "reply_to", "sender", "return_path", "header", "address"),
+    [
+        (A, (B,), (C,), (D,), "From", "a@example.org"),
+        (Mailbox(address=" Anna@EXAMPLE.org. "), (), (), (), "From", "anna@example.org"),
+        (None, (B,), (C,), (D,), "Reply-To", "b@example.org"),
+        (UNREADABLE, (B,), (), (), "Reply-To", "b@example.org"),
+        (UNREADABLE, (UNREADABLE, B), (), (), "Reply-To", "b@example.org"),
+        (None, (), (C,), (D,), "Sender", "c@example.org"),
+        (None, (UNREADABLE,), (C,), (), "Sender", "c@example.org"),
+        (None, (), (), (D,), "Return-Path", "d@example.org"),
+        (UNREADABLE, (), (), (), "", ""),
+        (None, (), (), (Mailbox(address=""),), "", ""),
+        (Mailbox(address="a@" + "x" * 400_000), (), (), (), "", ""),
+        (Mailbox(address="a\r\nBcc: b@example.org"), (), (), (), "", ""),
+    ],
+)
+def test_which_header_names_the_sender(
+    from_: Mailbox | None,
+    reply_to: tuple[Mailbox, ...],
+    sender: tuple[Mailbox, ...],
+    return_path: tuple[Mailbox, ...],
+    header: str,
+    address: str,
+) -> None:
+    found = sender_address(ParsedMail(from_=from_, reply_to=reply_to), sender, return_path)
+
+    assert (found.header, found.address) == (header, address)
+    if header not in ("From", ""):
+        assert "From" in found.reason and header in found.reason
+
+
+persons_of_any_kind = st.lists(
+    st.builds(
+        person,
+        st.sampled_from(KINDS[1:]),
+        st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True),
+        st.booleans(),
+    ),
+    max_size=4,
+)
+
+
+@given(display_name=st.text(), persons=persons_of_any_kind, linked=st.booleans())
+def test_whatever_the_sender_there_is_a_user_and_a_logging_analyst(
+    display_name: str, persons: list[Person], linked: bool
+) -> None:
+    sender = decide_sender(SenderAddress(ADDRESS, display_name, "From", ""), persons, server(linked))
+
+    assert sender == decide_sender(SenderAddress(ADDRESS, display_name, "From", ""), persons[::-1], server(linked)) or (
+        len({one.id for one in persons}) < len(persons)  # the same id twice: not a CMDB
+    )
+    assert sender.person_id == (min(one.id for one in persons) if persons else NEW)
+    assert sender.logging_analyst in ("desk", sender.person_id)
+    assert sender.new_person == (not persons)
+    if sender.new_person:
+        Person(id=sender.person_id, first_name=sender.first_name, last_name=sender.last_name, is_user=True)
+
+
+@given(address=st.text(), name=st.text())
+def test_any_text_in_from_gives_a_safe_address_or_none(address: str, name: str) -> None:
+    found = sender_address(ParsedMail(from_=Mailbox(address=address, name=name)), (), ())
+
+    if found.address:
+        Person(id="p", addresses=(found.address,), is_user=True)
