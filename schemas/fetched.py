@@ -1,4 +1,4 @@
-"""A mail as it lies on `mail.fetched`: the raw bytes are the value, what is known about them stands in CloudEvents extensions.
+"""A mail as it lies on `mail.fetched`: raw bytes as the value; what is known about them as CloudEvents extensions.
 
 Another system publishes a mail with `ce_serverid` alone: everything else is derived from the bytes and the record.
 """
@@ -64,12 +64,12 @@ class FetchedMail:
             _ID.validate_python(server_id)
         except ValidationError:
             raise _wrong("ce_serverid is missing or no id: it names the incoming server the mail belongs to") from None
-        has_id = ids.MAIL_ID.match(context.id) is not None
-        if dataref and not (has_id and "size" in known and "sha256" in known):
+        has_id = ids.MAIL_ID.fullmatch(context.id) is not None
+        size, truncated = _number(known.get("size")), _number(known.get("truncated"))
+        if dataref and (not has_id or size is None or "sha256" not in known):
             raise _wrong("a record with ce_dataref needs ce_id (32 hexadecimal digits), ce_size and ce_sha256 as well")
         if not dataref and not raw:
             raise _wrong("the value is empty and no ce_dataref names a blob: there is no mail")
-        size, truncated = _number(known.get("size")), _number(known.get("truncated"))
         return cls(
             mail_id=context.id if has_id else ids.mail_id(server_id, raw),
             server_id=server_id,
