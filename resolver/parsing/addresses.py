@@ -1,0 +1,216 @@
+"""Address headers (RFC 5322, section 3.4 and 4.4) as they are really written: never raises, reads each character once."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from resolver.parsing.words import clean_line, decode_words, raw_text
+from schemas.mail import Defect, Mailbox
+
+MAX_MAILBOXES = 10_000
+
+_TOKEN = re.compile(
+    r"(?P<blank>\s+)"
+    r"|(?P<word>=\?[^?\s]+\?[bBqQ]\?[^?]*\?=)"  # first: its payload may hold unencoded commas and brackets
+    r"|(?P<atom>(?:[^\s\"(),:;<>\[\]=]|=(?!\?)|\[[^\[\]\s]{0,300}\])+)"
+    r"|(?P<other>.)",
+    re.DOTALL,
+)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ANGLE = re.compile(r"<([^<>]*)>?")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_SWALLOWED = re.compile(r"<[^<>\s]+@[^<>\s]+>\s*[,;]")
+_ROUTE = re.compile(r"^@[^:]*:")
+_AROUND_SIGNS = re.compile(r"\s*([@.])\s*")
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One mailbox while it is read."""
+
+    words: list[tuple[str, str]] = field(default_factory=list)  # (kind, text), blanks as ("blank", " ")
+    comments: list[str] = field(default_factory=list)
+    angles: list[str] = field(default_factory=list)
+
+
+def parse_addresses(values: Iterable[bytes], hint: str | None, found: set[Defect]) -> tuple[Mailbox, ...]:
+    """Every mailbox of these header fields, in order; groups taken apart (`undisclosed-recipients:;` holds none)."""
+    boxes: list[Mailbox] = []
+    for value in values:
+        boxes += _Reader(raw_text(value, hint, found), found).read()
+        if len(boxes) > MAX_MAILBOXES:
+            break
+    return tuple(boxes[:MAX_MAILBOXES])
+
+
+class _Reader:
+    def __init__(self, text: str, found: set[Defect], nested: bool = False) -> None:
+        self.text = text
+        self.found = found
+        self.nested = nested
+        self.boxes: list[Mailbox] = []
+        self.draft = _Draft()
+        self.quotes_left = True
+        self.comments_left = True
+
+    def read(self) -> list[Mailbox]:
+        position, text = 0, self.text
+        while position < len(text) and len(self.boxes) <= MAX_MAILBOXES:
+            match = _TOKEN.match(text, position)
+            assert match is not None  # the last alternative matches any character
+            position = match.end()
+            kind = match.lastgroup
+            if kind == "other":
+                position = self._special(match[0], position - 1)
+            elif kind == "blank":
+                self.draft.words.append(("blank", " "))
+            else:
+                self.draft.words.append((kind or "atom", match[0]))
+        self._finish()
+        return self.boxes
+
+    def _special(self, sign: str, start: int) -> int:
+        """Handles one special character at `start`; answers where to go on."""
+        if sign == '"':
+            return self._quoted(start)
+        if sign == "(":
+            return self._comment(start)
+        if sign == "<":
+            return self._angle(start)
+        if sign in ",;":
+            self._finish()
+        elif sign == ":":
+            self._colon()
+        elif sign in "[]=":
+            self.draft.words.append(("atom", sign))
+        return start + 1
+
+    def _quoted(self, start: int) -> int:
+        match = _QUOTED.match(self.text, start) if self.quotes_left else None
+        if match is None:
+            self.quotes_left = False  # no closing quote from here on: do not look for one again
+        elif not _SWALLOWED.search(match[1]):
+            self.draft.words.append(("quoted", _ESCAPE.sub(r"\1", match[1])))
+            return match.end()
+        self.found.add(Defect.BAD_ADDRESS)
+        return start + 1
+
+    def _comment(self, start: int) -> int:
+        """RFC 5322, section 3.2.2: comments nest."""
+        depth, position = 0, start
+        while self.comments_left and position < len(self.text):
+            sign = self.text[position]
+            if sign == "\\":
+                position += 1
+            elif sign == "(":
+                depth += 1
+            elif sign == ")":
+                depth -= 1
+                if depth == 0:
+                    self.draft.comments.append(_ESCAPE.sub(r"\1", self.text[start + 1 : position]))
+                    return position + 1
+            position += 1
+        self.comments_left = False
+        self.found.add(Defect.BAD_ADDRESS)
+        return start + 1
+
+    def _angle(self, start: int) -> int:
+        match = _ANGLE.match(self.text, start)
+        assert match is not None
+        content, end = match[1], match.end()
+        if not match[0].endswith(">"):
+            self.found.add(Defect.BAD_ADDRESS)
+            cut = re.search(r"[,;]", content)
+            if cut:
+                content, end = content[: cut.start()], start + 1 + cut.start()
+        if content.strip() or end < len(self.text):
+            self.draft.angles.append(content)
+        return end
+
+    def _colon(self) -> None:
+        """A colon ends a group's name; inside an address it is junk."""
+        if any("@" in text for _, text in self.draft.words) or self.draft.angles:
+            self.draft.words.append(("atom", ":"))
+        else:
+            self.draft = _Draft()
+
+    def _finish(self) -> None:
+        draft, self.draft = self.draft, _Draft()
+        words, comments = draft.words, draft.comments
+        with_sign = [a for a in draft.angles if "@" in a]
+        if with_sign or (draft.angles and not any("@" in text for kind, text in words if kind == "atom")):
+            chosen = with_sign[-1] if with_sign else draft.angles[-1]
+            name = self._phrase(words) or self._comment_name(comments)
+            self._add(_clean_address(decode_words(chosen, self.found)), name)
+            return
+        words = _join_spaced(words)
+        addresses = [text for kind, text in words if "@" in text and kind in ("atom", "address")]
+        if addresses:
+            rest = [(kind, text) for kind, text in words if text not in addresses]
+            name = self._phrase(rest) or self._comment_name(comments)
+            for i, address in enumerate(addresses):
+                self._add(_clean_address(address), name if i == 0 else "")
+            return
+        self._finish_without_sign(words, comments)
+
+    def _finish_without_sign(self, words: list[tuple[str, str]], comments: list[str]) -> None:
+        """No @ in plain sight: an encoded or quoted address, a bare name as local programs use it, or only a name."""
+        phrase = self._phrase(words)
+        if not phrase:
+            return
+        if "@" in phrase and not self.nested:
+            self.found.add(Defect.BAD_ADDRESS)
+            self.boxes += _Reader(phrase, self.found, nested=True).read()
+        elif len([1 for kind, _ in words if kind != "blank"]) == 1 and words[0][0] == "atom" or " " not in phrase:
+            self._add(phrase, self._comment_name(comments))
+        else:
+            self._add("", phrase)
+
+    def _phrase(self, words: list[tuple[str, str]]) -> str:
+        """A display name: encoded words decoded together, quotes removed."""
+        return clean_line(decode_words("".join(text for _, text in words), self.found))
+
+    def _comment_name(self, comments: list[str]) -> str:
+        return clean_line(decode_words(" ".join(comments), self.found))
+
+    def _add(self, address: str, name: str) -> None:
+        address = clean_line(address)
+        if address.count("@") != 1 or any(c.isspace() for c in address) or address.startswith("@") or address.endswith("@"):
+            self.found.add(Defect.BAD_ADDRESS)
+        if address or name:
+            self.boxes.append(Mailbox(address=address, name=name))
+
+
+def _join_spaced(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """`john . doe @ example.org` and `"john doe"@example.org` are one address each (RFC 5322, section 4.4)."""
+    joined: list[tuple[str, str]] = []
+    for i, (kind, text) in enumerate(words):
+        tight = joined and kind == "atom"
+        if tight and joined[-1][0] == "quoted" and text.startswith("@"):
+            joined[-1] = ("address", f'"{joined[-1][1]}"{text}')
+        elif tight and len(joined) > 1 and joined[-1][0] == "blank" and (text[0] in "@." or joined[-2][1][-1:] in ("@", ".")):
+            if joined[-2][0] in ("atom", "address") and ("@" in text or "@" in joined[-2][1] or _sign_follows(words, i)):
+                joined.pop()
+                joined[-1] = ("address", joined[-1][1] + text)
+            else:
+                joined.append((kind, text))
+        else:
+            joined.append((kind, text))
+    return joined
+
+
+def _sign_follows(words: list[tuple[str, str]], i: int) -> bool:
+    return any("@" in text for _, text in words[i + 1 : i + 4])
+
+
+def _clean_address(address: str) -> str:
+    """What stands between angle brackets, less source routes, `mailto:` and blanks around the signs."""
+    address = _ROUTE.sub("", address.strip())
+    if address[:7].lower() == "mailto:":
+        address = address[7:]
+    if " " in address and not address.startswith('"'):
+        address = _AROUND_SIGNS.sub(r"\1", address)
+        address = next((piece for piece in address.split() if "@" in piece), address)
+    if address.startswith('"') and address.endswith('"') and "@" in address:
+        address = address.strip('"')
+    return address.strip("'") if address.startswith("'") else address

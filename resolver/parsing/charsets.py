@@ -1,0 +1,163 @@
+"""Bytes to text: what a mail calls its charset, what that means in practice, and what to do when it lies."""
+
+import codecs
+import re
+from functools import lru_cache
+
+from resolver.parsing.guessing import guess
+from schemas.mail import Defect
+
+# What mail programs write -> the codec that reads what they mean: mostly the superset that the label's users really
+# send (the same choice browsers make, WHATWG Encoding Standard, section 4.2).
+_LABELS = {
+    "ascii": "us-ascii", "us": "us-ascii", "ansix341968": "us-ascii", "iso646us": "us-ascii", "7bit": "us-ascii",
+    "iso88591": "cp1252", "latin1": "cp1252", "l1": "cp1252", "iso885911987": "cp1252", "ansi": "cp1252", "cp819": "cp1252",
+    "iso88599": "cp1254", "latin5": "cp1254", "iso885911": "cp874", "tis620": "cp874",
+    "iso88598i": "iso8859-8", "iso88598e": "iso8859-8", "iso88596i": "iso8859-6", "iso88596e": "iso8859-6",
+    "utf8mb4": "utf-8", "utf8mb3": "utf-8", "unicode11utf8": "utf-8", "xunicode20utf8": "utf-8",
+    "unicode11utf7": "utf-7", "xunicode20utf7": "utf-7", "unicode20utf7": "utf-7",
+    "gb2312": "gb18030", "gbk": "gb18030", "xgbk": "gb18030", "gb23121980": "gb18030", "csgb2312": "gb18030",
+    "euccn": "gb18030", "xeuccn": "gb18030", "cngb": "gb18030", "cp936": "gb18030", "chinese": "gb18030",
+    "hzgb2312": "hz",
+    "big5": "big5hkscs", "cnbig5": "big5hkscs", "xxbig5": "big5hkscs", "csbig5": "big5hkscs", "cp950": "big5hkscs",
+    "ksc56011987": "cp949", "ksc5601": "cp949", "ksc56011989": "cp949", "ksc5601192": "cp949", "euckr": "cp949",
+    "korean": "cp949", "cseuckr": "cp949", "uhc": "cp949", "isoir149": "cp949",
+    "shiftjis": "cp932", "sjis": "cp932", "xsjis": "cp932", "mskanji": "cp932", "windows31j": "cp932", "cswindows31j": "cp932",
+    "xeucjp": "euc_jp", "ujis": "euc_jp",
+    "iso2022jp": "iso2022_jp_ext", "csiso2022jp": "iso2022_jp_ext", "iso2022jpms": "iso2022_jp_ext",
+    "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext", "xiso2022jp": "iso2022_jp_ext",
+    "macintosh": "mac_roman", "xmacroman": "mac_roman", "mac": "mac_roman", "xmaccyrillic": "mac_cyrillic",
+    "xmacce": "mac_latin2", "xmacgreek": "mac_greek", "xmacturkish": "mac_turkish",
+    "dos874": "cp874", "koi": "koi8-r", "koi8": "koi8-r", "koi8ru": "koi8-u", "cskoi8r": "koi8-r",
+    "visual": "iso8859-8", "logical": "iso8859-8", "win1251": "cp1251", "cyrillic": "iso8859-5", "greek": "iso8859-7",
+    "hebrew": "iso8859-8", "arabic": "iso8859-6",
+}  # fmt: skip
+_TEXT_CODECS = re.compile(
+    r"^(?:ascii|utf-(?:8|7|16|32)(?:-[lb]e)?|utf_8_sig|utf-8-sig|iso8859-\d+|cp\d+|koi8-[rut]|kz1048|ptcp154|tis-620"
+    r"|mac-[\w-]+|gb2312|gbk|gb18030|hz|big5|big5hkscs|euc_jp|euc_kr|euc_jis_2004|euc_jisx0213|shift_jis\w*"
+    r"|iso2022_(?:jp|kr)\w*|johab|hp-roman8)$"
+)
+# A single-byte charset's words cannot be valid UTF-8 by chance: its letters follow each other. (Thai, Mac and DOS sets can.)
+_LATIN_LIKE = re.compile(r"^(?:iso8859-\d+|cp125\d|koi8-[rut]|ascii)$")
+_WIDE = frozenset({"gb18030", "gb2312", "gbk", "big5hkscs", "big5", "cp949", "cp932", "euc_jp", "euc_kr", "johab"})
+_ESCAPED = frozenset({"utf-7", "hz"})
+_HIDDEN_JIS = b"\x1b$"
+_C1 = {i: chr(i) for i in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
+
+
+def _keep_c1(error: UnicodeError) -> tuple[str, int]:
+    """The five bytes that cp1252 leaves open become control characters, as in browsers; elsewhere U+FFFD."""
+    assert isinstance(error, UnicodeDecodeError)
+    return _C1.get(error.object[error.start], "\ufffd"), error.start + 1
+
+
+codecs.register_error("mailcall-keep-c1", _keep_c1)
+
+
+@lru_cache(maxsize=512)
+def codec_for(label: str) -> str | None:
+    """The codec to read a declared charset with; None where the label names no charset."""
+    plain = re.sub(r"[\"'\s]", "", label[:64]).lower().partition("*")[0]
+    key = re.sub(r"[^a-z0-9]", "", plain)
+    windows = re.fullmatch(r"(?:x?windows|xcp|win|mswindows|microsoftcp|ibm|dos|cp|xwin)(\d{3,5})", key)
+    if windows:
+        key = f"cp{windows[1]}"
+    name = _LABELS.get(key) or (key if windows else plain)
+    for candidate in (name, key):
+        try:
+            found = codecs.lookup(candidate).name
+        except (LookupError, ValueError, UnicodeError):
+            continue
+        if _TEXT_CODECS.match(found):
+            found = _LABELS.get(re.sub(r"[^a-z0-9]", "", found), found)
+            return "ascii" if found == "us-ascii" else found
+    return None
+
+
+def decode(data: bytes, label: str | None, hint: str | None, found: set[Defect]) -> str:
+    """Text of `data`, declared to be in charset `label`; never raises, defects are added to `found`.
+
+    `hint` is another charset that the mail declares, used where this one is missing or wrong.
+    """
+    codec = codec_for(label) if label else None
+    if label and codec is None:
+        found.add(Defect.UNKNOWN_CHARSET)
+    if data.isascii() and codec not in _ESCAPED and not (codec or "").startswith(("utf-16", "utf-32")):
+        if _HIDDEN_JIS in data:
+            return _decode_jis(data, codec, found)
+        if b"\x1b" not in data and b"\x0e" not in data:
+            return data.decode("ascii")
+    if codec is None or codec == "ascii":
+        if codec == "ascii" and not data.isascii():
+            found.add(Defect.WRONG_CHARSET)
+        return guess(data, codec_for(hint) if hint else None)
+    if codec != "utf-8" and _is_really_utf8(data, codec):
+        found.add(Defect.WRONG_CHARSET)
+        return data.decode("utf-8")
+    if codec == "cp1252":
+        return data.decode(codec, "mailcall-keep-c1")
+    try:
+        return data.decode(codec)
+    except (UnicodeError, ValueError):
+        found.add(Defect.WRONG_CHARSET)
+    return _decode_damaged(data, codec, hint)
+
+
+def _decode_jis(data: bytes, codec: str | None, found: set[Defect]) -> str:
+    """ISO-2022 text, whatever it is declared as: 7-bit text with its escape sequences."""
+    candidates = [codec] if codec and codec.startswith("iso2022") else []
+    if not candidates:
+        found.add(Defect.WRONG_CHARSET)
+    korean = ["iso2022_kr"] if data.find(b"\x1b$)C") >= 0 else []
+    for candidate in [*candidates, *korean, "iso2022_jp_ext", "iso2022_jp_2"]:
+        try:
+            return data.decode(candidate)
+        except UnicodeError:
+            continue
+    # NEC and IBM additions are no part of any ISO-2022 codec of Python: read the rows by way of Shift_JIS.
+    return _jis_as_cp932(data)
+
+
+_JIS_RUN = re.compile(rb"\x1b(\$[@B]|\$\([DB@]|\([BJI]|\$A)([^\x1b]*)")
+
+
+def _jis_as_cp932(data: bytes) -> str:
+    head, *_ = data.partition(b"\x1b")
+    pieces = [head.decode("ascii", "replace")]
+    for escape, run in _JIS_RUN.findall(data):
+        pieces.append(_jis_rows(run) if escape in (b"$B", b"$@") else run.decode("ascii", "replace"))
+    return "".join(pieces)
+
+
+def _jis_rows(run: bytes) -> str:
+    shifted = bytearray()
+    for row, cell in zip(run[::2], run[1::2], strict=False):
+        if not (0x21 <= row <= 0x7E and 0x21 <= cell <= 0x7E):
+            continue
+        shifted.append(((row - 0x21) >> 1) + (0x81 if row < 0x5F else 0xC1))
+        shifted.append(cell + (0x7E if row % 2 == 0 else 0x1F + (cell >= 0x60)))
+    return shifted.decode("cp932", "replace")
+
+
+def _is_really_utf8(data: bytes, codec: str) -> bool:
+    if not (_LATIN_LIKE.match(codec) or codec in _WIDE):
+        return False
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    if codec not in _WIDE:
+        return True
+    # Two GB characters can be one UTF-8 sequence by chance, but then of a Latin or Cyrillic letter.
+    high = [c for c in text if c > "\x7f"]
+    return len(high) >= 2 and sum(c >= "\u3000" for c in high) * 2 > len(high)
+
+
+def _decode_damaged(data: bytes, codec: str, hint: str | None) -> str:
+    """Text whose declared charset does not fit it throughout: what reads most of it wins."""
+    text = data.decode(codec, "replace")
+    wrong = text.count("\ufffd")
+    right = sum(c > "\x7f" for c in text) - wrong
+    if right > wrong:
+        return text
+    return guess(data, codec_for(hint) if hint else None)

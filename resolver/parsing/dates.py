@@ -1,0 +1,103 @@
+"""Dates of mails: RFC 5322 with its obsolete forms, and the other forms that programs write."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+_MONTHS = (
+    "jan ene gen янв sty led sij tammi oca", "feb fév fev févr фев lut úno vel helmi şub", "mar mär mrz mrt мар bře ožu maalis",
+    "apr avr abr апр kwi dub tra huhti nis", "may mai mei mag maj май мая kvě svi touko", "jun jui_n juin giu июн cze čer lip_ kesä haz",
+    "jul juil lug июл lip čvc srp_ heinä tem", "aug aoû aou ago авг sie srp kol elo ağu", "sep set сен wrz zář ruj syys eyl",
+    "oct okt ott out окт paź říj lis_ loka eki", "nov ноя lis stu marras kas", "dec déc dez dic des дек gru pro joulu ara",
+)  # fmt: skip
+_MONTH = {name: i + 1 for i, names in enumerate(_MONTHS) for name in names.split() if not name.endswith("_")}
+_ZONES = {
+    "UT": 0, "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420, "MDT": -360,
+    "PST": -480, "PDT": -420, "AKST": -540, "AKDT": -480, "HST": -600, "AST": -240, "ADT": -180, "NST": -210, "NDT": -150,
+    "BRT": -180, "ART": -180, "BST": 60, "WEST": 60, "CET": 60, "MET": 60, "MEZ": 60, "CEST": 120, "MEST": 120, "MESZ": 120,
+    "EET": 120, "EEST": 180, "SAST": 120, "MSK": 180, "MSD": 240, "IST": 330, "PKT": 300, "ICT": 420, "WIB": 420, "HKT": 480,
+    "SGT": 480, "AWST": 480, "JST": 540, "KST": 540, "ACST": 570, "AEST": 600, "AEDT": 660, "NZST": 720, "NZDT": 780,
+}  # fmt: skip
+_TIME = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})(?:[.,]\d{1,9})?)?(?:\s*(?P<half>[AaPp])\.?[Mm]\b\.?)?"
+_ZONE = r"(?:\s*(?P<zone>[+-]\s?\d{1,2}:?\d{0,2}\b|(?:GMT|UTC)\s?[+-]\d{1,2}:?\d{0,2}\b|[A-Za-z]{1,5}\b))?"
+_DAY = r"(?:[^\W\d]+\.?,?\s*)?"
+_PATTERNS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        # Mon, 02 Jan 2006 15:04:05 +0100; 2-Jan-06 15:04 EST; Mo., 2. Januar 2006 um 15:04
+        rf"{_DAY}(?P<day>\d{{1,2}})\.?[\s-]*(?:de\s+)?(?P<month>[^\W\d]{{3,12}})\.?,?[\s-]*(?:de\s+)?(?P<year>\d{{2,4}}),?"
+        rf"\s+(?:[^\W\d]{{1,4}}\s+)?{_TIME}{_ZONE}",
+        # Mon Jan  2 15:04:05 CET 2006 (asctime, Unix date)
+        rf"{_DAY}(?P<month>[^\W\d]{{3,12}})\.?\s+(?P<day>\d{{1,2}}),?\s+{_TIME}(?:\s+(?P<zone>[A-Za-z]{{1,5}}|[+-]\d{{4}}))?"
+        r"\s+(?P<year>\d{4})(?:\s+(?P<late>[+-]\d{4}|[A-Z]{2,5}))?",
+        # Jan 2, 2006 3:04 PM
+        rf"{_DAY}(?P<month>[^\W\d]{{3,12}})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}}),?\s+(?:at\s+)?{_TIME}{_ZONE}",
+        # 2006-01-02T15:04:05Z, 2006/01/02 15:04
+        rf"{_DAY}(?P<year>\d{{4}})[-/.](?P<number>\d{{1,2}})[-/.](?P<day>\d{{1,2}})(?:[T\s]\s*{_TIME}{_ZONE})?",
+        # 02.01.2006 15:04
+        rf"{_DAY}(?P<day>\d{{1,2}})\.(?P<number>\d{{1,2}})\.(?P<year>\d{{2,4}}),?(?:\s+{_TIME}{_ZONE})?",
+        # 1/2/2006 3:04 PM: the month first, as in the USA, unless it cannot be one
+        rf"{_DAY}(?P<number>\d{{1,2}})[/-](?P<day>\d{{1,2}})[/-](?P<year>\d{{2,4}}),?(?:\s+{_TIME}{_ZONE})?",
+        # Mon, 02 Jan 2006 without a time
+        rf"{_DAY}(?P<day>\d{{1,2}})\.?[\s-]+(?P<month>[^\W\d]{{3,12}})\.?,?[\s-]+(?P<year>\d{{2,4}})\s*$",
+    )
+)
+_COMMENT = re.compile(r"\([^()]*\)")
+_MAX = 200
+
+
+def parse_date(text: str) -> str | None:
+    """ISO 8601 with offset; a date without zone is taken as UTC (RFC 5322, section 3.3, `-0000`); None if unreadable."""
+    text = " ".join(_COMMENT.sub(" ", text[:_MAX]).split()).strip("\"' ")
+    for pattern in _PATTERNS:
+        match = pattern.match(text)
+        if match:
+            try:
+                return _moment(match.groupdict()).isoformat()
+            except (ValueError, OverflowError):
+                continue
+    return None
+
+
+def _moment(fields: dict[str, str | None]) -> datetime:
+    """Raises `ValueError` where the numbers are no date."""
+    month = _month(fields["month"]) if fields.get("month") else int(fields["number"] or 0)
+    day = int(fields["day"] or 0)
+    if "number" in fields and month > 12 >= day:
+        month, day = day, month
+    hour, minute, second = (int(fields.get(name) or 0) for name in ("hour", "minute", "second"))
+    half = (fields.get("half") or "").lower()
+    if half and hour <= 12:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    zone = _zone(fields.get("zone") or fields.get("late"))
+    return datetime(_year(fields["year"] or "0"), month, day, hour, minute, min(second, 59), tzinfo=zone)
+
+
+def _month(name: str | None) -> int:
+    word = (name or "").lower()
+    for length in (6, 5, 4, 3):
+        if word[:length] in _MONTH:
+            return _MONTH[word[:length]]
+    raise ValueError("no month")
+
+
+def _year(digits: str) -> int:
+    """Two and three digits: RFC 5322, section 4.3."""
+    year = int(digits)
+    if len(digits) == 2:
+        return year + (2000 if year < 50 else 1900)
+    return year + 1900 if len(digits) == 3 else year
+
+
+def _zone(text: str | None) -> timezone:
+    if not text:
+        return UTC
+    match = re.search(r"([+-])\s?(\d{1,2}):?(\d{0,2})$", text)
+    if not match:
+        # Unknown names and military letters say nothing (RFC 5322, section 4.3).
+        return _fixed(_ZONES.get(text.upper(), 0))
+    minutes = int(match[2]) * 60 + int(match[3] or 0)
+    return _fixed(0 if minutes >= 24 * 60 else (-minutes if match[1] == "-" else minutes))
+
+
+def _fixed(minutes: int) -> timezone:
+    return timezone(timedelta(minutes=minutes)) if minutes else UTC

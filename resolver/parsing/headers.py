@@ -1,0 +1,127 @@
+"""The header block: where it ends, which fields it holds. Nothing is decoded before somebody asks for it."""
+
+import re
+from collections.abc import Iterator
+
+from resolver.parsing.words import clean_line, header_text
+from schemas.mail import Defect
+
+MAX_FIELDS = 1_000  # past these only fields that mean something are kept
+MAX_FIELD_BYTES = 1 << 20
+
+_BLANK_LINE = re.compile(rb"\n\r*\n")
+# RFC 5322, section 2.2: printable characters without colon; blanks before the colon are obsolete syntax (4.5).
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?")
+_KNOWN_FIELD = re.compile(
+    rb"^(?:from|to|cc|bcc|subject|date|message-id|mime-version|received|return-path|reply-to|sender|in-reply-to"
+    rb"|references|delivered-to|precedence|auto-submitted|errors-to|importance|priority|user-agent|organi[sz]ation"
+    rb"|status|envelope-to|dkim-signature|authentication-results|apparently-to|comments|keywords"
+    rb"|(?:x|content|list|arc|resent|thread|disposition|original|final|reporting|feedback)-[\w-]+)[ \t]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LEADING_BLANK = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*\r*\n)*")
+_BARE_CR = re.compile(rb"\r(?!\r*\n)")
+_BARE_CR_BEFORE_FIELD = re.compile(rb"\r(?=[A-Za-z][A-Za-z0-9-]*:)")
+
+
+class Headers:
+    """The fields of one header block, read-only. Names are lower case; `get` and `all` decode when asked."""
+
+    __slots__ = ("_fields", "hint")
+
+    def __init__(self, fields: dict[str, list[bytes]]) -> None:
+        self._fields = fields
+        self.hint: str | None = None  # charset of the body: the best guess for raw 8-bit text here
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._fields
+
+    def get(self, name: str) -> str | None:
+        """The first field of this name: unfolded, decoded, one line without control characters."""
+        values = self._fields.get(name)
+        return self._decode(values[0]) if values else None
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every field of this name, in the order of the mail."""
+        return tuple(self._decode(value) for value in self._fields.get(name, ()))
+
+    def raw(self, name: str) -> bytes | None:
+        """The first field of this name as it stands in the mail, folded."""
+        values = self._fields.get(name)
+        return values[0] if values else None
+
+    def raw_all(self, name: str) -> tuple[bytes, ...]:
+        return tuple(self._fields.get(name, ()))
+
+    def _decode(self, value: bytes) -> str:
+        return clean_line(header_text(value, self.hint, set()))
+
+
+def split_headers(raw: bytes, found: set[Defect]) -> tuple[Headers, int]:
+    """The mail's header block and the offset of its body. Steps over junk before and inside the block."""
+    start = _LEADING_BLANK.match(raw).end()  # type: ignore[union-attr]  # matches the empty string
+    blank = _BLANK_LINE.search(raw, start)
+    block_end = blank.start() + 1 if blank else len(raw)
+    block = raw[start:block_end]
+    if b"\r" in block and _BARE_CR.search(block):
+        found.add(Defect.BARE_CR)
+        block = _BARE_CR_BEFORE_FIELD.sub(b"\n", block)
+    if b"\0" in block:
+        found.add(Defect.NUL)
+    if start and not _KNOWN_FIELD.search(block):
+        found.add(Defect.NO_HEADERS)
+        return Headers({}), start
+    fields, used = _read_fields(block, found)
+    if not fields:
+        found.add(Defect.NO_HEADERS)
+        return Headers({}), start
+    if used < len(block):
+        return Headers(fields), start + used
+    return Headers(fields), blank.end() if blank else len(raw)
+
+
+def split_part_headers(raw: bytes, start: int, found: set[Defect]) -> tuple[Headers, int]:
+    """The header block of a MIME part that starts at `start`, and the offset of its body.
+
+    No part's headers reach past the next line that starts with two dashes: it may be a boundary.
+    """
+    dashes = raw.find(b"\n--", start - 1)
+    limit = dashes + 1 if dashes >= 0 else len(raw)
+    if raw.startswith((b"\n", b"\r\n"), start):
+        return Headers({}), raw.index(b"\n", start) + 1
+    blank = _BLANK_LINE.search(raw, start, limit)
+    block = raw[start : blank.start() + 1 if blank else limit]
+    fields, used = _read_fields(block, found)
+    if used < len(block):
+        return Headers(fields), start + used
+    return Headers(fields), blank.end() if blank else limit
+
+
+def _read_fields(block: bytes, found: set[Defect]) -> tuple[dict[str, list[bytes]], int]:
+    """The fields of a block, and how far it was read: to its end, or to where text begins without a blank line."""
+    fields: dict[str, list[bytes]] = {}
+    position = count = 0
+    last_known: int | None = None
+    while position < len(block):
+        match = _FIELD.match(block, position)
+        if match:
+            count += 1
+            if count <= MAX_FIELDS or _KNOWN_FIELD.match(block, position):
+                name = match[1].decode("ascii").lower()
+                fields.setdefault(name, []).append(match[2][:MAX_FIELD_BYTES])
+            position = match.end()
+            continue
+        if last_known is None:
+            last_known = max((m.start() for m in _KNOWN_FIELD.finditer(block, position)), default=-1)
+        if position > last_known:
+            break
+        if not block.startswith((b"From ", b">From "), position):  # the separator line of an mbox file is no fault
+            found.add(Defect.JUNK_IN_HEADERS)
+        line_end = block.find(b"\n", position)
+        position = line_end + 1 if line_end >= 0 else len(block)
+    if count > MAX_FIELDS:
+        found.add(Defect.TOO_MANY_HEADERS)
+    return fields, position
