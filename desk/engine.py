@@ -1,0 +1,97 @@
+"""The way to the desk's database: PostgreSQL by psycopg 3, or SQLite in one file."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from desk.errors import DeskUrlError, desk_errors
+
+BUSY_TIMEOUT_MS = 30_000
+_WRITES = "desk_writes"
+
+# A database host that is gone without a word is noticed within half a minute.
+_POSTGRESQL: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+    "application_name": "mailcall",
+}
+# pglz, the default, costs ten times the CPU of lz4; a server built without lz4 keeps its default.
+_LZ4 = (
+    "SELECT set_config(name, 'lz4', false) FROM pg_settings "
+    "WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals)"
+)
+
+
+def open_desk(url: str | URL, *, durable: bool = True) -> Engine:
+    """An engine for `postgresql+psycopg://...` or `sqlite:///...`. Connects only when first used.
+
+    `durable=False`: a commit may be lost when the database's machine fails; for what can be found out again.
+    Raises `DeskUrlError` on any other URL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DeskUrlError(
+            "the desk's URL cannot be read: it has the form postgresql+psycopg://user@host/name"
+        ) from None
+    if parsed.drivername == "postgresql+psycopg":
+        return _postgresql(parsed, durable)
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        return _sqlite(parsed, durable)
+    raise DeskUrlError(
+        f"the desk's database cannot be {parsed.drivername!r}: use postgresql+psycopg://user@host/name or sqlite:///file"
+    )
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One read-only look at the desk. Errors leave as `desk.errors` says."""
+    with desk_errors(), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that writes: committed at the end, rolled back on any exception. Errors as `desk.errors` says.
+
+    On SQLite it takes the write lock at once, since a reader that begins to write later may fail at any moment.
+    """
+    with desk_errors(), engine.execution_options(**{_WRITES: True}).begin() as connection:
+        yield connection
+
+
+def _postgresql(url: URL, durable: bool) -> Engine:
+    options = "-c timezone=UTC" + ("" if durable else " -c synchronous_commit=off")
+    arguments = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
+    engine = create_engine(url, connect_args={"options": options, **arguments}, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.execute(_LZ4)
+        connection.commit()
+
+    return engine
+
+
+def _sqlite(url: URL, durable: bool) -> Engine:
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # the driver would begin and commit on its own; `_begin` does it here
+        for pragma in ("journal_mode=WAL", f"synchronous={'FULL' if durable else 'NORMAL'}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

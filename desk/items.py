@@ -1,0 +1,176 @@
+"""Calls, tasks and requests as people want to see them. Read only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Select, select
+
+from desk.references import parse_reference, reference
+from desk.tables import files, items, journal, persons
+from schemas.events import ItemKind
+
+ItemStatus = Literal["open", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLine:
+    """One item in a list. `user_name` is empty where the person has no name."""
+
+    reference: str
+    kind: ItemKind
+    partition: str
+    status: ItemStatus
+    subject: str
+    user: str
+    user_name: str
+    logging_analyst: str
+    priority: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """What was done to an item, by whom, by which mail. `reply` is what the author wrote, `text` all of the mail."""
+
+    at: datetime
+    kind: str
+    person_id: str
+    mail_id: str | None
+    reason: str | None
+    text: str
+    reply: str
+    html: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFile:
+    """A file of an item; `blob` is its key in the blob store, `size` in bytes."""
+
+    mail_id: str
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    blob: str
+    inline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """All of one item. `linked_to` is the reference of the closed item that it follows."""
+
+    reference: str
+    kind: ItemKind
+    partition: str
+    status: ItemStatus
+    subject: str
+    description: str
+    user: str
+    user_name: str
+    logging_analyst: str
+    call_template: str
+    screen_set: str
+    ipk_status: str
+    ipk_stream: str
+    assigned_office: str
+    assigned_group: str
+    call_type: str
+    impact: str
+    urgency: str
+    priority: str
+    fields: Mapping[str, str]
+    settings_versions: Mapping[str, int]
+    linked_to: str | None
+    opened_at: datetime
+    closed_at: datetime | None
+    version: int
+    journal: tuple[JournalEntry, ...] = field(repr=False)
+    files: tuple[ItemFile, ...] = field(repr=False)
+
+
+_LINE = tuple(name for name in ItemLine.__slots__ if name in items.c)
+_WHOLE = tuple(name for name in Item.__slots__ if name in items.c)
+_FILE = tuple(ItemFile.__slots__)
+_linked = items.alias("linked")
+
+
+def list_items(
+    connection: Connection,
+    *,
+    kind: ItemKind | None = None,
+    partition: str | None = None,
+    status: ItemStatus | None = None,
+    limit: int = 50,
+) -> list[ItemLine]:
+    """The newest items first, at most `limit`."""
+    query = _select(*(items.c[name] for name in _LINE)).order_by(items.c.id.desc()).limit(limit)
+    for column, value in (("kind", kind), ("partition", partition), ("status", status)):
+        if value is not None:
+            query = query.where(items.c[column] == value)
+    return [
+        ItemLine(**_people(row), **{name: row[name] for name in _LINE}) for row in connection.execute(query).mappings()
+    ]
+
+
+def show_item(connection: Connection, item_reference: str) -> Item | None:
+    """The item with its journal, oldest entry first, and its files; None where there is none of that reference."""
+    parsed = parse_reference(item_reference)
+    if parsed is None:
+        return None
+    kind, number = parsed
+    query = (
+        _select(
+            *(items.c[name] for name in _WHOLE if name != "linked_to"),
+            _linked.c.id.label("linked_id"),
+            _linked.c.kind.label("linked_kind"),
+        )
+        .outerjoin(_linked, _linked.c.id == items.c.linked_to)
+        .where(items.c.id == number, items.c.kind == kind)
+    )
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        return None
+    return Item(
+        **_people(row),
+        **{name: row[name] for name in _WHOLE if name != "linked_to"},
+        linked_to=None if row["linked_id"] is None else reference(row["linked_kind"], row["linked_id"]),
+        journal=_journal(connection, number, row["description"]),
+        files=_files(connection, number),
+    )
+
+
+def _select(*columns: Any) -> Select[Any]:
+    return select(items.c.id, items.c.user_id, persons.c.first_name, persons.c.last_name, *columns).outerjoin_from(
+        items, persons, persons.c.id == items.c.user_id
+    )
+
+
+def _people(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The fields that are not a column of their own."""
+    return {
+        "reference": reference(row["kind"], row["id"]),
+        "user": row["user_id"],
+        "user_name": f"{row['first_name'] or ''} {row['last_name'] or ''}".strip(),
+    }
+
+
+def _journal(connection: Connection, number: int, description: str) -> tuple[JournalEntry, ...]:
+    query = select(journal).where(journal.c.item_id == number).order_by(journal.c.id)
+    entries = []
+    for row in connection.execute(query):
+        text = description if row.text is None else row.text
+        reply = text if row.reply is None else row.reply
+        entries.append(JournalEntry(row.at, row.kind, row.person_id, row.mail_id, row.reason, text, reply, row.html))
+    return tuple(entries)
+
+
+def _files(connection: Connection, number: int) -> tuple[ItemFile, ...]:
+    query = (
+        select(*(files.c[name] for name in _FILE))
+        .outerjoin(journal, (journal.c.item_id == files.c.item_id) & (journal.c.mail_id == files.c.mail_id))
+        .where(files.c.item_id == number)
+        .order_by(journal.c.id, files.c.position)
+    )
+    return tuple(ItemFile(**row) for row in connection.execute(query).mappings())

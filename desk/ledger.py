@@ -1,0 +1,21 @@
+"""What became of each mail that reached the logger. Read only."""
+
+from collections.abc import Iterator
+from typing import Literal, cast
+
+from sqlalchemy import Connection, select
+
+from desk.references import reference
+from desk.tables import items, mails
+
+MailOutcome = Literal["call-logged", "item-updated", "item-closed", "action-refused"]
+_CHUNK = 5_000
+_OUTCOMES = select(mails.c.mail_id, mails.c.outcome, items.c.kind, items.c.id).outerjoin_from(
+    mails, items, items.c.id == mails.c.item_id
+)
+
+
+def mail_outcomes(connection: Connection) -> Iterator[tuple[str, MailOutcome, str | None]]:
+    """Every mail of the ledger: its id, its outcome, and the reference of the item it went to. Streams."""
+    for mail_id, outcome, kind, number in connection.execution_options(yield_per=_CHUNK).execute(_OUTCOMES):
+        yield mail_id, cast(MailOutcome, outcome), None if number is None else reference(kind, number)

@@ -1,0 +1,90 @@
+"""Records that tell of a transaction: stored in it, published after it, then deleted. So none is lost or made up.
+
+One row a transaction, all its records in one text: a row a record would cost more than the records themselves.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, delete, insert, select
+
+from desk.engine import reading, writing
+from desk.tables import outbox
+from schemas.topics import BY_SHORT_NAME
+from schemas.wire import Message
+
+Publish = Callable[[Sequence[Message]], None]
+
+_INSERT = insert(outbox).returning(outbox.c.id)
+_OLDEST = select(outbox.c.id, outbox.c.messages).order_by(outbox.c.id).limit(1)
+
+
+def add(connection: Connection, messages: Sequence[Message], now: datetime) -> int:
+    """Stores the messages as one row and returns its id."""
+    row_id: int = connection.execute(_INSERT, {"created_at": now, "messages": pack(messages)}).scalar_one()
+    return row_id
+
+
+def discard(engine: Engine, row_id: int) -> None:
+    """After its messages have been published."""
+    with writing(engine) as connection:
+        connection.execute(delete(outbox).where(outbox.c.id == row_id))
+
+
+def relay(engine: Engine, publish: Publish, older_than: datetime) -> int:
+    """Publishes what a logger left behind that died or lost its broker, oldest first; returns how many rows.
+
+    Rows younger than `older_than` belong to a logger at work. Whatever `publish` raises passes through, and the row
+    stays. Two relays at once leave each other's rows alone (PostgreSQL) or publish twice (SQLite), which is harmless:
+    ids are derived, so that readers know a record that comes again.
+    """
+    rows = 0
+    while _relay_one(engine, publish, older_than):
+        rows += 1
+    return rows
+
+
+def _relay_one(engine: Engine, publish: Publish, older_than: datetime) -> bool:
+    query = _OLDEST.where(outbox.c.created_at < older_than)
+    if engine.dialect.name == "sqlite":  # a write lock during `publish` would stop every logger
+        with reading(engine) as connection:
+            row = connection.execute(query).one_or_none()
+        if row is not None:
+            publish(unpack(row.messages))
+            discard(engine, row.id)
+        return row is not None
+    with writing(engine) as connection:
+        row = connection.execute(query.with_for_update(skip_locked=True)).one_or_none()
+        if row is not None:
+            publish(unpack(row.messages))
+            connection.execute(delete(outbox).where(outbox.c.id == row.id))
+        return row is not None
+
+
+def pack(messages: Sequence[Message]) -> str:
+    """JSON: a list of [topic, key, value or null, [[header, value], ...]]. Values and headers are UTF-8 already."""
+    return json.dumps(
+        [
+            (
+                message.topic.short,
+                message.key,
+                None if message.value is None else message.value.decode(),
+                [(name, value.decode()) for name, value in message.headers],
+            )
+            for message in messages
+        ],
+        ensure_ascii=False,
+    )
+
+
+def unpack(packed: str) -> list[Message]:
+    return [
+        Message(
+            BY_SHORT_NAME[topic],
+            key,
+            None if value is None else value.encode(),
+            tuple((name, text.encode()) for name, text in headers),
+        )
+        for topic, key, value, headers in json.loads(packed)
+    ]
