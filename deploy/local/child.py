@@ -90,35 +90,38 @@ class Child:
 
     def wait(self, seconds: float) -> int | None:
         """Wait until it ends by itself: its exit code, or None where it still runs after that time."""
-        assert self._process is not None
-        try:
-            exit_code = self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        _Reaper.tell(f"- {self._process.pid}")
-        return exit_code
+        return _wait(self._process, seconds) if self._process else None
 
     def stop(self) -> None:
         """End it in order, else by force. Nothing happens where it has never been started."""
-        if self._process is None:
-            return
-        self._process.send_signal(self._stop_signal)
-        self.wait(STOP_SECONDS)
+        if self._process:
+            self._process.send_signal(self._stop_signal)
+            self.wait(STOP_SECONDS)
         self.kill()
 
     def kill(self) -> None:
         """End it and its whole process group at once (SIGKILL)."""
-        if self._process is None:
+        process = self._process  # another thread may start it again as soon as it is gone
+        if process is None:
             return
         try:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass  # nobody is left; macOS says so with PermissionError
-        self.wait(STOP_SECONDS)
+        _wait(process, STOP_SECONDS)
 
     def log_tail(self, lines: int = 15) -> str:
         text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    try:
+        exit_code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    _Reaper.tell(f"- {process.pid}")
+    return exit_code
 
 
 class _Reaper:

@@ -15,8 +15,8 @@ from deploy.local.ports import HOST, free_port
 from deploy.local.server import Server
 
 DEBIAN = Path("/usr/lib/postgresql")
-# Nothing has to survive the machine's death here, and a flush to the disk is most of the time of a small commit. What was
-# committed still survives the death of the server: that is what tests do to it.
+# Nothing has to survive the machine's death here, and a flush to the disk is most of the time of a small commit. What
+# was committed still survives the death of the server: that is what tests do to it.
 _FAST = ("fsync=off", "full_page_writes=off")
 
 
