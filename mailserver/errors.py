@@ -1,0 +1,60 @@
+"""What can go wrong with a mail server, in an administrator's words. Never a secret, never a mail's content."""
+
+import socket
+import ssl
+
+from schemas.reasons import Reason
+from schemas.settings import MailServer
+
+MAX_WORDS = 300
+
+
+class MailServerError(Exception):
+    """A mail server could not be used. `text` says what happened, where, and what to do.
+
+    `temporary`: the same may work later without anybody's help.
+    """
+
+    def __init__(self, reason: Reason, text: str, *, temporary: bool) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.text = text
+        self.temporary = temporary
+
+
+def words(said: object) -> str:
+    """What a server said, fit for a log and a status: one line of bounded length without control characters."""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    text = "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_WORDS])
+    return " ".join(text.split())[:MAX_WORDS]
+
+
+def place(server: MailServer) -> str:
+    """The server in an error's text."""
+    return f"{server.id} ({server.host}{'' if server.port is None else f':{server.port}'})"
+
+
+def connection_error(server: MailServer, error: Exception) -> MailServerError:
+    """A failure of socket, name look-up or TLS, as an administrator should read it."""
+    where = place(server)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        text = (
+            f"the certificate of {where} is not trusted: {words(error.verify_message)}. Set ca_file to the PEM file of "
+            "the authority that signed it, or host to the name it was made for"
+        )
+        return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
+    if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        text = (
+            f"no TLS connection to {where}: {words(error.reason or error)}. Check port and security "
+            "(tls and starttls use different ports); TLS 1.2 is the least that is accepted"
+        )
+        return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
+    if isinstance(error, TimeoutError):
+        text = f"{where} gave no answer within {server.timeout_seconds:g} seconds"
+    elif isinstance(error, socket.gaierror):
+        text = f"the name {server.host!r} cannot be looked up: {words(error.strerror or error)}. Check host"
+    elif isinstance(error, ConnectionRefusedError):
+        text = f"nothing listens at {where}: connection refused. Check host and port"
+    else:
+        text = f"the connection to {where} broke: {words(error) or type(error).__name__}"
+    return MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)

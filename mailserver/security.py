@@ -1,0 +1,62 @@
+"""The security of a connection: TLS with verified certificates, and when a password may go unencrypted."""
+
+import ssl
+from functools import lru_cache
+from ipaddress import ip_address
+from pathlib import Path
+
+from mailserver.errors import MailServerError, place, words
+from schemas.reasons import Reason
+from schemas.settings import MailServer, Security
+
+
+def tls_context(server: MailServer) -> ssl.SSLContext:
+    """A context that verifies certificate and host name, TLS 1.2 or newer.
+
+    It trusts the authority in `ca_file` alone where that is set, else those of the system. Shared by all servers that
+    trust the same, since loading the system's authorities takes time and a megabyte. Raises `MailServerError`.
+    """
+    try:
+        changed = Path(server.ca_file).stat().st_mtime_ns if server.ca_file else 0
+        return _context(server.ca_file, changed)
+    except (OSError, ValueError) as error:
+        text = (
+            f"ca_file {server.ca_file!r} of {place(server)} cannot be used: {words(error)}. "
+            "It must be a PEM file that this process can read"
+        )
+        raise MailServerError(Reason.SECURITY_REFUSED, text, temporary=False) from error
+
+
+@lru_cache(maxsize=64)
+def _context(ca_file: str | None, _changed: int) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def check_password_may_travel(server: MailServer) -> None:
+    """Raise `MailServerError` where a password would go readable over a network without the administrator's leave."""
+    if server.security is not Security.NONE or server.allow_password_in_clear or is_loopback(server.host):
+        return
+    text = (
+        f"the password for {place(server)} would travel unencrypted. Set security to tls or starttls; "
+        "if it has to be so, set allow_password_in_clear"
+    )
+    raise MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
+
+
+def starttls_missing(server: MailServer) -> MailServerError:
+    """The server offers no STARTTLS, or refused it: never gone on in clear text."""
+    text = (
+        f"{place(server)} offers no STARTTLS: nothing was sent. Set security to tls with that port, or ask the "
+        "server's administrator whether somebody in between removes the offer"
+    )
+    return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this is the machine itself. Names are not looked up: only `localhost` is taken for it."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
