@@ -1,1 +1,1 @@
-"""What every process needs: configuration, the Kafka loops, the settings view, blobs, secrets, metrics, health, logs, life cycle."""
+"""What every process needs: configuration, Kafka loops, settings, blobs, secrets, metrics, health, logs, life cycle."""

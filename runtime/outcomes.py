@@ -18,7 +18,7 @@ class Ok:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Handled, to no effect downstream: publish the outputs (a `mail.rejected`), count the reason, the record is done."""
+    """Handled, to no effect downstream: publish the outputs (a `mail.rejected`), count the reason; then it is done."""
 
     reason: Reason
     outputs: tuple[Message, ...] = ()
@@ -45,7 +45,7 @@ Outcome = Ok | Reject | Retry | Dead
 
 
 class OutageError(Exception):
-    """Trouble that every record would meet: broker, database or blob store away. The loop waits in place and tries again."""
+    """Trouble that every record would meet: broker, database or blob store away. The loop waits in place."""
 
     def __init__(self, reason: Reason, text: str) -> None:
         super().__init__(text)
@@ -56,9 +56,9 @@ class Handler(Protocol):
     """One stage's work, the same under kafka-python and under Faust.
 
     `handle` gets a batch in the order of each partition and answers with one outcome a record, in the same order. Every
-    effect of its own is durable when it returns, and idempotent: the same records may come again. It raises `OutageError`
-    to be called again with the same batch later; after any other exception the loop hands it the records one by one, and
-    the record that still fails is a dead letter (`handler-failed`).
+    effect of its own is durable when it returns, and idempotent: the same records may come again. It raises
+    `OutageError` to be called again with the same batch later; after any other exception the loop hands it the records
+    one by one, and the record that still fails is a dead letter (`handler-failed`).
     """
 
     stage: str

@@ -1,0 +1,59 @@
+"""Large things kept outside the topics (claim check): mails above 700 kB, attachments. The content gives the key."""
+
+import hashlib
+import re
+from functools import cached_property
+from typing import Any
+
+from runtime.outcomes import OutageError
+from schemas.reasons import Reason
+
+_KEY = re.compile(r"^sha256/[0-9a-f]{2}/[0-9a-f]{64}$")
+
+
+class BlobMissingError(Exception):
+    """The store answers and has no such blob, or the key is none of ours."""
+
+
+class BlobStore:
+    """Blobs behind a URL: `file:///path`, `s3://bucket/prefix`, `gs://`, `az://`; credentials from the environment."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @cached_property
+    def _store(self) -> Any:
+        from obstore.store import LocalStore, from_url  # here: a process that meets no blob need not load it
+
+        if self._url.startswith("file:"):
+            return LocalStore.from_url(self._url, mkdir=True)
+        return from_url(self._url)
+
+    def put(self, data: bytes) -> str:
+        """Stores the bytes and returns their key, `sha256/<2 digits>/<64 digits>`; the same bytes give the same key.
+
+        Raises `OutageError` (BLOB_STORE_AWAY).
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        key = f"sha256/{digest[:2]}/{digest}"
+        try:
+            self._store.put(key, data)
+        except Exception as error:
+            raise _away(error) from error
+        return key
+
+    def get(self, key: str) -> bytes:
+        """The bytes under the key. Raises `BlobMissingError`, `OutageError` (BLOB_STORE_AWAY)."""
+        if not _KEY.match(key):
+            raise BlobMissingError("the key is not of the form sha256/<2 digits>/<64 digits>")
+        try:
+            return bytes(self._store.get(key).bytes())
+        except FileNotFoundError:
+            raise BlobMissingError(f"the blob store holds no {key}") from None
+        except Exception as error:
+            raise _away(error) from error
+
+
+def _away(error: Exception) -> OutageError:
+    """Whatever a store raises other than "not there" is trouble that the next record would meet too."""
+    return OutageError(Reason.BLOB_STORE_AWAY, f"the blob store does not answer ({type(error).__name__})")

@@ -1,0 +1,165 @@
+"""Configuration of a process: environment variables, then a YAML file, then defaults."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+ENV_PREFIX = "MAILCALL_"
+WRONG_CONFIGURATION = 2  # exit code
+
+
+def _off(value: object) -> object:
+    """`off` and the empty string stand for None, so that the environment can say it too."""
+    return None if isinstance(value, str) and value.strip().lower() in ("", "off", "none") else value
+
+
+Port = Annotated[int | None, BeforeValidator(_off), Field(ge=0, le=65535)]
+
+
+class ProcessConfig(BaseSettings):
+    """What every process needs to know. Each process adds its own settings in a subclass."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
+    )
+
+    kafka_bootstrap_servers: str = Field(
+        default_factory=lambda: os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"),
+        min_length=1,
+        description="host:port of one or more brokers, separated by commas; "
+        "KAFKA_BOOTSTRAP_SERVERS is read where this is not set",
+    )
+    topic_prefix: str = Field(
+        "mailcall",
+        pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$",
+        description="stands before the name of every topic and consumer group",
+    )
+    topic_replication_factor: int = Field(
+        -1, ge=-1, description="copies of each topic that is created; -1: as the broker is set"
+    )
+    desk_url: str = Field(
+        "sqlite:///mailcall.db",
+        repr=False,
+        description="the desk's database as SQLAlchemy URL, e.g. postgresql+psycopg://mailcall@db/mailcall",
+    )
+    blob_url: str = Field(
+        default_factory=lambda: (Path.cwd() / "blobs").as_uri(),
+        repr=False,
+        description="where mails above 700 kB and attachments are kept: file:///path, s3://bucket/prefix, gs://, az://",
+    )
+    secret_key_file: Path | None = Field(
+        None, description="private key that opens sealed passwords (`mailcall keys make`)"
+    )
+    metrics_host: str = Field("127.0.0.1", description="address that /metrics, /livez and /readyz are served on")
+    metrics_port: Port = Field(0, description="their port; 0: any free one (the log says which), off: not served")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least level that is logged"
+    )
+    batch_records: int = Field(200, ge=1, le=10_000, description="most records that are handled as one batch")
+    batch_bytes: int = Field(
+        8_000_000, ge=1, description="most bytes that are handled as one batch, unless one record has more"
+    )
+    commit_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=60,
+        description="how often offsets are committed; what is not yet committed comes again after a crash",
+    )
+    patience_seconds: float = Field(
+        60, gt=0, le=240, description="how long a rebalance waits for a batch that is in work"
+    )
+    dead_letter_limit: int = Field(
+        100, ge=0, description="so many dead letters without a good record between them stop the process; 0: never"
+    )
+    stall_seconds: float = Field(300, gt=0, description="/livez fails when nothing has moved for so long")
+
+
+C = TypeVar("C", bound=ProcessConfig)
+
+
+def load_config(cls: type[C], program: str, argv: Sequence[str] | None = None) -> C:
+    """The process's configuration.
+
+    Exits with 0 after `--help`, with 2 after a wrong value and one message that names place and remedy.
+    """
+    parser = argparse.ArgumentParser(
+        program,
+        description=f"Settings of {program}: environment variables; --config names a YAML file, the environment wins.",
+        epilog="\n".join(_help_lines(cls)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", metavar="FILE.yaml", type=Path, help="settings by their names, in lower case")
+    options = parser.parse_args(argv)
+    from_file = _read_file(program, options.config, cls) if options.config else {}
+    from_environment = EnvSettingsSource(cls)()
+    try:
+        return cls(**{**from_file, **from_environment})
+    except ValidationError as error:
+        _fail(program, _explain(error, options.config, from_environment))
+
+
+def setting_lines(cls: type[ProcessConfig]) -> Iterator[tuple[str, str, str]]:
+    """(environment variable, default, meaning) of every setting."""
+    for name, info in cls.model_fields.items():
+        yield f"{ENV_PREFIX}{name.upper()}", _default(info), info.description or ""
+
+
+def _help_lines(cls: type[ProcessConfig]) -> Iterator[str]:
+    yield "settings:"
+    for variable, default, meaning in setting_lines(cls):
+        yield f"  {variable}  (default: {default})"
+        yield f"      {meaning}"
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required():
+        return "none, must be given"
+    value = info.get_default(call_default_factory=True, validated_data={})
+    choices = f"; one of {', '.join(map(str, get_args(info.annotation)))}" if _is_choice(info) else ""
+    return ("off" if value is None else str(value)) + choices
+
+
+def _is_choice(info: FieldInfo) -> bool:
+    return getattr(info.annotation, "__origin__", None) is Literal
+
+
+def _read_file(program: str, path: Path, cls: type[ProcessConfig]) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        _fail(program, f"{path}: cannot be read ({error.strerror}); check the path after --config")
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        _fail(program, f"{place}: is no YAML; a settings file holds lines such as `topic_prefix: mailcall`")
+    if not isinstance(values, dict):
+        _fail(program, f"{path}: holds no settings; write lines such as `topic_prefix: mailcall`")
+    unknown = [str(key) for key in values if key not in cls.model_fields]
+    if unknown:
+        _fail(program, f"{path}: unknown setting {unknown[0]!r}; `{program} --help` lists all")
+    return values
+
+
+def _explain(error: ValidationError, path: Path | None, from_environment: Mapping[str, Any]) -> str:
+    """Every wrong setting with where it was read. Values are left out: they may be secrets."""
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False, include_context=False):
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        variable = f"{ENV_PREFIX}{name.upper()}"
+        place = variable if name in from_environment or path is None else f"{path}: {name}"
+        lines.append(f"{place}: {fault['msg']}")
+    return "\n".join(lines) + "\n(--help tells what each setting means)"
+
+
+def _fail(program: str, message: str) -> NoReturn:
+    print(f"{program}: wrong configuration: {message}", file=sys.stderr)  # noqa: T201 - before logs are set up, for a person
+    raise SystemExit(WRONG_CONFIGURATION)

@@ -1,0 +1,72 @@
+"""From start to exit of a process: configuration, logs, signals, health server, exit code."""
+
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import TypeVar
+
+from runtime.config import ProcessConfig, load_config
+from runtime.health import Health, HealthServer
+from runtime.logs import configure, get_logger
+
+C = TypeVar("C", bound=ProcessConfig)
+
+DONE = 0
+FAILED = 1
+DEAD_LETTERS = 3  # stopped by the dead-letter limit
+
+
+class StopProcess(Exception):  # noqa: N818 - it is no fault of the program
+    """Ends the process with an exit code; the text says why and what to do."""
+
+    def __init__(self, exit_code: int, text: str) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
+def run(
+    program: str,
+    cls: type[C],
+    main: Callable[[C, threading.Event, Health], None],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Runs `main(config, stop, health)` until it returns; gives the exit code: 0 after a stop, 1 or 3 after a failure.
+
+    SIGTERM and SIGINT make the process not ready and set `stop`; `main` then finishes what is in work and returns.
+    A wrong configuration exits with 2 before anything starts.
+    """
+    config = load_config(cls, program, argv)
+    configure(program, config.log_level)
+    log = get_logger(program)
+    health = Health(config.stall_seconds)
+    stop = threading.Event()
+    _stop_on_signals(stop, health)
+    server = None if config.metrics_port is None else HealthServer(health, config.metrics_host, config.metrics_port)
+    if server:
+        server.start()
+    log.info("started")
+    try:
+        main(config, stop, health)
+    except StopProcess as reason:
+        log.error("stopped", why=str(reason))
+        return reason.exit_code
+    except Exception:
+        log.exception("failed")
+        return FAILED
+    finally:
+        stop.set()
+        if server:
+            server.close()
+    log.info("done")
+    return DONE
+
+
+def _stop_on_signals(stop: threading.Event, health: Health) -> None:
+    def on_signal(_signal: int, _frame: FrameType | None) -> None:
+        health.ready("process", False, "stopping")
+        # Not set here: the main thread may hold the event's lock at this very moment, and this runs in the main thread.
+        threading.Thread(target=stop.set, name="stop", daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)

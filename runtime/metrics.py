@@ -1,0 +1,69 @@
+"""Every metric of every process. The text of each says what it means and what to do about it.
+
+Labels hold words of fixed lists only: never an address, a subject or a reference.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RECORDS = Counter(
+    "mailcall_records",
+    "Records handled, by stage, outcome (ok, reject, retry, dead) and reason. "
+    "If the rate is 0 while mailcall_lag_records grows, look at /readyz and the log.",
+    ["stage", "outcome", "reason"],
+)
+BATCH_SECONDS = Histogram(
+    "mailcall_batch_seconds",
+    "Seconds from a batch being fetched until its outputs are acknowledged. "
+    "If it grows, the database, blob store or mail server behind the stage is slow.",
+    ["stage"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
+BATCH_RECORDS = Histogram(
+    "mailcall_batch_records",
+    "Records handled together. Always at the upper end: the stage is the bottleneck, start more processes of it.",
+    ["stage"],
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+)
+LAG = Gauge(
+    "mailcall_lag_records",
+    "Records of the assigned partitions that are not yet handled. "
+    "If it grows for minutes, start more processes of the stage, or end the outage that /readyz names.",
+    ["stage", "topic"],
+)
+DEAD_LETTERS = Counter(
+    "mailcall_dead_letters",
+    "Records sent to a .dlq topic, by stage and reason. Any increase deserves a look: `mailcall dead-letters list`.",
+    ["stage", "reason"],
+)
+OUTAGE_SECONDS = Counter(
+    "mailcall_outage_seconds",
+    "Seconds spent waiting for the broker, the database or the blob store. "
+    "If it grows now, mend what the reason names; the process goes on by itself.",
+    ["stage", "reason"],
+)
+PUBLISHED = Counter(
+    "mailcall_published_records",
+    "Records that the broker acknowledged, by topic (without prefix).",
+    ["topic"],
+)
+PUBLISH_FAILURES = Counter(
+    "mailcall_publish_failures",
+    "Times that publishing failed, by reason; the batch is published again. If it grows, look at the broker.",
+    ["reason"],
+)
+COMMIT_FAILURES = Counter(
+    "mailcall_commit_failures",
+    "Commits of offsets that the broker refused; the records come again and are known again. "
+    "Now and then is normal at a rebalance; if it grows, batches take longer than the broker allows.",
+    ["stage"],
+)
+SETTINGS_RECORDS = Counter(
+    "mailcall_settings_records",
+    "Records of the settings topic, by result (applied, deleted, undecodable). An undecodable one leaves the earlier "
+    "value in force: publish the setting again with `mailcall apply`.",
+    ["result"],
+)
+SETTINGS_VERSION = Gauge(
+    "mailcall_settings_version",
+    "Offset of the newest settings record in force. Processes that stay behind the others have lost the broker.",
+)

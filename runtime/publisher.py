@@ -1,0 +1,93 @@
+"""Publishing: every record acknowledged by all replicas before `publish` returns, many records in one wait."""
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from runtime.clients import MAX_RECORD_BYTES, broker_away, make_producer
+from runtime.config import ProcessConfig
+from runtime.metrics import PUBLISH_FAILURES, PUBLISHED
+from runtime.outcomes import OutageError
+from runtime.outgoing import Outgoing, prepare
+from schemas.reasons import Reason
+from schemas.wire import Message
+
+if TYPE_CHECKING:
+    from kafka import KafkaProducer
+
+
+class UnpublishableError(Exception):
+    """A record that broker or client refuse for what it is, so that no later try can succeed: too large, mostly."""
+
+
+class Publisher:
+    """One producer for all threads of a process; connects at the first `publish`, starts afresh after a failure."""
+
+    def __init__(self, config: ProcessConfig, role: str = "publisher") -> None:
+        self._config = config
+        self._role = role
+        self._lock = threading.Lock()
+        self._producer: KafkaProducer | None = None
+
+    def publish(self, messages: Sequence[Message | Outgoing]) -> None:
+        """Returns when all are acknowledged (acks=all, idempotent); the order of each key is kept.
+
+        Raises `OutageError` (BROKER_AWAY): publish all of them again later. Raises `UnpublishableError`: one of them
+        can never be published; others may have been.
+        """
+        if not messages:
+            return
+        prefix = self._config.topic_prefix
+        records = [prepare(message, prefix) if isinstance(message, Message) else message for message in messages]
+        for record in records:
+            check_size(record)
+        producer = self._connect()
+        try:
+            _send_all(producer, records)
+        except OutageError as error:
+            PUBLISH_FAILURES.labels(error.reason).inc()
+            self._discard(producer)
+            raise
+        for topic, count in Counter(record.topic for record in records).items():
+            PUBLISHED.labels(topic.removeprefix(f"{prefix}.")).inc(count)
+
+    def close(self) -> None:
+        """Closes the connection. Nothing can be pending: `publish` waits for all it sends."""
+        if self._producer is not None:
+            self._discard(self._producer)
+
+    def _connect(self) -> "KafkaProducer":
+        with self._lock:
+            if self._producer is None:
+                self._producer = make_producer(self._config, self._role)
+            return self._producer
+
+    def _discard(self, producer: "KafkaProducer") -> None:
+        with self._lock:
+            if self._producer is producer:
+                self._producer = None
+        producer.close(timeout=0)
+
+
+def check_size(record: Outgoing) -> None:
+    """Raises `UnpublishableError` where the record is larger than our topics accept."""
+    if record.size > MAX_RECORD_BYTES - 1024:
+        raise UnpublishableError(f"a record of {record.size} bytes for {record.topic} is larger than topics accept")
+
+
+def _send_all(producer: "KafkaProducer", records: Sequence[Outgoing]) -> None:
+    from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+
+    try:
+        futures = [producer.send(record.topic, record.value, record.key, list(record.headers)) for record in records]
+        producer.flush()
+        for future in futures:
+            if future.exception is not None:
+                raise future.exception
+    except (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, TypeError, ValueError) as error:
+        raise UnpublishableError(f"the broker refuses a record for what it is: {type(error).__name__}") from error
+    except KafkaError as error:
+        raise broker_away(error) from error
+    except OSError as error:
+        raise OutageError(Reason.BROKER_AWAY, f"the Kafka broker cannot be reached: {error}") from error

@@ -1,0 +1,88 @@
+"""Passwords: sealed with a public key by whoever enters them, opened only inside the processes that use them."""
+
+import base64
+import os
+from pathlib import Path
+from typing import Protocol
+
+from schemas.settings import Secret
+
+
+class SecretError(Exception):
+    """A password could not be had. The text says where it was looked for and what to do, never the password."""
+
+
+class HasSecretKey(Protocol):
+    @property
+    def secret_key_file(self) -> Path | None: ...
+
+
+def reveal(secret: Secret, config: HasSecretKey) -> str:
+    """The password in clear. Raises `SecretError`."""
+    if secret.env is not None:
+        return _from_environment(secret.env)
+    if secret.file is not None:
+        return _from_file(Path(secret.file))
+    return _unseal(secret.sealed or "", config.secret_key_file)
+
+
+def seal(value: str, public_key: str) -> Secret:
+    """The password as a sealed box for the holder of the private key. `public_key`: base64, as `make_keys` gives it."""
+    from nacl.exceptions import CryptoError
+    from nacl.public import PublicKey, SealedBox
+
+    try:
+        box = SealedBox(PublicKey(base64.b64decode(public_key, validate=True)))
+    except (ValueError, CryptoError):
+        raise SecretError("the public key is not one: 32 bytes in base64 are expected") from None
+    return Secret(sealed=base64.b64encode(box.encrypt(value.encode())).decode())
+
+
+def make_keys(path: Path) -> str:
+    """Writes a new private key (mode 600) to `path` and its public key to `path`.pub; returns the public key in base64.
+
+    Raises `FileExistsError` rather than replace a key: what is sealed for the old one could never be opened again.
+    """
+    from nacl.public import PrivateKey
+
+    key = PrivateKey.generate()
+    public = base64.b64encode(bytes(key.public_key)).decode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(base64.b64encode(bytes(key)).decode() + "\n")
+    path.with_name(path.name + ".pub").write_text(public + "\n")
+    return public
+
+
+def _from_environment(name: str) -> str:
+    value = os.environ.get(name)
+    if value is None:
+        raise SecretError(f"environment variable {name} is not set; set it for this process")
+    return value
+
+
+def _from_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise SecretError(
+            f"password file {path} cannot be read ({error.strerror}); mount it for this process"
+        ) from None
+    except UnicodeDecodeError:
+        raise SecretError(f"password file {path} is not UTF-8 text") from None
+
+
+def _unseal(sealed: str, key_file: Path | None) -> str:
+    from nacl.exceptions import CryptoError
+    from nacl.public import PrivateKey, SealedBox
+
+    if key_file is None:
+        raise SecretError("a password is sealed and there is no key to open it: set MAILCALL_SECRET_KEY_FILE")
+    try:
+        box = SealedBox(PrivateKey(base64.b64decode(_from_file(key_file), validate=True)))
+    except (ValueError, CryptoError):
+        raise SecretError(f"{key_file} holds no private key: 32 bytes in base64 are expected") from None
+    try:
+        return box.decrypt(base64.b64decode(sealed, validate=True)).decode()
+    except (ValueError, CryptoError):
+        raise SecretError(f"a sealed password does not fit the key in {key_file}; enter the password again") from None

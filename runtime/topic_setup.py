@@ -1,0 +1,101 @@
+"""The catalogue's topics at the broker: what is missing is created, what differs is told, nothing is deleted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runtime.clients import MAX_RECORD_BYTES, broker_errors, make_admin
+from runtime.config import ProcessConfig
+from schemas.topics import DAY_MS, TOPICS, Topic
+
+DLQ_RETENTION_MS = 90 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """One topic as it should be at the broker."""
+
+    name: str
+    partitions: int
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicReport:
+    """What `create_topics` did and found; `differing`: a sentence for each topic that is not as the catalogue says."""
+
+    created: tuple[str, ...]
+    present: tuple[str, ...]
+    differing: tuple[str, ...]
+
+
+def plans(prefix: str) -> Iterator[TopicPlan]:
+    """Every topic of the catalogue, with the `.retry` and `.dlq` topics that belong to it."""
+    for topic in TOPICS:
+        yield TopicPlan(topic.name(prefix), topic.partitions, _settings(topic.retention_ms))
+        if topic.deferred:
+            yield TopicPlan(topic.retry(prefix), topic.partitions, _settings(_retry_retention_ms(topic)))
+        if topic.dead_letters:
+            yield TopicPlan(topic.dlq(prefix), 1, _settings(DLQ_RETENTION_MS))
+
+
+def create_topics(config: ProcessConfig) -> TopicReport:
+    """Creates the missing topics. May be called again and by several at once. Raises `OutageError` (BROKER_AWAY)."""
+    from kafka.admin import NewTopic
+    from kafka.errors import TopicAlreadyExistsError
+
+    wanted = list(plans(config.topic_prefix))
+    admin = make_admin(config)
+    try:
+        with broker_errors():
+            existing = {
+                topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics() if topic["partitions"]
+            }
+            missing = [plan for plan in wanted if plan.name not in existing]
+            new = [
+                NewTopic(plan.name, plan.partitions, config.topic_replication_factor, topic_configs=plan.settings)
+                for plan in missing
+            ]
+            if new:
+                try:
+                    admin.create_topics(new)
+                except TopicAlreadyExistsError:
+                    pass  # somebody else was faster: that is as good
+    finally:
+        admin.close()
+    return TopicReport(
+        created=tuple(plan.name for plan in missing),
+        present=tuple(plan.name for plan in wanted if plan.name in existing),
+        differing=tuple(_differences(wanted, existing)),
+    )
+
+
+def missing_topics(config: ProcessConfig) -> tuple[str, ...]:
+    """Full names of the catalogue's topics that the broker does not have. Raises `OutageError` (BROKER_AWAY)."""
+    admin = make_admin(config)
+    try:
+        with broker_errors():
+            existing = frozenset(admin.list_topics())
+    finally:
+        admin.close()
+    return tuple(plan.name for plan in plans(config.topic_prefix) if plan.name not in existing)
+
+
+def _settings(retention_ms: int | None) -> dict[str, str]:
+    settings = {"max.message.bytes": str(MAX_RECORD_BYTES)}
+    if retention_ms is None:
+        return settings | {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": str(DAY_MS)}
+    return settings | {"cleanup.policy": "delete", "retention.ms": str(retention_ms)}
+
+
+def _retry_retention_ms(topic: Topic) -> int:
+    return topic.retention_ms or DLQ_RETENTION_MS
+
+
+def _differences(wanted: list[TopicPlan], existing: dict[str, int]) -> Iterator[str]:
+    for plan in wanted:
+        partitions = existing.get(plan.name, plan.partitions)
+        if partitions != plan.partitions:
+            yield (
+                f"{plan.name} has {partitions} partitions, the catalogue says {plan.partitions}: it is left as it is, "
+                "because another number would change the order of mails of one sender"
+            )
