@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from resolver import conversation
 from resolver.conversation import Wanted
-from resolver.parsing import Parsed, mailboxes, parse
+from resolver.parsing import Parsed, parse
+from resolver.parsing.addresses import parse_addresses
 from resolver.screening import answerable, screen
 from resolver.sender import SenderAddress, decide_sender, sender_address
 from schemas.addresses import normalise
-from schemas.mail import ConversationReferences, Screening, Sender
+from schemas.mail import ConversationReferences, Mailbox, Screening, Sender
 from schemas.persons import Person
 from schemas.settings import CallTemplate, IncomingServer, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
@@ -64,10 +65,7 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
     """Parse and screen a mail and find the address it comes from. Never raises, whatever the bytes."""
     parsed = parse(raw)
     screening = screen(parsed, own)
-    headers = parsed.headers
-    found = sender_address(
-        parsed.mail, mailboxes(headers.get("sender") or ""), mailboxes(headers.get("return-path") or "")
-    )
+    found = sender_address(parsed.mail, lambda header: _mailboxes(parsed, header))
     return Examined(parsed, screening, found, (_parse_step(parsed), _screen_step(screening)))
 
 
@@ -90,6 +88,11 @@ def resolve(
         Step("route", f"call template {template.id}", f"the Call Template of the incoming server {server.id}"),
     )
     return Resolution(sender, found, wanted, answerable(examined.parsed), steps)
+
+
+def _mailboxes(parsed: Parsed, header: str) -> tuple[Mailbox, ...]:
+    headers = parsed.headers
+    return parse_addresses(headers.raw_all(header.lower()), headers.hint, set())
 
 
 def _parse_step(parsed: Parsed) -> Step:

@@ -4,7 +4,7 @@ The requirement's section "How Calls are Logged using Email Settings" and its ta
 Determined on an Incoming Email", as one table of data: `ROWS`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas import ids
@@ -14,6 +14,9 @@ from schemas.persons import Person, PersonKind
 from schemas.settings import IncomingServer
 
 MAX_NAME = 200
+
+# The mailboxes of a header that is no part of `ParsedMail`, by its name.
+MailboxesOf = Callable[[str], Sequence[Mailbox]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,14 @@ ROWS: Mapping[tuple[PersonKind, bool], Row] = {
 _DISABLED = f"a disabled person, who acts as no Analyst: {_DEFAULT}"
 
 
-def sender_address(mail: ParsedMail, sender: Sequence[Mailbox], return_path: Sequence[Mailbox]) -> SenderAddress:
+def sender_address(mail: ParsedMail, mailboxes_of: MailboxesOf) -> SenderAddress:
     """From, else the first of Reply-To, Sender and Return-Path that holds a usable address, else none.
 
-    `sender` and `return_path` are the mailboxes of those headers. RFC 5322, 3.6.2: the author stands in From; the
-    others only stand in for it. Return-Path comes last because it often names a machine that handles bounces.
+    RFC 5322, 3.6.2: the author stands in From; the others only stand in for it. Return-Path comes last because it often
+    names a machine that handles bounces. `mailboxes_of` is asked for a header only when it is needed.
     """
     name = mail.from_.name if mail.from_ else ""
-    for header, mailbox in _candidates(mail, sender, return_path):
+    for header, mailbox in _candidates(mail, mailboxes_of):
         address = _usable(mailbox.address)
         if address:
             reason = (
@@ -106,7 +109,7 @@ def decide_sender(found: SenderAddress, persons: Sequence[Person], server: Incom
 
 
 def name_parts(display_name: str, address: str) -> tuple[str, str]:
-    """First and last name of a new person. `Last, First` is turned round; without a name it is the address's local part."""
+    """First and last name of a new person. `Last, First` is turned round; no name at all: the address's local part."""
     name = " ".join("".join(c if c.isprintable() else " " for c in display_name).split()).strip("'\"")
     last, comma, first = (part.strip() for part in name.partition(","))
     if not (comma and first and last):
@@ -121,13 +124,13 @@ def unknown_sender(server_id: str) -> str:
     return f"unknown-sender/{server_id}"
 
 
-def _candidates(
-    mail: ParsedMail, sender: Sequence[Mailbox], return_path: Sequence[Mailbox]
-) -> Iterator[tuple[str, Mailbox]]:
+def _candidates(mail: ParsedMail, mailboxes_of: MailboxesOf) -> Iterator[tuple[str, Mailbox]]:
     if mail.from_ is not None:
         yield "From", mail.from_
-    for header, mailboxes in (("Reply-To", mail.reply_to), ("Sender", sender), ("Return-Path", return_path)):
-        for mailbox in mailboxes:
+    for mailbox in mail.reply_to:
+        yield "Reply-To", mailbox
+    for header in ("Sender", "Return-Path"):
+        for mailbox in mailboxes_of(header):
             yield header, mailbox
 
 

@@ -93,7 +93,8 @@ class SettingsFile:
     def problem(self, text: str, remedy: str) -> Problem:
         """A problem of a setting, here or on the topic. `text` begins with `kind/id: `, as snapshots say it."""
         key, _, rest = text.partition(": ")
-        return Problem(self.name, self.lines.get(key), key, rest, remedy)
+        line = self.lines.get(key, self.lines.get(f"{key}/{key}"))  # the one record of its kind is named by the kind
+        return Problem(self.name, line, key, rest, remedy)
 
 
 def read_settings_file(path: FilePath, seal: Seal | None = None) -> SettingsFile:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.sender import ROWS, SenderAddress, decide_sender, name_parts, sender_address, unknown_sender
+from resolver.sender import ROWS, MailboxesOf, SenderAddress, decide_sender, name_parts, sender_address, unknown_sender
 from schemas import ids
 from schemas.mail import Mailbox, ParsedMail
 from schemas.persons import Person, PersonKind
@@ -12,6 +12,7 @@ from schemas.settings import IncomingServer
 
 ADDRESS = "anna@example.org"
 FOUND = SenderAddress(ADDRESS, "Anna Ek", "From", "the author, as From says")
+NO_OTHERS: MailboxesOf = {"Sender": (), "Return-Path": ()}.__getitem__
 KINDS: tuple[PersonKind, ...] = ("unknown", "analyst-only", "user-only", "analyst-and-user")
 
 
@@ -103,7 +104,7 @@ def test_a_mail_without_a_sender_comes_from_the_servers_unknown_sender() -> None
 
 def test_the_unknown_sender_is_no_address_that_a_mail_could_come_from() -> None:
     mail = ParsedMail(**{"from": Mailbox(address=unknown_sender("it-mailbox"))})
-    assert sender_address(mail, (), ()).address == ""
+    assert sender_address(mail, NO_OTHERS).address == ""
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,8 @@ def test_which_header_names_the_sender(
     header: str,
     address: str,
 ) -> None:
-    found = sender_address(ParsedMail(from_=from_, reply_to=reply_to), sender, return_path)
+    others = {"Sender": sender, "Return-Path": return_path}
+    found = sender_address(ParsedMail(from_=from_, reply_to=reply_to), others.__getitem__)
 
     assert (found.header, found.address) == (header, address)
     if header not in ("From", ""):
@@ -190,7 +192,7 @@ def test_whatever_the_sender_there_is_a_user_and_a_logging_analyst(
 
 @given(address=st.text(), name=st.text())
 def test_any_text_in_from_gives_a_safe_address_or_none(address: str, name: str) -> None:
-    found = sender_address(ParsedMail(from_=Mailbox(address=address, name=name)), (), ())
+    found = sender_address(ParsedMail(from_=Mailbox(address=address, name=name)), NO_OTHERS)
 
     if found.address:
         Person(id="p", addresses=(found.address,), is_user=True)

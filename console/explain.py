@@ -1,0 +1,146 @@
+"""What would become of a mail: the resolver's own pure steps, run here and told (docs/adr/0003-explain.md).
+
+Needs no broker, and no database where the settings come from a file. The shape of `explain` is a public interface:
+docs/cli.md, "See what would become of a mail".
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from resolver.resolve import Examined, Resolution, Step, examine, own_addresses, resolve
+from schemas.addresses import normalise
+from schemas.mail import Sender
+from schemas.persons import Person
+from schemas.settings import CallTemplate, IncomingServer
+from schemas.snapshot import SettingsSnapshot
+
+Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
+
+# What the way of a machine's mail ends with, by the verdict of the screening.
+_MACHINE_ACTIONS = {"rejected": "reject", "notification-result": "record a notification result"}
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+_CALL_FIELDS = (
+    "impact",
+    "urgency",
+    "screen_set",
+    "ipk_status",
+    "ipk_stream",
+    "assigned_office",
+    "assigned_group",
+    "call_type",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """Explains mails as if they had arrived at one incoming server."""
+
+    settings: SettingsSnapshot
+    server: IncomingServer
+    template: CallTemplate
+    directory: Directory
+    own: frozenset[str]
+
+    @classmethod
+    def at(cls, settings: SettingsSnapshot, server: IncomingServer, directory: Directory) -> "Explainer":
+        """Raises `LookupError` where the server's call template does not exist."""
+        template = settings.call_template(server.call_template)
+        if template is None:
+            raise LookupError(f"call template {server.call_template!r} of incoming server {server.id!r} does not exist")
+        return cls(settings, server, template, directory, own_addresses(settings))
+
+    def explain(self, file: str, raw: bytes) -> dict[str, Any]:
+        """One mail, as plain data: every key always there, every string valid Unicode.
+
+        Never raises, whatever the bytes.
+        """
+        examined = examine(raw, self.own)
+        from_person = examined.screening.verdict == "person"
+        account = {
+            "file": file,
+            "parse": examined.parsed.mail.model_dump(mode="json", by_alias=True),
+            "screen": examined.screening.model_dump(mode="json"),
+            **(self._person(examined) if from_person else self._machine(examined)),
+        }
+        valid: dict[str, Any] = _valid(account)
+        return valid
+
+    def _machine(self, examined: Examined) -> dict[str, Any]:
+        action = _MACHINE_ACTIONS[examined.screening.verdict]
+        steps = (*examined.steps, Step("action", action, "no person wrote it: it becomes no call"))
+        nothing = dict.fromkeys(("trust", "sender", "conversation"))
+        return {**nothing, "action": action, "call": None, "steps": [asdict(step) for step in steps]}
+
+    def _person(self, examined: Examined) -> dict[str, Any]:
+        address = examined.sender.address
+        persons = self.directory({address}).get(address, ()) if address else ()
+        resolution = resolve(examined, self.server, self.template, persons)
+        sender, template = resolution.sender, self.template
+        partition = self.settings.partition(template.partition)
+        priority = partition.priority(template.impact, template.urgency) if partition else None
+        action, why = _action(resolution)
+        steps = (
+            *resolution.steps,
+            Step("action", action, why),
+            Step(
+                "priority",
+                priority or "none",
+                f"impact {template.impact}, urgency {template.urgency} in the Priority Matrix of {template.partition}",
+            ),
+        )
+        return {
+            "trust": {"verdict": "not-checked", "reason": "checking the sender is not built into this release"},
+            "sender": {
+                "user": {"id": sender.person_id, "name": _name(sender, persons), "address": sender.address},
+                "new_person": sender.new_person,
+                "logging_analyst": sender.logging_analyst,
+                "kind": sender.kind,
+                "set_user_flag": sender.set_user_flag,
+                "reason": sender.reason,
+            },
+            "conversation": resolution.conversation.model_dump(mode="json"),
+            "action": action,
+            "call": {
+                "partition": template.partition,
+                "priority": priority,
+                "template": template.id,
+                **{name: getattr(template, name) for name in _CALL_FIELDS},
+            },
+            "steps": [asdict(step) for step in steps],
+        }
+
+
+def directory_of(persons: Collection[Person]) -> Directory:
+    """A directory over persons in memory, as those of a settings file."""
+    by_address: dict[str, tuple[Person, ...]] = {}
+    for person in sorted(persons, key=lambda one: one.id):
+        for address in dict.fromkeys(map(normalise, person.addresses)):
+            by_address[address] = (*by_address.get(address, ()), person)
+    return lambda addresses: {address: by_address[address] for address in addresses if address in by_address}
+
+
+def _name(sender: Sender, persons: Collection[Person]) -> str:
+    known = next((person.name for person in persons if person.id == sender.person_id), "")
+    return known or f"{sender.first_name} {sender.last_name}".strip()
+
+
+def _action(resolution: Resolution) -> tuple[str, str]:
+    """What the logger is asked for. Whether the item exists, and the sender may act on it, is the logger's to say."""
+    found = resolution.conversation
+    if not (found.own_message_ids or found.item_references):
+        return "log a call", "the mail names no item of the desk"
+    verb = "close" if resolution.wanted == "close" else "update"
+    return f"{verb} an item", "the mail names an item; if there is none, or it is another's, a call is logged"
+
+
+def _valid(value: Any) -> Any:
+    """The same data with every string fit for JSON: no lone surrogates, no NUL."""
+    if isinstance(value, str):
+        return _UNFIT.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {key: _valid(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid(one) for one in value]
+    return value

@@ -1,0 +1,285 @@
+"""A batch of fetched mails, against the desk on both databases and a blob store in a folder."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event
+
+from desk.directory import find_persons
+from desk.engine import reading
+from resolver.handler import ResolverHandler
+from runtime.blobs import BlobStore
+from runtime.outcomes import Dead, Ok, OutageError, Outcome, Reject
+from schemas import ids
+from schemas.events import NotificationResult
+from schemas.mail import RejectedMail, ResolvedMail
+from schemas.reasons import Reason
+from schemas.snapshot import SettingsSnapshot
+from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
+from schemas.wire import Message, Record
+
+NOW = datetime(2026, 11, 1, 12, 5, tzinfo=UTC)
+Fetched = Callable[..., Record]
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore((tmp_path / "blobs").as_uri())
+
+
+@pytest.fixture
+def handler(desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore) -> ResolverHandler:
+    def directory(addresses):  # type: ignore[no-untyped-def]
+        with reading(desk) as connection:
+            return find_persons(connection, addresses)
+
+    return ResolverHandler(lambda: snapshot, directory, blobs, lambda: NOW)
+
+
+def mail(from_: str = "Ursula <ursula@example.org>", subject: str = "Printer", body: str = "It is broken.") -> bytes:
+    return (
+        f"From: {from_}\r\nTo: it@desk.example\r\nSubject: {subject}\r\nMessage-ID: <1@example.org>\r\n"
+        f"Date: Sun, 1 Nov 2026 12:00:00 +0000\r\n\r\n{body}\r\n"
+    ).encode()
+
+
+def mime(*parts: tuple[str, bytes]) -> bytes:
+    """A multipart/mixed of (headers, content)."""
+    body = b"".join(b"--b\r\n" + headers.encode() + b"\r\n\r\n" + content + b"\r\n" for headers, content in parts)
+    head = b"From: ursula@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    return head + body + b"--b--\r\n"
+
+
+def only(outcome: Outcome) -> Message:
+    assert isinstance(outcome, Ok | Reject)
+    assert len(outcome.outputs) == 1
+    return outcome.outputs[0]
+
+
+def resolved(outcome: Outcome) -> ResolvedMail:
+    message = only(outcome)
+    assert message.topic is MAIL_RESOLVED
+    return ResolvedMail.model_validate_json(message.value or b"")
+
+
+def test_a_batch_gives_one_outcome_a_record_in_order(handler: ResolverHandler, fetched: Fetched) -> None:
+    records = [
+        fetched(mail("Ursula <ursula@example.org>")),
+        fetched(mail("Alan <ALAN@example.org>")),
+        fetched(mail("New Person <new@example.net>")),
+        fetched(mail(), server="unheard-of"),
+        fetched(mail(), server="no-template"),
+        Record("mail.fetched", 0, 99, None, None),
+    ]
+
+    outcomes = handler.handle(records)
+
+    senders = [resolved(outcome).sender for outcome in outcomes[:3]]
+    assert [sender.person_id for sender in senders] == ["ursula", "alan", ids.person_id("new@example.net")]
+    assert [sender.logging_analyst for sender in senders] == ["ida", "alan", "ida"]
+    assert [sender.new_person for sender in senders] == [False, False, True]
+    assert (senders[2].first_name, senders[2].last_name) == ("New", "Person")
+    dead = [outcome for outcome in outcomes[3:] if isinstance(outcome, Dead)]
+    assert [outcome.reason for outcome in dead] == [
+        Reason.UNKNOWN_SERVER,
+        Reason.UNKNOWN_TEMPLATE,
+        Reason.NULL_VALUE,
+    ]
+
+
+def test_the_record_says_where_it_comes_from(handler: ResolverHandler, fetched: Fetched) -> None:
+    record = fetched(mail(), key="ursula@example.org")
+
+    message = only(handler.handle([record])[0])
+
+    mail_id = ids.mail_id("it-mailbox", mail())
+    headers = dict(message.headers)
+    assert message.key == "ursula@example.org"
+    assert headers["ce_id"] == mail_id.encode()
+    assert headers["traceparent"] == ids.traceparent(mail_id).encode()
+    value = ResolvedMail.model_validate_json(message.value or b"")
+    assert (value.mail_id, value.server_id, value.call_template) == (mail_id, "it-mailbox", "it-call")
+    assert (value.subject, value.text.strip(), value.message_id) == ("Printer", "It is broken.", "<1@example.org>")
+    assert (value.size, value.sha256) == (len(mail()), hashlib.sha256(mail()).hexdigest())
+    assert set(value.settings_versions) == {"incoming-server/it-mailbox", "call-template/it-call"}
+
+
+def test_the_same_record_gives_the_same_answer(handler: ResolverHandler, fetched: Fetched) -> None:
+    record = fetched(mime(("Content-Type: application/pdf; name=a.pdf", b"content")))
+    assert handler.handle([record]) == handler.handle([record])
+
+
+def test_one_query_looks_up_all_senders_of_a_batch(handler: ResolverHandler, desk: Engine, fetched: Fetched) -> None:
+    statements: list[str] = []
+    event.listen(desk, "before_cursor_execute", lambda _c, _cursor, statement, *_: statements.append(statement))
+    handler.handle([fetched(mail("ursula@example.org"))])
+    for_one = len(statements)
+
+    handler.handle([fetched(mail(address)) for address in ("ursula@example.org", "alan@example.org") * 10])
+
+    assert for_one > 0
+    assert len(statements) == 2 * for_one
+
+
+def test_attachments_go_to_the_blob_store(handler: ResolverHandler, blobs: BlobStore, fetched: Fetched) -> None:
+    raw = mime(
+        ("Content-Type: text/plain", b"see attached"),
+        ('Content-Type: application/pdf\r\nContent-Disposition: attachment; filename="a.pdf"', b"PDF" * 1000),
+        ('Content-Type: text/csv\r\nContent-Disposition: attachment; filename="empty.csv"', b""),
+    )
+
+    value = resolved(handler.handle([fetched(raw)])[0])
+
+    assert [file.name for file in value.files] == ["a.pdf", "empty.csv"]
+    for file in value.files:
+        content = blobs.get(file.blob)
+        assert (file.size, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert blobs.get(value.files[0].blob) == b"PDF" * 1000
+
+
+def test_a_claim_check_is_fetched(handler: ResolverHandler, blobs: BlobStore, fetched: Fetched) -> None:
+    raw = mail(body="large " * 200_000)
+    extensions = {"dataref": blobs.put(raw), "size": str(len(raw)), "sha256": hashlib.sha256(raw).hexdigest()}
+    missing = {**extensions, "dataref": "sha256/00/" + "0" * 64}
+
+    outcomes = handler.handle([fetched(b"", **extensions), fetched(b"", **missing)])
+
+    assert resolved(outcomes[0]).text.startswith("large large")
+    assert isinstance(outcomes[1], Dead)
+    assert outcomes[1].reason is Reason.BLOB_MISSING
+
+
+@pytest.mark.parametrize(
+    ("raw", "files"),
+    [
+        (mail(body="x" * 300_000), ["body.txt"]),
+        (mail(body="ж" * 200_000), ["body.txt"]),
+        (mail(body="\x01" * 250_000), ["body.txt"]),
+        (mail(body="> quoted\n" + "\x02" * 600_000), ["body.txt"]),
+        (mail(subject="s" * 200_000), []),
+        (mime(("Content-Type: text/html", b"<p>" + b"y" * 400_000)), ["body.txt", "body.html"]),
+        (mime(*((f"Content-Type: image/png; name={n}.png", b"z") for n in range(900))), None),
+        (mail() + os.urandom(900_000), None),
+    ],
+)
+def test_no_record_is_too_large_and_nothing_is_lost(
+    raw: bytes, files: list[str] | None, handler: ResolverHandler, blobs: BlobStore, fetched: Fetched
+) -> None:
+    message = only(handler.handle([fetched(raw)])[0])
+
+    assert len(message.value or b"") < MAX_INLINE_BYTES
+    value = ResolvedMail.model_validate_json(message.value or b"")
+    if files is not None:
+        assert [file.name for file in value.files] == files
+    for file in value.files:
+        assert len(blobs.get(file.blob)) == file.size
+
+
+def test_a_cut_text_stands_whole_in_its_file(handler: ResolverHandler, blobs: BlobStore, fetched: Fetched) -> None:
+    value = resolved(handler.handle([fetched(mail(body="жук " * 100_000))])[0])
+
+    whole = blobs.get(value.files[0].blob).decode()
+    assert len(whole) > len(value.text) > 100_000
+    assert whole.startswith(value.text)
+
+
+def test_a_mail_that_cannot_be_parsed_is_logged_with_the_raw_mail(
+    handler: ResolverHandler, blobs: BlobStore, fetched: Fetched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr("resolver.parsing.read_body", broken)
+
+    value = resolved(handler.handle([fetched(mail())])[0])
+
+    assert [(file.name, file.content_type) for file in value.files] == [("mail.eml", "message/rfc822")]
+    assert blobs.get(value.files[0].blob) == mail()
+    assert value.sender.new_person
+
+
+@pytest.mark.parametrize("raw", [b"\0", b"\n", b"no mail at all", os.urandom(2000), b"From: \xff\xfe\r\n\r\n\0\0"])
+def test_any_bytes_become_a_call(raw: bytes, handler: ResolverHandler, fetched: Fetched) -> None:
+    value = resolved(handler.handle([fetched(raw)])[0])
+    assert value.sender.logging_analyst == "ida"
+
+
+BOUNCE = """From: MAILER-DAEMON@mx.example.net
+To: desk@example.org
+Subject: Undelivered Mail Returned to Sender
+Auto-Submitted: auto-replied
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: text/plain
+
+It could not be delivered.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.net
+
+Final-Recipient: rfc822; nobody@example.net
+Action: failed
+Status: 5.1.1
+
+--b
+Content-Type: message/rfc822
+
+From: desk@example.org
+To: nobody@example.net
+Message-ID: {message_id}
+Subject: Your call
+
+Hello
+--b--
+"""
+
+
+def test_a_bounce_of_our_own_notification_is_its_result(handler: ResolverHandler, fetched: Fetched) -> None:
+    notification = ids.notification_id("0" * 32, "CallLogged", "nobody@example.net")
+    raw = BOUNCE.format(message_id=ids.message_id(notification, "desk.example")).encode()
+
+    outcome = handler.handle([fetched(raw)])[0]
+
+    message = only(outcome)
+    assert (message.topic, message.key) == (NOTIFICATION_RESULTS, notification)
+    result = NotificationResult.model_validate_json(message.value or b"")
+    assert (result.outcome, result.recipient) == ("bounced", "nobody@example.net")
+    assert (result.smtp_reply, result.reason) == ("5.1.1", Reason.BOUNCE)
+    assert result.mail_id == ids.mail_id("it-mailbox", raw)
+
+
+def test_any_other_machines_mail_is_rejected_with_the_reason(handler: ResolverHandler, fetched: Fetched) -> None:
+    raws = [
+        BOUNCE.format(message_id="<other@example.com>").encode(),
+        mail("desk@example.org"),
+        mail("answers@EXAMPLE.org"),
+    ]
+
+    outcomes = handler.handle([fetched(raw) for raw in raws])
+
+    reasons = [outcome.reason for outcome in outcomes if isinstance(outcome, Reject)]
+    assert reasons == [Reason.BOUNCE, Reason.LOOP, Reason.LOOP]
+    for raw, outcome in zip(raws, outcomes, strict=True):
+        message = only(outcome)
+        assert message.topic is MAIL_REJECTED
+        value = RejectedMail.model_validate_json(message.value or b"")
+        assert (value.mail_id, value.server_id) == (ids.mail_id("it-mailbox", raw), "it-mailbox")
+
+
+def test_the_database_away_is_an_outage_and_no_mail_is_answered(
+    snapshot: SettingsSnapshot, blobs: BlobStore, fetched: Fetched
+) -> None:
+    def away(_addresses: object) -> dict[str, tuple[()]]:
+        raise OutageError(Reason.DATABASE_AWAY, "the desk's database does not answer")
+
+    handler = ResolverHandler(lambda: snapshot, away, blobs, lambda: NOW)
+
+    with pytest.raises(OutageError):
+        handler.handle([fetched(mail())])
