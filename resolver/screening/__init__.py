@@ -1,16 +1,50 @@
-"""Who wrote this mail: a person, or which machine, and why."""
+"""Who wrote this mail: a person, or which machine, and why (docs/screening.md).
+
+An ordered list of small checks; the first that answers wins; a mail that none of them knows is a person's.
+"""
+
+from collections.abc import Callable
 
 from resolver.parsing import Parsed
+from resolver.screening.answering import answerable
+from resolver.screening.auto_replies import auto_reply_header, auto_reply_subject, list_manager
+from resolver.screening.bounces import plain_bounce
+from resolver.screening.finding import Finding
+from resolver.screening.own_mail import LOOP_HEADER, own_mail
+from resolver.screening.reports import complaint, delivery_report, read_receipt
+from schemas.ids import OWN_MESSAGE_ID
 from schemas.mail import Screening
+from schemas.reasons import Reason
 
-__all__ = ["answerable", "screen"]
+__all__ = ["LOOP_HEADER", "answerable", "screen"]
+
+# Reports first: they carry the headers of automatic answers, too.
+_CHECKS: tuple[Callable[[Parsed], Finding | None], ...] = (
+    delivery_report,
+    complaint,
+    read_receipt,
+    plain_bounce,
+    auto_reply_header,
+    list_manager,
+    auto_reply_subject,
+)
+# What tells the fate of a mail; an automatic answer or a loop does not.
+_REPORTS = frozenset({Reason.BOUNCE, Reason.RECEIPT, Reason.COMPLAINT})
 
 
 def screen(parsed: Parsed, own_addresses: frozenset[str]) -> Screening:
-    """The verdict on one mail. `own_addresses`: the desk's own, normalised."""
-    return Screening(verdict="person")
-
-
-def answerable(parsed: Parsed) -> bool:
-    """Whether an automatic answer may be sent to this mail (RFC 3834, section 2)."""
-    return False
+    """The verdict on one mail. `own_addresses`: the desk's own, normalised. Pure; never raises."""
+    finding = own_mail(parsed, own_addresses)
+    for check in _CHECKS:
+        if finding is not None:
+            break
+        finding = check(parsed)
+    if finding is None:
+        return Screening(verdict="person")
+    own = finding.reason in _REPORTS and any(OWN_MESSAGE_ID.match(message_id) for message_id in finding.about)
+    return Screening(
+        verdict="notification-result" if own else "rejected",
+        reason=finding.reason,
+        evidence=finding.evidence,
+        bounce=finding.bounce,
+    )

@@ -1,0 +1,130 @@
+"""Delivery reports that follow no standard: what mail systems wrote before, and beside, RFC 3464."""
+
+import re
+from email import message_from_bytes
+
+from flufl.bounce import scan_message
+
+from resolver.parsing import Parsed
+from resolver.screening.finding import Finding, header_evidence
+from resolver.screening.reports import ENHANCED_STATUS, find_part, read_delivery_status, returned_id, _DELIVERY_STATUS
+from schemas.mail import Bounce
+from schemas.reasons import Reason
+
+_MAX_TEXT = 64 << 10
+_DAEMON = re.compile(
+    r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|maildelivery|mail[-_. ]?delivery[-\w. ]*|nondelivery|bounce-?handler)(?:\+.*)?$",
+    re.IGNORECASE,
+)
+_POSTMASTER = re.compile(
+    r"^(?:postmaster|post_?office|system[-_. ]?administrator|microsoftexchange[0-9a-f]{20,}|mail|smtp|mail[-_]?system|daemon|root)$",
+    re.IGNORECASE,
+)
+_DAEMON_NAMES = re.compile(
+    r"mail delivery (?:sub)?system|mail delivery service|mailer[- ]daemon|mail administrator|internet mail delivery|"
+    r"system administrator|microsoft outlook|postmaster|mail system|mail router",
+    re.IGNORECASE,
+)
+_SUBJECT = re.compile(
+    r"^\W*(?:"
+    r"undeliver(?:ed|able)\b.*|returned mail\b.*|mail (?:delivery )?(?:failed|failure|error)\b.*|failure notice.*|"
+    r"delivery (?:status )?(?:notification|failure|failed|report|problem|error|delayed|has failed)\b.*|"
+    r"(?:mail|message) delivery (?:failed|failure|delayed|problem|error|has been delayed|status)\b.*|"
+    r"mail system error\b.*|warning: (?:message|could not send|delayed|e?-?mail).*|message (?:status - )?undeliver\w+.*|"
+    r"message delayed.*|delayed mail.*|nondeliverable mail.*|non[- ]?deliver(?:y|able)\b.*|"
+    r"could not (?:send|deliver) message.*|your message could not be delivered.*|email delivery failure.*|"
+    r"unzustellbar\b.*|unzustellbare .*|nicht zustellbar.*|zustellung fehlgeschlagen.*|"
+    r"(?:mail|nachricht|e-mail) (?:konnte )?nicht zugestellt.*|non remis\b.*|message non (?:distribué|remis).*|"
+    r"échec (?:de (?:la )?)?(?:remise|distribution|livraison).*|no se (?:puede|pudo) entregar.*|"
+    r"non recapitabile.*|mancato recapito.*|kan niet worden bezorgd.*|onbestelbaar.*|"
+    r"não (?:é possível entregar|entregue).*|недоставленное.*|не удается доставить.*|配信不能.*|"
+    r"undelivered mail returned to sender.*|user unknown.*|rejected mail.*|rejected: .*|delivery-status.*|returned to sender.*"
+    r")$",
+    re.IGNORECASE,
+)
+_BODY = re.compile(
+    r"this is the (?:qmail-send|mail system|sun|postfix|ironport|mail delivery)|"
+    r"(?:could not|cannot|couldn't|can't|not|unable to) be delivered|unable to deliver|"
+    r"(?:delivery|message) .{0,40}(?:failed|has been delayed|was delayed|undeliverable)|did not reach|was not delivered|"
+    r"permanent (?:fatal )?error|fatal errors|undeliverable|user unknown|unknown user|no such user|mailbox (?:is )?(?:full|unavailable)|"
+    r"this message was created automatically by mail delivery software|returned to sender|delivery (?:to|attempt)|"
+    r"nicht zugestellt|unzustellbar|konnte nicht|n'a pas pu être|non è stato possibile|no se ha podido|не удалось доставить|送信できません",
+    re.IGNORECASE,
+)
+# Where the returned mail begins inside the text.
+_RETURNED_BELOW = re.compile(
+    r"^(?:-{2,}[^\n]*(?:copy of|original message|returned message|message header|unsent message|undelivered message|"
+    r"body of message|this line is a copy|transcript|your message|headers|nachricht|message follows)[^\n]*"
+    r"|return-path:[^\n]*|received: [^\n]*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MESSAGE_ID = re.compile(r"^[> \t|]*message-id:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
+_ADDRESS = r"[^\s<>@,;:\"'()\[\]]{1,64}@[A-Za-z0-9.-]{1,253}[A-Za-z0-9]"
+_LISTED = re.compile(rf"^[ \t>*-]*(?:to:?[ \t]+)?<?(?:mailto:|smtp:|rfc822;)?({_ADDRESS})>?[ \t]*(?:[:(.,;].*|\.{{3}}.*|on .*)?$", re.IGNORECASE | re.MULTILINE)
+_NAMED = re.compile(rf"<({_ADDRESS})>|\b({_ADDRESS})")
+
+
+def plain_bounce(parsed: Parsed) -> Finding | None:
+    """A report of a mail system in words. Only where the sender is one; what a person forwards is a person's."""
+    failed = parsed.headers.get("x-failed-recipients")
+    sender = _sender_kind(parsed)
+    if failed is None and not sender:
+        return None
+    subject, text = parsed.mail.subject, parsed.mail.text[:_MAX_TEXT]
+    if failed is not None:
+        return _finding(parsed, text, header_evidence("X-Failed-Recipients", failed), failed)
+    part = find_part(parsed, _DELIVERY_STATUS)
+    if part is not None:
+        return read_delivery_status(parsed, part)
+    if _SUBJECT.match(subject) and (sender == "daemon" or _BODY.search(text) or not text.strip()):
+        return _finding(parsed, text, header_evidence("Subject", subject))
+    if sender == "daemon" or (sender == "postmaster" and _null_path(parsed) and _BODY.search(text[:2000])):
+        return _finding(parsed, text, header_evidence("From", parsed.mail.from_.address if parsed.mail.from_ else ""))
+    return None
+
+
+def _null_path(parsed: Parsed) -> bool:
+    path = parsed.headers.get("return-path")
+    return path is not None and path.replace(" ", "") in ("<>", "")
+
+
+def _sender_kind(parsed: Parsed) -> str:
+    """`daemon`: nobody but a mail system writes from there; `postmaster`: mostly one; `null`: no envelope sender."""
+    sender = parsed.mail.from_
+    local = sender.address.partition("@")[0].strip() if sender else ""
+    if _DAEMON.match(local) or (sender and not sender.address and _DAEMON_NAMES.search(sender.name)):
+        return "daemon"
+    if _POSTMASTER.match(local) or (sender and _DAEMON_NAMES.search(sender.name)):
+        return "postmaster"
+    return "null" if _null_path(parsed) else ""
+
+
+def _finding(parsed: Parsed, text: str, evidence: str, failed: str = "") -> Finding:
+    returned = _RETURNED_BELOW.search(text, min(len(text), 20))
+    report = text[: returned.start()] if returned else text
+    status = ENHANCED_STATUS.search(report)
+    inline = _MESSAGE_ID.search(text)
+    about = returned_id(parsed) or (inline[1] if inline else None) or _answered(parsed)
+    recipients = tuple(dict.fromkeys(m[0] for m in re.finditer(_ADDRESS, failed))) or _recipients(parsed, report)
+    bounce = Bounce(recipients=recipients, status=status[1] if status else None, original_message_id=about)
+    return Finding(Reason.BOUNCE, evidence, bounce, (about,) if about else ())
+
+
+def _answered(parsed: Parsed) -> str | None:
+    """Gmail and Exchange name the returned mail as the one that they answer to."""
+    ids = parsed.mail.in_reply_to or parsed.mail.references[-1:]
+    return ids[0] if ids else None
+
+
+def _recipients(parsed: Parsed, report: str) -> tuple[str, ...]:
+    """Addresses that the report lists on lines of their own; else those that flufl.bounce finds; else the first named."""
+    own = {box.address.lower() for box in (*parsed.mail.to, *((parsed.mail.from_,) if parsed.mail.from_ else ()))}
+    listed = [m[1] for m in _LISTED.finditer(report) if m[1].lower() not in own]
+    if listed:
+        return tuple(dict.fromkeys(listed))
+    raw = parsed.root.raw[:_MAX_TEXT]
+    known = sorted(address.decode("utf-8", "replace") for address in scan_message(message_from_bytes(raw)))
+    if known:
+        return tuple(known)
+    named = [m[1] or m[2] for m in _NAMED.finditer(report)]
+    return tuple(dict.fromkeys(a for a in named if a.lower() not in own))[:1]
