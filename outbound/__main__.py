@@ -1,0 +1,47 @@
+"""`python -m outbound`: the process that sends notifications."""
+
+import sys
+import threading
+from datetime import UTC, datetime
+
+from desk.deliveries import DeliveryLedger
+from desk.engine import open_desk
+from desk.migrate import wait_until_current
+from mailserver.authentication import credentials
+from outbound.config import OutboundConfig
+from outbound.delivery import Delivery
+from outbound.handler import OutboundHandler
+from outbound.server_states import ServerStates
+from runtime.consumer import ConsumerLoop
+from runtime.health import Health
+from runtime.lifecycle import run
+from runtime.publisher import Publisher
+from runtime.settings_view import SettingsView
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
+    """Wires the process and runs it until `stop`."""
+    view = SettingsView(config, health)
+    view.start(stop)
+    engine = open_desk(config.desk_url)
+    ledger = DeliveryLedger(engine)
+    states = ServerStates()
+    delivery = Delivery(ledger, states, lambda server: credentials(server, config), config.smtp_connections, _now)
+    publisher = Publisher(config)
+    handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now)
+    try:
+        wait_until_current(engine)
+        ConsumerLoop(config, handler, publisher, "outbound", stop).run()
+    finally:
+        delivery.close()
+        publisher.close()
+        ledger.close()
+        engine.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(run("outbound", OutboundConfig, main))

@@ -1,0 +1,98 @@
+"""Header fields of our own mails as wire bytes: nothing that came from outside can begin a second field.
+
+RFC 5322 (2.2.3 folding, 3.4 addresses, 3.6.4 identification), RFC 2047 (encoded words), RFC 6532 (UTF-8 in
+an address).
+"""
+
+import base64
+import re
+from collections.abc import Iterable
+
+CRLF = b"\r\n"
+FOLD_AT = 76
+MAX_TEXT = 1000  # characters of a subject or display name
+_MAX_REFERENCES = 20
+_ENCODED_BYTES = 45  # base64 of 45 bytes and `=?utf-8?b?` `?=` are 72 characters: RFC 2047, section 2 allows 75
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_PLAIN_WORDS = re.compile(r"[\x20-\x7e]*")
+_LONG_WORD = re.compile(r"[^ ]{60}")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+# msg-id without the obsolete and quoted forms: what we did not read strictly, we do not write.
+_MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.:-]{1,200}@[A-Za-z0-9.:\[\]_-]{1,200}>")
+
+
+def clean_line(text: str) -> str:
+    """One line of text: control characters, line ends and lone surrogates become blanks, runs of blanks one blank."""
+    return " ".join(_CONTROLS.sub(" ", text[:MAX_TEXT]).split())
+
+
+def unstructured(name: bytes, text: str) -> bytes:
+    """A field such as Subject, folded, with its line end."""
+    line = clean_line(text)
+    words = line.split(" ") if _may_stand(line) else _encoded_words(line)
+    return _folded(name, (word.encode("ascii") for word in words))
+
+
+def mailbox(name: bytes, display_name: str, address: str) -> bytes:
+    """A field such as To or From with one mailbox. `address` is a `SafeAddress`."""
+    angle = b"<" + wire_address(address).encode("utf-8") + b">"
+    return _folded(name, [*(word.encode("ascii") for word in _phrase(clean_line(display_name))), angle])
+
+
+def message_ids(name: bytes, ids: Iterable[str]) -> bytes:
+    """A field such as References: only ids of strict form, the first and the latest of many. b"" where none is left."""
+    kept = [id_ for id_ in ids if _MESSAGE_ID.fullmatch(id_)]
+    if len(kept) > _MAX_REFERENCES:
+        kept = [kept[0], *kept[1 - _MAX_REFERENCES :]]
+    return _folded(name, (id_.encode("ascii") for id_ in kept)) if kept else b""
+
+
+def wire_address(address: str) -> str:
+    """An address as it stands in SMTP and headers: the domain in ASCII (IDNA) where it can be."""
+    if address.isascii():
+        return address
+    local, _, domain = address.rpartition("@")
+    try:
+        return f"{local}@{domain.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        return address
+
+
+def _may_stand(line: str) -> bool:
+    """Whether text can stand as it is: printable ASCII, nothing like an encoded word, no word too long to fold."""
+    return _PLAIN_WORDS.fullmatch(line) is not None and "=?" not in line and _LONG_WORD.search(line) is None
+
+
+def _phrase(name: str) -> list[str]:
+    """A display name as words: atoms, else a quoted string, else encoded words."""
+    if not name:
+        return []
+    if not _may_stand(name):
+        return _encoded_words(name)
+    if _ATOMS.fullmatch(name):
+        return name.split(" ")
+    return ('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"').split(" ")
+
+
+def _encoded_words(text: str) -> list[str]:
+    """RFC 2047, section 5(3): each word whole characters; the blank between two encoded words is not shown."""
+    words, piece = [], b""
+    for character in text:
+        encoded = character.encode("utf-8")
+        if len(piece) + len(encoded) > _ENCODED_BYTES:
+            words.append(piece)
+            piece = b""
+        piece += encoded
+    words.append(piece)
+    return [f"=?utf-8?b?{base64.b64encode(word).decode('ascii')}?=" for word in words]
+
+
+def _folded(name: bytes, words: Iterable[bytes]) -> bytes:
+    """The field with its words one blank apart, a new line begun where the next word would pass column 76."""
+    lines, line = [], name + b":"
+    for word in words:
+        if len(line) + 1 + len(word) > FOLD_AT and line != name + b":":
+            lines.append(line)
+            line = b""
+        line += b" " + word
+    return CRLF.join([*lines, line]) + CRLF

@@ -1,0 +1,78 @@
+"""How each outgoing server is: in trouble or not, since when, and until when it is left alone."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mailserver.errors import MailServerError
+from schemas.reasons import Reason
+from schemas.servers import ServerState, ServerStatus
+from schemas.settings import OutgoingServer
+
+FIRST_HOLD = timedelta(seconds=15)
+LONGEST_HOLD = timedelta(minutes=5)
+_STATES: Mapping[Reason, ServerState] = {Reason.AUTHENTICATION_REFUSED: "authentication-refused"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A server that does not take mail now. Until `until` nobody tries it; then one mail does."""
+
+    server: OutgoingServer
+    reason: Reason
+    text: str
+    failures: int
+    until: datetime
+
+
+class ServerStates:
+    """The states of all outgoing servers. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._troubles: dict[str, Trouble] = {}
+        self._statuses: dict[str, ServerStatus] = {}
+        self._changed: dict[str, ServerStatus] = {}
+
+    def trouble(self, server: OutgoingServer, now: datetime) -> Trouble | None:
+        """Why the server is to be left alone now, or None. A server whose settings were changed is tried at once."""
+        trouble = self._troubles.get(server.id)
+        if trouble is None or now >= trouble.until or trouble.server != server:
+            return None
+        return trouble
+
+    def succeeded(self, server: OutgoingServer, now: datetime) -> None:
+        """The server took a mail, or refused it for that mail's own sake."""
+        status = self._statuses.get(server.id)
+        if status is not None and status.state == "connected":
+            return
+        with self._lock:
+            self._troubles.pop(server.id, None)
+            self._set(ServerStatus(
+                server_id=server.id, direction="outgoing", state="connected", since=now, last_success=now
+            ))  # fmt: skip
+
+    def failed(self, server: OutgoingServer, error: MailServerError, now: datetime) -> None:
+        """The server could not be used. It is left alone for 15 s, twice as long each time, up to 5 minutes."""
+        with self._lock:
+            earlier = self._troubles.get(server.id)
+            failures = earlier.failures + 1 if earlier is not None and earlier.server == server else 1
+            hold = min(FIRST_HOLD * 2 ** min(failures - 1, 8), LONGEST_HOLD)
+            self._troubles[server.id] = Trouble(server, error.reason, str(error), failures, now + hold)
+            before = self._statuses.get(server.id)
+            state = _STATES.get(error.reason, "unreachable")
+            if before is None or (before.state, before.reason) != (state, error.reason):
+                self._set(ServerStatus(
+                    server_id=server.id, direction="outgoing", state=state, since=now, reason=error.reason,
+                    last_success=before.last_success if before else None, last_error=str(error),
+                ))  # fmt: skip
+
+    def take_changes(self) -> tuple[ServerStatus, ...]:
+        """The statuses that changed since they were last taken, each in its latest form."""
+        with self._lock:
+            changed, self._changed = self._changed, {}
+        return tuple(changed.values())
+
+    def _set(self, status: ServerStatus) -> None:
+        self._statuses[status.server_id] = self._changed[status.server_id] = status

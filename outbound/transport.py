@@ -1,0 +1,228 @@
+"""SMTP (RFC 5321) on one kept connection: log in once, then mail after mail. Not thread-safe."""
+
+import base64
+import binascii
+import smtplib
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mailserver.authentication import Credentials, Exchange, method_for, refused, sasl_client
+from mailserver.connection import connect, port_of
+from mailserver.errors import connection_error, words
+from mailserver.security import starttls_missing, tls_context
+from schemas.reasons import Reason
+from schemas.settings import OutgoingServer, Security
+
+_LOGIN_NEEDED = frozenset({530, 534, 535, 538})  # RFC 4954, section 6: about us, not about this mail
+_CLOSING = 421
+
+Login = Callable[[OutgoingServer], Credentials]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a server said about one recipient of one mail. `reply`: its last words, one line."""
+
+    outcome: Literal["sent", "deferred", "failed"]
+    reason: Reason | None
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    code: int
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.code < 300
+
+    def refusal(self, permanent: Reason) -> Verdict:
+        """RFC 5321, section 4.2.1: 4yz is to be tried again, 5yz is not, unless it is about our login."""
+        if self.code in _LOGIN_NEEDED:
+            return Verdict("deferred", Reason.AUTHENTICATION_REFUSED, self.text)
+        if self.code >= 500:
+            return Verdict("failed", permanent, self.text)
+        return Verdict("deferred", Reason.SERVER_DEFERRED, self.text)
+
+
+class SmtpTransport:
+    """One connection to one outgoing server, opened when first needed and anew when it went stale.
+
+    `login` gives user name and password; it is asked at each connection, so that a password changed in its file or
+    environment is taken up.
+    """
+
+    def __init__(self, server: OutgoingServer, login: Login) -> None:
+        self.server = server
+        self._login = login
+        self._smtp: _Smtp | None = None
+
+    def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
+        """Hand over one mail; the verdict for each recipient.
+
+        Raises `MailServerError` where the connection cannot be made or breaks: the server, not this mail, is in
+        trouble. A kept connection that turns out stale before the server took anything is made anew once.
+        """
+        smtp, begun = self._begin_on_live_connection(sender, recipients)
+        try:
+            verdicts = _transfer(smtp, begun, recipients, content)
+            if any(verdict.outcome != "sent" for verdict in verdicts.values()):
+                smtp.command("RSET")
+        except OSError as error:  # smtplib's errors are such as well
+            self.close()
+            raise connection_error(self.server, error) from error
+        return verdicts
+
+    def close(self) -> None:
+        """Leave without a word: what the server took, it acknowledged."""
+        if self._smtp is not None:
+            self._smtp.close()
+            self._smtp = None
+
+    def quit(self) -> None:
+        """Leave politely."""
+        if self._smtp is not None:
+            try:
+                self._smtp.quit()
+            except OSError:
+                pass  # it is gone already
+            self.close()
+
+    def abort(self) -> None:
+        """Break the connection from another thread: whatever waits on it ends at once."""
+        smtp = self._smtp
+        if smtp is not None and smtp.sock is not None:
+            try:
+                smtp.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it is gone already
+
+    def _begin_on_live_connection(self, sender: str, recipients: Sequence[str]) -> tuple["_Smtp", _Reply]:
+        if self._smtp is not None:
+            try:
+                begun = _begin(self._smtp, sender, recipients)
+                if begun.code != _CLOSING:
+                    return self._smtp, begun
+            except OSError:
+                pass  # stale: the server closed it meanwhile
+            self.close()
+        self._smtp = _open(self.server, self._login)
+        try:
+            return self._smtp, _begin(self._smtp, sender, recipients)
+        except OSError as error:
+            self.close()
+            raise connection_error(self.server, error) from error
+
+
+class _Smtp(smtplib.SMTP):
+    """smtplib's connection, on our own socket and with replies as values."""
+
+    def __init__(self, server: OutgoingServer) -> None:
+        self._server = server
+        super().__init__(server.host, port_of(server, "smtp"), local_hostname="", timeout=server.timeout_seconds)
+        assert self.sock is not None
+        # An address literal is right wherever we run (RFC 5321, section 4.1.4).
+        address = self.sock.getsockname()[0]
+        self.local_hostname = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+    def _get_socket(self, _host: str, _port: int, _timeout: float) -> socket.socket:
+        return connect(self._server, "smtp")
+
+    def command(self, command: str, argument: str = "") -> _Reply:
+        """Send one command and wait for its reply."""
+        self.putcmd(command, argument)
+        return self.reply()
+
+    def reply(self) -> _Reply:
+        code, text = self.getreply()
+        return _Reply(code, f"{code} {words(text)}")
+
+
+def _open(server: OutgoingServer, login: Login) -> _Smtp:
+    """A connection that is protected and logged in, ready for mail. Raises `MailServerError`."""
+    method = method_for(server, "smtp")
+    account = None if method.exchange is Exchange.NOTHING else login(server)
+    smtp = None
+    try:
+        smtp = _Smtp(server)
+        smtp.ehlo_or_helo_if_needed()
+        if server.security is Security.STARTTLS:
+            _start_tls(smtp, server)
+        if account is not None:
+            client = sasl_client(method, account)
+            reply = _authenticate(smtp, method.mechanism, client)
+            if reply.code != 235:
+                raise refused(server, reply.text)
+    except OSError as error:
+        _drop(smtp)
+        raise connection_error(server, error) from error
+    except BaseException:
+        _drop(smtp)
+        raise
+    return smtp
+
+
+def _drop(smtp: _Smtp | None) -> None:
+    if smtp is not None:
+        smtp.close()
+
+
+def _start_tls(smtp: _Smtp, server: OutgoingServer) -> None:
+    """RFC 3207. What the server said before it is forgotten (section 4.2)."""
+    context = tls_context(server)
+    try:
+        smtp.starttls(context=context)
+    except (smtplib.SMTPNotSupportedError, smtplib.SMTPResponseException) as error:
+        raise starttls_missing(server) from error
+    smtp.ehlo()
+
+
+def _authenticate(smtp: _Smtp, mechanism: str, client: Callable[[bytes], bytes]) -> _Reply:
+    """RFC 4954, section 4: challenges and answers in base64 until the server has decided."""
+    reply = smtp.command("AUTH", mechanism)
+    while reply.code == 334:
+        try:
+            challenge = base64.b64decode(reply.text[4:])
+        except binascii.Error:
+            challenge = b""  # some servers put words there; PLAIN and LOGIN need no challenge
+        reply = smtp.command(base64.b64encode(client(challenge)).decode("ascii"))
+    return reply
+
+
+def _begin(smtp: _Smtp, sender: str, recipients: Sequence[str]) -> _Reply:
+    if all(address.isascii() for address in (sender, *recipients)):
+        return smtp.command("MAIL", f"FROM:<{sender}>")
+    if not smtp.has_extn("smtputf8"):
+        return _Reply(553, "553 the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")
+    smtp.command_encoding = "utf-8"
+    return smtp.command("MAIL", f"FROM:<{sender}> SMTPUTF8")
+
+
+def _transfer(smtp: _Smtp, begun: _Reply, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
+    if not begun.ok:
+        return dict.fromkeys(recipients, begun.refusal(Reason.MESSAGE_REFUSED))
+    replies = {recipient: smtp.command("RCPT", f"TO:<{recipient}>") for recipient in recipients}
+    verdicts = {
+        recipient: reply.refusal(Reason.RECIPIENT_REFUSED) for recipient, reply in replies.items() if not reply.ok
+    }
+    taken = [recipient for recipient, reply in replies.items() if reply.ok]
+    return verdicts | dict.fromkeys(taken, _data(smtp, content)) if taken else verdicts
+
+
+def _data(smtp: _Smtp, content: bytes) -> Verdict:
+    """The mail itself. Only the reply after its last dot makes it the server's (RFC 5321, section 6.1)."""
+    reply = smtp.command("DATA")
+    if reply.code == 354:
+        smtp.send(_dot_stuffed(content) + b".\r\n")
+        reply = smtp.reply()
+        if reply.ok:
+            return Verdict("sent", None, reply.text)
+    return reply.refusal(Reason.MESSAGE_REFUSED)
+
+
+def _dot_stuffed(content: bytes) -> bytes:
+    """RFC 5321, section 4.5.2. `content` ends with a line end, and its line ends are CR LF."""
+    return (b"." if content.startswith(b".") else b"") + content.replace(b"\r\n.", b"\r\n..")
