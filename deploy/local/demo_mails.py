@@ -11,13 +11,11 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from random import Random
-from typing import Literal
 
 from schemas.addresses import normalise
 from schemas.ids import person_id
 
 IT, HR = "it@desk.example", "hr@desk.example"
-Outcome = Literal["call-logged", "item-updated", "item-closed", "rejected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Fate:
     `files` counts what this mail attached to the call; `notified`: its sender's mailbox has received an answer to it.
     """
 
-    outcome: Outcome
+    outcome: str
     reason: str | None = None
     same_call_as: str | None = None
     partition: str | None = None

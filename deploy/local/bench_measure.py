@@ -1,0 +1,84 @@
+"""What processes cost: CPU time and memory of process trees, and quantiles of times."""
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+SAMPLE_SECONDS = 0.5
+MEGABYTE = 1_000_000
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """The process and all that live below it, itself first; empty where it is gone."""
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time so far of a process and all below it, those included that have ended and been waited for."""
+    total = 0.0
+    for process in tree(pid):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue  # its parent has its times now
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process and all below it. What the children share, such as PostgreSQL's buffers, counts once."""
+    total = 0
+    for position, process in enumerate(tree(pid)):
+        try:
+            memory = process.memory_info()
+        except psutil.NoSuchProcess:
+            continue
+        total += memory.rss - (getattr(memory, "shared", 0) if position else 0)
+    return total
+
+
+class MemoryWatch:
+    """Peak memory by process, in MB, from the beginning to the end of its block.
+
+    `total` is the peak of the sum of all but those that stand `apart`.
+    """
+
+    def __init__(self, pids: Mapping[str, int], apart: Collection[str] = ()) -> None:
+        self._pids = pids
+        self._apart = apart
+        self._peak = dict.fromkeys((*pids, "total"), 0)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="memory-watch", daemon=True)
+
+    def peak_mb(self) -> dict[str, float]:
+        return {name: round(size / MEGABYTE, 1) for name, size in self._peak.items()}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(SAMPLE_SECONDS):
+            sizes = {name: resident_bytes(pid) for name, pid in self._pids.items()}
+            sizes["total"] = sum(size for name, size in sizes.items() if name not in self._apart)
+            for name, size in sizes.items():
+                self._peak[name] = max(self._peak[name], size)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of all is not above (nearest rank). `values` must hold one."""
+    ranked = sorted(values)
+    return ranked[max(0, -(-int(share * 1000) * len(ranked) // 1000) - 1)]

@@ -1,0 +1,124 @@
+"""The pipeline's processes on this machine: topics created, settings applied, each process kept running."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import select
+
+from console.operations.apply import plan, publish
+from console.operations.settings_file import SettingsFile
+from console.operations.state import read_state
+from deploy.local import NotAvailableError
+from deploy.local.ports import HOST, free_ports, wait_until
+from deploy.local.supervisor import Program, Supervisor
+from desk.engine import open_desk, reading
+from desk.tables import persons
+from runtime.config import ENV_PREFIX, ProcessConfig
+from runtime.publisher import Publisher
+from runtime.topic_setup import create_topics
+
+PROCESSES = ("ingest", "resolver", "logger", "outbound")
+READY_SECONDS = 60.0
+APPLIED_SECONDS = 30.0
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Pipeline:
+    """Every process of the pipeline, from the beginning to the end of its block.
+
+    `directory` gets logs and blobs. `environment` is added to what each process is started with: its settings, and
+    the passwords that the settings of mail servers refer to. `say` is told in one line what happens to a process.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        bootstrap_servers: str,
+        topic_prefix: str,
+        desk_url: str,
+        environment: Mapping[str, str] | None = None,
+        processes: Sequence[str] = PROCESSES,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.directory = directory
+        self.config = ProcessConfig(
+            kafka_bootstrap_servers=bootstrap_servers,
+            topic_prefix=topic_prefix,
+            desk_url=desk_url,
+            blob_url=(directory / "blobs").absolute().as_uri(),
+        )
+        self.settings = {
+            f"{ENV_PREFIX}{name.upper()}": str(getattr(self.config, name))
+            for name in ("kafka_bootstrap_servers", "topic_prefix", "desk_url", "blob_url")
+        }
+        self.ports = dict(zip(processes, free_ports(len(processes)), strict=True))
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+        self._environment = {**inherited, "PYTHONPATH": str(ROOT), **self.settings, **(environment or {})}
+        self.supervisor = Supervisor([self._program(name) for name in processes], directory / "logs", say)
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        return tuple(self.ports)
+
+    def pids(self) -> dict[str, int]:
+        """Process id of each process that runs now."""
+        pids = {name: self.supervisor.pid(name) for name in self.processes}
+        return {name: pid for name, pid in pids.items() if pid is not None}
+
+    def metrics_url(self, name: str) -> str:
+        return f"http://{HOST}:{self.ports[name]}/metrics"
+
+    def create_topics(self) -> None:
+        create_topics(self.config)
+
+    def apply(self, file: SettingsFile, change_reason: str) -> None:
+        """Publish settings and persons as `mailcall apply` does."""
+        with closing(Publisher(self.config, "apply")) as publisher:
+            planned = plan(file, read_state(self.config))
+            publish(planned, publisher, "deploy.local", change_reason, datetime.now(UTC))
+
+    def wait_ready(self, seconds: float = READY_SECONDS) -> None:
+        """Until each process says that it is. Raises `NotAvailableError` with the logs of those that are not."""
+        self.supervisor.wait_ready(seconds)
+
+    def wait_for_persons(self, file: SettingsFile, seconds: float = APPLIED_SECONDS) -> None:
+        """Until the logger has stored the persons of the file, so that their mails are theirs. The desk must exist."""
+        engine = open_desk(self.config.desk_url)
+        wanted = set(file.persons)
+
+        def stored() -> bool:
+            with reading(engine) as connection:
+                return wanted <= set(connection.scalars(select(persons.c.id)))
+
+        try:
+            if not wait_until(stored, seconds):
+                raise NotAvailableError(
+                    f"the logger did not store the persons within {seconds:.0f} s; see {self.supervisor.log('logger')}"
+                )
+        finally:
+            engine.dispose()
+
+    def __enter__(self) -> Self:
+        self.supervisor.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.supervisor.__exit__(kind, error, trace)
+
+    def _program(self, name: str) -> Program:
+        port = self.ports[name]
+        return Program(
+            name=name,
+            command=(sys.executable, "-m", name),
+            environment={**self._environment, f"{ENV_PREFIX}METRICS_PORT": str(port)},
+            health_port=port,
+        )
