@@ -39,6 +39,7 @@ class Reason(StrEnum):
     SERVER_UNREACHABLE = "server-unreachable"
     AUTHENTICATION_REFUSED = "authentication-refused"
     SECURITY_REFUSED = "security-refused"
+    FOLDER_REFUSED = "folder-refused"
     SERVER_DISABLED = "server-disabled"
     NO_OUTGOING_SERVER = "no-outgoing-server"
     RECIPIENT_REFUSED = "recipient-refused"
@@ -146,6 +147,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.SECURITY_REFUSED: Explanation(
         "The connection could not be protected as is set: no STARTTLS offered, or a certificate that is not trusted.",
         "Correct security or ca_file of the server, or its certificate.",
+    ),
+    Reason.FOLDER_REFUSED: Explanation(
+        "The incoming server does not give the folder, a mail in it, or the right to change it.",
+        "Correct folder, move_to or after_fetch of the server, or the account's rights.",
     ),
     Reason.SERVER_DISABLED: Explanation(
         "The mail server is disabled in the settings; its mail waits.", "Enable it, or name another server."
