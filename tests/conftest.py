@@ -15,6 +15,7 @@ import pytest
 from deploy.local import NotAvailableError
 from deploy.local.broker import Broker, choose_broker
 from deploy.local.database import Database
+from deploy.local.dovecot import Dovecot
 from deploy.local.mail_host import MailHost
 from deploy.local.smtp_sink import SmtpSink
 
@@ -117,3 +118,23 @@ def mail_account(mail_host: MailHost) -> tuple[str, str]:
 def smtp_sink() -> Iterator[SmtpSink]:
     with SmtpSink() as sink:
         yield sink
+
+
+@pytest.fixture(scope="session")
+def dovecot_relay() -> Iterator[SmtpSink]:
+    """Where mails go that are submitted to Dovecot: shared by all tests, so look for your own recipient."""
+    with SmtpSink() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="session")
+def dovecot(dovecot_relay: SmtpSink) -> Iterator[Dovecot]:
+    """Shared by all tests: every address is an account, `dovecot_account` is one of your own."""
+    with Dovecot("s3cret", relay_port=dovecot_relay.port) as dovecot:
+        yield dovecot
+
+
+@pytest.fixture
+def dovecot_account(dovecot: Dovecot) -> tuple[str, str]:
+    """Address (also the login) and password of an empty mailbox of this test alone."""
+    return f"{uuid.uuid4().hex[:12]}@example.test", dovecot.password

@@ -8,3 +8,7 @@ each server (`broker.py`, `mail_host.py`, `database.py`, `dovecot.py`, `smtp_sin
 
 class NotAvailableError(RuntimeError):
     """A server cannot be had on this machine. The text says why, and what to do about it."""
+
+
+class StartError(RuntimeError):
+    """A process is there, but ended or did not become ready. The text says which, and how its log ends."""

@@ -6,22 +6,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local import NotAvailableError
+from deploy.local import StartError
+from deploy.local.account import Account
 from deploy.local.ports import wait_until
 
 STOP_SECONDS = 10.0
 _REAPER = Path(__file__).with_name("reaper.py")
-
-
-@dataclass(frozen=True)
-class Account:
-    """The system user a process is to run as, where this one is root and the program refuses root."""
-
-    uid: int
-    gid: int
 
 
 class Child:
@@ -77,16 +69,14 @@ class Child:
         _Reaper.tell(f"+ {self._process.pid} {self._stop_signal.value}")
 
     def wait_ready(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until `ready()` says so. Raises `NotAvailableError` with the end of its log where it ends before that,
-        or is not ready after so long; then it runs no more.
+        """Wait until `ready()` says so. Raises `StartError` with the end of its log where it ends before that, or is
+        not ready after so long; then it runs no more.
         """
         if wait_until(lambda: self.pid is None or ready(), seconds) and self.pid:
             return
-        what = "was not ready" if self.pid else f"ended with exit code {self.exit_code}"
+        what = f"was not ready after {seconds:.0f} s" if self.pid else f"ended with exit code {self.exit_code}"
         self.stop()
-        raise NotAvailableError(
-            f"{self.name} {what} after {seconds:.0f} s at most; {self.log} ends:\n{self.log_tail()}"
-        )
+        raise StartError(f"{self.name} {what}; {self.log} ends:\n{self.log_tail()}")
 
     def wait(self, seconds: float) -> int | None:
         """Wait until it ends by itself: its exit code, or None where it still runs after that time."""

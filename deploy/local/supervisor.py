@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local import NotAvailableError
+from deploy.local import StartError
 from deploy.local.child import Child
 from deploy.local.ports import HOST, wait_until
 
@@ -69,13 +69,13 @@ class Supervisor:
         self._watcher.start()
 
     def wait_ready(self, seconds: float = 60.0) -> None:
-        """Wait until each says 200 on `/readyz`. Raises `NotAvailableError`: which does not, why, how its log ends."""
+        """Wait until each says 200 on `/readyz`. Raises `StartError`: which does not, why, how its log ends."""
         wait_until(lambda: self._any_given_up() or not self._not_ready(), seconds)
         late = self._not_ready()
         if late:
             named = ", ".join(f"{name} ({why})" for name, why in late.items())
             tails = "\n".join(f"--- {self.log(name)}\n{self._watched[name].child.log_tail()}" for name in late)
-            raise NotAvailableError(f"not ready after {seconds:.0f} s at most: {named}. Their logs end:\n{tails}")
+            raise StartError(f"not ready after {seconds:.0f} s at most: {named}. Their logs end:\n{tails}")
 
     def ready(self, name: str) -> bool:
         """Whether that one runs and says 200 on `/readyz` now."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local import NotAvailableError
+from deploy.local import StartError
 from deploy.local.child import Child
 from deploy.local.ports import free_port, wait_until
 from deploy.local.supervisor import Program, Supervisor
@@ -95,7 +95,7 @@ def test_all_are_stopped_in_order_with_all_they_started(supervisor: Supervisor) 
 def test_a_process_that_does_not_become_ready_is_named_with_its_log(tmp_path: Path) -> None:
     with (
         Supervisor([service("good"), service("never", status=503)], tmp_path) as supervisor,
-        pytest.raises(NotAvailableError, match=r"(?s): never \(503\).*never\.log.*grandchild"),
+        pytest.raises(StartError, match=r"(?s): never \(503\).*never\.log.*grandchild"),
     ):
         supervisor.wait_ready(3)
 
@@ -108,7 +108,7 @@ def test_a_refused_configuration_is_told_at_once_and_not_tried_again(tmp_path: P
         health_port=free_port(),
     )
     with Supervisor([refuses], tmp_path, said.append) as supervisor:
-        with pytest.raises(NotAvailableError, match="no such topic prefix"):
+        with pytest.raises(StartError, match="no such topic prefix"):
             supervisor.wait_ready(60)
         assert supervisor.restarts("refuses") == 0
     assert said == [f"refuses refuses its configuration and is not restarted; see {tmp_path / 'refuses.log'}"]
