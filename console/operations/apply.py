@@ -1,18 +1,19 @@
 """Applying a settings file: what would change, whether all of it fits together, and publishing it in one go."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from console.operations.settings_file import Problem, SettingsFile, SettingsFileError
+from console.operations.references import check_references
+from console.operations.settings_file import SettingsFile
 from console.operations.state import State
 from runtime.publisher import Publisher
 from schemas import ids
 from schemas.base import Model
 from schemas.persons import Person
 from schemas.servers import SettingsChange
-from schemas.settings import IncomingServer, Setting
+from schemas.settings import Setting
 from schemas.topics import PERSONS, SETTINGS, SETTINGS_CHANGES
 from schemas.wire import Message, encode
 
@@ -43,14 +44,7 @@ class Plan:
 
 def plan(file: SettingsFile, state: State) -> Plan:
     """What applying the file would change. Raises `SettingsFileError` where a reference would lead nowhere."""
-    persons = {**state.persons, **file.persons}
-    snapshot = state.settings.with_changes((key, value, -1) for key, value in file.settings.items())
-    problems = [
-        *(file.problem(text, _REFERENCE) for text in snapshot.problems(frozenset(persons))),
-        *_analysts(file, snapshot.all_of(IncomingServer), persons),
-    ]
-    if problems:
-        raise SettingsFileError(tuple(problems))
+    check_references(file, state)
     return Plan(
         (
             *(_person_change(value, state.persons.get(key)) for key, value in file.persons.items()),
@@ -72,21 +66,6 @@ def redacted(value: Model) -> dict[str, Any]:
     if isinstance(data.get("password"), dict) and "sealed" in data["password"]:
         data["password"] = {"sealed": "(sealed)"}
     return data
-
-
-_REFERENCE = "define it in this file, apply it first, or name one that exists"
-
-
-def _analysts(
-    file: SettingsFile, servers: tuple[IncomingServer, ...], persons: Mapping[str, Person]
-) -> Iterator[Problem]:
-    for server in servers:
-        person = persons.get(server.default_logging_analyst)
-        if person is not None and not person.is_analyst:
-            yield file.problem(
-                f"incoming-server/{server.id}: default_logging_analyst {person.id!r} is no Analyst",
-                "set is_analyst: true on that person, or name another",
-            )
 
 
 def _setting_change(key: str, after: Setting, before: Setting | None) -> Change:

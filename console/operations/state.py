@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runtime.config import ProcessConfig
-from runtime.reader import read_to_end
 from schemas.persons import Person
 from schemas.settings import Setting
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import PERSONS, SETTINGS, Topic
 from schemas.wire import Record, UndecodableError, decode
+
+if TYPE_CHECKING:
+    from runtime.config import ProcessConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,10 @@ class State:
     persons: Mapping[str, Person] = field(default_factory=dict)
 
 
-def read_state(config: ProcessConfig) -> State:
-    """Settings and persons as they stand on the broker now."""
+def read_state(config: "ProcessConfig") -> State:
+    """Settings and persons as they stand on the broker now. Raises `OutageError`, `TopicMissingError`."""
+    from runtime.reader import read_to_end  # here: explaining with a settings file needs no broker and starts faster
+
     names = {topic.name(config.topic_prefix): topic for topic in (SETTINGS, PERSONS)}
     changes: list[tuple[str, Setting | None, int]] = []
     persons: dict[str, Person] = {}

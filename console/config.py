@@ -1,0 +1,15 @@
+"""Configuration of the console and the command line."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from runtime.config import ProcessConfig
+
+
+class ConsoleConfig(ProcessConfig):
+    """What every process needs, and the public key that passwords are sealed with: the console opens none."""
+
+    public_key_file: Path | None = Field(
+        None, description="public key that seals passwords given in clear (`mailcall secrets make-keys` makes it)"
+    )
