@@ -17,6 +17,7 @@ from runtime.health import Health
 from runtime.lifecycle import run
 from runtime.publisher import Publisher
 from runtime.settings_view import SettingsView
+from runtime.waiting import Outage, Stopped, wait_out
 
 
 def _now() -> datetime:
@@ -34,8 +35,10 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     publisher = Publisher(config)
     handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now)
     try:
-        wait_until_current(engine)
+        wait_out(lambda: wait_until_current(engine, 1), Outage("outbound", health), stop.wait)
         ConsumerLoop(config, handler, publisher, "outbound", stop).run()
+    except Stopped:
+        pass  # told to stop while it waited
     finally:
         delivery.close()
         publisher.close()

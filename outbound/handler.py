@@ -21,7 +21,7 @@ from schemas.reasons import Reason
 from schemas.servers import ServerStatus
 from schemas.settings import OutgoingServer
 from schemas.snapshot import SettingsSnapshot
-from schemas.topics import NOTIFICATION_REQUESTED, SERVER_STATUS
+from schemas.topics import NOTIFICATION_REQUESTED, SERVER_STATUS, Topic
 from schemas.wire import Message, Record, decode, encode
 
 ATTEMPT_HEADER = "retry-attempt"
@@ -37,7 +37,7 @@ class OutboundHandler:
     """`runtime.outcomes.Handler` of outbound. `settings` gives the snapshot that holds now; `now` an aware time."""
 
     stage = "outbound"
-    topics = (NOTIFICATION_REQUESTED,)
+    topics: tuple[Topic, ...] = (NOTIFICATION_REQUESTED,)
 
     def __init__(
         self,

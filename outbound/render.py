@@ -79,6 +79,8 @@ def render(request: NotificationRequested, templates: Templates, format_: Format
         return _dressed(_fill(source.subject, False, data), _fill(source.text, False, data), html, format_)
     except TemplateError as error:
         raise RenderError(f"{source.name}: {error.message or type(error).__name__}") from None
+    except RenderError as error:
+        raise RenderError(f"{source.name}: {error}") from None
     except (TypeError, ValueError, ArithmeticError) as error:
         raise RenderError(f"{source.name}: {type(error).__name__} in a filter") from None
 
