@@ -1,0 +1,23 @@
+"""How mail is fetched: one connector a protocol, all behind `base.Connector` and one contract test.
+
+A further one (Exchange, a watched folder) is a module here, a word in `schemas.settings.IncomingServer.protocol`, and a
+line below.
+"""
+
+from collections.abc import Callable, Mapping
+
+from ingest.connectors.base import Connector
+from ingest.connectors.imap import ImapConnector
+from ingest.connectors.pop3 import Pop3Connector
+from mailserver.authentication import Credentials
+from schemas.settings import IncomingServer
+
+CONNECTORS: Mapping[str, Callable[[IncomingServer, Credentials], Connector]] = {
+    "imap": ImapConnector,
+    "pop3": Pop3Connector,
+}
+
+
+def connector_for(server: IncomingServer, account: Credentials) -> Connector:
+    """A connector for the server's protocol, not yet connected."""
+    return CONNECTORS[server.protocol](server, account)

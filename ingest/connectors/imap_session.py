@@ -1,0 +1,136 @@
+"""An IMAP connection that no server can hurt: guarded reading, own socket, log-in, IDLE as a hint.
+
+imapclient keeps the session (capabilities, folder names, commands); blocks of mail go through imaplib beneath it, whose
+parser costs a tenth.
+"""
+
+import imaplib
+import select
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from imapclient import IMAPClient
+
+from ingest.connectors.base import BLOCK_BYTES, MAX_MAIL_BYTES
+from ingest.connectors.sockets import LOGOUT_SECONDS, shut_down
+from mailserver.authentication import Credentials, Exchange, Method, sasl_client
+from mailserver.connection import connect, port_of
+from schemas.settings import IncomingServer
+
+MAX_ANSWER_BYTES = BLOCK_BYTES + MAX_MAIL_BYTES + 32_000_000  # a block, one large mail, and a listing of 500,000 mails
+
+
+class _GuardedImap4(imaplib.IMAP4):
+    """imaplib with a bound on what one answer may bring: a server can announce a literal of any size."""
+
+    def __init__(self, server: IncomingServer) -> None:
+        self._server = server
+        self.budget = MAX_ANSWER_BYTES
+        super().__init__(server.host, port_of(server, "imap"), server.timeout_seconds)
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:  # noqa: ARG002 - the server's own is used
+        return connect(self._server, "imap")
+
+    def read(self, size: int) -> bytes:
+        self._spend(size)
+        return super().read(size)
+
+    def readline(self) -> bytes:
+        line = super().readline()
+        self._spend(len(line))
+        return line
+
+    def _spend(self, size: int) -> None:
+        self.budget -= size
+        if self.budget < 0:
+            raise self.abort(f"the server's answer is longer than {MAX_ANSWER_BYTES} bytes")
+
+
+class ImapSession(IMAPClient):  # type: ignore[misc]  # it has no types
+    """One IMAP connection. Raises imaplib's errors and `OSError`; `MailServerError` where it cannot connect."""
+
+    def __init__(self, server: IncomingServer) -> None:
+        self._server = server
+        super().__init__(server.host, port=port_of(server, "imap"), ssl=False, timeout=server.timeout_seconds)
+        self._imap.debug = 0  # imapclient would have every line formatted for a log, mails and passwords too
+
+    def _create_IMAP4(self) -> _GuardedImap4:  # noqa: N802 - imapclient's name
+        return _GuardedImap4(self._server)
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether the server lets us in already (PREAUTH, RFC 9051, 7.1.4)."""
+        return bool(self._imap.state != "NONAUTH")
+
+    def log_in(self, method: Method, account: Credentials) -> None:
+        """Raises `imaplib.IMAP4.error` in the server's words where it refuses, `abort` where the connection breaks."""
+        if method.exchange is Exchange.SASL:
+            answer = sasl_client(method, account)
+            self._imap.authenticate(method.mechanism, answer)
+        else:
+            self._imap.login(account.username, account.password)
+        self._cached_capabilities = None  # a server may offer more now
+
+    def new_round(self) -> None:
+        """Forget what the server said unasked, which imaplib keeps for ever, and give the next answers their bound."""
+        self._imap.untagged_responses.clear()
+        self._imap.budget = MAX_ANSWER_BYTES
+
+    def uid_fetch(self, uids: str, items: str) -> list[Any]:
+        """Answer of UID FETCH as imaplib gives it: bytes, or a pair (line up to the literal, literal)."""
+        kind, data = self._imap.uid("FETCH", uids, items)
+        if kind != "OK":
+            raise imaplib.IMAP4.error(f"FETCH: {data[-1]!r}")
+        return [item for item in data if item is not None]
+
+    def idle_until_called(self, seconds: float) -> bool:
+        """Wait in IDLE (RFC 2177) until the server says anything or `seconds` are over; whether it announced a mail.
+
+        What it says is only a hint: the lines are read after DONE, with the usual time-outs.
+        """
+        imap = self._imap
+        tag = imap._command("IDLE")
+        while imap._get_response() is not None:  # other lines may come before the continuation
+            if imap.tagged_commands[tag]:
+                raise imaplib.IMAP4.error(f"IDLE: {imap.tagged_commands.pop(tag)!r}")
+        if not self._has_buffered():
+            poller = select.poll()
+            poller.register(self.socket().fileno(), select.POLLIN)
+            poller.poll(seconds * 1000)
+        imap.send(b"DONE\r\n")
+        imap._command_complete("IDLE", tag)
+        return "EXISTS" in imap.untagged_responses
+
+    def _has_buffered(self) -> bool:
+        """Whether lines were read from the socket already, where no poll would see them."""
+        sock = self.socket()
+        sock.setblocking(False)
+        try:
+            return bool(self._imap.file.peek(1))
+        except OSError:  # TLS says so where nothing has come
+            return False
+        finally:
+            sock.settimeout(self._server.timeout_seconds)
+
+    @property
+    def unasked(self) -> Mapping[str, Any]:
+        """What the server said unasked since the last `new_round`, by the response's name."""
+        unasked: Mapping[str, Any] = self._imap.untagged_responses
+        return unasked
+
+    def leave(self) -> None:
+        """LOGOUT without waiting long for the answer, then close. Never raises."""
+        try:
+            self.socket().settimeout(LOGOUT_SECONDS)
+            self.logout()
+        except (imaplib.IMAP4.error, OSError):
+            pass  # the server or the network was quicker
+        try:
+            self.shutdown()
+        except OSError:
+            pass  # so it is closed
+
+    def interrupt(self) -> None:
+        """End every read of another thread."""
+        shut_down(self.socket())

@@ -1,0 +1,127 @@
+"""A POP3 connection that no server can hurt: own socket, bounded answers, mails read in large pieces."""
+
+import base64
+import binascii
+import poplib
+import socket
+from io import BufferedReader
+from typing import cast
+
+from ingest.connectors.sockets import LOGOUT_SECONDS, shut_down
+from mailserver.authentication import Credentials, Exchange, Method, sasl_client
+from mailserver.connection import connect, port_of
+from schemas.settings import IncomingServer
+
+MAX_LINE_BYTES = 10_000  # of a listing or a header; poplib's own 2,048 is less than real headers have
+MAX_LISTING_BYTES = 64_000_000
+_CHUNK = 64 * 1024
+_END = b"\r\n.\r\n"
+
+
+class Pop3Session(poplib.POP3):
+    """One POP3 connection. Raises `poplib.error_proto`, `OSError`; `MailServerError` where it cannot connect."""
+
+    def __init__(self, server: IncomingServer) -> None:
+        self._server = server
+        super().__init__(server.host, port_of(server, "pop3"), server.timeout_seconds)
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:  # noqa: ARG002 - the server's own is used
+        return connect(self._server, "pop3")
+
+    def log_in(self, method: Method, account: Credentials) -> None:
+        if method.exchange is Exchange.SASL:
+            self._authenticate(method, account)
+        else:
+            self.user(account.username)
+            self.pass_(account.password)
+
+    def _authenticate(self, method: Method, account: Credentials) -> None:
+        """RFC 5034, section 4: answers to challenges, in base64, until +OK."""
+        client = sasl_client(method, account)
+        reply = self._command(f"AUTH {method.mechanism}")
+        while reply.startswith(b"+ ") or reply == b"+":
+            try:
+                challenge = base64.b64decode(reply[2:])
+            except binascii.Error:
+                challenge = b""  # LOGIN: some servers ask in plain words
+            reply = self._command(base64.b64encode(client(challenge)).decode("ascii"))
+
+    def sizes(self) -> dict[int, int]:
+        """Size of each mail by its number in this session."""
+        return {number: int(size) for number, size in self._pairs("LIST")}
+
+    def unique_ids(self) -> dict[int, str]:
+        """Unique id of each mail by its number in this session."""
+        return {number: uidl.decode("ascii", "replace") for number, uidl in self._pairs("UIDL")}
+
+    def header(self, number: int) -> bytes:
+        return b"\r\n".join(self._lines(f"TOP {number} 0"))
+
+    def content(self, number: int, limit: int) -> tuple[bytes, bool]:
+        """The mail as it is, and whether that is all of it: beyond `limit` bytes it is cut, and the session is over."""
+        self._command(f"RETR {number}")
+        pieces = bytearray(b"\r\n")  # so that a first line of dots is like any other
+        while not pieces.endswith(_END):
+            if len(pieces) > limit + _CHUNK:
+                self.close()
+                return _unstuffed(bytes(pieces[2 : limit + 2])), False
+            chunk = cast(BufferedReader, self.file).read1(_CHUNK)
+            if not chunk:
+                raise poplib.error_proto("the connection was closed in the middle of a mail")
+            pieces += chunk
+        return _unstuffed(bytes(pieces))[2:-3], True
+
+    def _pairs(self, command: str) -> list[tuple[int, bytes]]:
+        pairs = []
+        for line in self._lines(command):
+            number, _, rest = line.partition(b" ")
+            rest = rest.split(b" ", 1)[0]
+            if not number.isdigit() or not rest:
+                raise poplib.error_proto(f"the answer to {command} is no listing")
+            pairs.append((int(number), rest))
+        return pairs
+
+    def _lines(self, command: str) -> list[bytes]:
+        """Lines of a longer answer, without their ends; bounded."""
+        self._command(command)
+        lines: list[bytes] = []
+        total = 0
+        while (line := self._getline()[0]) != b".":
+            total += len(line)
+            if total > MAX_LISTING_BYTES:
+                raise poplib.error_proto(f"the answer to {command[:4]} is longer than {MAX_LISTING_BYTES} bytes")
+            lines.append(line[1:] if line.startswith(b"..") else line)
+        return lines
+
+    def _getline(self) -> tuple[bytes, int]:
+        line = self.file.readline(MAX_LINE_BYTES + 1)
+        if not line.endswith(b"\n"):
+            raise poplib.error_proto("a line is too long" if line else "the server closed the connection")
+        return line.rstrip(b"\r\n"), len(line)
+
+    def leave(self) -> None:
+        """QUIT without waiting long for the answer, then close. Never raises."""
+        try:
+            self.sock.settimeout(LOGOUT_SECONDS)
+            self.quit()
+        except (poplib.error_proto, OSError):
+            pass  # the server or the network was quicker
+        try:
+            self.close()
+        except OSError:
+            pass  # so it is closed
+
+    def _command(self, line: str) -> bytes:
+        """One line of answer; `poplib.error_proto` where it does not begin with a plus."""
+        reply: bytes = self._shortcmd(line)  # type: ignore[attr-defined]
+        return reply
+
+    def interrupt(self) -> None:
+        """End every read of another thread."""
+        if self.sock is not None:
+            shut_down(self.sock)
+
+
+def _unstuffed(raw: bytes) -> bytes:
+    """RFC 1939, section 3: a line that begins with a dot was sent with one more."""
+    return raw.replace(b"\r\n..", b"\r\n.")
