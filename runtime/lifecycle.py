@@ -14,7 +14,7 @@ C = TypeVar("C", bound=ProcessConfig)
 
 DONE = 0
 FAILED = 1
-DEAD_LETTERS = 3  # stopped by the dead-letter limit
+TOO_MANY_DEAD_LETTERS = 3
 
 
 class StopProcess(Exception):  # noqa: N818 - it is no fault of the program

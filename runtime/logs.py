@@ -12,7 +12,14 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 HIDDEN = "***"
 _SECRET_KEY = re.compile(r"password|passwd|secret|token|authorization|credential|private_key", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*):[^\s/@]+@", re.IGNORECASE)
-_LIBRARIES = {"kafka": logging.WARNING, "aiokafka": logging.WARNING, "faust": logging.WARNING, "mode": logging.WARNING}
+# Least level of libraries that tell of every retry; what an operator has to know of it our own loops say.
+_LIBRARIES = {
+    "kafka": logging.ERROR,
+    "kafka.cluster": logging.CRITICAL,
+    "aiokafka": logging.ERROR,
+    "faust": logging.ERROR,
+    "mode": logging.ERROR,
+}
 
 
 def configure(process: str, level: str = "info") -> None:

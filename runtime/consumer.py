@@ -1,0 +1,246 @@
+"""The loop of every kafka-python stage: poll, have the batch handled and published, commit. Acknowledge last.
+
+The main thread polls and commits, one worker thread does the work. While a batch is in work the main thread does not
+poll, so that no partition is taken away under it (a rebalance of the group waits; heartbeats go on by themselves). Only
+when a batch waits out an outage, or takes longer than `patience_seconds`, the main thread polls with every partition
+paused, so that the broker does not take the process for dead.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotDoneError
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+
+from runtime.clients import broker_errors, make_consumer
+from runtime.config import ProcessConfig
+from runtime.deferral import milliseconds_to_wait
+from runtime.health import Health
+from runtime.logs import get_logger
+from runtime.metrics import LAG
+from runtime.outcomes import Handler, OutageError
+from runtime.ownership import Ownership
+from runtime.publisher import Publisher
+from runtime.reader import to_record
+from runtime.stage import Stage
+from runtime.waiting import Outage, Stopped, wait_for_broker
+from runtime.work import Work
+from schemas.reasons import Reason
+from schemas.wire import Record
+
+log = get_logger(__name__)
+
+POLL_MS = 500
+PROBE_SECONDS = 5.0  # how often the ends of the partitions are asked for: the lag, and whether the broker is there
+GRACE_SECONDS = 1.0  # a batch that takes longer is looked after every second
+
+
+class ConsumerLoop:
+    """Drives one handler over its topics, and over their `.retry` topics, in one consumer group."""
+
+    def __init__(
+        self,
+        config: ProcessConfig,
+        handler: Handler,
+        publisher: Publisher,
+        group: str,
+        stop: threading.Event,
+        health: Health | None = None,
+    ) -> None:
+        self._config = config
+        self._group = f"{config.topic_prefix}.{group}"
+        self._stop = stop
+        self._health = health or Health(config.stall_seconds)
+        prefix = config.topic_prefix
+        self._retry_topics = {topic.retry(prefix): topic.name(prefix) for topic in handler.topics if topic.deferred}
+        self._topics = [*(topic.name(prefix) for topic in handler.topics), *self._retry_topics]
+        self._stage = handler.stage
+        self._work = Work(Stage(handler, config), publisher, self._retry_topics, self._health)
+        self._outage = Outage(handler.stage, self._health)
+        self._due_at: dict[TopicPartition, float] = {}  # paused `.retry` partitions, and when to look again
+        self._committed_at = time.monotonic()
+        self._probed_at = 0.0
+
+    def run(self) -> None:
+        """Returns after `stop`, with all that was in work finished and committed and the group left.
+
+        Raises `StopProcess` when too many records in a row are dead letters.
+        """
+        self._health.ready("assignment", False, "no partitions yet")
+        try:
+            self._consumer = wait_for_broker(self._join, self._stage, self._health, self._stop)
+        except Stopped:
+            return
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._stage)
+        try:
+            while not self._stop.is_set():
+                self._turn()
+        finally:
+            self._leave()
+
+    def _join(self) -> KafkaConsumer:
+        consumer = make_consumer(
+            self._config,
+            self._stage,
+            group_id=self._group,
+            max_poll_records=self._config.batch_records,
+            fetch_max_bytes=self._config.batch_bytes,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=3_000,
+            max_poll_interval_ms=300_000,
+        )
+        try:
+            with broker_errors():
+                require_topics(self._topics, consumer.topics())
+        except OutageError:
+            consumer.close(autocommit=False)
+            raise
+        self._ownership = Ownership(self._stage, consumer, self._health)
+        consumer.subscribe(self._topics, listener=self._ownership)
+        return consumer
+
+    def _leave(self) -> None:
+        self._work.give_up()
+        self._worker.shutdown(wait=True)
+        self._ownership.commit()
+        try:
+            with broker_errors():
+                self._consumer.close(autocommit=False, timeout_ms=5_000)
+        except OutageError as error:
+            log.warning("could not tell the group good-bye; it notices by itself", stage=self._stage, why=str(error))
+        else:
+            log.info("left the group", stage=self._stage)
+
+    def _turn(self) -> None:
+        try:
+            with broker_errors():
+                self._probe_if_time()
+                self._resume_due()
+                polled = self._consumer.poll(POLL_MS)  # last: what it returns must not be dropped for an error
+        except OutageError as error:
+            self._stop.wait(self._outage.failed(error))
+            return
+        self._health.progress()
+        records = list(self._take(polled))
+        for start, end in split(records, self._config.batch_bytes):
+            if not self._finish(records[start:end]):
+                self._rewind(records[start:])
+                break
+        self._commit_if_time()
+
+    def _take(self, polled: dict[TopicPartition, list[Any]]) -> Iterator[Record]:
+        """Records to work on now. A `.retry` partition whose next record has to wait is set back to it and paused."""
+        now_ms = int(time.time() * 1000)
+        for partition, raw_records in polled.items():
+            is_retry = partition.topic in self._retry_topics
+            for raw in raw_records:
+                record = to_record(raw)
+                wait_ms = milliseconds_to_wait(record, now_ms) if is_retry else 0
+                if wait_ms:
+                    self._consumer.seek(partition, record.offset)
+                    self._consumer.pause(partition)
+                    self._due_at[partition] = time.monotonic() + wait_ms / 1000
+                    break
+                yield record
+
+    def _resume_due(self) -> None:
+        now = time.monotonic()
+        for partition in [partition for partition, at in self._due_at.items() if at <= now]:
+            del self._due_at[partition]
+            if partition in self._consumer.assignment():
+                self._consumer.resume(partition)
+
+    def _finish(self, batch: Sequence[Record]) -> bool:
+        """Has the batch handled and published; False where it comes again: given up, or its partitions taken away."""
+        self._ownership.begin()
+        try:
+            self._look_after(self._worker.submit(self._work.do, batch))
+        except Stopped:
+            return False
+        finally:
+            self._ownership.end()
+        return self._ownership.done(batch)
+
+    def _look_after(self, work: "Future[None]") -> None:
+        """Returns when the work is done, raises what it raised; stays in the group if it takes long."""
+        started = time.monotonic()
+        paused = False
+        while not _is_done(work):
+            if self._stop.is_set() or self._ownership.lost:
+                self._work.give_up()
+            if self._work.waiting or time.monotonic() - started > self._config.patience_seconds:
+                paused = True
+                self._stay_in_group()
+        if paused:
+            self._consumer.resume(*(self._consumer.assignment() - self._due_at.keys()))
+        work.result()
+
+    def _stay_in_group(self) -> None:
+        """Polls without taking anything."""
+        self._consumer.pause(*self._consumer.assignment())
+        try:
+            with broker_errors():
+                polled = self._consumer.poll(100)
+        except OutageError as error:
+            log.warning("the group cannot be reached", stage=self._stage, why=str(error))
+        else:
+            self._rewind(to_record(raw) for raw_records in polled.values() for raw in raw_records)
+
+    def _rewind(self, records: Iterable[Record]) -> None:
+        """Sets partitions back to the first of these records, so that they come again."""
+        first: dict[TopicPartition, int] = {}
+        for record in records:
+            first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
+        for partition in first.keys() & self._consumer.assignment():
+            self._consumer.seek(partition, first[partition])
+
+    def _commit_if_time(self) -> None:
+        now = time.monotonic()
+        if self._ownership.uncommitted and now - self._committed_at >= self._config.commit_seconds:
+            self._ownership.commit()
+            self._committed_at = now
+
+    def _probe_if_time(self) -> None:
+        """Measures the lag; raises what shows that the broker is away, which `poll` keeps to itself."""
+        now = time.monotonic()
+        if now - self._probed_at < PROBE_SECONDS:
+            return
+        self._probed_at = now
+        partitions = self._consumer.assignment()
+        lag = dict.fromkeys(self._topics, 0)
+        for partition, end in self._consumer.end_offsets(list(partitions), timeout_ms=5_000).items():
+            lag[partition.topic] += max(0, end - (self._consumer.position(partition, timeout_ms=5_000) or 0))
+        self._outage.over()
+        for topic, records in lag.items():
+            LAG.labels(self._stage, topic.removeprefix(f"{self._config.topic_prefix}.")).set(records)
+
+
+def require_topics(wanted: Iterable[str], existing: Iterable[str]) -> None:
+    """Raises `OutageError` where a topic is missing: a consumer would sit there without a word."""
+    missing = sorted(set(wanted) - set(existing))
+    if missing:
+        raise OutageError(Reason.BROKER_AWAY, f"topic {missing[0]} does not exist; `mailcall topics create` makes it")
+
+
+def split(records: Sequence[Record], max_bytes: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of stretches of at most `max_bytes` of values; a record that is larger stands alone."""
+    start = size = 0
+    for index, record in enumerate(records):
+        length = len(record.value or b"")
+        if index > start and size + length > max_bytes:
+            yield start, index
+            start, size = index, 0
+        size += length
+    if records:
+        yield start, len(records)
+
+
+def _is_done(work: "Future[None]") -> bool:
+    try:
+        work.exception(GRACE_SECONDS)
+    except NotDoneError:
+        return False
+    return True

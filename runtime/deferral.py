@@ -1,0 +1,70 @@
+"""Deferral by a `.retry` topic: a record that is to be tried later, and what to do with it when it is read there.
+
+A topic can only be read in order, so a record with a far due time would hold up those behind it. Therefore a record
+that is not due is looked at again after `TURN_MS` at the latest: if it still is not due it goes to the topic's end.
+"""
+
+from dataclasses import replace
+
+from runtime.outcomes import Retry
+from runtime.outgoing import Outgoing
+from schemas.topics import Topic
+from schemas.wire import Header, Record
+
+NOT_BEFORE = "retry-not-before"  # milliseconds since 1970
+ATTEMPT = "retry-attempt"  # 2 for the second try
+_ORIGIN = ("retry-original-partition", "retry-original-offset", "retry-original-timestamp")
+TURN_MS = 30_000
+
+
+def attempt_of(record: Record) -> int:
+    """Which try this is: 1 for a record as published, 2 for the first time out of `.retry`."""
+    return max(1, _number(record, ATTEMPT, 1))
+
+
+def deferred(record: Record, topic: Topic, retry: Retry, prefix: str, now_ms: int) -> Outgoing:
+    """The record as it goes to the topic's `.retry`. `record` is as the handler got it."""
+    origin = zip(_ORIGIN, (record.partition, record.offset, record.timestamp_ms), strict=True)
+    headers: list[Header] = [
+        *plain_headers(record),
+        (NOT_BEFORE, b"%d" % (now_ms + int(retry.after_seconds * 1000))),
+        (ATTEMPT, b"%d" % (attempt_of(record) + 1)),
+        *((name, b"%d" % value) for name, value in origin),
+    ]
+    return Outgoing(topic.retry(prefix), record.key or b"", record.value, tuple(headers))
+
+
+def plain_headers(record: Record) -> list[Header]:
+    """The headers that the record was published with, without those of deferral; a null value becomes an empty one."""
+    return [(name, value or b"") for name, value in record.headers if not name.startswith("retry-")]
+
+
+def put_back(record: Record) -> Outgoing:
+    """The record as it is, for the end of its `.retry` topic."""
+    return Outgoing(record.topic, record.key or b"", record.value, tuple((n, v or b"") for n, v in record.headers))
+
+
+def milliseconds_to_wait(record: Record, now_ms: int) -> int:
+    """How long a record of a `.retry` topic is left where it is: until it is due, but no longer than its turn."""
+    look_at = min(_number(record, NOT_BEFORE, 0), record.timestamp_ms + TURN_MS)
+    return min(max(0, look_at - now_ms), TURN_MS)
+
+
+def is_due(record: Record, now_ms: int) -> bool:
+    return _number(record, NOT_BEFORE, 0) <= now_ms
+
+
+def as_original(record: Record, topic: str) -> Record:
+    """A record of a `.retry` topic as the handler gets it: topic, partition, offset and time of its first reading."""
+    partition, offset, timestamp = (
+        _number(record, name, fallback)
+        for name, fallback in zip(_ORIGIN, (record.partition, record.offset, record.timestamp_ms), strict=True)
+    )
+    return replace(record, topic=topic, partition=partition, offset=offset, timestamp_ms=timestamp)
+
+
+def _number(record: Record, name: str, fallback: int) -> int:
+    for header, value in record.headers:
+        if header == name and value is not None and value.isdigit() and len(value) < 16:
+            return int(value)
+    return fallback

@@ -1,0 +1,103 @@
+"""What both loops do around a handler: decide a batch, say what is to be published, count, stop in time."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from runtime.config import ProcessConfig
+from runtime.dead_letters import dead_letter, fault
+from runtime.deferral import deferred
+from runtime.lifecycle import TOO_MANY_DEAD_LETTERS, StopProcess
+from runtime.logs import get_logger
+from runtime.metrics import BATCH_RECORDS, BATCH_SECONDS, DEAD_LETTERS, RECORDS
+from runtime.outcomes import Dead, Handler, Ok, OutageError, Outcome, Reject, Retry
+from runtime.outgoing import Outgoing, prepare
+from schemas.topics import Topic
+from schemas.wire import Record
+
+log = get_logger(__name__)
+_WORDS: dict[type[Outcome], str] = {Ok: "ok", Reject: "reject", Retry: "retry", Dead: "dead"}
+
+
+class Stage:
+    """One handler of one process, for one loop."""
+
+    def __init__(self, handler: Handler, config: ProcessConfig) -> None:
+        self.name = handler.stage
+        self._handler = handler
+        self._prefix = config.topic_prefix
+        self._limit = config.dead_letter_limit
+        self._topics: dict[str, Topic] = {topic.name(config.topic_prefix): topic for topic in handler.topics}
+        self._dead_in_a_row = 0
+
+    def decide(self, records: Sequence[Record]) -> list[Outcome]:
+        """The handler's outcome of each record. After an exception the records are handed to it one by one.
+
+        Raises `OutageError`: decide the same records again later.
+        """
+        try:
+            return self._ask(records)
+        except OutageError:
+            raise
+        except Exception as error:
+            if len(records) == 1:
+                return [self._failed(records[0], error)]
+            log.warning("a batch failed and is handled one by one", stage=self.name, error=type(error).__name__)
+            return [outcome for record in records for outcome in self.decide([record])]
+
+    def outgoing(self, record: Record, outcome: Outcome) -> list[Outgoing]:
+        """What is to be published for one outcome, before the record is done."""
+        topic = self._topics[record.topic]
+        if isinstance(outcome, Dead):
+            now = datetime.now(UTC)
+            log.error(
+                "dead letter",
+                stage=self.name,
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                reason=outcome.reason,
+                why=outcome.text[:500],
+            )
+            return [dead_letter(record, topic, outcome, self.name, self._prefix, now)]
+        outputs = [prepare(message, self._prefix) for message in outcome.outputs]
+        if isinstance(outcome, Retry):
+            now_ms = int(datetime.now(UTC).timestamp() * 1000)
+            outputs.append(deferred(record, topic, outcome, self._prefix, now_ms))
+        return outputs
+
+    def check_limit(self, outcomes: Sequence[Outcome]) -> None:
+        """Raises `StopProcess` when too many records in a row are dead letters; then none of them is published."""
+        for outcome in outcomes:
+            self._dead_in_a_row = self._dead_in_a_row + 1 if isinstance(outcome, Dead) else 0
+            if self._limit and self._dead_in_a_row > self._limit:
+                raise StopProcess(
+                    TOO_MANY_DEAD_LETTERS,
+                    f"{self.name}: more than {self._limit} records in a row cannot be handled, the last for "
+                    f"{outcome.reason if isinstance(outcome, Dead) else ''}. The rest stays on the topic. "
+                    "Mend the cause (`mailcall dead-letters list`), then start again; "
+                    "MAILCALL_DEAD_LETTER_LIMIT=0 lets them all through.",
+                )
+
+    def count(self, outcomes: Sequence[Outcome], seconds: float) -> None:
+        """Counts a batch whose outputs are acknowledged."""
+        for (kind, reason), number in Counter((type(o), getattr(o, "reason", "")) for o in outcomes).items():
+            RECORDS.labels(self.name, _WORDS[kind], reason).inc(number)
+            if kind is Dead:
+                DEAD_LETTERS.labels(self.name, reason).inc(number)
+        BATCH_SECONDS.labels(self.name).observe(seconds)
+        BATCH_RECORDS.labels(self.name).observe(len(outcomes))
+
+    def _ask(self, records: Sequence[Record]) -> list[Outcome]:
+        outcomes = list(self._handler.handle(records))
+        if len(outcomes) != len(records):
+            raise RuntimeError("the handler answered with another number of outcomes than it got records")
+        for record, outcome in zip(records, outcomes, strict=True):
+            if isinstance(outcome, Retry) and not self._topics[record.topic].deferred:
+                raise RuntimeError("the handler defers a record of a topic that is not deferred")
+        return outcomes
+
+    def _failed(self, record: Record, error: Exception) -> Outcome:
+        outcome = fault(error)
+        log.error("the handler failed", stage=self.name, topic=record.topic, offset=record.offset, why=outcome.text)
+        return outcome
