@@ -1,6 +1,6 @@
 """The resolver's work on a batch of `mail.fetched`: open, examine, look all senders up in one query, resolve, write."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,15 +8,16 @@ from typing import Protocol
 from resolver.outputs import Origin, notification_result, rejected, reported_notification, resolved
 from resolver.resolve import Examined, examine, own_addresses, resolve
 from runtime.blobs import BlobMissingError
+from runtime.decoding import decode_batch
 from runtime.outcomes import Dead, Ok, Outcome, Reject
 from schemas import ids
-from schemas.fetched import open_fetched
+from schemas.fetched import FetchedMail, open_fetched
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import CallTemplate, IncomingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAIL_FETCHED
-from schemas.wire import Record, UndecodableError
+from schemas.wire import Record
 
 # Normalised addresses in, the persons who have each out; one query, whatever the number.
 Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
@@ -41,7 +42,11 @@ class _Opened:
 
 
 class ResolverHandler:
-    """See `runtime.outcomes.Handler`. Its one effect: files in the blob store, whose keys follow from their content."""
+    """See `runtime.outcomes.Handler`. Its one effect: files in the blob store, whose keys follow from their content.
+
+    `settings` gives the settings in force here. `newest` gives them as they are at the broker this moment: it is asked
+    when a mail names a server that is not in force yet, since whoever fetched the mail may have seen it first.
+    """
 
     stage = "resolver"
     topics = (MAIL_FETCHED,)
@@ -49,29 +54,43 @@ class ResolverHandler:
     def __init__(
         self,
         settings: Callable[[], SettingsSnapshot],
+        newest: Callable[[], SettingsSnapshot],
         directory: Directory,
         blobs: Blobs,
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
+        self._newest = newest
         self._directory = directory
         self._blobs = blobs
         self._now = now
 
     def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
-        snapshot = self._settings()
+        fetched, outcomes = decode_batch(records, open_fetched)
+        snapshot = self._snapshot(mail for _, mail in fetched)
         own = own_addresses(snapshot)
-        opened = [self._open(record, snapshot, own) for record in records]
-        senders = {one.examined.sender.address for one in opened if isinstance(one, _Opened)} - {""}
-        persons = self._directory(senders) if senders else {}
+        opened = [(index, self._open(mail, records[index], snapshot, own)) for index, mail in fetched]
+        persons = self._persons(one for _, one in opened if isinstance(one, _Opened))
         now = self._now()
-        return [one if isinstance(one, Dead) else self._answer(one, persons, now) for one in opened]
+        for index, one in opened:
+            outcomes[index] = one if isinstance(one, Dead) else self._answer(one, persons, now)
+        return [outcome for outcome in outcomes if outcome is not None]
 
-    def _open(self, record: Record, snapshot: SettingsSnapshot, own: frozenset[str]) -> _Opened | Dead:
-        try:
-            fetched = open_fetched(record)
-        except UndecodableError as error:
-            return Dead(error.reason, str(error))
+    def _snapshot(self, mails: Iterable[FetchedMail]) -> SettingsSnapshot:
+        snapshot = self._settings()
+        if all(snapshot.incoming_server(server_id) for server_id in {mail.server_id for mail in mails}):
+            return snapshot
+        return self._newest()
+
+    def _persons(self, opened: Iterable[_Opened]) -> Mapping[str, tuple[Person, ...]]:
+        """Everybody who sent a mail of the batch: one query."""
+        senders = {one.examined.sender.address for one in opened if one.examined.screening.verdict == "person"}
+        senders.discard("")
+        return self._directory(senders) if senders else {}
+
+    def _open(
+        self, fetched: FetchedMail, record: Record, snapshot: SettingsSnapshot, own: frozenset[str]
+    ) -> _Opened | Dead:
         server = snapshot.incoming_server(fetched.server_id)
         if server is None:
             return Dead(

@@ -88,7 +88,7 @@ def decide_sender(found: SenderAddress, persons: Sequence[Person], server: Incom
     if len(persons) > 1:
         reason = f"{len(persons)} persons have this address, the first is used: {reason}"
     if not found.address:
-        reason = f"the mail names no sender: the server's unknown sender is the User; {_DEFAULT}"
+        reason = f"the incoming server's unknown sender is the User; {_DEFAULT}"
     if person is None:
         first_name, last_name = name_parts(found.name, found.address)
         user = ids.person_id(found.address or unknown_sender(server.id))

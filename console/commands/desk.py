@@ -1,0 +1,78 @@
+"""`mailcall calls` and `mailcall persons`: what is in the service desk."""
+
+from typing import Annotated
+
+import typer
+
+from console.commands.options import Json, config_of
+from console.output import harmless, print_fields, print_json, print_table
+
+calls = typer.Typer(help="Calls, tasks and requests of the desk.", no_args_is_help=True)
+persons = typer.Typer(help="Persons that calls come from.", no_args_is_help=True)
+
+_COLUMNS = ("reference", "partition", "status", "priority", "user_name", "logging_analyst", "opened_at", "subject")
+_PERSON_COLUMNS = ("id", "name", "addresses", "user", "analyst", "office", "disabled")
+
+
+@calls.command("list")
+def list_calls(
+    context: typer.Context,
+    partition: Annotated[str | None, typer.Option(help="Only of this partition.")] = None,
+    status: Annotated[str | None, typer.Option(help="open or closed.")] = None,
+    kind: Annotated[str | None, typer.Option(help="call, task or request.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
+    json: Json = False,
+) -> None:
+    """The newest items first."""
+    from console.operations.desk import list_items
+
+    items = list_items(config_of(context), kind=kind, partition=partition, status=status, limit=limit)
+    if json:
+        print_json(items)
+    else:
+        print_table(_COLUMNS, ([getattr(item, name) for name in _COLUMNS] for item in items), "there are no such items")
+
+
+@calls.command("show")
+def show_call(
+    context: typer.Context,
+    reference: Annotated[str, typer.Argument(help="Item reference, such as C-000001.")],
+    json: Json = False,
+) -> None:
+    """One item with its journal and files."""
+    from console.operations.desk import show_item
+
+    item = show_item(config_of(context), reference)
+    if json:
+        print_json(item)
+        return
+    apart = ("description", "journal", "files")
+    print_fields((name, getattr(item, name)) for name in item.__slots__ if name not in apart)
+    for file in item.files:
+        print(f"file  {harmless(file.name)}  {file.content_type}  {file.size} bytes")
+    for entry in item.journal:
+        print(f"\n{harmless(entry.at)}  {entry.kind}  by {entry.person_id}  {harmless(entry.reason)}".rstrip())
+        print("\n".join(f"    {harmless(line)}" for line in entry.reply.splitlines()))
+
+
+@persons.command("list")
+def list_persons(context: typer.Context, json: Json = False) -> None:
+    """Every person on the persons topic, those made by mail too."""
+    from console.operations.state import read_state
+
+    found = [person for _, person in sorted(read_state(config_of(context)).persons.items())]
+    if json:
+        print_json(found)
+        return
+    rows = (
+        (
+            person.id,
+            person.name,
+            ", ".join(person.addresses),
+            *("yes" if flag else "" for flag in (person.is_user, person.is_analyst)),
+            person.office,
+            "yes" if person.disabled else "",
+        )
+        for person in found
+    )
+    print_table(_PERSON_COLUMNS, rows, "there are no persons")

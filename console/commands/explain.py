@@ -1,0 +1,65 @@
+"""`mailcall explain`: what would become of these mails, step by step, with reasons."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console.commands.options import Json, config_of
+from console.operations.errors import UserError
+from console.output import harmless, print_fields, print_json_line
+
+
+def explain(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Mail files; a folder means every file in it.")],
+    server: Annotated[
+        str | None, typer.Option(help="Incoming server; may be left out where there is just one.")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="Settings file to go by; then neither broker nor database is needed.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what would become of mails if they arrived at an incoming server. Nothing is changed anywhere."""
+    from console.operations.explaining import explainer_from_file, explainer_from_topics
+    from console.operations.mails import mail_files, read_mail
+
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"{path} does not exist", "give the path of a mail file, or of a folder of mail files")
+    if settings is not None:
+        explainer = explainer_from_file(settings, server)
+    else:
+        explainer = explainer_from_topics(config_of(context), server)
+    show = print_json_line if json else _show
+    unreadable = False
+    for path in mail_files(paths):
+        try:
+            raw = read_mail(path)
+        except UserError as error:  # told, and the other files go on
+            print(f"mailcall: {error}", file=sys.stderr)
+            unreadable = True
+            continue
+        show(explainer.explain(str(path), raw))
+    if unreadable:
+        raise typer.Exit(2)
+
+
+def _show(account: dict[str, Any]) -> None:
+    print(harmless(account["file"]))
+    author = account["parse"]["from"]
+    print_fields(
+        (f"  {name}", value)
+        for name, value in (
+            ("from", f"{author['name']} <{author['address']}>".strip() if author else "(none)"),
+            ("subject", account["parse"]["subject"]),
+            *((step["step"], _step(step)) for step in account["steps"]),
+        )
+    )
+    print()
+
+
+def _step(step: dict[str, str]) -> str:
+    return f"{step['outcome']} ({step['reason']})" if step["reason"] else step["outcome"]

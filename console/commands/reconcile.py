@@ -1,0 +1,46 @@
+"""`mailcall reconcile`: where every mail is, and whether any is missing or was handled twice."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from console.commands.options import Json, config_of
+from console.output import print_json, print_table
+
+_POLL_SECONDS = 1.0
+
+
+def reconcile(
+    context: typer.Context,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until no mail is on the way any more.")] = 0,
+    each: Annotated[bool, typer.Option("--each", help="Say of every mail where it is.")] = False,
+    json: Json = False,
+) -> None:
+    """Account for every mail: exactly one end each, or still on its way. Exit code 1 when one is missing or double."""
+    from console.operations.reconcile import DOUBLE, MISSING, ON_THE_WAY, summary
+    from console.operations.reconcile import reconcile as balance_now
+
+    config = config_of(context)
+    deadline = time.monotonic() + wait
+    balance = balance_now(config)
+    while not (balance.balanced and balance.on_the_way == 0) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        balance = balance_now(config)
+    if json:
+        print_json(summary(balance, balance.fates if each else ()))
+    else:
+        print_table(("end", "mails"), [*balance.outcomes.items(), ("all", balance.mails)], "")
+        shown = balance.fates if each else [fate for fate in balance.fates if fate.end in (MISSING, DOUBLE)]
+        if shown:
+            print()
+            print_table(("mail", "end", "detail"), ((fate.mail_id, fate.end, fate.detail) for fate in shown), "")
+        print(_verdict(balance.balanced, balance.outcomes[ON_THE_WAY]))
+    if not balance.balanced or (wait and balance.on_the_way):
+        raise typer.Exit(1)
+
+
+def _verdict(balanced: bool, on_the_way: int) -> str:
+    if not balanced:
+        return "out of balance: see the mails above, and the processes' logs for their mail ids"
+    return f"balanced, {on_the_way} on the way" if on_the_way else "balanced"

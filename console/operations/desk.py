@@ -1,0 +1,55 @@
+"""Looking at the service desk's items."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import get_args
+
+from sqlalchemy import Connection
+
+from console.operations.errors import UserError
+from desk import items
+from desk.engine import open_desk, reading
+from desk.errors import DeskUrlError
+from desk.items import Item, ItemLine, ItemStatus
+from runtime.config import ProcessConfig
+from schemas.events import ItemKind
+
+
+def list_items(
+    config: ProcessConfig, *, kind: str | None, partition: str | None, status: str | None, limit: int
+) -> list[ItemLine]:
+    """The newest items first. Raises `UserError` where kind or status is no such word, `OutageError`."""
+    _one_of("kind", kind, get_args(ItemKind))
+    _one_of("status", status, get_args(ItemStatus))
+    with desk(config) as connection:
+        return items.list_items(connection, kind=kind, partition=partition, status=status, limit=limit)  # type: ignore[arg-type]
+
+
+def show_item(config: ProcessConfig, reference: str) -> Item:
+    """One item with its journal and files. Raises `UserError` where there is none, `OutageError`."""
+    with desk(config) as connection:
+        item = items.show_item(connection, reference)
+    if item is None:
+        raise UserError(
+            f"there is no item {reference!r}", "`mailcall calls list` shows the references, such as C-000001"
+        )
+    return item
+
+
+@contextmanager
+def desk(config: ProcessConfig) -> Iterator[Connection]:
+    """One look at the desk's database. Raises `UserError` for a URL that cannot be used, `OutageError`."""
+    try:
+        engine = open_desk(config.desk_url)
+    except DeskUrlError as error:
+        raise UserError(str(error), "set MAILCALL_DESK_URL or --desk-url") from None
+    try:
+        with reading(engine) as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _one_of(name: str, value: str | None, words: tuple[str, ...]) -> None:
+    if value is not None and value not in words:
+        raise UserError(f"{value!r} is no {name}", f"it is one of: {', '.join(words)}")

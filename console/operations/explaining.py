@@ -1,0 +1,53 @@
+"""Where an explanation gets its settings and persons from: a settings file, or the topics and the desk."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.explain import Directory, Explainer, directory_of
+from console.operations.errors import UserError
+from console.operations.references import check_references
+from console.operations.settings_file import read_settings_file
+from console.operations.state import State, read_state
+from schemas.settings import IncomingServer, Secret
+from schemas.snapshot import SettingsSnapshot
+
+if TYPE_CHECKING:
+    from runtime.config import ProcessConfig
+
+
+def explainer_from_file(path: Path, server_id: str | None) -> Explainer:
+    """Explains by a settings file alone; its persons are the directory. Raises `UserError`."""
+    file = read_settings_file(path, seal=lambda _clear: Secret(env="NOT_READ_HERE"))
+    check_references(file, State(), persons_too=False)
+    snapshot = SettingsSnapshot().with_changes((key, value, 0) for key, value in file.settings.items())
+    return _explainer(snapshot, server_id, directory_of(file.persons.values()), f"in {path}")
+
+
+def explainer_from_topics(config: "ProcessConfig", server_id: str | None) -> Explainer:
+    """Explains by the settings in force; persons are looked up in the desk. Raises `UserError`, `OutageError`."""
+    from desk.directory import find_persons
+    from desk.engine import open_desk, reading
+
+    engine = open_desk(config.desk_url)
+
+    def directory(addresses):  # type: ignore[no-untyped-def]
+        with reading(engine) as connection:
+            return find_persons(connection, addresses)
+
+    return _explainer(read_state(config).settings, server_id, directory, "set up")
+
+
+def _explainer(settings: SettingsSnapshot, server_id: str | None, directory: Directory, where: str) -> Explainer:
+    servers = {server.id: server for server in settings.all_of(IncomingServer)}
+    if not servers:
+        raise UserError(f"there is no incoming server {where}", "add one to the section incoming_servers")
+    known = ", ".join(servers)
+    if server_id is None and len(servers) > 1:
+        raise UserError(f"there are several incoming servers {where}", f"choose one with --server: {known}")
+    server = servers.get(server_id or next(iter(servers)))
+    if server is None:
+        raise UserError(f"there is no incoming server {server_id!r} {where}", f"there are: {known}")
+    try:
+        return Explainer.at(settings, server, directory)
+    except LookupError as error:
+        raise UserError(str(error), "apply the call template, or name another in the incoming server") from None

@@ -1,0 +1,36 @@
+"""Passwords, sealed for the processes that use them: what is sealed here cannot be opened here."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from console.operations.errors import UserError
+from runtime.secrets import make_keys, seal
+from schemas.settings import Secret
+
+
+def new_keys(path: Path) -> str:
+    """Make a key pair: the private key at `path`, the public one at `path`.pub; returns that. Raises `UserError`."""
+    try:
+        return make_keys(path)
+    except FileExistsError:
+        raise UserError(
+            f"{path} exists already", "choose another file: what is sealed for a key can only be opened with that key"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}", "choose a folder that you may write to"
+        ) from None
+
+
+def sealer(public_key_file: Path) -> Callable[[str], Secret]:
+    """Seals passwords with the public key in this file. Raises `UserError`; sealing raises `SecretError`."""
+    try:
+        public_key = public_key_file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise UserError(
+            f"the public key {public_key_file} cannot be read: {error.strerror}",
+            "`mailcall secrets make-keys` makes one; MAILCALL_PUBLIC_KEY_FILE names it",
+        ) from None
+    except UnicodeDecodeError:
+        raise UserError(f"{public_key_file} holds no public key", "name the file that ends in .pub") from None
+    return lambda password: seal(password, public_key)
