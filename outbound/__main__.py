@@ -36,7 +36,7 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now)
     try:
         wait_out(lambda: wait_until_current(engine, 1), Outage("outbound", health), stop.wait)
-        ConsumerLoop(config, handler, publisher, "outbound", stop).run()
+        ConsumerLoop(config, handler, publisher, "outbound", stop, health).run()
     except Stopped:
         pass  # told to stop while it waited
     finally:

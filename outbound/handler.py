@@ -14,6 +14,7 @@ from outbound.render import RenderError, Templates, render
 from outbound.results import SOURCE, Order, result_message
 from outbound.server_states import ServerStates
 from runtime.decoding import decode_batch
+from runtime.deferral import attempt_of
 from runtime.outcomes import Dead, Ok, Outcome, Reject, Retry
 from schemas.events import NotificationResult
 from schemas.ids import event_id
@@ -23,8 +24,6 @@ from schemas.settings import OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import NOTIFICATION_REQUESTED, SERVER_STATUS, Topic
 from schemas.wire import Message, Record, decode, encode
-
-ATTEMPT_HEADER = "retry-attempt"
 
 
 class FinishedLedger(Ledger, Protocol):
@@ -135,12 +134,6 @@ def open_order(record: Record) -> Order:
     """The order of a record, new or deferred before. Raises `UndecodableError`."""
     context, request = decode(NOTIFICATION_REQUESTED, record)
     return Order(request, context.traceparent, attempt_of(record))
-
-
-def attempt_of(record: Record) -> int:
-    """Which attempt this is, from 1: the `.retry` topic's header counts those made before."""
-    made = next((value for name, value in record.headers if name == ATTEMPT_HEADER), b"0")
-    return int(made) + 1 if made.isdigit() and len(made) < 6 else 1
 
 
 def status_message(status: ServerStatus) -> Message:

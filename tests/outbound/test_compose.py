@@ -1,7 +1,7 @@
 """The wire bytes of a notification, read back by the standard library's parser."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
@@ -18,11 +18,11 @@ from outbound.render import Rendered
 from schemas.events import NotificationRequested
 from schemas.ids import OWN_MESSAGE_ID
 from schemas.settings import OutgoingServer
-from tests.outbound.conftest import NOW
 
 MakeRequest = Callable[..., NotificationRequested]
 MakeServer = Callable[..., OutgoingServer]
 
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ALWAYS = {
     "from", "to", "subject", "date", "message-id", "x-mailcall-loop", "auto-submitted", "x-auto-response-suppress",
     "mime-version", "content-type",

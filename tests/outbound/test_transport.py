@@ -1,0 +1,243 @@
+"""SMTP against real servers: security, log-in, refusals, and connections that break."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from deploy.local.certificates import Certificates, make_certificates
+from deploy.local.ports import HOST, free_port
+from deploy.local.smtp_sink import SmtpSink
+from mailserver.authentication import Credentials
+from mailserver.errors import MailServerError
+from outbound.transport import SmtpTransport, Verdict
+from schemas.reasons import Reason
+from schemas.settings import Authentication, OutgoingServer, Security
+
+MakeServer = Callable[..., OutgoingServer]
+MAIL = b"Subject: dots\r\n\r\n.\r\n..two\r\nend\r\n"
+TO = ["ursula@example.com"]
+
+
+class Guarded:
+    """An aiosmtpd handler that keeps mails, and who may log in."""
+
+    def __init__(self) -> None:
+        self.contents: list[bytes] = []
+        self.logins: list[tuple[str, bytes]] = []
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        self.contents.append(envelope.original_content or b"")
+        return "250 OK"
+
+    def authenticate(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object
+    ) -> object:
+        assert isinstance(data, LoginPassword)
+        self.logins.append((data.login.decode(), data.password))
+        return AuthResult(success=data.password == "pässword".encode(), handled=False)
+
+
+@contextmanager
+def _serve(handler: Guarded, **options: Any) -> Iterator[int]:
+    port = free_port()
+    controller = Controller(handler, hostname=HOST, port=port, **options)
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop(no_assert=True)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def _server_context(certificates: Certificates) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    return context
+
+
+def _no_login(_server: OutgoingServer) -> Credentials:
+    raise AssertionError("no authentication is set, so no password is to be asked for")
+
+
+def _login(_server: OutgoingServer) -> Credentials:
+    return Credentials("it@desk.example", "pässword")
+
+
+def _send(transport: SmtpTransport) -> Verdict:
+    return transport.send("", TO, MAIL)[TO[0]]
+
+
+def _refused(server: OutgoingServer, login: Callable[[OutgoingServer], Credentials] = _no_login) -> MailServerError:
+    with pytest.raises(MailServerError) as caught:
+        _send(SmtpTransport(server, login))
+    return caught.value
+
+
+def test_mails_go_over_one_connection_as_they_are(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
+    transport = SmtpTransport(make_server(port=smtp_sink.port), _no_login)
+    for _ in range(3):
+        assert _send(transport) == Verdict("sent", None, "250 OK")
+    transport.quit()
+    assert [mail.raw for mail in smtp_sink.messages] == [MAIL] * 3
+    assert {(mail.sender, mail.recipients) for mail in smtp_sink.messages} == {("<>", (TO[0],))}
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
+@pytest.mark.parametrize("authentication", [Authentication.SASL_PLAIN, Authentication.SASL_LOGIN])
+def test_a_protected_connection_is_verified_and_logged_in(
+    security: Security, authentication: Authentication, certificates: Certificates, make_server: MakeServer
+) -> None:
+    handler, context = Guarded(), _server_context(certificates)
+    tls = {"ssl_context": context} if security is Security.TLS else {"tls_context": context}
+    # aiosmtpd takes only STARTTLS for TLS, hence auth_require_tls
+    options = {
+        "authenticator": handler.authenticate,
+        "auth_required": True,
+        "auth_require_tls": security is not Security.TLS,
+    }
+    with _serve(handler, **tls, **options) as port:
+        server = make_server(
+            port=port, host="localhost", security=security, authentication=authentication,
+            ca_file=str(certificates.authority), username="it@desk.example",
+        )  # fmt: skip
+        transport = SmtpTransport(server, _login)
+        assert _send(transport).outcome == "sent"
+        transport.quit()
+    assert handler.contents == [MAIL]
+    assert handler.logins == [("it@desk.example", "pässword".encode())]
+
+
+@pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
+def test_a_certificate_of_an_unknown_authority_is_refused(
+    security: Security, certificates: Certificates, make_server: MakeServer, tmp_path: Path
+) -> None:
+    handler, context = Guarded(), _server_context(certificates)
+    other = make_certificates(tmp_path)
+    tls = {"ssl_context": context} if security is Security.TLS else {"tls_context": context}
+    with _serve(handler, **tls) as port:
+        server = make_server(port=port, host="localhost", security=security, ca_file=str(other.authority))
+        assert _refused(server).reason is Reason.SECURITY_REFUSED
+    assert handler.contents == []
+
+
+def test_a_server_without_starttls_gets_neither_password_nor_mail(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
+    server = make_server(
+        port=smtp_sink.port, security=Security.STARTTLS, authentication=Authentication.SASL_PLAIN, username="it"
+    )
+    assert _refused(server, _login).reason is Reason.SECURITY_REFUSED
+    assert smtp_sink.messages == ()
+
+
+def test_a_wrong_password_is_told_without_the_password(make_server: MakeServer) -> None:
+    handler = Guarded()
+    with _serve(handler, authenticator=handler.authenticate, auth_require_tls=False) as port:
+        server = make_server(port=port, authentication=Authentication.SASL_PLAIN, username="it")
+        error = _refused(server, lambda _: Credentials("it", "wr0ng-one"))
+    assert error.reason is Reason.AUTHENTICATION_REFUSED
+    assert "it-out" in error.text
+    assert "wr0ng-one" not in error.text
+    assert handler.contents == []
+
+
+def test_standard_authentication_is_not_for_smtp(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
+    server = make_server(port=smtp_sink.port, authentication=Authentication.STANDARD, username="it")
+    error = _refused(server, _login)
+    assert error.reason is Reason.AUTHENTICATION_REFUSED
+    assert "SMTP" in error.text
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome", "reason"),
+    [
+        ("451 try later", "deferred", Reason.SERVER_DEFERRED),
+        ("450 greylisted", "deferred", Reason.SERVER_DEFERRED),
+        ("550 no such user", "failed", Reason.RECIPIENT_REFUSED),
+        ("530 log in first", "deferred", Reason.AUTHENTICATION_REFUSED),
+    ],
+)
+def test_a_refused_recipient_leaves_the_connection_fit_for_the_next_mail(
+    reply: str, outcome: str, reason: Reason, smtp_sink: SmtpSink, make_server: MakeServer
+) -> None:
+    smtp_sink.replies["nobody@example.com"] = reply
+    transport = SmtpTransport(make_server(port=smtp_sink.port), _no_login)
+    verdict = transport.send("", ["nobody@example.com"], MAIL)["nobody@example.com"]
+    assert (verdict.outcome, verdict.reason, verdict.reply) == (outcome, reason, reply)
+    both = transport.send("", ["nobody@example.com", *TO], MAIL)
+    assert (both["nobody@example.com"].outcome, both[TO[0]].outcome) == (outcome, "sent")
+    assert _send(transport).outcome == "sent"
+    assert [mail.recipients for mail in smtp_sink.messages] == [(TO[0],)] * 2
+    transport.quit()
+
+
+def test_an_address_beyond_ascii_goes_by_smtputf8(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
+    transport = SmtpTransport(make_server(port=smtp_sink.port), _no_login)
+    assert transport.send("", ["ürsula@example.com"], MAIL)["ürsula@example.com"].outcome == "sent"
+    assert smtp_sink.messages[0].recipients == ("ürsula@example.com",)
+    transport.quit()
+
+
+def test_a_kept_connection_that_went_stale_is_made_anew(make_server: MakeServer) -> None:
+    port = free_port()
+    with SmtpSink(port) as first:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert _send(transport).outcome == "sent"
+        assert len(first.messages) == 1
+    with SmtpSink(port) as second:
+        assert _send(transport).outcome == "sent"
+        assert len(second.messages) == 1
+    transport.quit()
+
+
+def test_a_connection_that_breaks_before_the_acknowledgement_is_the_servers_trouble(make_server: MakeServer) -> None:
+    """After DATA nobody knows: the mail is deferred, never tried again on the spot."""
+    seen: list[bytes] = []
+    with _scripted(seen) as port:
+        assert _refused(make_server(port=port)).reason is Reason.SERVER_UNREACHABLE
+    assert sum(line.startswith(b"DATA") for line in seen) == 1
+
+
+def test_nobody_there_is_told_as_unreachable(make_server: MakeServer) -> None:
+    error = _refused(make_server(port=free_port()))
+    assert error.reason is Reason.SERVER_UNREACHABLE
+    assert "127.0.0.1" in error.text
+
+
+def test_a_silent_server_is_given_up_after_its_time_out(make_server: MakeServer) -> None:
+    with socket.create_server((HOST, 0)) as silent:
+        error = _refused(make_server(port=silent.getsockname()[1], timeout_seconds=0.2))
+    assert error.reason is Reason.SERVER_UNREACHABLE
+
+
+@contextmanager
+def _scripted(seen: list[bytes]) -> Iterator[int]:
+    """A server that takes one mail's bytes and hangs up without a word."""
+
+    def talk() -> None:
+        connection, _ = server.accept()
+        with connection, connection.makefile("rwb", buffering=0) as stream:
+            stream.write(b"220 ready\r\n")
+            while line := stream.readline():
+                seen.append(line)
+                if line == b".\r\n":
+                    return
+                if seen.count(b"DATA\r\n") == 0 or line == b"DATA\r\n":
+                    stream.write(b"354 go on\r\n" if line == b"DATA\r\n" else b"250 OK\r\n")
+
+    with socket.create_server((HOST, 0)) as server:
+        thread = threading.Thread(target=talk, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join(5)
