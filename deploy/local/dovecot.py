@@ -90,6 +90,11 @@ service submission-login {{
 """
 
 
+def find_dovecot() -> Path:
+    """The program, installed where this is root on Debian. Raises `NotAvailableError`."""
+    return need("dovecot", _PLUG_INS, PACKAGES)
+
+
 class Dovecot(Server):
     """Every address is an account, with this password; its mailbox comes into being at the first login.
 
@@ -120,7 +125,7 @@ class Dovecot(Server):
         return all(is_open(HOST, port) for port in self._ports.values())
 
     def _prepare(self) -> Child:
-        program = need("dovecot", _PLUG_INS, PACKAGES)
+        program = find_dovecot()
         account = unprivileged()
         user = pwd.getpwuid(account.uid if account else os.getuid())
         configuration = self.directory / "dovecot.conf"

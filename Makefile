@@ -1,0 +1,54 @@
+# Mailcall. Nothing but Python 3.11 or newer and make has to be there; every target does its own set-up.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.made
+PACKAGES := schemas runtime mailserver desk ingest resolver logger outbound console deploy
+ARGS ?=
+
+ifeq ($(PYTHON),)
+$(error Python 3.11 or newer is needed and not found in PATH; name one: make PYTHON=/path/to/python3.12)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check bench schemas requirements clean
+
+help: ## this list
+	@$(PYTHON) -c 'import re; \
+	[print(f"make {name:13} {text}") for name, text in re.findall(r"(?m)^([a-z]+):.*?## (.+)$$", open("Makefile").read())]'
+
+venv: $(STAMP) ## the virtual environment .venv, from requirements/dev.txt with hashes (PYTHON=... to choose a Python)
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) deploy/local/venv.py $(VENV) $(STAMP)
+
+demo: $(STAMP) ## the whole pipeline on this machine, live; Ctrl-C ends it (ONCE=1: ends by itself, exit code 0 or 1)
+	@$(RUN) -m deploy.local.demo $(if $(ONCE),--once) $(ARGS)
+
+test: $(STAMP) ## every test, against real servers (ARGS=... for pytest, e.g. ARGS="tests/desk -k ledger")
+	@$(RUN) -m deploy.local.prepare
+	@$(RUN) -m pytest $(ARGS)
+
+check: $(STAMP) ## lint, format, types, import contracts, and that documents and generated files follow the code
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy $(PACKAGES) tests
+	@$(VENV)/bin/lint-imports
+	@$(RUN) -m pytest -q tests/docs tests/schemas
+
+bench: $(STAMP) ## mails per second, CPU per mail and latency, into build/bench.json
+	@$(RUN) -m deploy.local.bench $(ARGS)
+
+schemas: $(STAMP) ## generate JSON Schema files, AsyncAPI document and topic tables anew
+	@$(RUN) -m schemas.generate
+
+requirements: $(STAMP) ## compile requirements/dev.txt anew from pyproject.toml, to the newest versions
+	@$(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
+		--no-header --no-emit-index-url --no-emit-find-links --output-file requirements/dev.txt pyproject.toml
+
+clean: ## remove all that these targets made here (downloads stay in ~/.cache/mailcall)
+	@$(PYTHON) -c 'import pathlib, shutil; [shutil.rmtree(path, ignore_errors=True) for path in [ \
+	*map(pathlib.Path, "$(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis".split()), \
+	*pathlib.Path().rglob("__pycache__"), *pathlib.Path().glob("*.egg-info")]]'

@@ -1,0 +1,27 @@
+"""Fetches what the tests' servers need before the first test runs, so that no test's time is spent on downloads.
+
+What cannot be had is told, and is no error here: the tests that need it say "not run, and why", or fail in CI.
+"""
+
+import os
+from collections.abc import Callable
+
+from deploy.local import NotAvailableError
+from deploy.local.broker import SERVERS_VARIABLE
+from deploy.local.dovecot import find_dovecot
+from deploy.local.jars import fetch
+
+
+def main() -> None:
+    needs: list[Callable[[], object]] = [lambda: fetch("greenmail"), find_dovecot]
+    if not os.environ.get(SERVERS_VARIABLE):
+        needs.append(lambda: fetch("kafka"))
+    for need in needs:
+        try:
+            need()
+        except NotAvailableError as error:
+            print(f"not available: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What must hold of the project as a whole: no package hides another, the downloads are pinned, no test is left out."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from deploy.local.jars import LOCK_FILE, PROGRAMS
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_no_root_package_hides_another() -> None:
+    ours = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {path.stem for path in ROOT.glob("*.py")}
+    assert {"schemas", "runtime", "logger", "deploy"} <= ours
+    theirs = {name for name, owners in packages_distributions().items() if owners != ["mailcall"]}
+    assert not ours & (theirs | sys.stdlib_module_names | {"kafka", "logging", "platform"})
+
+
+def test_every_program_is_pinned_with_the_digest_of_each_jar() -> None:
+    lock = tomllib.loads(LOCK_FILE.read_text())
+    assert lock.keys() == PROGRAMS.keys()
+    for program, jars in lock.items():
+        assert set(PROGRAMS[program].split("+")) <= jars.keys()
+        assert all(len(bytes.fromhex(digest)) == 32 for digest in jars.values())
+
+
+def test_requirements_are_hashed_and_hold_no_address() -> None:
+    lines = (ROOT / "requirements" / "dev.txt").read_text().splitlines()
+    pinned = [number for number, line in enumerate(lines) if "==" in line]
+    assert len(pinned) > 50
+    assert all("--hash=sha256:" in lines[number + 1] for number in pinned)
+    assert not [line for line in lines if "://" in line or line.startswith("-")]
+
+
+MISSING_SERVER = """
+    import pytest
+    from deploy.local import NotAvailableError, StartError
+
+    @pytest.fixture(scope="session")
+    def absent():
+        raise NotAvailableError("no such server here: install it")
+
+    @pytest.fixture
+    def broken():
+        raise StartError("it ended with exit code 1")
+
+    def test_that_needs_it(absent):
+        pass
+
+    def test_that_does_not():
+        pass
+"""
+
+
+def run_pytest(directory: Path, more: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    hooks = "pytest_configure, pytest_runtest_setup, pytest_terminal_summary"
+    (directory / "conftest.py").write_text(f"from tests.conftest import {hooks}\n")
+    (directory / "test_it.py").write_text(textwrap.dedent(MISSING_SERVER) + textwrap.dedent(more))
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(directory), str(directory)]
+    others = {name: value for name, value in os.environ.items() if name != "CI"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=others | environment, check=False)
+
+
+def test_a_test_without_its_server_is_listed_as_not_run(tmp_path: Path) -> None:
+    done = run_pytest(tmp_path)
+    assert done.returncode == 0
+    after = done.stdout.partition("not run, and why")[2]
+    assert "no such server here: install it\n    test_it.py::test_that_needs_it\n" in after
+    assert "1 passed, 1 skipped" in after
+
+
+def test_in_ci_a_missing_server_is_an_error(tmp_path: Path) -> None:
+    done = run_pytest(tmp_path, CI="true")
+    assert done.returncode == 1
+    assert "1 passed, 1 error" in done.stdout
+
+
+@pytest.mark.parametrize("environment", [{}, {"CI": "true"}])
+def test_a_server_that_fails_to_start_is_an_error_everywhere(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = run_pytest(tmp_path, "def test_with_a_broken_one(broken): pass", **environment)
+    assert done.returncode == 1
+    assert "it ended with exit code 1" in done.stdout
