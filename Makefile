@@ -22,7 +22,7 @@ help: ## this list
 venv: $(STAMP) ## the virtual environment .venv, from requirements/dev.txt with hashes (PYTHON=... to choose a Python)
 
 $(STAMP): requirements/dev.txt pyproject.toml
-	@$(PYTHON) deploy/local/venv.py $(VENV) $(STAMP)
+	@$(PYTHON) deploy/local/make_venv.py $(VENV) $(STAMP)
 
 demo: $(STAMP) ## the whole pipeline on this machine, live; Ctrl-C ends it (ONCE=1: ends by itself, exit code 0 or 1)
 	@$(RUN) -m deploy.local.demo $(if $(ONCE),--once) $(ARGS)

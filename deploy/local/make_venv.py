@@ -1,4 +1,4 @@
-"""Makes the virtual environment: `python deploy/local/venv.py DIRECTORY STAMP`. Standard library only: it runs first.
+"""Makes the virtual environment: `python deploy/local/make_venv.py DIRECTORY STAMP`. Standard library only: it runs first.
 
 Two at once do not disturb one another: the second waits, and finds the work done.
 """
@@ -50,7 +50,7 @@ def create(directory: Path) -> None:
     except (subprocess.CalledProcessError, ImportError):
         sys.exit(
             "This Python cannot make a virtual environment with pip in it: on Debian and Ubuntu install "
-            f"python{sys.version_info.major}.{sys.version_info.minor}-venv; or name another: make PYTHON=/path/to/python3"
+            f"python3.{sys.version_info.minor}-venv; or name another: make PYTHON=/path/to/python3"
         )
 
 
@@ -59,7 +59,7 @@ def install(directory: Path, arguments: list[str]) -> None:
     done = subprocess.run([*pip, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         sys.exit(
-            f"{done.stdout}\npip could not install what {REQUIREMENTS.relative_to(ROOT)} names; its own words are above. "
+            f"{done.stdout}\npip could not install what {REQUIREMENTS.relative_to(ROOT)} names, see its words above. "
             "Check the connection to the package index, behind a proxy set HTTPS_PROXY; then run make again."
         )
 
