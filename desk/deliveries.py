@@ -17,8 +17,8 @@ _FINISHED = select(deliveries).where(
 class DeliveryLedger:
     """Has connections of its own, whose commits do not wait for the disk.
 
-    A wait after every mail would cost more than sending it. What a failing machine can lose by it is a mail that was sent
-    a moment ago: it is sent once more, with the same Message-ID.
+    A wait after every mail would cost more than sending it. What a failing machine can lose by it is what was recorded
+    a moment ago: that mail is sent once more, with the same Message-ID.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -1,7 +1,7 @@
 """The way to the desk's database: PostgreSQL by psycopg 3, or SQLite in one file."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,25 +29,25 @@ _LZ4 = (
 )
 
 
+def check_url(url: str | URL) -> URL:
+    """The URL taken apart, if it is of a database that the desk can be kept in. Raises `DeskUrlError`."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DeskUrlError("cannot be read as a URL; it has the form postgresql+psycopg://user@host/name") from None
+    if parsed.drivername not in _OPENERS:
+        raise DeskUrlError(f"{parsed.drivername!r} is no database for the desk; it is one of {', '.join(_OPENERS)}")
+    return parsed
+
+
 def open_desk(url: str | URL, *, durable: bool = True) -> Engine:
     """An engine for `postgresql+psycopg://...` or `sqlite:///...`. Connects only when first used.
 
     `durable=False`: a commit may be lost when the database's machine fails; for what can be found out again.
     Raises `DeskUrlError` on any other URL.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise DeskUrlError(
-            "the desk's URL cannot be read: it has the form postgresql+psycopg://user@host/name"
-        ) from None
-    if parsed.drivername == "postgresql+psycopg":
-        return _postgresql(parsed, durable)
-    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
-        return _sqlite(parsed, durable)
-    raise DeskUrlError(
-        f"the desk's database cannot be {parsed.drivername!r}: use postgresql+psycopg://user@host/name or sqlite:///file"
-    )
+    parsed = check_url(url)
+    return _OPENERS[parsed.drivername](parsed, durable)
 
 
 @contextmanager
@@ -95,3 +95,10 @@ def _sqlite(url: URL, durable: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+_OPENERS: Mapping[str, Callable[[URL, bool], Engine]] = {
+    "postgresql+psycopg": _postgresql,
+    "sqlite": _sqlite,
+    "sqlite+pysqlite": _sqlite,
+}

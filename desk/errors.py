@@ -33,6 +33,9 @@ _DRIVER = (psycopg.Error, sqlite3.Error)
 # Operational errors, yet only this transaction's: the next attempt does not meet them.
 _CONFLICTS = (postgresql.UniqueViolation, postgresql.DeadlockDetected, postgresql.SerializationFailure)
 _UNSTORABLE = (psycopg.DataError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
+_LIMIT_EXCEEDED = (
+    "54"  # SQLSTATE class: a row too large for its index. psycopg calls it operational; a retry never helps
+)
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, sqlite3.OperationalError, PoolTimeoutError)
 
 
@@ -54,7 +57,8 @@ def _translated(error: BaseException) -> Exception:
     name = type(error).__name__
     if isinstance(error, _CONFLICTS) or _is_sqlite_duplicate(error):
         return ConflictError(f"the desk was changed by another process at the same moment ({name})")
-    if isinstance(error, _UNSTORABLE):
+    state: str | None = getattr(error, "sqlstate", None)
+    if isinstance(error, _UNSTORABLE) or (state or "").startswith(_LIMIT_EXCEEDED):
         return UnstorableError(f"a value that the desk's database cannot hold ({name})")
     if isinstance(error, _AWAY):
         return OutageError(
@@ -62,7 +66,6 @@ def _translated(error: BaseException) -> Exception:
             f"the desk's database does not answer ({name}{_sqlite_text(error)}): "
             "check MAILCALL_DESK_URL and the database",
         )
-    state = getattr(error, "sqlstate", None)
     return DeskError(f"the desk's database refused a statement ({name}{f', SQLSTATE {state}' if state else ''})")
 
 

@@ -1,0 +1,7 @@
+"""Configuration of the logger."""
+
+from desk.config import DeskConfig
+
+
+class LoggerConfig(DeskConfig):
+    """The logger needs what every process needs, and nothing more."""

@@ -1,0 +1,66 @@
+"""What is published about an intent: its call event. `number` and names of the item are final by then."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from desk.references import reference
+from logger.decide import CloseItem, Intent, LogCall, Refuse, UpdateItem
+from schemas.events import (
+    ActionRefused,
+    CallClosed,
+    CallLogged,
+    CallUpdated,
+    ItemEvent,
+    ItemKind,
+    RequestUpdated,
+    TaskClosed,
+    TaskUpdated,
+)
+
+_MODELS: Mapping[tuple[type[Intent], ItemKind], type[ItemEvent]] = {
+    (LogCall, "call"): CallLogged,
+    (UpdateItem, "call"): CallUpdated,
+    (UpdateItem, "task"): TaskUpdated,
+    (UpdateItem, "request"): RequestUpdated,
+    (CloseItem, "call"): CallClosed,
+    (CloseItem, "task"): TaskClosed,
+    (Refuse, "call"): ActionRefused,
+    (Refuse, "task"): ActionRefused,
+    (Refuse, "request"): ActionRefused,
+}
+
+
+def event_name(intent: Intent) -> str:
+    """The event's type, such as `CallLogged`: also the name that message templates are chosen by."""
+    return _MODELS[type(intent), intent.item.kind].__name__
+
+
+def call_event(intent: Intent, now: datetime) -> ItemEvent:
+    item = intent.item
+    return _MODELS[type(intent), item.kind](
+        reference=reference(item.kind, item.number),
+        item_kind=item.kind,
+        partition=item.partition,
+        at=now,
+        mail_id=intent.mail.mail_id,
+        person_id=intent.person.id,
+        **_particulars(intent),
+    )
+
+
+def _particulars(intent: Intent) -> dict[str, Any]:
+    if isinstance(intent, LogCall):
+        return {
+            "user": intent.item.user,
+            "logging_analyst": intent.item.logging_analyst,
+            "call_template": intent.template.id,
+            "impact": intent.template.impact,
+            "urgency": intent.template.urgency,
+            "priority": intent.item.priority,
+            "subject": intent.item.subject,
+            "settings_versions": dict(intent.settings_versions),
+        }
+    if isinstance(intent, Refuse):
+        return {"action": intent.action, "reason": intent.reason}
+    return {}

@@ -1,0 +1,90 @@
+"""What the desk holds of all that a batch refers to: a statement a table, and the items locked."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, bindparam, select
+
+from desk.directory import find_persons, load_persons
+from desk.tables import items, mails, message_ids
+from logger.decide import ItemState, hint_keys, item_references, message_key
+from logger.plan import Desk
+from logger.records import Mail
+from logger.senders import Senders, settle
+from schemas.persons import Person
+
+_keys: BindParameter[list[Any]] = bindparam("keys", expanding=True)
+_KNOWN_MAILS = select(mails.c.mail_id).where(mails.c.mail_id.in_(_keys))
+_HINTS = select(message_ids.c.message_id, message_ids.c.item_id).where(message_ids.c.message_id.in_(_keys))
+_STATE = ("id", "kind", "status", "partition", "subject", "user_id", "logging_analyst", "priority")
+# Every logger locks in the same order, so that none waits for another that waits for it.
+_ITEMS = select(*(items.c[name] for name in _STATE)).where(items.c.id.in_(_keys)).order_by(items.c.id).with_for_update()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`mails`: those not yet in the ledger, each once. `persons`: by id, everybody who acts or is to be named."""
+
+    mails: tuple[Mail, ...]
+    desk: Desk
+    senders: Senders
+    persons: Mapping[str, Person]
+
+
+def load(connection: Connection, batch: Sequence[Mail]) -> Loaded:
+    """Within the batch's transaction: the items stay locked until its end."""
+    new = _new_mails(connection, batch)
+    hints = _hints(connection, new)
+    numbers = {*hints.values(), *(number for one in new for _, number in item_references(one.mail))}
+    states = {row.id: _state(row) for row in _rows(connection, _ITEMS, numbers)}
+    senders, known = _persons(connection, new, states.values())
+    return Loaded(new, Desk(states, hints), senders, known)
+
+
+def _new_mails(connection: Connection, batch: Sequence[Mail]) -> tuple[Mail, ...]:
+    by_id: dict[str, Mail] = {}
+    for one in batch:
+        by_id.setdefault(one.mail.mail_id, one)
+    for row in _rows(connection, _KNOWN_MAILS, by_id):
+        del by_id[row.mail_id]
+    return tuple(by_id.values())
+
+
+def _hints(connection: Connection, new: Sequence[Mail]) -> dict[str, int]:
+    """Also of the mails' own Message-IDs: an id that is taken stays with the item that has it."""
+    keys = {key for one in new for key in hint_keys(one.mail)}
+    keys.update(key for one in new if (key := message_key(one.mail.message_id)))
+    return {row.message_id: row.item_id for row in _rows(connection, _HINTS, keys)}
+
+
+def _state(row: Any) -> ItemState:
+    return ItemState(
+        number=row.id,
+        kind=row.kind,
+        is_open=row.status == "open",
+        partition=row.partition,
+        subject=row.subject,
+        user=row.user_id,
+        logging_analyst=row.logging_analyst,
+        priority=row.priority,
+    )
+
+
+def _persons(
+    connection: Connection, new: Sequence[Mail], states: Iterable[ItemState]
+) -> tuple[Senders, Mapping[str, Person]]:
+    senders = [one.mail.sender for one in new]
+    ids = {sender.person_id for sender in senders}
+    ids.update(sender.logging_analyst for sender in senders)
+    for state in states:
+        ids.update((state.user, state.logging_analyst))
+    known = load_persons(connection, ids)
+    unknown = {sender.address for sender in senders if sender.address and sender.person_id not in known}
+    settled = settle(senders, known, find_persons(connection, unknown))
+    known.update((person.id, person) for person in settled.acting.values())
+    return settled, known
+
+
+def _rows(connection: Connection, statement: Any, keys: Collection[Any]) -> Iterable[Any]:
+    return connection.execute(statement, {"keys": list(keys)}) if keys else ()

@@ -1,0 +1,104 @@
+"""The records of a batch taken apart, and what is published put together. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from logger.decide import Intent
+from logger.events import call_event
+from runtime.outcomes import Dead
+from schemas import ids
+from schemas.events import NotificationRequested
+from schemas.mail import ResolvedMail
+from schemas.persons import Person
+from schemas.reasons import Reason
+from schemas.topics import CALL_EVENTS, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS
+from schemas.wire import Message, Record, UndecodableError, decode, encode
+
+SOURCE = "/mailcall/logger"
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonChange:
+    """What the `persons` topic says of one person.
+
+    `person` is None where it was deleted; `echo` where the record is one of the logger's own.
+    """
+
+    id: str
+    person: Person | None
+    echo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    mail: ResolvedMail
+    traceparent: str
+
+
+def open_record(record: Record, is_person: bool) -> Mail | PersonChange | Dead:
+    try:
+        return _person_change(record) if is_person else _mail(record)
+    except UndecodableError as error:
+        return Dead(error.reason, str(error))
+
+
+def _mail(record: Record) -> Mail | Dead:
+    context, mail = decode(MAIL_RESOLVED, record)
+    if not ids.MAIL_ID.fullmatch(mail.mail_id):
+        return Dead(Reason.WRONG_SCHEMA, "mail_id: is not 32 hexadecimal digits")
+    if mail.received.tzinfo is None:
+        return Dead(Reason.WRONG_SCHEMA, "received: has no offset from UTC")
+    trace = context.traceparent
+    return Mail(mail, trace if _TRACEPARENT.fullmatch(trace) else ids.traceparent(mail.mail_id))
+
+
+def _person_change(record: Record) -> PersonChange | Dead:
+    if record.value is not None:
+        context, person = decode(PERSONS, record)
+        return PersonChange(person.id, person, context.source == SOURCE)
+    if not record.key:
+        return Dead(Reason.NULL_VALUE, "a record without key and value deletes nobody")
+    return PersonChange(record.key.decode("utf-8", "replace"), None, False)
+
+
+def person_messages(persons: Iterable[Person], now: datetime) -> Iterator[Message]:
+    """Persons made or changed by mail, for the CMDB."""
+    for person in persons:
+        event = ids.event_id(person.id, f"version {person.version}")
+        yield encode(PERSONS, person.id, person, id=event, source=SOURCE, time=now)
+
+
+def mail_messages(
+    intents: Sequence[Intent],
+    notifications: Mapping[str, NotificationRequested],
+    traceparents: Mapping[str, str],
+    now: datetime,
+) -> Iterator[Message]:
+    """Of each mail its call event, then its notification. Both mappings by mail id."""
+    for intent in intents:
+        mail_id = intent.mail.mail_id
+        event = call_event(intent, now)
+        trace = traceparents[mail_id]
+        yield encode(
+            CALL_EVENTS,
+            event.reference,
+            event,
+            id=ids.event_id(mail_id, type(event).__name__),
+            source=SOURCE,
+            time=now,
+            traceparent=trace,
+        )
+        told = notifications.get(mail_id)
+        if told is not None:
+            yield encode(
+                NOTIFICATION_REQUESTED,
+                told.recipient,
+                told,
+                id=told.notification_id,
+                source=SOURCE,
+                time=now,
+                traceparent=trace,
+            )

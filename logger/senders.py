@@ -1,0 +1,57 @@
+"""Who performs the action. Requirement: "If a matching email address is found, that person record is used as the person
+performing the action"; else "a new User record is created (that is, a new person record flagged as a User)"."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from schemas.addresses import check_address
+from schemas.mail import Sender
+from schemas.persons import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """`acting`: the person by the id that the resolver gave. `new`: those of them that are to be made."""
+
+    acting: Mapping[str, Person]
+    new: tuple[Person, ...]
+
+
+def settle(
+    senders: Iterable[Sender], by_id: Mapping[str, Person], by_address: Mapping[str, tuple[Person, ...]]
+) -> Senders:
+    """The resolver looked each sender up some time ago; what the desk holds now counts.
+
+    A person who has come into being meanwhile with a new sender's address is used, the first of them by id.
+    """
+    acting: dict[str, Person] = {}
+    new: list[Person] = []
+    for sender in senders:
+        if sender.person_id in acting:
+            continue
+        known = by_id.get(sender.person_id) or next(iter(by_address.get(sender.address, ())), None)
+        if known is None:
+            known = new_person(sender)
+            new.append(known)
+        acting[sender.person_id] = known
+    return Senders(acting, tuple(new))
+
+
+def new_person(sender: Sender) -> Person:
+    return Person(
+        id=sender.person_id,
+        first_name=sender.first_name,
+        last_name=sender.last_name,
+        addresses=(sender.address,) if is_address(sender.address) else (),
+        is_user=True,
+        version=1,
+    )
+
+
+def is_address(text: str) -> bool:
+    """Whether mail can be sent there: a mail may name no sender, or one that is no address."""
+    try:
+        check_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,90 @@
+"""What a planned batch changes in the desk: a statement a table, whatever the number of mails."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, bindparam, func, select, text, update
+
+from desk.bulk import BulkInsert
+from desk.tables import files, items, journal, mails, message_ids, person_addresses, persons
+from logger import rows
+from logger.decide import CloseItem, Intent, LogCall, Refuse, message_key
+from schemas.events import NotificationRequested
+from schemas.persons import Person
+
+_ITEM = BulkInsert(items, rows.ITEM)
+_JOURNAL = BulkInsert(journal, rows.JOURNAL)
+_FILE = BulkInsert(files, rows.FILE)
+_MAIL = BulkInsert(mails, rows.MAIL)
+_MESSAGE_ID = BulkInsert(message_ids, rows.MESSAGE_ID)
+_PERSON = BulkInsert(persons, rows.PERSON)
+_ADDRESS = BulkInsert(person_addresses, rows.ADDRESS)
+
+_keys: BindParameter[list[Any]] = bindparam("keys", expanding=True)
+_TOUCH = update(items).where(items.c.id.in_(_keys)).values(version=items.c.version + 1)
+_CLOSE = update(items).where(items.c.id.in_(_keys)).values(status="closed", closed_at=bindparam("closed"))
+_FLAG_USERS = (
+    update(persons)
+    .where(persons.c.id.in_(_keys), persons.c.is_user.is_(False))
+    .values(is_user=True, version=persons.c.version + 1)
+    .returning(persons.c.id)
+)
+_NEXT_NUMBERS = text("SELECT nextval(pg_get_serial_sequence('items', 'id')) FROM generate_series(1, :count)")
+_LAST_NUMBER = select(func.coalesce(func.max(items.c.id), 0))
+
+
+def new_numbers(connection: Connection, count: int) -> list[int]:
+    """Numbers for so many new items, ascending."""
+    if not count:
+        return []
+    if connection.dialect.name == "postgresql":
+        return list(connection.execute(_NEXT_NUMBERS, {"count": count}).scalars())
+    last: int = connection.execute(_LAST_NUMBER).scalar_one()  # under SQLite's write lock nobody else counts
+    return list(range(last + 1, last + 1 + count))
+
+
+def write_persons(connection: Connection, new: Sequence[Person]) -> None:
+    _PERSON.insert(connection, rows.person_rows(new))
+    _ADDRESS.insert(connection, rows.address_rows(new))
+
+
+def flag_users(connection: Connection, intents: Iterable[Intent]) -> list[str]:
+    """Sets the User flag of those who log a call without having it, and returns their ids.
+
+    Requirement: "If an Analyst logs a call by incoming email and the Analyst is not already a User, the User flag will
+    be selected on their person details."
+    """
+    callers = {one.person.id for one in intents if isinstance(one, LogCall) and not one.person.is_user}
+    return list(connection.execute(_FLAG_USERS, {"keys": sorted(callers)}).scalars()) if callers else []
+
+
+def write_intents(connection: Connection, intents: Sequence[Intent], now: datetime) -> None:
+    _ITEM.insert(connection, rows.item_rows(intents, now))
+    touched = {one.item.number for one in intents if not isinstance(one, LogCall | Refuse)}
+    closed = {one.item.number for one in intents if isinstance(one, CloseItem)}
+    if touched:
+        connection.execute(_TOUCH, {"keys": sorted(touched)})
+    if closed:
+        connection.execute(_CLOSE, {"keys": sorted(closed), "closed": now})
+    _JOURNAL.insert(connection, rows.journal_rows(intents, now))
+    _FILE.insert(connection, rows.file_rows(intents))
+    _MAIL.insert(connection, rows.mail_rows(intents, now))
+
+
+def write_hints(
+    connection: Connection,
+    intents: Iterable[Intent],
+    notifications: Mapping[str, NotificationRequested],
+    taken: Mapping[str, int],
+) -> None:
+    """Makes the mails and their notifications (by mail id) known to replies. `taken`: keys the desk has already."""
+    hints: dict[str, int] = {}
+    for intent in intents:
+        key = message_key(intent.mail.message_id)
+        if key is not None and key not in taken:
+            hints.setdefault(key, intent.item.number)
+        told = notifications.get(intent.mail.mail_id)
+        if told is not None:
+            hints[told.notification_id] = intent.item.number
+    _MESSAGE_ID.insert(connection, rows.message_id_rows(hints))
