@@ -4,7 +4,7 @@ One reader of our own on the raw bytes, so that each field has one meaning (docs
 """
 
 from resolver.parsing.addresses import parse_addresses
-from resolver.parsing.body import read_body
+from resolver.parsing.body import Body, read_body
 from resolver.parsing.dates import parse_date
 from resolver.parsing.headers import Headers
 from resolver.parsing.message_ids import all_ids, first_id
@@ -45,6 +45,7 @@ def _parse(raw: bytes) -> Parsed:
     elif len(from_) > 1:
         found.add(Defect.SEVERAL_FROM)
     subject = headers.raw("subject")
+    subject_text = clean_line(header_text(subject, hint, found)) if subject else ""
     date_text = headers.get("date")
     date = parse_date(date_text) if date_text else None
     if date_text and date is None:
@@ -55,18 +56,24 @@ def _parse(raw: bytes) -> Parsed:
         to=parse_addresses(headers.raw_all("to"), hint, found),
         cc=parse_addresses(headers.raw_all("cc"), hint, found),
         reply_to=parse_addresses(headers.raw_all("reply-to"), hint, found),
-        subject=clean_line(header_text(subject, hint, found)) if subject else "",
+        subject=subject_text,
         date=date,
         message_id=message_id,
         in_reply_to=all_ids(headers.all("in-reply-to")),
         references=all_ids(headers.all("references")),
         text=body.text,
-        reply=reply_of(body.quoted_text) or body.text,
+        reply=_reply(body, subject_text),
         html=body.html,
         attachments=tuple(file.attachment for file in body.files),
         defects=tuple(defect for defect in Defect if defect in found),
     )
     return Parsed(mail, tuple(body.files), headers, root)
+
+
+def _reply(body: Body, subject: str) -> str:
+    """The reply, from the text in which HTML quotations are marked; unmarked again where all of it stays."""
+    reply = reply_of(body.quoted_text, subject)
+    return body.text if reply == body.quoted_text else reply
 
 
 def _declared_charset(root: Part) -> str | None:
