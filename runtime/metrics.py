@@ -57,6 +57,18 @@ COMMIT_FAILURES = Counter(
     "Now and then is normal at a rebalance; if it grows, batches take longer than the broker allows.",
     ["stage"],
 )
+MAILS_FETCHED = Counter(
+    "mailcall_mails_fetched",
+    "Mails fetched from incoming servers and acknowledged by the broker, by protocol. "
+    "If it stands still while people write, see server.status for the state of each mailbox.",
+    ["protocol"],
+)
+MAIL_SERVER_ERRORS = Counter(
+    "mailcall_mail_server_errors",
+    "Failures of incoming servers, by protocol and reason; each is tried again by itself. "
+    "If it grows, server.status says which server and what to do.",
+    ["protocol", "reason"],
+)
 SETTINGS_RECORDS = Counter(
     "mailcall_settings_records",
     "Records of the settings topic, by result (applied, deleted, undecodable). An undecodable one leaves the earlier "

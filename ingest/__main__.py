@@ -1,0 +1,47 @@
+"""`python -m ingest`: wires the process."""
+
+import sys
+import threading
+from functools import partial
+
+from ingest.config import IngestConfig
+from ingest.connectors import connector_for
+from ingest.connectors.base import Connector
+from ingest.replica import Replica
+from ingest.watcher import Surroundings
+from ingest.watchers import Watchers
+from mailserver.authentication import credentials
+from runtime.blobs import BlobStore
+from runtime.health import Health
+from runtime.lifecycle import run
+from runtime.publisher import Publisher
+from runtime.settings_view import SettingsView
+from schemas.settings import IncomingServer
+
+
+def connect(config: IngestConfig, server: IncomingServer) -> Connector:
+    """The password is asked for at each connection: one that was changed in its file or environment is taken up."""
+    return connector_for(server, credentials(server, config))
+
+
+def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
+    threading.stack_size(config.watcher_stack_kb * 1024)
+    publisher = Publisher(config, "ingest")
+    around = Surroundings(
+        connect=partial(connect, config),
+        publish=publisher.publish,
+        keep=BlobStore(config.blob_url).put,
+        health=health,
+    )
+    view = SettingsView(config, health)
+    replica = Replica(config, lambda: view.current, Watchers(around), health)
+    view.on_change(replica.settings_changed)
+    view.start(stop)
+    try:
+        replica.run(stop)
+    finally:
+        publisher.close()
+
+
+if __name__ == "__main__":
+    sys.exit(run("ingest", IngestConfig, main))

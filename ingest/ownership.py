@@ -1,0 +1,42 @@
+"""Which servers this replica watches. Pure.
+
+The partitions of `mailbox.cursors` are shared out by a Kafka consumer group; a server belongs to the partition that its
+cursor's record goes to.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from kafka.partitioner.default import murmur2
+
+from schemas.settings import IncomingServer
+from schemas.snapshot import SettingsSnapshot
+
+
+def partition_of(server_id: str, partitions: int) -> int:
+    """Where the default partitioner of producers puts a record with this key."""
+    number: int = murmur2(server_id.encode()) & 0x7FFFFFFF
+    return number % partitions
+
+
+def servers_of(
+    snapshot: SettingsSnapshot, owned: Collection[int], partitions: int
+) -> tuple[dict[str, IncomingServer], tuple[IncomingServer, ...]]:
+    """Servers by id that this replica is to watch, and its disabled ones."""
+    mine = [s for s in snapshot.all_of(IncomingServer) if partition_of(s.id, partitions) in owned]
+    return {s.id: s for s in mine if s.enabled}, tuple(s for s in mine if not s.enabled)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What makes the running watchers the wanted ones: first stop, then start. A changed server stands in both."""
+
+    stop: tuple[str, ...]
+    start: tuple[IncomingServer, ...]
+
+
+def changes(running: Mapping[str, IncomingServer], wanted: Mapping[str, IncomingServer]) -> Changes:
+    return Changes(
+        stop=tuple(id_ for id_, server in running.items() if wanted.get(id_) != server),
+        start=tuple(server for id_, server in wanted.items() if running.get(id_) != server),
+    )

@@ -1,0 +1,83 @@
+"""The running watchers of this replica, kept as settings and ownership want them. Used by one thread."""
+
+import time
+from collections.abc import Collection, Iterable
+
+from ingest import records
+from ingest.ownership import changes, partition_of, servers_of
+from ingest.status import StatusTracker
+from ingest.watcher import Surroundings, Watcher
+from runtime.logs import get_logger
+from runtime.outcomes import OutageError
+from schemas.servers import MailboxCursor
+from schemas.settings import IncomingServer
+from schemas.snapshot import SettingsSnapshot
+
+log = get_logger(__name__)
+
+STOP_SECONDS = 5.0  # less than the consumer's session time-out: a rebalance waits for it without a heartbeat
+
+
+class Watchers:
+    """One watcher a server, and the cursors of all servers of the owned partitions, watched or not."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._running: dict[str, Watcher] = {}
+        self._cursors: dict[str, MailboxCursor] = {}
+        self._disabled: dict[str, IncomingServer] = {}
+
+    def learn(self, server_id: str, cursor: MailboxCursor | None) -> None:
+        """A cursor as the topic has it; None: it was deleted."""
+        if cursor is None:
+            self._cursors.pop(server_id, None)
+        else:
+            self._cursors[server_id] = cursor
+
+    def adjust(self, snapshot: SettingsSnapshot, owned: Collection[int], partitions: int) -> None:
+        """Make the running watchers those of the owned partitions."""
+        wanted, disabled = servers_of(snapshot, owned, partitions)
+        change = changes({id_: watcher.server for id_, watcher in self._running.items()}, wanted)
+        self._stop(change.stop)
+        for server in change.start:
+            watcher = Watcher(server, self._cursors.get(server.id), self._around)
+            self._running[server.id] = watcher
+            watcher.start()
+            log.info("watching", server=server.id, protocol=server.protocol, folder=server.folder)
+        self._tell_disabled(disabled)
+
+    def drop(self, partitions_lost: Collection[int], partitions: int) -> None:
+        """Stop the watchers of partitions that are another replica's from now on."""
+        self._stop([id_ for id_ in self._running if partition_of(id_, partitions) in partitions_lost])
+        self._cursors = {
+            id_: cursor for id_, cursor in self._cursors.items() if partition_of(id_, partitions) not in partitions_lost
+        }
+
+    def close(self) -> None:
+        self._stop(list(self._running))
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def _stop(self, server_ids: Iterable[str]) -> None:
+        """Stop these, all at once, and keep the cursors they have come to."""
+        stopping = {id_: self._running.pop(id_) for id_ in server_ids}
+        for watcher in stopping.values():
+            watcher.stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        for id_, watcher in stopping.items():
+            if not watcher.join(max(0.0, deadline - time.monotonic())):
+                watcher.interrupt()
+                log.warning("a watcher did not stop in time and was broken off", server=id_)
+            else:
+                log.info("no longer watching", server=id_)
+            self.learn(id_, watcher.cursor)
+
+    def _tell_disabled(self, disabled: Iterable[IncomingServer]) -> None:
+        now = self._around.now()
+        known, self._disabled = self._disabled, {server.id: server for server in disabled}
+        told = [StatusTracker(id_).moved("disabled", now)[1] for id_ in self._disabled if id_ not in known]
+        try:
+            self._around.publish([records.status_record(status, now) for status in told if status])
+        except OutageError as error:
+            log.info("a status could not be published", state="disabled", why=str(error))
