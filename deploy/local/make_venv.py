@@ -1,4 +1,4 @@
-"""Makes the virtual environment: `python make_venv.py DIRECTORY STAMP`. Standard library only, as it is the first to run.
+"""Makes the virtual environment: `python make_venv.py DIRECTORY STAMP`. Standard library only: it is the first to run.
 
 Two at once do not disturb one another: the second waits, and finds the work done.
 """
