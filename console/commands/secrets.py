@@ -30,7 +30,7 @@ def seal(
     context: typer.Context,
     public_key_file: Annotated[Path | None, typer.Option(help="[env: MAILCALL_PUBLIC_KEY_FILE]")] = None,
 ) -> None:
-    """Seal a password, read from the terminal or standard input without showing it, and print it for a settings file."""
+    """Seal a password, read unseen from the terminal or from standard input, and print it for a settings file."""
     from console.operations.secrets import sealer
 
     key_file = public_key_file or config_of(context).public_key_file

@@ -23,11 +23,13 @@ def mail_files(paths: Sequence[Path]) -> Iterator[Path]:
 def read_mail(path: Path) -> bytes:
     """The bytes of a mail file. Raises `UserError`."""
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise UserError(f"{path} is larger than {_MAX_BYTES // 1_000_000} MB", "it is no mail: leave it out")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(_MAX_BYTES + 1)  # a pipe or device has no size that could be asked for
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}", "check its permissions") from None
+    if len(raw) > _MAX_BYTES:
+        raise UserError(f"{path} is larger than {_MAX_BYTES // 1_000_000} MB", "it is no mail: leave it out")
+    return raw
 
 
 def _below(folder: Path) -> Iterator[Path]:

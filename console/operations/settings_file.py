@@ -146,7 +146,7 @@ class _Reading:
             for path, entry in self._entries(section, data.get(section)):
                 self._read(path, entry, model)
         if self._problems:
-            raise SettingsFileError(tuple(self._problems))
+            raise SettingsFileError(tuple(sorted(self._problems, key=lambda problem: problem.line or 0)))
         return SettingsFile(self._name, self._settings, self._persons, self._lines)
 
     def _entries(self, section: str, value: Any) -> Iterator[tuple[Path, Any]]:

@@ -8,6 +8,9 @@ import yaml
 
 Path = tuple[str | int, ...]
 
+_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}" for name in "map seq str int float bool null timestamp merge value".split()
+)
 MAX_NODES = 200_000  # aliases let a few lines stand for billions of values
 
 
@@ -64,22 +67,31 @@ class _Walk:
         if self._nodes > MAX_NODES or len(path) > 50:
             raise YamlError("it holds too many values, or values nested too deep", node.start_mark.line + 1)
         self._lines[path] = node.start_mark.line + 1
+        if node.tag not in _TAGS:
+            raise YamlError("a tag (a word behind an exclamation mark) does not belong here", node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
+            _refuse_repeated_keys(node)
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(child, (*path, index)) for index, child in enumerate(node.value)]
         return self._loader.construct_object(node)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[Any, Any]:
-        given = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
         self._loader.flatten_mapping(node)
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
             key = self._loader.construct_object(key_node)
             if not isinstance(key, str | int | float | bool):
                 raise YamlError("a key must be one word", key_node.start_mark.line + 1)
-            if given.count(str(key)) > 1:
-                raise YamlError(f"the key {key!r} is given twice", key_node.start_mark.line + 1)
             name = key if isinstance(key, str) else str(key_node.value)
             result[name] = self.value(value_node, (*path, name))
         return result
+
+
+def _refuse_repeated_keys(node: yaml.MappingNode) -> None:
+    """Keys as they are written: what `<<` merges in may well be given again."""
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
+            raise YamlError(f"the key {key.value!r} is given twice", key.start_mark.line + 1)
+        seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")

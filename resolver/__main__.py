@@ -1,0 +1,68 @@
+"""`python -m resolver`: wires the resolver's handler to the broker, the settings, the desk and the blob store."""
+
+import sys
+import threading
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from desk.directory import find_persons
+from desk.engine import open_desk, reading
+from desk.errors import DeskUrlError
+from desk.migrate import wait_until_current
+from resolver.config import ResolverConfig
+from resolver.handler import ResolverHandler
+from runtime.blobs import BlobStore
+from runtime.config import WRONG_CONFIGURATION
+from runtime.faust_loop import run_faust
+from runtime.health import Health
+from runtime.lifecycle import StopProcess, run
+from runtime.reader import read_to_end
+from runtime.settings_view import SettingsView
+from runtime.waiting import Outage, Stopped, wait_out
+from schemas.persons import Person
+from schemas.snapshot import SettingsSnapshot
+from schemas.topics import SETTINGS
+
+STAGE = ResolverHandler.stage
+
+
+def main(config: ResolverConfig, stop: threading.Event, health: Health) -> None:
+    """Runs until `stop`. Waits at its start for the broker, the settings and the desk's tables."""
+    try:
+        engine = open_desk(config.desk_url)
+    except DeskUrlError as error:
+        raise StopProcess(WRONG_CONFIGURATION, f"MAILCALL_DESK_URL: {error}") from None
+    try:
+        wait_out(lambda: wait_until_current(engine, seconds=0), Outage(STAGE, health), stop.wait)
+    except Stopped:
+        return
+    view = SettingsView(config, health)
+    view.start(stop)
+    handler = ResolverHandler(
+        settings=lambda: view.current,
+        newest=lambda: newest_settings(config),
+        directory=lambda addresses: persons_of(engine, addresses),
+        blobs=BlobStore(config.blob_url),
+        now=lambda: datetime.now(UTC),
+    )
+    run_faust(config, handler, STAGE, stop, health)
+    engine.dispose()
+
+
+def persons_of(engine: Engine, addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:
+    """Who has these addresses, by the desk. Raises `OutageError`."""
+    with reading(engine) as connection:
+        return find_persons(connection, addresses)
+
+
+def newest_settings(config: ResolverConfig) -> SettingsSnapshot:
+    """The settings as they are at the broker this moment. Raises `OutageError`."""
+    view = SettingsView(config)
+    view.apply(read_to_end(config, [SETTINGS.name(config.topic_prefix)]))
+    return view.current
+
+
+if __name__ == "__main__":
+    sys.exit(run("resolver", ResolverConfig, main))

@@ -1,0 +1,189 @@
+"""A settings file: what is right is read, what is wrong is told with line, path and remedy, and all of it at once."""
+
+from pathlib import Path
+
+import pytest
+
+from console.operations.errors import UserError
+from console.operations.references import check_references
+from console.operations.settings_file import Problem, SettingsFileError, read_settings_file
+from console.operations.state import State
+from schemas.settings import IncomingServer, Secret
+
+DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
+PARTITION = "{id: it, impacts: [a], urgencies: [b], priorities: [P1], priority_matrix: {a: {b: P1}}}"
+SERVER = "id: m, protocol: imap, call_template: c, default_logging_analyst: ida"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "desk.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems(folder: Path, text: str) -> tuple[Problem, ...]:
+    with pytest.raises(SettingsFileError) as told:
+        read_settings_file(write(folder, text))
+    return told.value.problems
+
+
+def test_the_demo_is_a_good_start() -> None:
+    file = read_settings_file(DEMO)
+    check_references(file, State())
+    assert {key.partition("/")[0] for key in file.settings} >= {"partition", "call-template", "incoming-server"}
+    assert file.persons
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "path", "told", "remedy"),
+    [
+        ("partition: []", 1, "partition", "no such section", "did you mean partitions?"),
+        ("bananas: []", 1, "bananas", "no such section", "known are: persons"),
+        ("- a\n- b", 1, "", "must hold sections", "begin with one of"),
+        ("persons: {id: x}", 1, "persons", "is a list", "dash"),
+        ("persons:\n- 7", 2, "persons[0]", "valid dictionary", "fields and values"),
+        ("persons:\n- is_user: true", 2, "persons[0].id", "missing", "add this field"),
+        ("persons:\n- id: x", 2, "persons[0]", "flagged as a User", ""),
+        ("persons:\n- id: 12\n  is_user: true", 2, "persons[0].id", "valid string", "in quotes"),
+        ("persons:\n- id: no\n  is_user: true", 2, "persons[0].id", "valid string", "in quotes"),
+        ("persons:\n- id: a b\n  is_user: true", 2, "persons[0].id", "not allowed", "letters, digits"),
+        ("persons:\n- id: x\n  is_usr: true", 3, "persons[0].is_usr", "no such field", "did you mean is_user?"),
+        (
+            "persons:\n- id: x\n  is_user: true\n  addresses:\n  - a@b.c\n  - nonsense",
+            6,
+            "persons[0].addresses[1]",
+            "not an e-mail address",
+            "",
+        ),
+        (
+            f"incoming_servers:\n- {{{SERVER},\n   port: ninety}}",
+            3,
+            "incoming_servers[0].port",
+            "valid integer",
+            "put the value right",
+        ),
+        (
+            f"incoming_servers:\n- {{{SERVER},\n   security: ssl}}",
+            3,
+            "incoming_servers[0].security",
+            "'none', 'starttls' or 'tls'",
+            "one of these words",
+        ),
+        (
+            "partitions:\n- id: it\n  impacts: [a]\n  urgencies: [b]\n  priorities: [P1]\n  priority_matrix: {a: {}}",
+            2,
+            "partitions[0]",
+            "no priority for impact 'a', urgency 'b'",
+            "",
+        ),
+        (f"partitions: [{PARTITION},\n {PARTITION}]", 2, "partitions[1]", "given twice, first on line 1", "leave one"),
+        ("email_options: {default_format: rtf}", 1, "email_options.default_format", "'html' or 'text'", "one of these"),
+        ("persons:\n- id: x\n  id: y", 3, "", "'id' is given twice", "put the YAML right"),
+        ("persons: [", 2, "", "", "put the YAML right"),
+        ("persons:\n\t- x", 2, "", "", "put the YAML right"),
+        ("a: !!python/object:os.system {}", 1, "", "", "put the YAML right"),
+        ("a: &a [*a]", 1, "", "", "put the YAML right"),
+    ],
+)
+def test_what_is_wrong_is_told_with_place_and_remedy(
+    text: str, line: int, path: str, told: str, remedy: str, tmp_path: Path
+) -> None:
+    found = problems(tmp_path, text)
+
+    assert len(found) == 1, found
+    problem = found[0]
+    assert (problem.line, problem.path) == (line, path)
+    assert told in problem.text
+    assert remedy in problem.remedy
+    assert str(problem).startswith(f"{tmp_path}/desk.yaml:{line}:")
+
+
+def test_everything_wrong_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = f"incoming_servers:\n- {{{SERVER}, port: x}}\npersons:\n- {{id: 1, is_user: 7}}\nnonsense: 1\n"
+
+    lines = [problem.line for problem in problems(tmp_path, text)]
+
+    assert lines == [2, 4, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "told"),
+    [
+        (f"incoming_servers: [{{{SERVER}}}]", "incoming-server/m", "call_template 'c' does not exist"),
+        ("call_templates: [{id: c, partition: it, impact: a, urgency: b}]", "call-template/c", "'it' does not exist"),
+        (
+            f"partitions: [{PARTITION}]\ncall_templates: [{{id: c, partition: it, impact: a, urgency: z}}]",
+            "call-template/c",
+            "has no priority",
+        ),
+        ("email_options: {default_outgoing_server: o}", "email-options", "'o' does not exist"),
+        (
+            f"partitions: [{PARTITION}]\ncall_templates: [{{id: c, partition: it, impact: a, urgency: b}}]\n"
+            f"persons: [{{id: ida, is_user: true}}]\nincoming_servers: [{{{SERVER}}}]",
+            "incoming-server/m",
+            "'ida' is no Analyst",
+        ),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_told_where_it_stands(
+    text: str, path: str, told: str, tmp_path: Path
+) -> None:
+    file = read_settings_file(write(tmp_path, text))
+
+    with pytest.raises(SettingsFileError) as error:
+        check_references(file, State())
+
+    problem = next(problem for problem in error.value.problems if told in problem.text)
+    assert problem.path == path
+    assert problem.line == text.count("\n") + 1
+    assert problem.remedy
+
+
+@pytest.mark.parametrize("password", ["geheim", "{clear: geheim}", "{clear: geheim, env: X}", "{clear: [geheim]}"])
+def test_no_password_in_clear_is_taken_or_told(password: str, tmp_path: Path) -> None:
+    found = problems(tmp_path, f"incoming_servers:\n- {{{SERVER},\n   password: {password}}}")
+
+    assert [(problem.line, problem.path) for problem in found] == [(3, "incoming_servers[0].password")]
+    assert found[0].remedy
+    assert "geheim" not in str(found[0])
+
+
+def test_a_password_in_clear_is_sealed_where_there_is_a_key(tmp_path: Path) -> None:
+    path = write(tmp_path, f"incoming_servers: [{{{SERVER}, password: {{clear: geheim}}}}]")
+
+    file = read_settings_file(path, seal=lambda clear: Secret(sealed=clear[::-1]))
+
+    server = file.settings["incoming-server/m"]
+    assert isinstance(server, IncomingServer)
+    assert server.password == Secret(sealed="mieheg")
+
+
+def test_no_error_of_yaml_quotes_the_file(tmp_path: Path) -> None:
+    found = problems(tmp_path, "password: geheim: geheim\n")
+    assert "geheim" not in str(found[0])
+
+
+def test_a_few_lines_that_stand_for_billions_of_values_are_refused(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+
+    assert "too many values" in problems(tmp_path, "\n".join(lines))[0].text
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b" " * 6_000_000])
+def test_a_file_that_cannot_be_read_is_told(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "desk.yaml"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(UserError) as told:
+        read_settings_file(path)
+
+    assert str(path) in told.value.text
+    assert told.value.remedy
+
+
+def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
+    file = read_settings_file(write(tmp_path, "# nothing yet\n"))
+    assert not file.settings
+    assert not file.persons
