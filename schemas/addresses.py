@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+_FORBIDDEN = frozenset(' <>()[],;:\\"')  # the blank: the only white space that counts as printable
 MAX_ADDRESS = 320  # 64 + "@" + 255: RFC 5321, section 4.5.3.1
 
 
@@ -30,9 +31,11 @@ def check_address(address: str) -> str:
     local, at, domain = address.rpartition("@")
     if not at or not local or not domain:
         raise ValueError(f"{address[:80]!r} is not an e-mail address: it needs the form name@domain")
+    if "@" in local:
+        raise ValueError(f"{address[:80]!r} is not an e-mail address: it has more than one @")
     if len(address) > MAX_ADDRESS:
         raise ValueError(f"an e-mail address has at most {MAX_ADDRESS} characters, this one has {len(address)}")
-    if any(c.isspace() or not c.isprintable() or c in '<>()[],;:\\"' for c in address):
+    if not address.isprintable() or not _FORBIDDEN.isdisjoint(address):
         raise ValueError(
             f"{address[:80]!r} is not an e-mail address: it holds a blank, a bracket or a control character"
         )
