@@ -12,6 +12,9 @@ Row = Sequence[Any]
 _Processor = tuple[int, Callable[[Any], Any]]
 
 
+FEW = 3  # up to so many rows prepared statements take less time: COPY goes to the server and back three times
+
+
 class BulkInsert:
     """Inserts rows of one table: tuples of the given columns, in that order. A row that exists already is an error."""
 
@@ -19,7 +22,7 @@ class BulkInsert:
         self._types = [table.c[name].type for name in columns]
         names = ", ".join(f'"{name}"' for name in columns)
         self._copy = f'COPY "{table.name}" ({names}) FROM STDIN'
-        self._insert = f'INSERT INTO "{table.name}" ({names}) VALUES ({", ".join("?" * len(columns))})'
+        self._insert = f'INSERT INTO "{table.name}" ({names}) VALUES ({", ".join(["%s"] * len(columns))})'
         self._processors: dict[str, tuple[_Processor, ...]] = {}
 
     def insert(self, connection: Connection, rows: Iterable[Row]) -> None:
@@ -29,12 +32,15 @@ class BulkInsert:
             return
         cursor = connection.connection.cursor()
         try:
-            if connection.dialect.name == "postgresql":
+            if connection.dialect.name != "postgresql":
+                cursor.executemany(self._insert.replace("%s", "?"), ready)
+            elif len(ready) <= FEW:
+                for row in ready:
+                    cursor.execute(self._insert, row)
+            else:
                 with cursor.copy(self._copy) as copy:
                     for row in ready:
                         copy.write_row(row)
-            else:
-                cursor.executemany(self._insert, ready)
         finally:
             cursor.close()
 

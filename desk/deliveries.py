@@ -2,16 +2,15 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Engine, bindparam, select
+from sqlalchemy import Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from desk.among import among
 from desk.engine import open_desk, reading, writing
 from desk.tables import deliveries
 from schemas.events import NotificationResult
 
-_FINISHED = select(deliveries).where(
-    deliveries.c.notification_id.in_(bindparam("ids", expanding=True)), deliveries.c.outcome != "deferred"
-)
+_FINISHED = select(deliveries).where(among(deliveries.c.notification_id), deliveries.c.outcome != "deferred")
 
 
 class DeliveryLedger:
@@ -30,7 +29,7 @@ class DeliveryLedger:
         if not notification_ids:
             return {}
         with reading(self._engine) as connection:
-            rows = connection.execute(_FINISHED, {"ids": list(notification_ids)}).mappings()
+            rows = connection.execute(_FINISHED, {"keys": list(notification_ids)}).mappings()
             return {row["notification_id"]: NotificationResult.model_validate(dict(row)) for row in rows}
 
     def record(self, result: NotificationResult) -> None:

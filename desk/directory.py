@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, select
 
+from desk.among import among
 from desk.tables import person_addresses, persons
 from schemas.persons import Person
 from schemas.settings import Format
@@ -13,12 +14,8 @@ _asked = person_addresses.alias("asked")
 _PERSONS = select(persons, person_addresses.c.address).outerjoin_from(
     persons, person_addresses, person_addresses.c.person_id == persons.c.id
 )
-_BY_ID = _PERSONS.where(persons.c.id.in_(bindparam("ids", expanding=True))).order_by(
-    persons.c.id, person_addresses.c.position
-)
-_IDS_BY_ADDRESS = select(_asked.c.normalised, _asked.c.person_id).where(
-    _asked.c.normalised.in_(bindparam("addresses", expanding=True))
-)
+_BY_ID = _PERSONS.where(among(persons.c.id)).order_by(persons.c.id, person_addresses.c.position)
+_IDS_BY_ADDRESS = select(_asked.c.normalised, _asked.c.person_id).where(among(_asked.c.normalised))
 
 
 def find_persons(connection: Connection, addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:
@@ -29,7 +26,7 @@ def find_persons(connection: Connection, addresses: Collection[str]) -> dict[str
     if not addresses:
         return {}
     owners: dict[str, set[str]] = {}
-    for address, person_id in connection.execute(_IDS_BY_ADDRESS, {"addresses": list(addresses)}):
+    for address, person_id in connection.execute(_IDS_BY_ADDRESS, {"keys": list(addresses)}):
         owners.setdefault(address, set()).add(person_id)
     found = load_persons(connection, set().union(*owners.values()))
     return {address: tuple(found[id_] for id_ in sorted(ids)) for address, ids in owners.items()}
@@ -40,7 +37,7 @@ def load_persons(connection: Connection, ids: Collection[str]) -> dict[str, Pers
     if not ids:
         return {}
     grouped: dict[str, list[Row[Any]]] = {}
-    for row in connection.execute(_BY_ID, {"ids": list(ids)}):
+    for row in connection.execute(_BY_ID, {"keys": list(ids)}):
         grouped.setdefault(row.id, []).append(row)
     return {id_: _person(rows) for id_, rows in grouped.items()}
 

@@ -63,8 +63,10 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     On SQLite it takes the write lock at once, since a reader that begins to write later may fail at any moment.
     """
-    with desk_errors(), engine.execution_options(**{_WRITES: True}).begin() as connection:
-        yield connection
+    with desk_errors(), engine.connect() as connection:
+        connection.execution_options(**{_WRITES: True})
+        with connection.begin():
+            yield connection
 
 
 def _postgresql(url: URL, durable: bool) -> Engine:

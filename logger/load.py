@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, select
+from sqlalchemy import Connection, select
 
+from desk.among import among
 from desk.directory import find_persons, load_persons
 from desk.tables import items, mails, message_ids
 from logger.decide import ItemState, hint_keys, item_references, message_key
@@ -14,12 +15,11 @@ from logger.records import Mail
 from logger.senders import Senders, settle
 from schemas.persons import Person
 
-_keys: BindParameter[list[Any]] = bindparam("keys", expanding=True)
-_KNOWN_MAILS = select(mails.c.mail_id).where(mails.c.mail_id.in_(_keys))
-_HINTS = select(message_ids.c.message_id, message_ids.c.item_id).where(message_ids.c.message_id.in_(_keys))
+_KNOWN_MAILS = select(mails.c.mail_id).where(among(mails.c.mail_id))
+_HINTS = select(message_ids.c.message_id, message_ids.c.item_id).where(among(message_ids.c.message_id))
 _STATE = ("id", "kind", "status", "partition", "subject", "user_id", "logging_analyst", "priority")
 # Every logger locks in the same order, so that none waits for another that waits for it.
-_ITEMS = select(*(items.c[name] for name in _STATE)).where(items.c.id.in_(_keys)).order_by(items.c.id).with_for_update()
+_ITEMS = select(*(items.c[name] for name in _STATE)).where(among(items.c.id)).order_by(items.c.id).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Persons as the `persons` topic has them: each record replaces the whole person."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Insert, bindparam, delete, update
+from sqlalchemy import Connection, Insert, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from desk.among import among
 from desk.bulk import BulkInsert
 from desk.directory import load_persons
 from desk.tables import person_addresses, persons
@@ -14,10 +14,9 @@ from logger.records import PersonChange
 from schemas.persons import Person
 
 _ADDRESS = BulkInsert(person_addresses, rows.ADDRESS)
-_keys: BindParameter[list[Any]] = bindparam("keys", expanding=True)
 # Never deleted: calls refer to them.
-_DISABLE = update(persons).where(persons.c.id.in_(_keys)).values(disabled=True)
-_FORGET_ADDRESSES = delete(person_addresses).where(person_addresses.c.person_id.in_(_keys))
+_DISABLE = update(persons).where(among(persons.c.id)).values(disabled=True)
+_FORGET_ADDRESSES = delete(person_addresses).where(among(person_addresses.c.person_id))
 
 
 def apply_changes(connection: Connection, changes: Sequence[PersonChange]) -> None:

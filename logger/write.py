@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
+from desk.among import among
 from desk.bulk import BulkInsert
 from desk.tables import files, items, journal, mails, message_ids, person_addresses, persons
 from logger import rows
@@ -21,12 +21,11 @@ _MESSAGE_ID = BulkInsert(message_ids, rows.MESSAGE_ID)
 _PERSON = BulkInsert(persons, rows.PERSON)
 _ADDRESS = BulkInsert(person_addresses, rows.ADDRESS)
 
-_keys: BindParameter[list[Any]] = bindparam("keys", expanding=True)
-_TOUCH = update(items).where(items.c.id.in_(_keys)).values(version=items.c.version + 1)
-_CLOSE = update(items).where(items.c.id.in_(_keys)).values(status="closed", closed_at=bindparam("closed"))
+_TOUCH = update(items).where(among(items.c.id)).values(version=items.c.version + 1)
+_CLOSE = update(items).where(among(items.c.id)).values(status="closed", closed_at=bindparam("closed"))
 _FLAG_USERS = (
     update(persons)
-    .where(persons.c.id.in_(_keys), persons.c.is_user.is_(False))
+    .where(among(persons.c.id), persons.c.is_user.is_(False))
     .values(is_user=True, version=persons.c.version + 1)
     .returning(persons.c.id)
 )
