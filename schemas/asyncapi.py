@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.topics import TOPICS, Topic
+from schemas.topics import MAIL_FETCHED, TOPICS, Topic
 from schemas.wire import JSON, RFC822
 
 PROCESSES = ("ingest", "resolver", "logger", "outbound", "console")
@@ -16,6 +16,16 @@ _HEADERS: dict[str, str] = {
     "ce_time": "when it happened, RFC 3339, UTC",
     "content-type": "of the value",
     "traceparent": "W3C trace context, one trace a mail",
+}
+# schemas/fetched.py: what is known about a raw mail. An integrator gives ce_serverid; the rest is derived.
+FETCHED_HEADERS: dict[str, str] = {
+    "ce_serverid": "id of the incoming server the mail belongs to",
+    "ce_mailbox": "where it lay, such as INBOX;UIDVALIDITY=1;UID=7",
+    "ce_internaldate": "when the mail store took it, ISO 8601 with offset",
+    "ce_size": "bytes of the raw mail",
+    "ce_sha256": "of the raw mail, hexadecimal",
+    "ce_dataref": "blob that holds the raw mail, where the value is empty (claim check)",
+    "ce_truncated": "size on its server of a mail over the limit, of which only the beginning was fetched",
 }
 _RAW = {"type": "string", "format": "binary", "description": "RFC 5322 bytes, untouched"}
 _REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type")
@@ -95,7 +105,7 @@ def _message(topic: Topic) -> dict[str, Any]:
 
 
 def _headers(topic: Topic) -> dict[str, Any]:
-    described = _HEADERS
+    described = _HEADERS | (FETCHED_HEADERS if topic is MAIL_FETCHED else {})
     properties: dict[str, Any] = {name: {"type": "string", "description": text} for name, text in described.items()}
     properties["ce_type"]["const"] = topic.event_type
     return {"type": "object", "properties": properties, "required": list(_REQUIRED)}

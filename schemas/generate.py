@@ -56,9 +56,9 @@ def _schema(topic: Topic) -> str:
     assert topic.value is not None
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **topic.value.json_schema(by_alias=True),
         "title": topic.event_type,
         "description": topic.doc,
-        **topic.value.json_schema(by_alias=True),
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

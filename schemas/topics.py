@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from schemas.events import CallEvent, NotificationRequested, NotificationResult
 from schemas.mail import RejectedMail, ResolvedMail
@@ -18,6 +18,7 @@ from schemas.settings import Setting
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MAIL_PARTITIONS = 12
+_NO_INPUT = ConfigDict(hide_input_in_errors=True)  # a union does not take it over from its members
 MAX_INLINE_BYTES = 700_000  # above this a mail goes to the blob store: clients and brokers refuse records over 1 MiB
 
 
@@ -121,7 +122,7 @@ SETTINGS = Topic(
     doc="Email Settings and what belongs to them, one record each; a tombstone deletes. One partition: a snapshot is "
     "consistent.",
     key="kind/id",
-    value=TypeAdapter(Setting),
+    value=TypeAdapter(Setting, config=_NO_INPUT),
     writers=("console",),
     readers=("ingest", "resolver", "logger", "outbound", "console"),
     partitions=1,

@@ -1,0 +1,58 @@
+"""Addresses: compared in one form, and safe wherever they stand."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.addresses import check_address, normalise
+
+
+@pytest.mark.parametrize(
+    ("address", "normal"),
+    [
+        (" Ursula@Example.COM. ", "ursula@example.com"),
+        ("ÜRSULA@Bücher.example", "ürsula@xn--bcher-kva.example"),
+        ("MAILER-DAEMON", "mailer-daemon"),
+        ("", ""),
+        ("a@b@C", "a@b@c"),
+        ("x@" + "ü" * 300, "x@" + "ü" * 300),
+    ],
+)
+def test_addresses_are_compared_in_one_form(address: str, normal: str) -> None:
+    assert normalise(address) == normal
+
+
+@given(st.text(max_size=60))
+def test_normalising_never_raises_and_is_done_once(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == normalise(normalise(once))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "a", "@example.com", "a@", "a b@example.com", "a@exam ple.com", "<a@example.com>", "a@example.com\r\nRCPT",
+        "a\0@example.com", "a,b@example.com", "a@b.example,c@d.example", 'a"b@example.com', "a\u2028@example.com",
+        "a@b@example.com", "a@" + "x" * 320, "\udcff@example.com",
+    ],
+)  # fmt: skip
+def test_what_could_break_out_of_a_command_or_header_is_no_address(address: str) -> None:
+    with pytest.raises(ValueError, match="e-mail address"):
+        check_address(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["a@b", "first.last+tag@example.com", "ürsula@bücher.example", "o'neil@example.com"]
+)
+def test_real_addresses_are_taken(address: str) -> None:
+    assert check_address(address) == address
+
+
+@given(st.text(max_size=40))
+def test_an_accepted_address_holds_nothing_that_ends_a_command(text: str) -> None:
+    try:
+        check_address(text)
+    except ValueError:
+        return
+    assert not set(text) & set('\r\n\0 <>,;"')
+    assert text.count("@") == 1

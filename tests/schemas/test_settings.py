@@ -1,0 +1,82 @@
+"""Settings: what is wrong is refused with a sentence, and no refusal shows a secret."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.persons import Person
+from schemas.settings import EmailOptions, Format, IncomingServer, Partition
+from schemas.topics import SETTINGS
+
+assert SETTINGS.value is not None
+SETTING = SETTINGS.value
+INCOMING: dict[str, Any] = {
+    "kind": "incoming-server", "id": "it", "protocol": "imap", "call_template": "t", "default_logging_analyst": "ida",
+}  # fmt: skip
+OUTGOING: dict[str, Any] = {"kind": "outgoing-server", "id": "out", "from_address": "it@desk.example"}
+PARTITION: dict[str, Any] = {
+    "kind": "partition", "id": "it", "impacts": ["I"], "urgencies": ["U"], "priorities": ["P"],
+    "priority_matrix": {"I": {"U": "P"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        (INCOMING | {"after_fetch": "move"}, "move_to goes with after_fetch: move"),
+        (INCOMING | {"move_to": "Done"}, "move_to goes with after_fetch: move"),
+        (INCOMING | {"protocol": "pop3", "folder": "Other"}, "POP3 has one mailbox"),
+        (INCOMING | {"protocol": "pop3", "after_fetch": "move", "move_to": "x"}, "POP3 has one mailbox"),
+        (INCOMING | {"protocol": "mapi"}, "'imap' or 'pop3'"),
+        (INCOMING | {"port": 0}, "greater than or equal to 1"),
+        (INCOMING | {"host": "a\r\nb"}, "pattern"),
+        (INCOMING | {"id": "../x"}, "pattern"),
+        (INCOMING | {"password": {"env": "A", "file": "B"}}, "exactly one of sealed, env or file"),
+        (INCOMING | {"password": {}}, "exactly one of sealed, env or file"),
+        (OUTGOING | {"from_address": "it"}, "not an e-mail address"),
+        (OUTGOING | {"from_name": "IT\nBcc: x@y"}, "pattern"),
+        (OUTGOING | {"timeout_seconds": 0}, "greater than 0"),
+        (PARTITION | {"impacts": ["I", "J"]}, "no priority for impact 'J', urgency 'U'"),
+        (PARTITION | {"priorities": ["Q"]}, "none of the partition's priorities"),
+        (PARTITION | {"impacts": []}, "at least 1 item"),
+        ({"kind": "email-options", "default_format": "rtf"}, "'html' or 'text'"),
+        ({"kind": "mapi-server", "id": "x"}, "does not match any of the expected tags"),
+        ({"id": "x"}, "Unable to extract tag"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_a_sentence(setting: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        SETTING.validate_python(setting)
+    assert sentence in str(caught.value)
+
+
+def test_a_refusal_never_shows_what_was_entered() -> None:
+    with pytest.raises(ValidationError) as caught:
+        SETTING.validate_python(INCOMING | {"password": "s3cret", "port": "s3cret"})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_defaults_are_the_careful_ones() -> None:
+    server = SETTING.validate_python(INCOMING)
+    assert isinstance(server, IncomingServer)
+    assert (server.security, server.start_from, server.after_fetch) == ("tls", "now", "seen")
+    assert not server.allow_password_in_clear
+    assert not server.use_linked_analyst
+    assert EmailOptions().default_format is Format.HTML
+    assert not EmailOptions().message_format_per_person
+
+
+def test_a_partition_knows_the_priority_of_its_own_values_only() -> None:
+    partition = SETTING.validate_python(PARTITION)
+    assert isinstance(partition, Partition)
+    assert partition.priority("I", "U") == "P"
+    assert partition.priority("I", "X") is None
+    assert partition.priority("X", "U") is None
+
+
+def test_a_person_is_a_user_an_analyst_or_both() -> None:
+    with pytest.raises(ValidationError, match="flagged as a User"):
+        Person(id="x")
+    assert Person(id="x", first_name="Ursula", last_name="Usher", is_user=True).name == "Ursula Usher"
+    assert Person(id="x", last_name="Usher", is_analyst=True).name == "Usher"
