@@ -97,7 +97,8 @@ def _fetch_jar(artifact: Artifact, digest: str) -> Path:
         path.unlink(missing_ok=True)  # half a download, or a wrong one
     raise NotAvailableError(
         f"{artifact} could not be fetched from Maven Central in {TRIES} tries: {trouble}. It is needed once, and "
-        f"kept in {artifact.context.repo_cache}: check the connection, behind a proxy set HTTPS_PROXY. "
+        f"kept in {artifact.context.repo_cache}: check the connection; behind a proxy set HTTPS_PROXY, and where it "
+        "brings its own certificate authority REQUESTS_CA_BUNDLE. "
         "Without it: for Kafka, name a broker of your own in KAFKA_BOOTSTRAP_SERVERS."
     )
 

@@ -47,10 +47,11 @@ def make(directory: Path, stamp: Path) -> None:
 def create(directory: Path) -> None:
     try:
         venv.create(directory, clear=True, with_pip=True)
-    except (subprocess.CalledProcessError, ImportError):
+    except (subprocess.CalledProcessError, ImportError) as error:
         sys.exit(
-            "This Python cannot make a virtual environment with pip in it: on Debian and Ubuntu install "
-            f"python3.{sys.version_info.minor}-venv; or name another: make PYTHON=/path/to/python3"
+            f"{getattr(error, 'output', None) or error}\nThis Python cannot make a virtual environment with pip in it: "
+            f"on Debian and Ubuntu install python3.{sys.version_info.minor}-venv, or name another Python: "
+            "make PYTHON=/path/to/python3"
         )
 
 
