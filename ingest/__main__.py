@@ -1,5 +1,6 @@
 """`python -m ingest`: wires the process."""
 
+import logging
 import sys
 import threading
 from functools import partial
@@ -25,6 +26,7 @@ def connect(config: IngestConfig, server: IncomingServer) -> Connector:
 
 
 def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
+    logging.getLogger("imapclient").setLevel(logging.WARNING)  # it tells of every connection
     threading.stack_size(config.watcher_stack_kb * 1024)
     publisher = Publisher(config, "ingest")
     around = Surroundings(

@@ -102,6 +102,8 @@ class ImapConnector:
         self._can_idle = session.has_capability("IDLE")
 
     def next_block(self, cursor: MailboxCursor | None) -> Block | None:
+        if cursor is not None and (cursor.folder != self._server.folder or cursor.uid is None):
+            cursor = None  # of another folder or protocol: this one was never read
         with self._translated():
             if cursor is None and self._server.start_from == "now":
                 return self._from_now_on()
@@ -111,7 +113,7 @@ class ImapConnector:
 
     def _read_up_to(self, cursor: MailboxCursor | None) -> int:
         """The last UID read; 0 where the UIDs mean other mails now: what comes again is known again by its mail id."""
-        if cursor is None or cursor.folder != self._server.folder:
+        if cursor is None or cursor.uid is None:
             return 0
         if cursor.uidvalidity != self._uidvalidity:
             log.warning(
@@ -121,7 +123,7 @@ class ImapConnector:
                 now=self._uidvalidity,
             )
             return 0
-        return cursor.uid or 0
+        return cursor.uid
 
     def _from_now_on(self) -> Block:
         present = self._look(0)

@@ -85,6 +85,8 @@ class Pop3Connector:
 
     def next_block(self, cursor: MailboxCursor | None) -> Block | None:
         session = self._ensure()
+        if cursor is not None and cursor.uid is not None:
+            cursor = None  # of another protocol: this mailbox was never read
         if cursor is None and self._server.start_from == "now":
             return Block((), self._cursor(tuple(self._numbers)), skipped=len(self._numbers))
         known = frozenset(cursor.uidls) if cursor else frozenset()

@@ -64,7 +64,7 @@ class Pop3Session(poplib.POP3):
         while not pieces.endswith(_END):
             if len(pieces) > limit + _CHUNK:
                 self.close()
-                return _unstuffed(bytes(pieces[2 : limit + 2])), False
+                return _unstuffed(bytes(pieces))[2 : limit + 2], False
             chunk = cast(BufferedReader, self.file).read1(_CHUNK)
             if not chunk:
                 raise poplib.error_proto("the connection was closed in the middle of a mail")

@@ -1,0 +1,280 @@
+"""What every connector promises (`ingest.connectors.base.Connector`), each run against a real server."""
+
+import imaplib
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from deploy.local.mail_host import MailHost
+from ingest.connectors import CONNECTORS, base, connector_for, imap, pop3
+from ingest.connectors.base import Block, Connector, RemoteMail
+from mailserver.authentication import Credentials
+from mailserver.errors import MailServerError
+from schemas.reasons import Reason
+from schemas.servers import MailboxCursor
+from schemas.settings import IncomingServer
+
+PORTS = {"imap": "imap_port", "pop3": "pop3_port"}
+
+
+@dataclass
+class Mailbox:
+    """An account on the mail host, seen from outside (by IMAP), and connectors to it by one protocol."""
+
+    host: MailHost
+    address: str
+    password: str
+    protocol: str
+
+    def deliver(self, *numbers: int, size: int = 0) -> None:
+        with imaplib.IMAP4(self.host.host, self.host.imap_port, timeout=30) as client:
+            client.login(self.address, self.password)
+            for number in numbers:
+                raw = f"From: a@example.test\r\nSubject: {number}\r\n\r\n..{number}\r\n.\r\n{'x' * size}\r\n".encode()
+                client.append("INBOX", "", "", raw)
+
+    def flags(self) -> dict[int, frozenset[str]]:
+        """Flags of each mail that is there, by its number in the inbox, less those that the server sets by itself:
+        \\Recent goes with any SELECT, and this server's POP3 sets \\Seen.
+        """
+        own = {"\\Recent", "\\Seen"} if self.protocol == "pop3" else {"\\Recent"}
+        with imaplib.IMAP4(self.host.host, self.host.imap_port, timeout=30) as client:
+            client.login(self.address, self.password)
+            client.select("INBOX", readonly=True)
+            _, data = client.fetch("1:*", "(FLAGS)")
+            lines = [line.decode() for line in data if isinstance(line, bytes)]
+            return {int(line.split()[0]): frozenset(re.findall(r"\\\w+", line)) - own for line in lines}
+
+    def connector(self, password: str | None = None, **settings: Any) -> Connector:
+        values: Mapping[str, Any] = {
+            "id": "it",
+            "protocol": self.protocol,
+            "host": self.host.host,
+            "port": getattr(self.host, PORTS[self.protocol]),
+            "security": "none",
+            "username": self.address,
+            "start_from": "beginning",
+            "call_template": "it",
+            "default_logging_analyst": "anna",
+            "timeout_seconds": 10,
+            **settings,
+        }
+        account = Credentials(self.address, password or self.password)
+        return connector_for(IncomingServer.model_validate(values), account)
+
+
+@pytest.fixture(params=sorted(CONNECTORS))
+def mailbox(request: pytest.FixtureRequest, mail_host: MailHost, mail_account: tuple[str, str]) -> Mailbox:
+    return Mailbox(mail_host, *mail_account, protocol=request.param)
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[Connector], Connector]]:
+    """Opens connectors, and closes them at the end."""
+    connectors: list[Connector] = []
+
+    def open_(connector: Connector) -> Connector:
+        connectors.append(connector)
+        connector.open()
+        return connector
+
+    yield open_
+    for connector in connectors:
+        connector.close()
+
+
+Open = Callable[[Connector], Connector]
+
+
+def drain(connector: Connector, cursor: MailboxCursor | None = None) -> list[Block]:
+    blocks = []
+    while (block := connector.next_block(cursor)) is not None:
+        blocks.append(block)
+        cursor = block.cursor
+    return blocks
+
+
+def subjects(*blocks: Block) -> list[int]:
+    return [int(mail.raw.split(b"Subject: ")[1].split(b"\r\n")[0]) for block in blocks for mail in block.mails]
+
+
+def test_every_mail_comes_once_in_order_and_whole(mailbox: Mailbox, opened: Open) -> None:
+    mailbox.deliver(*range(1, 6))
+    blocks = drain(opened(mailbox.connector()))
+    assert subjects(*blocks) == [1, 2, 3, 4, 5]
+    first = blocks[0].mails[0]
+    assert first.raw.rstrip() == b"From: a@example.test\r\nSubject: 1\r\n\r\n..1\r\n."
+    assert first.size is None
+
+
+def test_after_its_cursor_only_new_mail_comes_also_over_a_new_connection(mailbox: Mailbox, opened: Open) -> None:
+    mailbox.deliver(1, 2)
+    cursor = drain(opened(mailbox.connector()))[-1].cursor
+    mailbox.deliver(3)
+    assert subjects(*drain(opened(mailbox.connector()), cursor)) == [3]
+
+
+def test_fetching_alone_changes_nothing_on_the_server(mailbox: Mailbox, opened: Open) -> None:
+    mailbox.deliver(1, 2)
+    before = mailbox.flags()
+    assert len(before) == 2
+    opened(mailbox.connector(after_fetch="delete")).next_block(None)
+    assert mailbox.flags() == before
+
+
+def test_a_first_look_from_now_on_takes_nothing_and_says_what_is_there(mailbox: Mailbox, opened: Open) -> None:
+    mailbox.deliver(1, 2, 3)
+    connector = opened(mailbox.connector(start_from="now"))
+    block = connector.next_block(None)
+    assert block is not None
+    assert (block.mails, block.skipped) == ((), 3)
+    assert connector.next_block(block.cursor) is None
+    mailbox.deliver(4)
+    connector.wait(0.1, threading.Event())
+    assert subjects(*drain(connector, block.cursor)) == [4]
+
+
+def test_a_first_look_from_now_on_at_an_empty_mailbox(mailbox: Mailbox, opened: Open) -> None:
+    block = opened(mailbox.connector(start_from="now")).next_block(None)
+    assert block is not None
+    mailbox.deliver(1)
+    assert subjects(*drain(opened(mailbox.connector()), block.cursor)) == [1]
+
+
+def test_blocks_are_bounded_by_number(mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "BLOCK_MAILS", 2)
+    mailbox.deliver(1, 2, 3)
+    connector = opened(mailbox.connector())
+    first = connector.next_block(None)
+    assert first is not None
+    assert (subjects(first), connector.backlog) == ([1, 2], 1)
+    assert subjects(*drain(connector, first.cursor)) == [3]
+
+
+def test_blocks_are_bounded_by_bytes(mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "BLOCK_BYTES", 2_500)
+    mailbox.deliver(1, 2, 3, size=1_000)
+    assert [subjects(block) for block in drain(opened(mailbox.connector()))] == [[1, 2], [3]]
+
+
+def test_of_a_mail_above_the_limit_the_beginning_comes_and_the_rest_goes_on(
+    mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (base, imap, pop3):
+        monkeypatch.setattr(module, "MAX_MAIL_BYTES", 100_000)
+    mailbox.deliver(1)
+    mailbox.deliver(2, size=300_000)
+    mailbox.deliver(3)
+    connector = opened(mailbox.connector(after_fetch="delete"))
+    blocks = drain(connector)
+    assert [subjects(block) for block in blocks] == [[1], [2], [3]]
+    large = blocks[1].mails[0]
+    assert len(large.raw) == 100_000
+    assert large.size is not None and large.size > 300_000
+    connector.settle(blocks[1])
+    assert len(mailbox.flags()) == 2
+
+
+def test_settled_mails_are_deleted_where_that_is_wanted_and_no_others(mailbox: Mailbox, opened: Open) -> None:
+    mailbox.deliver(1, 2)
+    connector = opened(mailbox.connector(after_fetch="delete"))
+    block = connector.next_block(None)
+    assert block is not None and len(block.mails) == 2
+    mailbox.deliver(3)
+    connector.settle(block)
+    assert len(mailbox.flags()) == 1
+    assert subjects(*drain(opened(mailbox.connector()), block.cursor)) == [3]
+
+
+def test_settled_mails_are_left_alone_where_that_is_wanted(mailbox: Mailbox, opened: Open) -> None:
+    mailbox.deliver(1)
+    before = mailbox.flags()
+    connector = opened(mailbox.connector(after_fetch="leave"))
+    for block in drain(connector):
+        connector.settle(block)
+    assert mailbox.flags() == before
+
+
+def test_settling_mails_that_are_gone_is_no_error(mailbox: Mailbox, opened: Open) -> None:
+    mailbox.deliver(1)
+    one = opened(mailbox.connector(after_fetch="delete"))
+    block = one.next_block(None)
+    assert block is not None
+    one.settle(block)
+    one.close()
+    opened(mailbox.connector(after_fetch="delete")).settle(block)
+    assert mailbox.flags() == {}
+
+
+def test_a_stop_ends_a_wait_at_once(mailbox: Mailbox, opened: Open) -> None:
+    connector, stop = opened(mailbox.connector()), threading.Event()
+
+    def end() -> None:
+        stop.set()
+        connector.interrupt()
+
+    timer = threading.Timer(0.2, end)
+    timer.start()
+    began = time.monotonic()
+    try:
+        connector.wait(30, stop)
+    except MailServerError:
+        pass  # a connection that is broken off may say so
+    assert time.monotonic() - began < 5
+
+
+def test_a_wrong_password_is_told_from_trouble_that_passes(mailbox: Mailbox) -> None:
+    connector = mailbox.connector(password="wrong")
+    with pytest.raises(MailServerError) as caught:
+        connector.open()
+    connector.close()
+    assert (caught.value.reason, caught.value.temporary) == (Reason.AUTHENTICATION_REFUSED, False)
+    assert mailbox.address in caught.value.text
+    assert "wrong" not in caught.value.text
+
+
+def test_a_server_that_is_away_is_trouble_that_passes(mailbox: Mailbox) -> None:
+    connector = mailbox.connector(port=1)
+    with pytest.raises(MailServerError) as caught:
+        connector.open()
+    connector.close()
+    assert (caught.value.reason, caught.value.temporary) == (Reason.SERVER_UNREACHABLE, True)
+    assert "refused" in caught.value.text
+
+
+def test_a_cursor_of_another_protocol_is_no_cursor(mailbox: Mailbox, opened: Open) -> None:
+    foreign = {
+        "imap": MailboxCursor(server_id="it", uidls=("1",)),
+        "pop3": MailboxCursor(server_id="it", uidvalidity=1, uid=5),
+    }[mailbox.protocol]
+    mailbox.deliver(1)
+    block = opened(mailbox.connector(start_from="now")).next_block(foreign)
+    assert block is not None
+    assert (block.mails, block.skipped) == ((), 1)
+
+
+def test_blocks_hold_remote_mails_that_say_where_they_lie(mailbox: Mailbox, opened: Open) -> None:
+    mailbox.deliver(1)
+    block = opened(mailbox.connector()).next_block(None)
+    assert block is not None
+    (mail,) = block.mails
+    assert isinstance(mail, RemoteMail)
+    assert mail.locator.startswith({"imap": "INBOX;UIDVALIDITY=", "pop3": "POP3;UIDL="}[mailbox.protocol])
+    assert mail.locator.endswith(f"={mail.handle}")
+
+
+def test_settled_mails_are_marked_as_seen_by_default(mailbox: Mailbox, opened: Open) -> None:
+    if mailbox.protocol == "pop3":
+        pytest.skip("POP3 has no marks")
+    mailbox.deliver(1, 2)
+    connector = opened(mailbox.connector())
+    block = connector.next_block(None)
+    assert block is not None
+    mailbox.deliver(3)
+    connector.settle(block)
+    assert mailbox.flags() == {1: {"\\Seen"}, 2: {"\\Seen"}, 3: set()}
