@@ -6,7 +6,7 @@ One reader of our own on the raw bytes, so that each field has one meaning (docs
 from resolver.parsing.addresses import parse_addresses
 from resolver.parsing.body import Body, read_body
 from resolver.parsing.dates import parse_date
-from resolver.parsing.headers import Headers
+from resolver.parsing.headers import Headers, split_headers
 from resolver.parsing.message_ids import all_ids, first_id
 from resolver.parsing.reply import reply_of
 from resolver.parsing.result import File, Parsed
@@ -14,60 +14,66 @@ from resolver.parsing.structure import Part, read_structure
 from resolver.parsing.words import clean_line, header_text
 from schemas.mail import Defect, ParsedMail
 
+# What a fault of our own code can raise on a mail that it was not made for; memory and interrupts are not caught.
+_UNEXPECTED = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
 __all__ = ["File", "Headers", "Parsed", "Part", "parse"]
 
 
 def parse(raw: bytes) -> Parsed:
     """The mail that these bytes hold. Never raises, whatever the bytes; its cost grows with their number, no faster.
 
-    Where our own reader meets what it was not made for, the result says so (`unparsed`) and holds what could be read of
-    the header block: the raw mail is then kept with the call.
+    Should the reader itself fail on a mail, the result says `unparsed` and holds what the headers say: the raw mail is
+    then kept with the call.
     """
-    try:
-        return _parse(raw)
-    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError, RecursionError):
-        headers = Headers({})
-        return Parsed(ParsedMail(defects=(Defect.UNPARSED,)), (), headers, Part(b"", headers, "text/plain", {}, 0, 0))
-
-
-def _parse(raw: bytes) -> Parsed:
     found: set[Defect] = set()
     if b"\n" not in raw and b"\r" in raw:
         found.add(Defect.BARE_CR)
         raw = raw.replace(b"\r", b"\n")
-    root = read_structure(raw, found)
+    try:
+        root = read_structure(raw, found)
+        return _parse(root, read_body(root, _declared_charset(root), found), found)
+    except _UNEXPECTED:
+        found.add(Defect.UNPARSED)
+    headers, start = split_headers(raw, set())
+    return _parse(Part(raw, headers, "text/plain", {}, start, len(raw)), Body(), found)
+
+
+def _parse(root: Part, body: Body, found: set[Defect]) -> Parsed:
     headers = root.headers
     hint = headers.hint = _declared_charset(root)
-    body = read_body(root, hint, found)
     from_ = parse_addresses(headers.raw_all("from"), hint, found)
     if not from_:
         found.add(Defect.NO_FROM)
     elif len(from_) > 1:
         found.add(Defect.SEVERAL_FROM)
-    subject = headers.raw("subject")
-    subject_text = clean_line(header_text(subject, hint, found)) if subject else ""
-    date_text = headers.get("date")
-    date = parse_date(date_text) if date_text else None
-    if date_text and date is None:
-        found.add(Defect.BAD_DATE)
-    message_id = first_id(headers.get("message-id"), found)
+    raw_subject = headers.raw("subject")
+    subject = clean_line(header_text(raw_subject, hint, found)) if raw_subject else ""
     mail = ParsedMail(
         from_=from_[0] if from_ else None,
         to=parse_addresses(headers.raw_all("to"), hint, found),
         cc=parse_addresses(headers.raw_all("cc"), hint, found),
         reply_to=parse_addresses(headers.raw_all("reply-to"), hint, found),
-        subject=subject_text,
-        date=date,
-        message_id=message_id,
+        subject=subject,
+        date=_date(headers, found),
+        message_id=first_id(headers.get("message-id"), found),
         in_reply_to=all_ids(headers.all("in-reply-to")),
         references=all_ids(headers.all("references")),
         text=body.text,
-        reply=_reply(body, subject_text),
+        reply=_reply(body, subject),
         html=body.html,
         attachments=tuple(file.attachment for file in body.files),
         defects=tuple(defect for defect in Defect if defect in found),
     )
     return Parsed(mail, tuple(body.files), headers, root)
+
+
+def _date(headers: Headers, found: set[Defect]) -> str | None:
+    text = headers.get("date")
+    date = parse_date(text) if text else None
+    if text and date is None:
+        found.add(Defect.BAD_DATE)
+    return date
 
 
 def _reply(body: Body, subject: str) -> str:

@@ -175,7 +175,12 @@ class _Reader:
 
     def _add(self, address: str, name: str) -> None:
         address = clean_line(address)
-        if address.count("@") != 1 or any(c.isspace() for c in address) or address.startswith("@") or address.endswith("@"):
+        if (
+            address.count("@") != 1
+            or any(c.isspace() for c in address)
+            or address.startswith("@")
+            or address.endswith("@")
+        ):
             self.found.add(Defect.BAD_ADDRESS)
         if address or name:
             self.boxes.append(Mailbox(address=address, name=name))
@@ -188,8 +193,15 @@ def _join_spaced(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
         tight = joined and kind == "atom"
         if tight and joined[-1][0] == "quoted" and text.startswith("@"):
             joined[-1] = ("address", f'"{joined[-1][1]}"{text}')
-        elif tight and len(joined) > 1 and joined[-1][0] == "blank" and (text[0] in "@." or joined[-2][1][-1:] in ("@", ".")):
-            if joined[-2][0] in ("atom", "address") and ("@" in text or "@" in joined[-2][1] or _sign_follows(words, i)):
+        elif (
+            tight
+            and len(joined) > 1
+            and joined[-1][0] == "blank"
+            and (text[0] in "@." or joined[-2][1][-1:] in ("@", "."))
+        ):
+            if joined[-2][0] in ("atom", "address") and (
+                "@" in text or "@" in joined[-2][1] or _sign_follows(words, i)
+            ):
                 joined.pop()
                 joined[-1] = ("address", joined[-1][1] + text)
             else:

@@ -18,7 +18,9 @@ from resolver.parsing.words import clean, clean_line
 from schemas.mail import Attachment, Defect
 
 # Text types that are read as part of the body. Any other text (calendar, csv, vcard, a bounce's headers) is a file.
-_PLAIN = frozenset({"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown", "text/*", "text/text"})
+_PLAIN = frozenset(
+    {"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown", "text/*", "text/text"}
+)
 _HTML = frozenset({"text/html", "application/xhtml+xml", "text/xhtml"})
 # Other views of the same body, for programs that can show them: neither text nor file.
 _OTHER_VIEWS = frozenset({"text/x-amp-html", "text/watch-html"})
@@ -60,7 +62,7 @@ class _Collector:
 
     def collect(self, root: Part) -> Body:
         slots = [slot for slot in self._slots(root, is_root=True) if slot.text is not None or slot.html is not None]
-        if not any(_has_words(slot) for slot in slots):
+        if self.tnef_slots and not any(_has_words(slot) for slot in slots):
             slots += self.tnef_slots
         htmls = [slot.html for slot in slots if slot.html is not None]
         body = Body(html="\n".join(htmls) if htmls else None)
@@ -72,7 +74,7 @@ class _Collector:
         body.text = "\n".join(texts).strip("\n")
         body.quoted_text = "\n".join(quoted).strip("\n")
         shown = _shown_ids(body.html)
-        body.files = [_file(name, kind, content, inline or (cid in shown), self.found)
+        body.files = [_file(name, kind, content, inline or (cid in shown))
                       for name, kind, content, inline, cid in self.files]  # fmt: skip
         return body
 
@@ -218,7 +220,7 @@ def _shown_ids(source: str | None) -> frozenset[str]:
     return frozenset(unquote(html.unescape(cid)).lower() for cid in _CID.findall(source))
 
 
-def _file(name: str, kind: str, content: bytes, inline: bool, found: set[Defect]) -> File:
+def _file(name: str, kind: str, content: bytes, inline: bool) -> File:
     attachment = Attachment(
         name=name, content_type=kind, size=len(content), sha256=hashlib.sha256(content).hexdigest(), inline=inline
     )

@@ -6,16 +6,18 @@ import re
 MAX_HTML = 4 << 20
 
 _TOKEN = re.compile(
-    r"<!--(?:(?!-->).)*(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9:]*)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>|<[!?][^>]*>", re.DOTALL
+    r"<!--(?:(?!-->).)*(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9:]*)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>|<[!?][^>]*>",
+    re.DOTALL,
 )
-_SPACE = re.compile(r"[ \t\r\n\f]+")
 _PARAGRAPH = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl pre blockquote table form fieldset hr".split())
 _LINE = frozenset(
     "div tr li dt dd section article header footer main nav aside address center figure figcaption caption body html "
     "option legend title".split()
 )
 _HIDDEN = frozenset("script style head title noscript template svg math object iframe select textarea".split())
-_HIDDEN_STYLE = re.compile(r"style\s{0,9}=\s{0,9}[\"'][^\"']*(?:display\s{0,9}:\s{0,9}none|mso-hide\s{0,9}:\s{0,9}all)", re.IGNORECASE)
+_HIDDEN_STYLE = re.compile(
+    r"style\s{0,9}=\s{0,9}[\"'][^\"']*(?:display\s{0,9}:\s{0,9}none|mso-hide\s{0,9}:\s{0,9}all)", re.IGNORECASE
+)
 _VOID = frozenset("br hr img input meta link area base col embed source track wbr".split())
 _ALT = re.compile(r"\balt\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -65,7 +67,7 @@ class _Writer:
                 self._end_line(keep_empty=True)
                 self.line.append(line)
             return
-        self.line.append(_SPACE.sub(" ", text))
+        self.line.append(text)
 
     def _tag(self, name: str, closing: bool, attributes: str) -> None:
         if self.hidden is not None:
@@ -74,7 +76,9 @@ class _Writer:
                 if self.hidden_depth == 0:
                     self.hidden = None
             return
-        if not closing and (name in _HIDDEN or ("style" in attributes and name not in _VOID and _HIDDEN_STYLE.search(attributes))):
+        if not closing and (
+            name in _HIDDEN or ("style" in attributes and name not in _VOID and _HIDDEN_STYLE.search(attributes))
+        ):
             if not attributes.endswith("/"):
                 self.hidden, self.hidden_depth = name, 1
             return
@@ -103,12 +107,12 @@ class _Writer:
         match = _ALT.search(attributes)
         text = html.unescape(match[1] or match[2] or match[3] or "").strip() if match else ""
         if text:
-            self.line.append(_SPACE.sub(" ", text))
+            self.line.append(text)
 
     def _end_line(self, keep_empty: bool = False) -> None:
         text = "".join(self.line)
         self.line.clear()
-        text = text.rstrip() if self.pre else _SPACE.sub(" ", text).strip(" ")
+        text = text.rstrip() if self.pre else " ".join(text.split())
         if not text and not keep_empty:
             return
         prefix = ">" * self.depth + " " if self.mark_quotes and self.depth else ""

@@ -16,7 +16,10 @@ _WROTE = _any_of(
     r"כתב(?:/ה)?", r"كتب", r"写道", r"寫道", r"写到", r"のメール", r"書きました", r"님이 작성", r"작성", r"씀", r"đã viết", r"menulis",
     r"เขียนว่า", r"napisao(?:/la)?", r"je napisala?", r"rašė", r"kirjutas",
 )  # fmt: skip
-WROTE = re.compile(rf"(?:^|[\s>\])*,.\d]|(?<=[^\x00-\x7f]))(?:{_WROTE})(?![\w(])(?P<rest>[^\n]{{0,200}}?)\s*[:：]\W{{0,3}}$", re.IGNORECASE)
+WROTE = re.compile(
+    rf"(?:^|[\s>\])*,.\d]|(?<=[^\x00-\x7f]))(?:{_WROTE})(?![\w(])(?P<rest>[^\n]{{0,200}}?)\s*[:：]\W{{0,3}}$",
+    re.IGNORECASE,
+)
 # How such a line begins, for one that is wrapped: only then are the lines above it part of it.
 START = re.compile(
     r"^\W{0,4}(?:on|at|in message|in article|am|um|von|le|el|il|op|em|a|no dia|den|på|w dniu|dnia|dne|dňa|în|la|v|в|на|вы|от|"
@@ -27,7 +30,9 @@ START = re.compile(
 # "2020-01-03 10:00 GMT+01:00 John <j@example.org>:", "Quoting John <j@example.org>:"
 DATED = re.compile(r"\d{1,2}[:.]\d{2}[^\n]{0,300}<[^<>\s]+@[^<>\s]+>\s*[:：]\s*$")
 BRACKETED = re.compile(r"^\W{0,3}[^\n]{1,150}<[^<>\s]+@[^<>\s]+>\s*\[\d[^\]\n]{3,60}\]:$")
-QUOTING = re.compile(r"^\s*(?:quoting|zitat von|citando(?: a)?|citerar|zitiere|citat)\b[^\n]{1,200}[:：]\s*$", re.IGNORECASE)
+QUOTING = re.compile(
+    r"^\s*(?:quoting|zitat von|citando(?: a)?|citerar|zitiere|citat)\b[^\n]{1,200}[:：]\s*$", re.IGNORECASE
+)
 
 _ORIGINAL = _any_of(
     r"original message", r"original mail", r"original e-?mail", r"original appointment", r"reply message", r"ursprüngliche nachricht",
@@ -55,7 +60,8 @@ FORWARDED = re.compile(
     re.IGNORECASE,
 )
 FORWARD_SUBJECT = re.compile(
-    r"^\W*(?:fwd?|wg|tr|rv|enc|i|doorst|vb|pd|reenv|továbbítás|转发|轉寄|転送|전달|пересл|ilt|weitergeleitet)\s*[:：]", re.IGNORECASE
+    r"^\W*(?:fwd?|wg|tr|rv|enc|i|doorst|vb|pd|reenv|továbbítás|转发|轉寄|転送|전달|пересл|ilt|weitergeleitet)\s*[:：]",
+    re.IGNORECASE,
 )
 
 # The header block that Outlook and webmail put above a mail that is answered: label -> what it is.
@@ -68,6 +74,8 @@ _LABELS = {
     "cc": "cc|kopie|copie|c\\.c\\.|kopia|kopi|抄送|副本|копия",
 }  # fmt: skip
 LABEL = re.compile(
-    r"^[\s*_]{0,4}(?:" + "|".join(f"(?P<{kind}>{words})" for kind, words in _LABELS.items()) + r")[*_]{0,2}\s?[:：][*_]{0,2}(?:\s|\Z|\S)",
+    r"^[\s*_]{0,4}(?:"
+    + "|".join(f"(?P<{kind}>{words})" for kind, words in _LABELS.items())
+    + r")[*_]{0,2}\s?[:：][*_]{0,2}(?:\s|\Z|\S)",
     re.IGNORECASE,
 )

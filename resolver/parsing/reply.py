@@ -32,7 +32,9 @@ _WORDS = re.compile(r"\w")
 _RULE = re.compile(r"^\s*(?:[_\-=*─—]{5,}|[_\-=*]{5,}\s*)\s*$")
 _FOOTER = re.compile(r"^_{20,}\s*$")
 _FOOTER_LINES = 8
-_INVISIBLE = {code: None for code in (0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)}
+# Marks of writing direction that programs put about names and addresses.
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_RULES = frozenset("-\u2010\u2011\u2013\u2014_=*")
 _MARKER = re.compile(re.escape(REPLY_MARKER.strip("- ")), re.IGNORECASE)
 
 
@@ -42,18 +44,14 @@ def reply_of(text: str, subject: str = "") -> str:
         return ""
     lines = text.split("\n")
     head = lines[:MAX_LINES]
-    seen = [line[:_MAX_LINE] for line in (head if text.isascii() else map(_visible, head))]
+    marked = not text.isascii() and _INVISIBLE.search(text)
+    seen = [_INVISIBLE.sub("", line[:_MAX_LINE]) if marked else line[:_MAX_LINE] for line in head]
     kept = _own_lines(seen, bool(FORWARD_SUBJECT.match(subject)))
     if kept is None:
         return text.strip("\n")
     chosen = [head[i] for i in kept]
     reply = "\n".join(chosen).strip("\n").rstrip()
     return reply if _WORDS.search(reply) else text.strip("\n")
-
-
-def _visible(line: str) -> str:
-    """Without the marks of writing direction that programs put about names and addresses."""
-    return line.translate(_INVISIBLE)
 
 
 @dataclass(slots=True)
@@ -101,7 +99,7 @@ def _own_part(shape: _Shape) -> range | None:
 def _shape(lines: list[str], forwarding: bool) -> _Shape:
     shape = _Shape(lines, [bool(_QUOTED.match(line)) for line in lines], [False] * len(lines), len(lines))
     for i, line in enumerate(lines):
-        if shape.quoted[i] or not line.strip():
+        if shape.quoted[i] or not _may_announce(line):
             continue
         carried = ORIGINAL.match(line) or _is_header_block(lines, i)
         if FORWARDED.match(line) or (carried and forwarding):
@@ -118,6 +116,11 @@ def _shape(lines: list[str], forwarding: bool) -> _Shape:
             shape.end = start
             break
     return shape
+
+
+def _may_announce(line: str) -> bool:
+    """Whether a closer look is worth it: every line that announces or separates has a colon or begins with a rule."""
+    return ":" in line or "：" in line or line.lstrip()[:1] in _RULES
 
 
 def _announcement_start(shape: _Shape, last: int) -> int | None:
@@ -175,7 +178,7 @@ def _signature_start(shape: _Shape, start: int, stop: int) -> int:
     """Where a signature or a mailing list's footer begins between two lines; `stop` without one."""
     for i in range(start, stop):
         line = shape.lines[i]
-        if shape.quoted[i]:
+        if shape.quoted[i] or not line.startswith(("-", "_")):
             continue
         separator = line == "-- " or (line.rstrip() == "--" and _words_below(shape, i) <= _SIGNATURE_LINES)
         footer = _FOOTER.match(line) and stop - i <= _FOOTER_LINES

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from os.path import commonprefix
 
 from resolver.parsing.headers import Headers, split_headers, split_part_headers
 from resolver.parsing.parameters import parse_parameters
@@ -99,17 +100,24 @@ class _Open:
         self.boundaries: dict[bytes, int] = {}  # boundary -> index in `parts`
         self.names: list[bytes] = []
 
+        self.needle = b""  # what every boundary line that counts here begins with: a long one is found fast
+
     def push(self, part: Part, boundary: bytes) -> None:
         self.boundaries[boundary] = len(self.parts)
         self.parts.append(part)
         self.names.append(boundary)
+        self.needle = b"\n--" + (commonprefix(self.names) or b"")
+
+    def pop(self) -> Part:
+        self.boundaries.pop(self.names.pop(), None)
+        self.needle = b"\n--" + (commonprefix(self.names) or b"")
+        return self.parts.pop()
 
     def close_below(self, index: int, end: int) -> int:
         """Ends every part deeper than `parts[index]`, and its last child; answers how many multiparts were cut off."""
         cut = len(self.parts) - index - 1
         while len(self.parts) > index + 1:
-            part = self.parts.pop()
-            self.boundaries.pop(self.names.pop(), None)
+            part = self.pop()
             part.end = end
             if part.children:
                 part.children[-1].end = min(part.children[-1].end, end)
@@ -131,7 +139,7 @@ def _split(root: Part, found: set[Defect]) -> None:
     if root.start == 0 and raw.startswith(b"--"):
         position = -1
     while opened.parts:
-        dashes = raw.find(b"\n--", position) if position >= 0 else -1
+        dashes = raw.find(opened.needle, position) if position >= 0 else -1
         if dashes < 0 and position >= 0:
             break
         line_start = dashes + 1
@@ -147,9 +155,7 @@ def _split(root: Part, found: set[Defect]) -> None:
         if opened.close_below(index, end):
             found.add(Defect.UNCLOSED_MULTIPART)
         if closing:
-            owner = opened.parts.pop()
-            opened.boundaries.pop(opened.names.pop(), None)
-            owner.end = end
+            opened.pop().end = end
             continue
         if count >= MAX_PARTS:
             found.add(Defect.TOO_MANY_PARTS)

@@ -17,7 +17,14 @@ _BODY, _ATTACH_DATA, _ATTACH_TITLE, _TRANSPORT_NAME = 0x800C, 0x800F, 0x8010, 0x
 _ATTACH_START, _MESSAGE_PROPERTIES, _ATTACH_PROPERTIES, _CODEPAGE = 0x9002, 0x9003, 0x9005, 0x9007
 # MAPI properties (MS-OXPROPS).
 _P_BODY, _P_RTF, _P_HTML, _P_INTERNET_CODEPAGE, _P_SUBJECT = 0x1000, 0x1009, 0x1013, 0x3FDE, 0x0037
-_P_DATA, _P_SHORT_NAME, _P_LONG_NAME, _P_MIME_TYPE, _P_CONTENT_ID, _P_DISPLAY = 0x3701, 0x3704, 0x3707, 0x370E, 0x3712, 0x3001
+_P_DATA, _P_SHORT_NAME, _P_LONG_NAME, _P_MIME_TYPE, _P_CONTENT_ID, _P_DISPLAY = (
+    0x3701,
+    0x3704,
+    0x3707,
+    0x370E,
+    0x3712,
+    0x3001,
+)
 # Fixed sizes by property type; None: counted, variable.
 _SIZES: dict[int, int | None] = {
     0x00: 4, 0x01: 4, 0x02: 4, 0x03: 4, 0x04: 4, 0x05: 8, 0x06: 8, 0x07: 8, 0x0A: 4, 0x0B: 4, 0x14: 8, 0x40: 8, 0x48: 16,
@@ -191,9 +198,11 @@ def _put_file(result: Tnef, file: _File, depth: int) -> None:
 
 
 def _codec(codepage: int) -> str:
-    return {65001: "utf-8", 65000: "utf-7", 20127: "cp1252", 28591: "cp1252", 1200: "utf-16-le"}.get(
-        codepage
-    ) or codec_for(f"windows-{codepage}") or "cp1252"
+    return (
+        {65001: "utf-8", 65000: "utf-7", 20127: "cp1252", 28591: "cp1252", 1200: "utf-16-le"}.get(codepage)
+        or codec_for(f"windows-{codepage}")
+        or "cp1252"
+    )
 
 
 def _text(kind: int, value: bytes, codec: str) -> str:

@@ -118,7 +118,9 @@ def _decode_run(words: list[tuple[str, str, str]], found: set[Defect]) -> str:
         unfinished = ""  # a base64 quantum cut between two words
         while i < len(words) and words[i][0].partition("*")[0].lower() == charset:
             _, encoding, payload = words[i]
-            follows = i + 1 < len(words) and words[i + 1][1] == "B" and words[i + 1][0].partition("*")[0].lower() == charset
+            follows = (
+                i + 1 < len(words) and words[i + 1][1] == "B" and words[i + 1][0].partition("*")[0].lower() == charset
+            )
             if encoding == "B":
                 payload = unfinished + payload.replace(" ", "")
                 unfinished = ""

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from resolver.parsing import Parsed
 from resolver.screening.answering import answerable
 from resolver.screening.auto_replies import auto_reply_header, auto_reply_subject, list_manager
-from resolver.screening.bounces import plain_bounce
+from resolver.screening.bounces import bounce
 from resolver.screening.finding import Finding
 from resolver.screening.own_mail import LOOP_HEADER, own_mail
-from resolver.screening.reports import complaint, delivery_report, read_receipt
+from resolver.screening.reports import complaint, read_receipt
 from schemas.ids import OWN_MESSAGE_ID
 from schemas.mail import Screening
 from schemas.reasons import Reason
@@ -20,10 +20,9 @@ __all__ = ["LOOP_HEADER", "answerable", "screen"]
 
 # Reports first: they carry the headers of automatic answers, too.
 _CHECKS: tuple[Callable[[Parsed], Finding | None], ...] = (
-    delivery_report,
     complaint,
     read_receipt,
-    plain_bounce,
+    bounce,
     auto_reply_header,
     list_manager,
     auto_reply_subject,

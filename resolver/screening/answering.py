@@ -5,7 +5,9 @@ import re
 from resolver.parsing import Parsed
 
 _BULK = re.compile(r"(?i)\s*(?:bulk|list|junk|auto)")
-_NOBODY = re.compile(r"(?i)^(?:no-?reply|do-?not-?reply|mailer-daemon|postmaster|owner-.*|.*-(?:request|owner|bounces?|relay))$")
+_NOBODY = re.compile(
+    r"(?i)^(?:no-?reply|do-?not-?reply|mailer-daemon|postmaster|owner-.*|.*-(?:request|owner|bounces?|relay))$"
+)
 
 
 def answerable(parsed: Parsed) -> bool:

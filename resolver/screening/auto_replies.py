@@ -32,7 +32,9 @@ _HEADERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("content-class", re.compile(r"(?i)rpmsg\.message\.oof|urn:content-classes:dsn")),
     ("x-mailer", re.compile(r"(?i)\b(?:vacation|auto-?respond(?:er)?|auto-?reply|oof agent)\b")),
 )  # fmt: skip
-_LIST_MANAGERS = re.compile(r"^(?:majordomo(?:-owner)?|listserv|listproc|sympa|mailman|ecartis|ezmlm|smartlist)@", re.IGNORECASE)
+_LIST_MANAGERS = re.compile(
+    r"^(?:majordomo(?:-owner)?|listserv|listproc|sympa|mailman|ecartis|ezmlm|smartlist)@", re.IGNORECASE
+)
 
 # What mail systems put before the subject they answer; nobody writes these words and a colon at the start by hand
 # without the body saying the same.
@@ -106,7 +108,11 @@ def auto_reply_subject(parsed: Parsed) -> Finding | None:
         return None
     if not machine or _through_list(parsed):
         return None
-    if _ABSENT_SUBJECT.search(subject) or _ABSENT_BODY.search(parsed.mail.text[:_BODY_SEEN]) or _ACKNOWLEDGED.search(subject):
+    if (
+        _ABSENT_SUBJECT.search(subject)
+        or _ABSENT_BODY.search(parsed.mail.text[:_BODY_SEEN])
+        or _ACKNOWLEDGED.search(subject)
+    ):
         return Finding(Reason.AUTO_REPLY, machine)
     return None
 
@@ -124,4 +130,7 @@ def _machine_sign(parsed: Parsed) -> str:
 
 
 def _through_list(parsed: Parsed) -> bool:
-    return any(name in parsed.headers for name in ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list"))
+    return any(
+        name in parsed.headers
+        for name in ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list")
+    )

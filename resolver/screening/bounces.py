@@ -1,19 +1,19 @@
-"""Delivery reports that follow no standard: what mail systems wrote before, and beside, RFC 3464."""
+"""Delivery reports: by RFC 3464, and what mail systems wrote before and beside it."""
 
 import re
 from email import message_from_bytes
 
-from flufl.bounce import scan_message
+from flufl.bounce import all_failures
 
 from resolver.parsing import Parsed
 from resolver.screening.finding import Finding, header_evidence
-from resolver.screening.reports import ENHANCED_STATUS, find_part, read_delivery_status, returned_id, _DELIVERY_STATUS
+from resolver.screening.reports import DELIVERY_STATUS, ENHANCED_STATUS, delivery_report, find_part, returned_id
 from schemas.mail import Bounce
 from schemas.reasons import Reason
 
 _MAX_TEXT = 64 << 10
 _DAEMON = re.compile(
-    r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|maildelivery|mail[-_. ]?delivery[-\w. ]*|nondelivery|bounce-?handler)(?:\+.*)?$",
+    r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|maildelivery|mail[-_. ]?delivery[-\w. ]*|nondelivery|ndr|bounce-?handler)(?:\+.*)?$",
     re.IGNORECASE,
 )
 _POSTMASTER = re.compile(
@@ -30,7 +30,7 @@ _SUBJECT = re.compile(
     r"undeliver(?:ed|able)\b.*|returned mail\b.*|mail (?:delivery )?(?:failed|failure|error)\b.*|failure notice.*|"
     r"delivery (?:status )?(?:notification|failure|failed|report|problem|error|delayed|has failed)\b.*|"
     r"(?:mail|message) delivery (?:failed|failure|delayed|problem|error|has been delayed|status)\b.*|"
-    r"mail system error\b.*|warning: (?:message|could not send|delayed|e?-?mail).*|message (?:status - )?undeliver\w+.*|"
+    r"mail system error\b.*|(?:e-?mail|message|mail) (?:could not|cannot|not|was not) (?:be )?(?:delivered|sent)\b.*|mail delivery warning.*|failed mail\b.*|warning: (?:message|could not send|delayed|e?-?mail).*|message (?:status - )?undeliver\w+.*|"
     r"message delayed.*|delayed mail.*|nondeliverable mail.*|non[- ]?deliver(?:y|able)\b.*|"
     r"could not (?:send|deliver) message.*|your message could not be delivered.*|email delivery failure.*|"
     r"unzustellbar\b.*|unzustellbare .*|nicht zustellbar.*|zustellung fehlgeschlagen.*|"
@@ -60,38 +60,63 @@ _RETURNED_BELOW = re.compile(
 )
 _MESSAGE_ID = re.compile(r"^[> \t|]*message-id:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = r"[^\s<>@,;:\"'()\[\]]{1,64}@[A-Za-z0-9.-]{1,253}[A-Za-z0-9]"
-_LISTED = re.compile(rf"^[ \t>*-]*(?:to:?[ \t]+)?<?(?:mailto:|smtp:|rfc822;)?({_ADDRESS})>?[ \t]*(?:[:(.,;].*|\.{{3}}.*|on .*)?$", re.IGNORECASE | re.MULTILINE)
+_LISTED = re.compile(
+    rf"^[ \t>*-]*(?:to:?[ \t]+)?<?(?:mailto:|smtp:|rfc822;)?({_ADDRESS})>?[ \t]*(?:[:(.,;].*|\.{{3}}.*|on .*)?$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _NAMED = re.compile(rf"<({_ADDRESS})>|\b({_ADDRESS})")
 
 
-def plain_bounce(parsed: Parsed) -> Finding | None:
-    """A report of a mail system in words. Only where the sender is one; what a person forwards is a person's."""
+def bounce(parsed: Parsed) -> Finding | None:
+    """A delivery report, by the standard or in words. Words count only where the sender is a mail system: what a person
+    forwards is a person's."""
     failed = parsed.headers.get("x-failed-recipients")
+    marked = _marked_bounce(parsed, failed)
     sender = _sender_kind(parsed)
-    if failed is None and not sender:
-        return None
-    subject, text = parsed.mail.subject, parsed.mail.text[:_MAX_TEXT]
-    if failed is not None:
-        return _finding(parsed, text, header_evidence("X-Failed-Recipients", failed), failed)
-    part = find_part(parsed, _DELIVERY_STATUS)
+    if marked is not None or not sender:
+        return marked
+    part = find_part(parsed, DELIVERY_STATUS)
     if part is not None:
-        return read_delivery_status(parsed, part)
-    if _SUBJECT.match(subject) and (sender == "daemon" or _BODY.search(text) or not text.strip()):
-        return _finding(parsed, text, header_evidence("Subject", subject))
+        return _with_words(parsed, delivery_report(parsed, part))
+    subject, text = parsed.mail.subject, parsed.mail.text[:_MAX_TEXT]
+    told = bool(_SUBJECT.match(subject))
+    if told and (sender == "daemon" or not text.strip() or _BODY.search(text) or _known_failures(parsed)):
+        return _finding(parsed, header_evidence("Subject", subject))
     if sender == "daemon" or (sender == "postmaster" and _null_path(parsed) and _BODY.search(text[:2000])):
-        return _finding(parsed, text, header_evidence("From", parsed.mail.from_.address if parsed.mail.from_ else ""))
+        return _finding(parsed, header_evidence("From", parsed.mail.from_.address if parsed.mail.from_ else ""))
     return None
 
 
+def _marked_bounce(parsed: Parsed, failed: str | None) -> Finding | None:
+    """`multipart/report`, and Exim's and Gmail's header."""
+    part = find_part(parsed, DELIVERY_STATUS) if parsed.root.content_type == "multipart/report" else None
+    if part is not None:
+        return _with_words(parsed, delivery_report(parsed, part))
+    if parsed.root.params.get("report-type", "").lower() == "delivery-status":
+        return _finding(parsed, "Content-Type: multipart/report; report-type=delivery-status")
+    return None if failed is None else _finding(parsed, header_evidence("X-Failed-Recipients", failed), failed)
+
+
+def _with_words(parsed: Parsed, finding: Finding) -> Finding:
+    """A report whose fields name nobody: what its words say."""
+    if finding.bounce is None or finding.bounce.recipients:
+        return finding
+    return _finding(parsed, finding.evidence, parsed.headers.get("x-failed-recipients") or "")
+
+
 def _null_path(parsed: Parsed) -> bool:
+    """No envelope sender, or what some systems write for none."""
     path = parsed.headers.get("return-path")
-    return path is not None and path.replace(" ", "") in ("<>", "")
+    if path is None:
+        return False
+    bare = path.strip(" <>")
+    return not bare or bool(_DAEMON.match(bare.partition("@")[0]))
 
 
 def _sender_kind(parsed: Parsed) -> str:
     """`daemon`: nobody but a mail system writes from there; `postmaster`: mostly one; `null`: no envelope sender."""
     sender = parsed.mail.from_
-    local = sender.address.partition("@")[0].strip() if sender else ""
+    local = sender.address.partition("@")[0].strip('"\\ ') if sender else ""
     if _DAEMON.match(local) or (sender and not sender.address and _DAEMON_NAMES.search(sender.name)):
         return "daemon"
     if _POSTMASTER.match(local) or (sender and _DAEMON_NAMES.search(sender.name)):
@@ -99,15 +124,17 @@ def _sender_kind(parsed: Parsed) -> str:
     return "null" if _null_path(parsed) else ""
 
 
-def _finding(parsed: Parsed, text: str, evidence: str, failed: str = "") -> Finding:
+def _finding(parsed: Parsed, evidence: str, failed: str = "") -> Finding:
+    text = parsed.mail.text[:_MAX_TEXT]
     returned = _RETURNED_BELOW.search(text, min(len(text), 20))
     report = text[: returned.start()] if returned else text
     status = ENHANCED_STATUS.search(report)
     inline = _MESSAGE_ID.search(text)
     about = returned_id(parsed) or (inline[1] if inline else None) or _answered(parsed)
-    recipients = tuple(dict.fromkeys(m[0] for m in re.finditer(_ADDRESS, failed))) or _recipients(parsed, report)
-    bounce = Bounce(recipients=recipients, status=status[1] if status else None, original_message_id=about)
-    return Finding(Reason.BOUNCE, evidence, bounce, (about,) if about else ())
+    named = tuple(dict.fromkeys(m[0] for m in re.finditer(_ADDRESS, failed)))
+    recipients = named or _known_failures(parsed) or _listed(parsed, report)
+    found = Bounce(recipients=recipients, status=status[1] if status else None, original_message_id=about)
+    return Finding(Reason.BOUNCE, evidence, found, (about,) if about else ())
 
 
 def _answered(parsed: Parsed) -> str | None:
@@ -116,15 +143,17 @@ def _answered(parsed: Parsed) -> str | None:
     return ids[0] if ids else None
 
 
-def _recipients(parsed: Parsed, report: str) -> tuple[str, ...]:
-    """Addresses that the report lists on lines of their own; else those that flufl.bounce finds; else the first named."""
+def _known_failures(parsed: Parsed) -> tuple[str, ...]:
+    """What flufl.bounce knows of the format, in the order of the report."""
+    raw = parsed.root.raw[:_MAX_TEXT]
+    temporary, permanent = all_failures(message_from_bytes(raw))
+    addresses = {address.decode("utf-8", "replace").strip() for address in (*temporary, *permanent)}
+    return tuple(sorted(addresses - {""}, key=lambda a: (raw.find(a.encode()), a)))
+
+
+def _listed(parsed: Parsed, report: str) -> tuple[str, ...]:
+    """Addresses that the report lists on lines of their own; else the first one that it names."""
     own = {box.address.lower() for box in (*parsed.mail.to, *((parsed.mail.from_,) if parsed.mail.from_ else ()))}
     listed = [m[1] for m in _LISTED.finditer(report) if m[1].lower() not in own]
-    if listed:
-        return tuple(dict.fromkeys(listed))
-    raw = parsed.root.raw[:_MAX_TEXT]
-    known = sorted(address.decode("utf-8", "replace") for address in scan_message(message_from_bytes(raw)))
-    if known:
-        return tuple(known)
-    named = [m[1] or m[2] for m in _NAMED.finditer(report)]
-    return tuple(dict.fromkeys(a for a in named if a.lower() not in own))[:1]
+    named = (m[1] or m[2] for m in _NAMED.finditer(report))
+    return tuple(dict.fromkeys(listed)) or tuple(a for a in named if a.lower() not in own)[:1]

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from resolver.parsing import Parsed, Part
 from resolver.parsing.headers import split_headers
-from resolver.parsing.message_ids import all_ids, first_id
+from resolver.parsing.message_ids import first_id
 from resolver.screening.finding import Finding, header_evidence
 from schemas.mail import Bounce, Defect
 from schemas.reasons import Reason
 
 _MAX_REPORT = 256 << 10
 _MAX_RECIPIENTS = 500
-_DELIVERY_STATUS = frozenset({"message/delivery-status", "message/global-delivery-status", "text/delivery-status"})
+DELIVERY_STATUS = frozenset({"message/delivery-status", "message/global-delivery-status", "text/delivery-status"})
 _DISPOSITION = frozenset({"message/disposition-notification", "message/global-disposition-notification"})
 _FEEDBACK = frozenset({"message/feedback-report"})
 RETURNED = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "text/rfc822",
@@ -43,16 +43,8 @@ def is_report(parsed: Parsed, report_type: str) -> bool:
     return root.content_type == "multipart/report" and root.params.get("report-type", "").lower() in (report_type, "")
 
 
-def delivery_report(parsed: Parsed) -> Finding | None:
-    """RFC 3464. Failed or delayed: a bounce; delivered, relayed or expanded: a receipt."""
-    part = find_part(parsed, _DELIVERY_STATUS)
-    if part is None or parsed.root.content_type != "multipart/report":
-        return None
-    return read_delivery_status(parsed, part)
-
-
-def read_delivery_status(parsed: Parsed, part: Part) -> Finding:
-    """What a delivery-status part says."""
+def delivery_report(parsed: Parsed, part: Part) -> Finding:
+    """What a delivery-status part says. Failed or delayed: a bounce; delivered, relayed or expanded: a receipt."""
     recipients = tuple(_recipients(part))
     about = returned_id(parsed)
     evidence = header_evidence("Content-Type", part.content_type)
@@ -74,6 +66,10 @@ def read_receipt(parsed: Parsed) -> Finding | None:
         return None
     fields = dict(_fields(_text(part))) if part else {}
     about = _ids(first_id(fields.get("original-message-id"), set()) or returned_id(parsed))
+    if "reject" in (parsed.headers.get("auto-submitted") or "").lower():  # Sieve's `reject` (RFC 5429, section 2.2.1)
+        recipient = _address(fields.get("final-recipient", ""))
+        found = Bounce(recipients=_ids(recipient), original_message_id=about[0] if about else None)
+        return Finding(Reason.BOUNCE, "Auto-Submitted: auto-replied (rejected)", found, about)
     about += parsed.mail.in_reply_to + parsed.mail.references
     return Finding(Reason.RECEIPT, "Content-Type: multipart/report; report-type=disposition-notification", about=about)
 
@@ -154,8 +150,3 @@ def _is_bad(recipient: _Recipient) -> bool:
     if recipient.action in _GOOD_ACTIONS:
         return False
     return recipient.action in _BAD_ACTIONS or not (recipient.status or "").startswith("2")
-
-
-def reply_ids(parsed: Parsed) -> tuple[str, ...]:
-    """The ids that a mail answers to."""
-    return all_ids(parsed.headers.all("in-reply-to") + parsed.headers.all("references"))
