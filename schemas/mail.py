@@ -93,7 +93,7 @@ class Bounce(Model):
 
 
 class Screening(Model):
-    """`person`: somebody wrote it. `notification-result`: what became of one of our own. `rejected`: any other machine's."""
+    """`person`: somebody wrote it. `notification-result`: of one of our own. `rejected`: any other machine's."""
 
     verdict: Literal["person", "rejected", "notification-result"]
     reason: Reason | None = None
@@ -107,7 +107,9 @@ class Sender(Model):
     address: str = Field(description="normalised; empty where the mail names no sender")
     name: str = Field("", description="display name as the mail gives it")
     first_name: Line = Field("", description="of a new person, from the display name")
-    last_name: Line = Field("", description="of a new person, from the display name, else the address's part before the @")
+    last_name: Line = Field(
+        "", description="of a new person, from the display name, else the address's part before the @"
+    )
     person_id: Id = Field(description="the User of the call; an id derived from the address where the person is new")
     kind: PersonKind
     new_person: bool = Field(description="a new person record, flagged as a User, is to be made")
@@ -119,7 +121,9 @@ class Sender(Model):
 class ConversationReferences(Model):
     """What the mail offers to find its item by, in the order of trust. Only the logger can say which item it is."""
 
-    own_message_ids: tuple[str, ...] = Field((), description="ids of our own notifications in In-Reply-To and References")
+    own_message_ids: tuple[str, ...] = Field(
+        (), description="ids of our own notifications in In-Reply-To and References"
+    )
     message_ids: tuple[str, ...] = Field((), description="the other ids there, nearest first")
     item_references: tuple[str, ...] = Field((), description="item references in the subject")
 

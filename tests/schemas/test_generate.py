@@ -1,6 +1,7 @@
 """What is generated: it follows the code, says what drifted, and is what it claims to be."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from schemas.fetched import FetchedMail
 from schemas.generate import drifted, generated, main, write
 from schemas.reasons import EXPLANATIONS, Reason
 from schemas.topics import TOPICS
+
+
+@pytest.fixture(scope="module")
+def made() -> Mapping[str, str]:
+    return generated()
 
 
 def test_generated_files_follow_the_code() -> None:
@@ -56,28 +62,28 @@ def test_every_header_of_a_fetched_mail_is_described() -> None:
     assert {f"ce_{name}" for name in mail.extensions()} == FETCHED_HEADERS.keys()
 
 
-def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:
-    made = yaml.safe_load(generated()["schemas/asyncapi.yaml"])
-    assert made == json.loads(json.dumps(document()))
-    assert made["asyncapi"] == "3.0.0"
-    assert list(made["channels"]) == [topic.short for topic in TOPICS]
-    references = list(_references(made))
+def test_every_reference_in_the_asyncapi_document_leads_somewhere(made: Mapping[str, str]) -> None:
+    read = yaml.safe_load(made["schemas/asyncapi.yaml"])
+    assert read == json.loads(json.dumps(document()))
+    assert read["asyncapi"] == "3.0.0"
+    assert list(read["channels"]) == [topic.short for topic in TOPICS]
+    references = _references(read)
     assert len(references) > 3 * len(TOPICS)
     for reference in references:
         if reference.startswith("./"):
-            assert f"schemas/{reference[2:]}" in generated()
+            assert f"schemas/{reference[2:]}" in made
         else:
-            node = made
+            node = read
             for part in reference.removeprefix("#/").split("/"):
                 node = node[part]
 
 
-def test_every_topic_with_a_model_has_a_json_schema() -> None:
+def test_every_topic_with_a_model_has_a_json_schema(made: Mapping[str, str]) -> None:
     for topic in TOPICS:
         path = f"schemas/json/{topic.short}.v1.json"
-        assert (path in generated()) == (topic.value is not None)
-        if path in generated():
-            assert json.loads(generated()[path])["title"] == topic.event_type
+        assert (path in made) == (topic.value is not None)
+        if path in made:
+            assert json.loads(made[path])["title"] == topic.event_type
 
 
 def _references(node: object) -> list[str]:
