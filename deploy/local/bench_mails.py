@@ -69,6 +69,11 @@ class BenchMail:
     answers: int | None
 
 
+def sender_address(number: int) -> str:
+    """`number` is below `SENDERS`."""
+    return f"sender{number}@example.com"
+
+
 def words_of(text: str) -> str:
     """A text without its line breaks and indents, which e-mail and HTML do not keep."""
     return " ".join(text.split())
@@ -99,7 +104,7 @@ def _mail(
     answered: BenchMail | None,
     acknowledgement_id: Callable[[BenchMail], str],
 ) -> BenchMail:
-    sender = answered.sender if answered else f"sender{random.randrange(SENDERS)}@example.com"
+    sender = answered.sender if answered else sender_address(random.randrange(SENDERS))
     message_id = f"<bench.{seed}.{number}@example.com>"
     (kind,) = random.choices(tuple(KINDS), weights=tuple(KINDS.values()))
     ((charset, encoding, words, _),) = random.choices(WRITINGS, weights=[writing[3] for writing in WRITINGS])

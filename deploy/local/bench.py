@@ -1,0 +1,226 @@
+"""What a mail costs: `python -m deploy.local.bench` prints a table and writes `build/bench.json` (docs/benchmark.md).
+
+Everything runs here: a broker, PostgreSQL, a mail host, an SMTP sink and the pipeline, each in processes of its own.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import NotAvailableError
+from deploy.local.bench_latency import IdleWatch, at_pace, latencies_ms
+from deploy.local.bench_mails import BenchMail, make_mails
+from deploy.local.bench_measure import MemoryWatch, cpu_seconds, quantile
+from deploy.local.bench_outcome import Counts, Outcome, counts, expected_counts
+from deploy.local.bench_servers import (
+    MAILBOXES,
+    MEASURED,
+    PASSWORD,
+    PASSWORD_VARIABLE,
+    WARM_UP,
+    BenchServers,
+    acknowledgement_id,
+    bench_settings,
+    fill,
+    start_servers,
+)
+from deploy.local.pipeline import Pipeline
+from deploy.local.supervisor import interrupt_on_sigterm
+from desk.engine import open_desk, reading
+from desk.migrate import upgrade
+from runtime.blobs import BlobStore
+
+BUILD = Path("build")
+APART = "mail_host"  # makes the load, and is no part of the pipeline
+LOOK_SECONDS = 0.05
+QUIET_SECONDS = 60.0  # without one more answer for so long, the rest is given up
+
+
+@dataclass(frozen=True)
+class Options:
+    """How many mails, and how fast those come whose latency is measured."""
+
+    mails: int
+    warm_up: int
+    latency_mails: int
+    per_second: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `build/bench.json` holds. CPU in milliseconds a mail, memory in MB; `total` leaves the mail host out."""
+
+    mails: int
+    mails_per_s: float
+    cpu_ms_per_mail: Mapping[str, float]
+    latency_ms: Mapping[str, float | None]
+    peak_rss_mb: Mapping[str, float]
+    outcome: Outcome
+
+    def as_dict(self) -> dict[str, object]:
+        return {**vars(self), "outcome": self.outcome.as_dict()}
+
+
+class Bench:
+    """One run: everything started, then warmed up, then measured."""
+
+    def __init__(self, options: Options, directory: Path, stack: ExitStack, console: Console) -> None:
+        self._options = options
+        self._console = console
+        self._say("starting broker, PostgreSQL, mail host and sink")
+        self._servers = start_servers(directory, stack)
+        self._say("filling the mailboxes")
+        self._warm_up = self._fill(WARM_UP, options.warm_up, seed=options.seed + 1)
+        everything = self._make(MEASURED, options.mails + options.latency_mails, options.seed)
+        self._first, self._later = everything[: options.mails], everything[options.mails :]
+        fill(self._servers.mail_host, MAILBOXES[MEASURED], self._first)
+        self._say("starting the pipeline")
+        self._pipeline = stack.enter_context(_pipeline(directory, self._servers))
+        self._start_pipeline()
+        self._pids = {**self._pipeline.pids(), **self._servers.pids}
+
+    def run(self) -> Result:
+        with MemoryWatch(self._pids, apart=(APART,)) as memory:
+            self._say(f"warming up with {len(self._warm_up)} mails")
+            self._read(WARM_UP)
+            self._wait_for_answers(len(self._warm_up))
+            self._say(f"measuring {len(self._first)} mails")
+            before, began = self._cpu(), time.monotonic()
+            self._read(WARM_UP, MEASURED)
+            self._wait_for_answers(len(self._warm_up) + len(self._first))
+            seconds, after = time.monotonic() - began, self._cpu()
+            latency = self._measure_latency()
+        self._say("checking what became of the mails")
+        sent = [*self._first, *self._later]
+        return Result(
+            mails=len(self._first),
+            mails_per_s=round(len(self._first) / seconds, 1),
+            cpu_ms_per_mail=_per_mail(before, after, len(self._first)),
+            latency_ms=latency,
+            peak_rss_mb=memory.peak_mb(),
+            outcome=Outcome(expected_counts(sent), self._counts(sent)),
+        )
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False)
+
+    def _make(self, server_id: str, count: int, seed: int) -> list[BenchMail]:
+        answer = partial(acknowledgement_id, server_id)
+        return list(make_mails(count, seed=seed, recipient=MAILBOXES[server_id], acknowledgement_id=answer))
+
+    def _fill(self, server_id: str, count: int, seed: int) -> list[BenchMail]:
+        mails = self._make(server_id, count, seed)
+        fill(self._servers.mail_host, MAILBOXES[server_id], mails)
+        return mails
+
+    def _start_pipeline(self) -> None:
+        """Ready with no mailbox read, so that nothing of the start is in what is measured."""
+        upgrade(open_desk(self._pipeline.config.desk_url))
+        self._pipeline.create_topics()
+        settings = bench_settings(self._servers, enabled=())
+        self._pipeline.apply(settings, "benchmark")
+        self._pipeline.wait_ready()
+        self._pipeline.wait_for_persons(settings)
+
+    def _read(self, *server_ids: str) -> None:
+        self._pipeline.apply(bench_settings(self._servers, enabled=server_ids), "benchmark")
+
+    def _wait_for_answers(self, count: int) -> None:
+        """Until the sink has that many mails. Raises `NotAvailableError` when no more come."""
+        came, since = 0, time.monotonic()
+        while came < count:
+            time.sleep(LOOK_SECONDS)
+            now_there = self._servers.sink.count()
+            if now_there > came:
+                came, since = now_there, time.monotonic()
+            elif time.monotonic() - since > QUIET_SECONDS:
+                raise NotAvailableError(
+                    f"{came} of {count} answers came, then none for {QUIET_SECONDS:.0f} s: see the logs in "
+                    f"{self._pipeline.directory / 'logs'}"
+                )
+
+    def _cpu(self) -> dict[str, float]:
+        return {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+
+    def _measure_latency(self) -> dict[str, float | None]:
+        if not self._later:
+            return {"p50": None, "p99": None}
+        options, host = self._options, self._servers.mail_host
+        self._say(f"measuring the latency of {len(self._later)} mails at {options.per_second:g} a second")
+        with IdleWatch(host, MAILBOXES[MEASURED]) as watch:
+            fill(host, MAILBOXES[MEASURED], at_pace(self._later, options.per_second))
+            self._wait_for_answers(len(self._warm_up) + len(self._first) + len(self._later))
+            times = latencies_ms(
+                watch, MEASURED, self._later, len(self._first) + 1, self._servers.database.dsn("bench")
+            )
+        return {"p50": round(quantile(times, 0.5), 1), "p99": round(quantile(times, 0.99), 1)}
+
+    def _counts(self, sent: Sequence[BenchMail]) -> Counts:
+        blobs, answers = BlobStore(self._pipeline.config.blob_url), self._servers.sink.answers()
+        with reading(open_desk(self._pipeline.config.desk_url)) as connection:
+            return counts(connection, blobs, answers, MEASURED, sent)
+
+
+def _pipeline(directory: Path, servers: BenchServers) -> Pipeline:
+    return Pipeline(
+        directory,
+        bootstrap_servers=servers.broker.bootstrap_servers,
+        topic_prefix="bench",
+        desk_url=servers.database.url("bench"),
+        environment={PASSWORD_VARIABLE: PASSWORD},
+    )
+
+
+def _per_mail(before: Mapping[str, float], after: Mapping[str, float], mails: int) -> dict[str, float]:
+    spent = {name: (after[name] - before[name]) * 1000 / mails for name in before}
+    spent["total"] = sum(cost for name, cost in spent.items() if name != APART)
+    return {name: round(cost, 3) for name, cost in spent.items()}
+
+
+def show(result: Result, console: Console) -> None:
+    table = Table("", "CPU ms a mail", "peak memory MB", box=None, header_style="bold")
+    for name, cost in result.cpu_ms_per_mail.items():
+        table.add_row(name.replace("_", " "), f"{cost:.2f}", f"{result.peak_rss_mb.get(name, 0):.0f}")
+    console.print(table)
+    p50, p99 = result.latency_ms["p50"], result.latency_ms["p99"]
+    console.print(f"{result.mails} mails, {result.mails_per_s} a second; latency p50 {p50} ms, p99 {p99} ms")
+    console.print(f"outcome {'as expected' if result.outcome.ok else result.outcome.as_dict()}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit 0 when every mail became what it should, else 1."""
+    parser = argparse.ArgumentParser("python -m deploy.local.bench", description="What a mail costs, end to end.")
+    parser.add_argument("--mails", type=int, default=2000, help="mails that throughput and CPU are measured on")
+    parser.add_argument("--warm-up", type=int, default=300, help="mails before that, which are not measured")
+    parser.add_argument("--latency-mails", type=int, default=200, help="mails whose latency is measured; 0: none")
+    parser.add_argument("--per-second", type=float, default=5.0, help="how fast those come")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same mails")
+    options = Options(**vars(parser.parse_args(argv)))
+    console, directory = Console(), BUILD / "bench"
+    shutil.rmtree(directory, ignore_errors=True)
+    interrupt_on_sigterm()
+    try:
+        with ExitStack() as stack:
+            result = Bench(options, directory, stack, console).run()
+    except NotAvailableError as error:
+        console.print(str(error), markup=False, highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    show(result, console)
+    (BUILD / "bench.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n")
+    return 0 if result.outcome.ok else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,146 @@
+"""What the benchmark starts beside the pipeline, and its desk: one partition, two mailboxes, answers to a sink."""
+
+import imaplib
+import socket
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from console.operations.settings_file import SettingsFile
+from deploy.local.bench_mails import SENDERS, BenchMail, sender_address
+from deploy.local.bench_sink import SinkProcess
+from deploy.local.broker import KafkaProcess
+from deploy.local.database import Database
+from deploy.local.mail_host import MailHost
+from schemas import ids
+from schemas.addresses import normalise
+from schemas.persons import Person
+from schemas.settings import (
+    Authentication,
+    CallTemplate,
+    EmailOptions,
+    IncomingServer,
+    OutgoingServer,
+    Partition,
+    Secret,
+    Security,
+    Setting,
+)
+
+WARM_UP, MEASURED = "warm-up", "measured"  # incoming servers
+MAILBOXES: Final[Mapping[str, str]] = {name: f"{name}@desk.example" for name in (WARM_UP, MEASURED)}
+DESK_DOMAIN = "desk.example"
+PASSWORD_VARIABLE, PASSWORD = "MAILCALL_BENCH_PASSWORD", "bench"
+KNOWN_SHARE = 2 / 3  # of the senders; the others become new persons
+
+
+@dataclass(frozen=True)
+class BenchServers:
+    broker: KafkaProcess
+    database: Database
+    mail_host: MailHost
+    sink: SinkProcess
+
+    @property
+    def pids(self) -> dict[str, int]:
+        running = {"broker": self.broker.pid, "database": self.database.pid, "mail_host": self.mail_host.pid}
+        return {name: pid for name, pid in running.items() if pid is not None}
+
+
+def start_servers(directory: Path, stack: ExitStack) -> BenchServers:
+    """All at once; each is stopped at the end of the stack."""
+    servers = BenchServers(
+        broker=KafkaProcess(directory / "broker", options=(), heap_mb=512),
+        database=Database(durable=True),
+        mail_host=MailHost(dict.fromkeys(MAILBOXES.values(), PASSWORD), directory / "mail-host", heap_mb=3000),
+        sink=stack.enter_context(SinkProcess()),
+    )
+    stack.callback(servers.broker.stop)
+    stack.callback(servers.database.close)
+    stack.callback(servers.mail_host.stop)
+    with ThreadPoolExecutor() as pool:
+        starting = (servers.broker.start, servers.mail_host.start, lambda: _start_database(servers.database))
+        for one in [pool.submit(start) for start in starting]:
+            one.result()
+    return servers
+
+
+def _start_database(database: Database) -> None:
+    """With the time of each commit kept: it is one end of the latency that is measured."""
+    database.start()
+    with psycopg.connect(database.dsn(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+        connection.execute("CREATE DATABASE bench")
+    database.stop()
+    database.start()
+
+
+def fill(mail_host: MailHost, mailbox: str, mails: Iterable[BenchMail]) -> None:
+    """Put the mails into a mailbox, in order."""
+    with imaplib.IMAP4(mail_host.host, mail_host.imap_port) as connection:
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each append waits for 40 ms
+        connection.login(mailbox, PASSWORD)
+        for mail in mails:
+            connection.append("INBOX", "", "", mail.raw)
+
+
+def acknowledgement_id(server_id: str, mail: BenchMail) -> str:
+    """Message-ID of the answer to a mail that logs a call at that incoming server."""
+    notification = ids.notification_id(ids.mail_id(server_id, mail.raw), "CallLogged", normalise(mail.sender))
+    return ids.message_id(notification, DESK_DOMAIN)
+
+
+def bench_settings(servers: BenchServers, enabled: Collection[str]) -> SettingsFile:
+    """The benchmark's desk. Only the incoming servers that are `enabled` are read."""
+    settings: list[Setting] = [
+        _PARTITION,
+        _TEMPLATE,
+        EmailOptions(default_outgoing_server="sink"),
+        OutgoingServer(
+            id="sink",
+            host=servers.sink.host,
+            port=servers.sink.port,
+            security=Security.NONE,
+            authentication=Authentication.NONE,
+            from_address=f"desk@{DESK_DOMAIN}",
+        ),
+        *(_incoming(servers.mail_host, name, name in enabled) for name in MAILBOXES),
+    ]
+    persons = [Person(id="analyst", last_name="Analyst", addresses=("analyst@desk.example",), is_analyst=True)]
+    persons += [
+        Person(id=f"user-{number}", last_name=f"User {number}", addresses=(sender_address(number),), is_user=True)
+        for number in range(int(SENDERS * KNOWN_SHARE))
+    ]
+    return SettingsFile(
+        name="benchmark",
+        settings={f"{setting.kind}/{setting.id}": setting for setting in settings},
+        persons={person.id: person for person in persons},
+        lines={},
+    )
+
+
+def _incoming(mail_host: MailHost, name: str, enabled: bool) -> IncomingServer:
+    return IncomingServer(
+        id=name,
+        enabled=enabled,
+        protocol="imap",
+        host=mail_host.host,
+        port=mail_host.imap_port,
+        security=Security.NONE,
+        username=MAILBOXES[name],
+        password=Secret(env=PASSWORD_VARIABLE),
+        start_from="beginning",
+        call_template="mail",
+        default_logging_analyst="analyst",
+    )
+
+
+_PARTITION = Partition(
+    id="desk", impacts=("one",), urgencies=("usual",), priorities=("P3",), priority_matrix={"one": {"usual": "P3"}}
+)
+_TEMPLATE = CallTemplate(id="mail", partition="desk", impact="one", urgency="usual")
