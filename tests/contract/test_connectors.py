@@ -266,15 +266,3 @@ def test_blocks_hold_remote_mails_that_say_where_they_lie(mailbox: Mailbox, open
     assert isinstance(mail, RemoteMail)
     assert mail.locator.startswith({"imap": "INBOX;UIDVALIDITY=", "pop3": "POP3;UIDL="}[mailbox.protocol])
     assert mail.locator.endswith(f"={mail.handle}")
-
-
-def test_settled_mails_are_marked_as_seen_by_default(mailbox: Mailbox, opened: Open) -> None:
-    if mailbox.protocol == "pop3":
-        pytest.skip("POP3 has no marks")
-    mailbox.deliver(1, 2)
-    connector = opened(mailbox.connector())
-    block = connector.next_block(None)
-    assert block is not None
-    mailbox.deliver(3)
-    connector.settle(block)
-    assert mailbox.flags() == {1: {"\\Seen"}, 2: {"\\Seen"}, 3: set()}
