@@ -3,6 +3,7 @@
 Without `--check` it writes the files; with it, it writes nothing, names what drifted and exits 1.
 """
 
+import ast
 import json
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,9 @@ from schemas import asyncapi, reference
 from schemas.topics import TOPICS, Topic
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = (
+    "schemas", "runtime", "mailserver", "desk", "ingest", "resolver", "logger", "outbound", "console", "deploy",
+)  # fmt: skip
 
 
 def generated() -> dict[str, str]:
@@ -25,6 +29,7 @@ def generated() -> dict[str, str]:
         "docs/reference/records.md": reference.records_page(),
         "docs/reference/settings.md": reference.settings_page(),
         "docs/reference/reasons.md": reference.reasons_page(),
+        "docs/reference/files.md": reference.files_page(_modules()),
     }
 
 
@@ -46,6 +51,15 @@ def write(root: Path = ROOT) -> list[str]:
         else:
             file.unlink()
     return changed
+
+
+def _modules() -> dict[str, str]:
+    """Path from the root, and docstring, of every module that is part of the product."""
+    files = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
+    return {
+        file.relative_to(ROOT).as_posix(): ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+        for file in files
+    }
 
 
 def _read(path: Path) -> str | None:

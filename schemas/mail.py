@@ -93,7 +93,7 @@ class Bounce(Model):
 
 
 class Screening(Model):
-    """`person`: somebody wrote it. `notification-result`: of one of our own. `rejected`: any other machine's."""
+    """`person`: somebody wrote it. `notification-result`: what became of our own mail. `rejected`: a machine's."""
 
     verdict: Literal["person", "rejected", "notification-result"]
     reason: Reason | None = None

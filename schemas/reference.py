@@ -1,7 +1,7 @@
 """The reference pages of `docs/reference/`, made from the catalogue and the models."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
@@ -89,6 +89,21 @@ def reasons_page() -> str:
         "Why something was treated other than by the plain way. The same word stands in logs, in metric labels, on "
         "topics, in dead letters (`dlq-error-class`) and in `mailcall`.",
         _table(("reason", "what happened", "what to do"), rows),
+    )
+
+
+def files_page(docstrings: Mapping[str, str]) -> str:
+    """Every module in one line. `docstrings`: by path from the root."""
+    packages: dict[str, list[Sequence[str]]] = {}
+    for path, docstring in docstrings.items():
+        package, _, name = path.partition("/")
+        first = _text(docstring.partition("\n\n")[0])
+        packages.setdefault(package, []).append((f"[{name}](../../{path})", first))
+    return _page(
+        "Files",
+        "Every file in the words it begins with. The walk of a mail through them is in "
+        "[architecture.md](../architecture.md).",
+        *(f"## {package}\n\n{_table(('file', 'duty'), rows)}" for package, rows in packages.items()),
     )
 
 

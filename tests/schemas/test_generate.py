@@ -25,6 +25,12 @@ def test_generated_files_follow_the_code() -> None:
     assert main(["--check"]) == 0
 
 
+def test_every_file_begins_with_its_duty(made: Mapping[str, str]) -> None:
+    lines = [line for line in made["docs/reference/files.md"].splitlines() if line.startswith("| [")]
+    assert len(lines) > 50
+    assert [line for line in lines if line.endswith("|  |")] == []
+
+
 def test_drift_is_named_and_mended(tmp_path: Path) -> None:
     assert set(write(tmp_path)) == generated().keys()
     assert drifted(tmp_path) == []
