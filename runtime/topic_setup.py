@@ -71,13 +71,18 @@ def create_topics(config: ProcessConfig) -> TopicReport:
 
 def missing_topics(config: ProcessConfig) -> tuple[str, ...]:
     """Full names of the catalogue's topics that the broker does not have. Raises `OutageError` (BROKER_AWAY)."""
+    existing = existing_topics(config)
+    return tuple(plan.name for plan in plans(config.topic_prefix) if plan.name not in existing)
+
+
+def existing_topics(config: ProcessConfig) -> frozenset[str]:
+    """Full names of all topics at the broker. Raises `OutageError` (BROKER_AWAY)."""
     admin = make_admin(config)
     try:
         with broker_errors():
-            existing = frozenset(admin.list_topics())
+            return frozenset(admin.list_topics())
     finally:
         admin.close()
-    return tuple(plan.name for plan in plans(config.topic_prefix) if plan.name not in existing)
 
 
 def _settings(retention_ms: int | None) -> dict[str, str]:

@@ -3,23 +3,29 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from runtime.dead_letters import without_value
 from runtime.deferral import as_original, is_due, put_back
 from runtime.health import Health
 from runtime.outcomes import Dead, Outcome
 from runtime.outgoing import Outgoing
-from runtime.publisher import Publisher, UnpublishableError
+from runtime.publisher import UnpublishableError
 from runtime.stage import Stage
 from runtime.waiting import Outage, wait_out
 from schemas.reasons import Reason
 from schemas.wire import Record
 
 
+class Publishes(Protocol):
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Returns when all are acknowledged. Raises `OutageError`, `UnpublishableError`."""
+
+
 class Work:
     """`retry_topics`: name of each `.retry` topic -> name of the topic that its records belong to."""
 
-    def __init__(self, stage: Stage, publisher: Publisher, retry_topics: Mapping[str, str], health: Health) -> None:
+    def __init__(self, stage: Stage, publisher: Publishes, retry_topics: Mapping[str, str], health: Health) -> None:
         self._stage = stage
         self._publisher = publisher
         self._retry_topics = retry_topics

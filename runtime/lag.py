@@ -1,0 +1,46 @@
+"""How far a consumer group is behind, asked of the broker beside the consumer itself."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from runtime.clients import broker_errors, make_admin
+from runtime.config import ProcessConfig
+from runtime.outcomes import OutageError
+
+if TYPE_CHECKING:
+    from kafka import KafkaAdminClient, TopicPartition
+
+
+class LagProbe:
+    """Compares committed offsets with the ends of partitions. Blocking; one thread at a time."""
+
+    def __init__(self, config: ProcessConfig, group: str) -> None:
+        self._config = config
+        self._group = group
+        self._admin: KafkaAdminClient | None = None
+
+    def measure(self, partitions: "Sequence[TopicPartition]") -> dict[str, int]:
+        """Records behind, by topic. Raises `OutageError` (BROKER_AWAY)."""
+        from kafka.admin import OffsetSpec
+
+        lag = dict.fromkeys((partition.topic for partition in partitions), 0)
+        try:
+            with broker_errors():
+                admin = self._admin = self._admin or make_admin(self._config)
+                committed = admin.list_group_offsets({self._group: list(partitions)})[self._group]
+                starts = dict.fromkeys(partitions, OffsetSpec.EARLIEST)
+                ends = dict.fromkeys(partitions, OffsetSpec.LATEST)
+                first = admin.list_partition_offsets(starts, timeout_ms=5_000)
+                last = admin.list_partition_offsets(ends, timeout_ms=5_000)
+        except OutageError:
+            self.close()
+            raise
+        for partition in partitions:
+            done = committed[partition].offset if partition in committed else -1
+            lag[partition.topic] += max(0, last[partition].offset - max(done, first[partition].offset))
+        return lag
+
+    def close(self) -> None:
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
