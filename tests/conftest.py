@@ -16,6 +16,7 @@ from deploy.local import NotAvailableError
 from deploy.local.broker import Broker, choose_broker
 from deploy.local.database import Database
 from deploy.local.dovecot import Dovecot
+from deploy.local.dovecot_container import choose_dovecot
 from deploy.local.mail_host import MailHost
 from deploy.local.smtp_sink import SmtpSink
 
@@ -130,7 +131,7 @@ def dovecot_relay() -> Iterator[SmtpSink]:
 @pytest.fixture(scope="session")
 def dovecot(dovecot_relay: SmtpSink) -> Iterator[Dovecot]:
     """Shared by all tests: every address is an account, `dovecot_account` is one of your own."""
-    with Dovecot("s3cret", relay_port=dovecot_relay.port) as dovecot:
+    with choose_dovecot("s3cret", relay_port=dovecot_relay.port) as dovecot:
         yield dovecot
 
 

@@ -15,6 +15,7 @@ from deploy.local.server import Server
 
 PACKAGES = ("dovecot-imapd", "dovecot-pop3d", "dovecot-submissiond")
 _PLUG_INS = tuple(Path("/usr/lib/dovecot", name) for name in ("imap", "pop3", "submission"))
+CONFIGURATION_FILE = "dovecot.conf"
 _SERVICES = ("imap", "imaps", "pop3", "pop3s", "submission", "submissions")
 
 _CONFIGURATION = """\
@@ -32,8 +33,8 @@ first_valid_uid = {uid}
 last_valid_uid = {uid}
 mail_location = maildir:{directory}/mail/%u
 ssl = yes
-ssl_cert = <{certificates.certificate}
-ssl_key = <{certificates.key}
+ssl_cert = <{directory}/{certificate}
+ssl_key = <{directory}/{key}
 disable_plaintext_auth = no
 auth_mechanisms = plain login
 # A refused login is answered at once, also the tenth.
@@ -128,20 +129,24 @@ class Dovecot(Server):
         program = find_dovecot()
         account = unprivileged()
         user = pwd.getpwuid(account.uid if account else os.getuid())
-        configuration = self.directory / "dovecot.conf"
-        configuration.write_text(
-            _CONFIGURATION.format(
-                directory=self.directory,
-                host=HOST,
-                user=user.pw_name,
-                group=grp.getgrgid(user.pw_gid).gr_name,
-                uid=user.pw_uid,
-                gid=user.pw_gid,
-                certificates=self._certificates,
-                ports=self._ports,
-                relay_port=self._relay_port,
-                password=self.password,
-            )
-        )
+        self._write_configuration(self.directory, user, grp.getgrgid(user.pw_gid).gr_name)
         hand_over(self.directory, account)
+        configuration = self.directory / CONFIGURATION_FILE
         return Child("Dovecot", [program, "-c", configuration, "-F"], log=self.log, account=account)
+
+    def _write_configuration(self, directory: Path, user: pwd.struct_passwd, group: str) -> None:
+        """For a Dovecot that runs as that user and finds these files in `directory`."""
+        text = _CONFIGURATION.format(
+            directory=directory,
+            host=HOST,
+            user=user.pw_name,
+            group=group,
+            uid=user.pw_uid,
+            gid=user.pw_gid,
+            certificate=self._certificates.certificate.name,
+            key=self._certificates.key.name,
+            ports=self._ports,
+            relay_port=self._relay_port,
+            password=self.password,
+        )
+        (self.directory / CONFIGURATION_FILE).write_text(text)

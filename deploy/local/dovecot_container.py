@@ -1,0 +1,73 @@
+"""The same Dovecot in a container, where it is not installed and a Docker engine answers."""
+
+import pwd
+from pathlib import Path
+
+import docker
+from docker.errors import DockerException
+from testcontainers.core.container import DockerContainer
+
+from deploy.local import NotAvailableError, StartError
+from deploy.local.dovecot import CONFIGURATION_FILE, PACKAGES, Dovecot, find_dovecot
+from deploy.local.ports import wait_until
+
+IMAGE = "debian:bookworm-slim"  # the same packages as on Debian itself, so the same configuration
+START_SECONDS = 180.0  # it fetches the image and the packages first
+_GIVEN, _HERE = "/mnt/dovecot", Path("/srv/dovecot")
+# Copied, because the directory that is mounted cannot be read by `nobody`.
+_SCRIPT = f"""\
+set -e
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends {" ".join(PACKAGES)}
+cp -r {_GIVEN} {_HERE}
+chown -R nobody:nogroup {_HERE}
+exec setpriv --reuid=65534 --regid=65534 --clear-groups dovecot -c {_HERE / CONFIGURATION_FILE} -F
+"""
+_NOBODY = pwd.struct_passwd(("nobody", "x", 65534, 65534, "", "/", "/usr/sbin/nologin"))
+
+
+def choose_dovecot(password: str, relay_port: int) -> Dovecot:
+    """Debian's own where it is installed or can be, else one in a container. Raises `NotAvailableError`."""
+    try:
+        find_dovecot()
+    except NotAvailableError as error:
+        if not _docker_answers():
+            raise NotAvailableError(f"{error}, or start a Docker engine") from None
+        return DovecotContainer(password, relay_port)
+    return Dovecot(password, relay_port)
+
+
+class DovecotContainer(Dovecot):
+    """In the network of the host, so that ports and relay are those of 127.0.0.1 here as well."""
+
+    def __init__(self, password: str, relay_port: int) -> None:
+        super().__init__(password, relay_port)
+        self._container = (
+            DockerContainer(IMAGE)
+            .with_command(["sh", "-c", _SCRIPT])
+            .with_volume_mapping(str(self.directory), _GIVEN, "ro")
+            .with_kwargs(network_mode="host")
+        )
+
+    def start(self) -> None:
+        self._write_configuration(_HERE, _NOBODY, "nogroup")
+        self._container.start()
+        if not wait_until(self._ready, START_SECONDS):
+            output = b"".join(self._container.get_logs()).decode("utf-8", "replace")
+            raise StartError(f"Dovecot was not ready in its container after {START_SECONDS:.0f} s:\n{output[-2000:]}")
+
+    def stop(self) -> None:
+        self._container.stop()
+
+    def kill(self) -> None:
+        self._container.stop()
+
+
+def _docker_answers() -> bool:
+    try:
+        client = docker.from_env(timeout=5)
+        client.ping()
+        client.close()
+    except DockerException:
+        return False
+    return True
