@@ -1,0 +1,211 @@
+"""The decisions of ingest, without a network: back-off, status, ownership, blocks, records."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kafka.partitioner import DefaultPartitioner
+
+from ingest import records
+from ingest.backoff import HOPELESS_SECONDS, MOST_SECONDS, delay
+from ingest.connectors.base import BLOCK_BYTES, BLOCK_MAILS, MAX_MAIL_BYTES, RemoteMail, take_block
+from ingest.ownership import changes, partition_of, servers_of
+from ingest.status import REFRESH, StatusTracker, state_after
+from mailserver.errors import MailServerError
+from schemas import ids
+from schemas.fetched import FetchedMail, open_fetched
+from schemas.reasons import Reason
+from schemas.servers import MailboxCursor
+from schemas.snapshot import SettingsSnapshot
+from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, MAX_INLINE_BYTES
+from schemas.wire import Message, Record, decode
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+RAW = b"From: Ann <Ann@Example.test>\r\nSubject: hello\r\n\r\nhello\r\n"
+
+
+def record_of(message: Message) -> Record:
+    return Record(message.topic.short, 0, 0, message.key.encode(), message.value, message.headers, 0)
+
+
+def no_blobs(_data: bytes) -> str:
+    raise AssertionError("a small mail needs no blob")
+
+
+def trouble(reason: Reason) -> MailServerError:
+    return MailServerError(reason, "what happened", temporary=True)
+
+
+# ---- back-off ----
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_waits_grow_within_bounds(failures: int, draw: float) -> None:
+    assert 0.5 <= delay(failures, temporary=True, draw=draw) <= MOST_SECONDS
+    assert delay(failures, temporary=True, draw=draw) <= delay(failures + 1, temporary=True, draw=draw)
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_what_needs_a_person_is_not_hammered(failures: int, draw: float) -> None:
+    assert delay(failures, temporary=False, draw=draw) >= HOPELESS_SECONDS
+
+
+# ---- status ----
+
+
+def test_a_status_is_written_when_the_state_changes_only() -> None:
+    tracker, first = StatusTracker("it").moved("idle", NOW)
+    assert first is not None and (first.state, first.since, first.last_success) == ("idle", NOW, NOW)
+    tracker, again = tracker.moved("idle", NOW + timedelta(seconds=60))
+    assert again is None
+    later = NOW + timedelta(seconds=120)
+    _, failed = tracker.moved("unreachable", later, error=trouble(Reason.SERVER_UNREACHABLE))
+    assert failed is not None
+    assert (failed.since, failed.last_success, failed.last_error) == (later, NOW, "what happened")
+
+
+def test_an_unchanged_success_is_told_again_now_and_then_with_its_beginning() -> None:
+    tracker, _ = StatusTracker("it").moved("idle", NOW)
+    _, again = tracker.moved("idle", NOW + REFRESH)
+    assert again is not None
+    assert (again.since, again.last_success) == (NOW, NOW + REFRESH)
+
+
+def test_a_failure_that_goes_on_is_told_once() -> None:
+    error = trouble(Reason.SERVER_UNREACHABLE)
+    tracker, _ = StatusTracker("it").moved("unreachable", NOW, error=error)
+    _, again = tracker.moved("unreachable", NOW + REFRESH, error=error)
+    assert again is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [
+        (Reason.AUTHENTICATION_REFUSED, "authentication-refused"),
+        (Reason.SERVER_DEFERRED, "throttled"),
+        (Reason.SERVER_UNREACHABLE, "unreachable"),
+        (Reason.FOLDER_REFUSED, "unreachable"),
+    ],
+)
+def test_each_reason_leads_to_a_state(reason: Reason, state: str) -> None:
+    assert state_after(trouble(reason)) == state
+
+
+# ---- ownership ----
+
+
+class _Cluster:
+    def topics(self) -> set[str]:
+        return {"t"}
+
+    def partitions_for_topic(self, _topic: str) -> set[int]:
+        return set(range(12))
+
+    available_partitions_for_topic = partitions_for_topic
+
+
+@given(st.text(st.characters(codec="ascii"), min_size=1))
+def test_a_server_belongs_where_the_producer_puts_its_cursor(server_id: str) -> None:
+    expected = DefaultPartitioner().partition("t", server_id, server_id.encode(), None, None, _Cluster())
+    assert partition_of(server_id, 12) == expected
+
+
+def test_every_server_is_one_replicas(incoming_server: Any) -> None:
+    servers = [incoming_server(id=f"s{number}") for number in range(100)]
+    snapshot = SettingsSnapshot({f"incoming-server/{server.id}": server for server in servers})
+    shares = [servers_of(snapshot, owned, 12)[0] for owned in (range(4), range(4, 8), range(8, 12))]
+    assert all(shares)
+    assert sorted(id_ for share in shares for id_ in share) == sorted(server.id for server in servers)
+
+
+def test_a_disabled_server_is_not_watched(incoming_server: Any) -> None:
+    server = incoming_server(enabled=False)
+    wanted, disabled = servers_of(SettingsSnapshot({"incoming-server/it": server}), range(12), 12)
+    assert (wanted, disabled) == ({}, (server,))
+
+
+def test_a_changed_server_is_stopped_and_started_others_are_left_alone(incoming_server: Any) -> None:
+    same, old, new = incoming_server(id="a"), incoming_server(id="b"), incoming_server(id="b", folder="Desk")
+    gone, added = incoming_server(id="c"), incoming_server(id="d")
+    result = changes({"a": same, "b": old, "c": gone}, {"a": same, "b": new, "d": added})
+    assert (set(result.stop), set(result.start)) == ({"b", "c"}, {new, added})
+
+
+# ---- blocks ----
+
+
+@given(st.lists(st.integers(0, 2 * MAX_MAIL_BYTES)))
+def test_blocks_hold_all_in_order_within_their_bounds(sizes: list[int]) -> None:
+    waiting = [(str(number), size) for number, size in enumerate(sizes)]
+    everything, taken = list(waiting), []
+    while waiting:
+        block = take_block(waiting)
+        assert 1 <= len(block) <= BLOCK_MAILS
+        assert len(block) == 1 or sum(size for _, size in block) <= BLOCK_BYTES
+        taken += block
+    assert taken == everything
+
+
+# ---- records ----
+
+
+def test_a_mail_is_published_as_it_is_with_what_is_known_of_it() -> None:
+    date = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
+    message = records.fetched("it", RemoteMail("7", "INBOX;UIDVALIDITY=1;UID=7", RAW, date), no_blobs, NOW)
+    assert (message.topic, message.key, message.value) == (MAIL_FETCHED, "ann@example.test", RAW)
+    mail = open_fetched(record_of(message))
+    assert mail.mail_id == ids.mail_id("it", RAW)
+    assert (mail.server_id, mail.mailbox, mail.received) == ("it", "INBOX;UIDVALIDITY=1;UID=7", date)
+    assert (mail.size, mail.raw, mail.dataref, mail.truncated) == (len(RAW), RAW, None, None)
+    assert mail.traceparent == ids.traceparent(mail.mail_id)
+
+
+def test_a_large_mail_is_kept_as_a_blob() -> None:
+    raw = RAW + b"x" * MAX_INLINE_BYTES
+    kept: list[bytes] = []
+
+    def keep(data: bytes) -> str:
+        kept.append(data)
+        return "sha256/aa/key"
+
+    message = records.fetched("it", RemoteMail("7", "", raw), keep, NOW)
+    mail = open_fetched(record_of(message))
+    assert (message.value, kept) == (b"", [raw])
+    assert (mail.dataref, mail.raw, mail.size) == ("sha256/aa/key", b"", len(raw))
+    assert mail.mail_id == ids.mail_id("it", raw)
+    assert mail.received == NOW
+
+
+def test_a_cut_mail_says_how_large_it_was() -> None:
+    message = records.fetched("it", RemoteMail("7", "", RAW, size=60_000_000), no_blobs, NOW)
+    assert open_fetched(record_of(message)).truncated == 60_000_000
+
+
+@given(st.text(), st.text(), st.binary(min_size=1), st.none() | st.integers(0, 10**12))
+def test_what_is_written_beside_a_mail_is_read_again(
+    mailbox: str, sha256: str, raw: bytes, truncated: int | None
+) -> None:
+    mail = FetchedMail(
+        mail_id="0" * 32,
+        server_id="it",
+        received=NOW,
+        size=len(raw),
+        sha256=sha256.encode("utf-8", "replace").decode() or "0",
+        mailbox=mailbox.encode("utf-8", "replace").decode(),
+        raw=raw,
+        truncated=truncated,
+    )
+    headers = [("ce_id", mail.mail_id.encode())]
+    headers += [(f"ce_{name}", value.encode()) for name, value in mail.extensions().items()]
+    assert open_fetched(Record("t", 0, 0, b"", raw, headers)) == mail
+
+
+def test_a_cursor_is_published_under_its_server() -> None:
+    cursor = MailboxCursor(server_id="it", uidvalidity=1, uid=7)
+    message = records.cursor_record(cursor, NOW)
+    assert (message.topic, message.key) == (MAILBOX_CURSORS, "it")
+    context, read = decode(MAILBOX_CURSORS, record_of(message))
+    assert (read, context.source) == (cursor, "/mailcall/ingest/it")
+    assert records.cursor_record(cursor, NOW + REFRESH).headers[1] == message.headers[1]
