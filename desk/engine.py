@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError
 
 from desk.errors import DeskUrlError, desk_errors
 
-BUSY_TIMEOUT_MS = 30_000
+BUSY_TIMEOUT_SECONDS = 30
 _WRITES = "desk_writes"
 
 # A database host that is gone without a word is noticed within half a minute.
@@ -83,7 +83,8 @@ def _postgresql(url: URL, durable: bool) -> Engine:
 
 
 def _sqlite(url: URL, durable: bool) -> Engine:
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    arguments = {} if "timeout" in url.query else {"timeout": BUSY_TIMEOUT_SECONDS}
+    engine = create_engine(url, hide_parameters=True, connect_args=arguments)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:

@@ -1,0 +1,148 @@
+"""Connections, transactions, errors and bulk inserts, the same on both databases."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, insert, select, text
+
+from desk.among import among
+from desk.bulk import FEW, BulkInsert
+from desk.engine import check_url, open_desk, reading, writing
+from desk.errors import ConflictError, DeskError, DeskUrlError, UnstorableError
+from desk.tables import files, items, message_ids, outbox, persons
+from runtime.outcomes import OutageError
+from schemas.reasons import Reason
+
+PERSON: dict[str, Any] = {
+    "id": "ann",
+    "first_name": "",
+    "last_name": "",
+    "is_user": True,
+    "is_analyst": False,
+    "office": "",
+    "disabled": False,
+    "version": 0,
+}
+
+
+@pytest.mark.parametrize("url", ["mysql://ann:s3cret@host/x", "postgresql://ann:s3cret@host/x", "s3cret", ""])
+def test_a_url_of_no_desk_is_told_without_its_password(url: str) -> None:
+    with pytest.raises(DeskUrlError) as caught:
+        open_desk(url)
+    assert "s3cret" not in str(caught.value)
+    assert "postgresql+psycopg" in str(caught.value)
+
+
+def test_urls_of_a_desk() -> None:
+    for url in ("postgresql+psycopg://ann@host:1/x", "sqlite:///x.db", "sqlite://"):
+        assert str(check_url(url)) == url
+
+
+def test_a_database_that_is_not_there_is_an_outage(tmp_path_factory: pytest.TempPathFactory) -> None:
+    nowhere = tmp_path_factory.mktemp("desk") / "no" / "such" / "folder.db"
+    for url in ("postgresql+psycopg://u:s3cret@127.0.0.1:1/x", f"sqlite:///{nowhere}"):
+        with pytest.raises(OutageError) as caught, reading(open_desk(url)) as connection:
+            connection.execute(text("SELECT 1"))
+        assert caught.value.reason is Reason.DATABASE_AWAY
+        assert "s3cret" not in str(caught.value)
+
+
+def test_a_transaction_is_stored_whole_or_not_at_all(engine: Engine) -> None:
+    with pytest.raises(ZeroDivisionError), writing(engine) as connection:
+        connection.execute(insert(persons), PERSON)
+        _ = 1 / 0
+    with reading(engine) as connection:
+        assert connection.execute(select(persons)).all() == []
+
+
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1, 500])
+def test_bulk_inserts(engine: Engine, count: int) -> None:
+    bulk = BulkInsert(message_ids, ("message_id", "item_id"))
+    rows = [(f'<{n}\t"\\N"\n乌龟>', n) for n in range(count)]
+    with writing(engine) as connection:
+        bulk.insert(connection, [])
+        bulk.insert(connection, iter(rows))
+    with reading(engine) as connection:
+        assert connection.execute(select(message_ids).order_by(message_ids.c.item_id)).all() == rows
+    with pytest.raises(ConflictError) as caught, writing(engine) as connection:
+        bulk.insert(connection, rows[-1:])
+    assert "乌龟" not in str(caught.value)
+
+
+def test_bulk_inserts_of_documents_and_times(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(insert(persons), PERSON)
+    names = [column.name for column in items.c if not column.nullable]
+    noon = datetime(2026, 11, 20, 14, 0, tzinfo=timezone(timedelta(hours=2)))
+    values: dict[str, Any] = dict.fromkeys(names, "x")
+    values |= {
+        "id": 7,
+        "user_id": "ann",
+        "fields": {"a": "ü"},
+        "settings_versions": {},
+        "opened_at": noon,
+        "version": 1,
+    }
+    for count in (1, FEW + 1):
+        with writing(engine) as connection:
+            rows = [[{**values, "id": count * 10 + n}[name] for name in names] for n in range(count)]
+            BulkInsert(items, names).insert(connection, rows)
+    with reading(engine) as connection:
+        found = connection.execute(select(items.c.fields, items.c.opened_at, items.c.closed_at)).all()
+    assert found == [({"a": "ü"}, datetime(2026, 11, 20, 12, 0, tzinfo=UTC), None)] * (FEW + 2)
+
+
+def test_rows_must_refer_to_what_is_there(engine: Engine) -> None:
+    row = ("m", 0, 99, "n", "t", 1, "s", "b", False)
+    with pytest.raises(DeskError) as caught, writing(engine) as connection:
+        BulkInsert(files, [column.name for column in files.c]).insert(connection, [row])
+    assert "text" not in str(caught.value)
+
+
+def test_a_number_beyond_64_bits_cannot_be_stored(engine: Engine) -> None:
+    for count in (1, FEW + 1):
+        with pytest.raises(UnstorableError), writing(engine) as connection:
+            BulkInsert(message_ids, ("message_id", "item_id")).insert(
+                connection, [(str(n), 2**70) for n in range(count)]
+            )
+
+
+def test_a_key_too_long_for_an_index_is_no_outage(postgres_url: str) -> None:
+    engine = open_desk(postgres_url)
+    with pytest.raises(UnstorableError), writing(engine) as connection:
+        message_ids.create(connection)
+        key = "".join(chr(0x4E00 + n * 37 % 20_000) for n in range(10_000))
+        connection.execute(insert(message_ids), {"message_id": key, "item_id": 1})
+    engine.dispose()
+
+
+def test_among(engine: Engine) -> None:
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    with writing(engine) as connection:
+        connection.execute(insert(outbox), [{"id": n, "created_at": now, "messages": f"'{n}\""} for n in range(1, 4)])
+    with reading(engine) as connection:
+        by_id, by_text = (select(outbox.c.id).where(among(column)) for column in (outbox.c.id, outbox.c.messages))
+        assert set(connection.execute(by_id, {"keys": [1, 3, 10**15]}).scalars()) == {1, 3}
+        assert set(connection.execute(by_text, {"keys": ["'2\"", "乌", "{}", "NULL", ","]}).scalars()) == {2}
+        assert connection.execute(by_text, {"keys": []}).all() == []
+
+
+def test_sqlite_is_set_up_for_several_processes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("desk") / "desk.db"
+    for durable, synchronous in ((True, 2), (False, 1)):
+        engine = open_desk(f"sqlite:///{path}", durable=durable)
+        with reading(engine) as connection:
+            pragmas = ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")
+            found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
+        assert found == ["wal", 1, 30_000, synchronous]
+        engine.dispose()
+
+
+def test_postgresql_is_set_up_for_utc(postgres_url: str) -> None:
+    for durable, synchronous in ((True, "on"), (False, "off")):
+        engine = open_desk(postgres_url, durable=durable)
+        with reading(engine) as connection:
+            found = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("timezone", "synchronous_commit")]
+        assert found == ["UTC", synchronous]
+        engine.dispose()

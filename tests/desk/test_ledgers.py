@@ -1,0 +1,100 @@
+"""The ledger of outgoing mail, item references, and persons by address."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, insert
+
+from desk.deliveries import DeliveryLedger
+from desk.directory import find_persons
+from desk.engine import reading, writing
+from desk.items import show_item
+from desk.references import parse_reference, reference
+from desk.tables import person_addresses, persons
+from schemas.events import ItemKind, NotificationResult
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+Outcome = Literal["sent", "deferred", "failed", "bounced"]
+
+
+def result(outcome: Outcome, **more: Any) -> NotificationResult:
+    return NotificationResult(notification_id="n", outcome=outcome, recipient="ann@example.test", at=NOW, **more)
+
+
+@pytest.fixture
+def ledger(engine: Engine) -> Iterator[DeliveryLedger]:
+    ledger = DeliveryLedger(engine)
+    yield ledger
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "finished"),
+    [
+        (["deferred"], None),
+        (["deferred", "sent"], "sent"),
+        (["sent", "deferred"], "sent"),
+        (["sent", "sent"], "sent"),
+        (["sent", "bounced"], "bounced"),
+        (["deferred", "failed"], "failed"),
+    ],
+)
+def test_deliveries(ledger: DeliveryLedger, recorded: list[Outcome], finished: Outcome | None) -> None:
+    assert ledger.finished(["n"]) == ledger.finished([]) == {}
+    for outcome in recorded:
+        ledger.record(result(outcome, attempt=2, server_id="out", smtp_reply="250 OK", message_id="<m@x>"))
+    found = ledger.finished(["n", "another"])
+    assert {key: value.outcome for key, value in found.items()} == ({"n": finished} if finished else {})
+    if finished:
+        assert found["n"] == result(finished, attempt=2, server_id="out", smtp_reply="250 OK", message_id="<m@x>")
+
+
+@given(st.sampled_from(["call", "task", "request"]), st.integers(1, 10**18 - 1))
+def test_a_reference_says_kind_and_number(kind: ItemKind, number: int) -> None:
+    assert parse_reference(reference(kind, number)) == (kind, number)
+    assert parse_reference(f" {reference(kind, number).lower()} ") == (kind, number)
+
+
+@pytest.mark.parametrize("no", ["", "C-12345", "X-000123", "C-000123x", "C000123", "C-" + "1" * 19, "C-٠٠٠١٢٣"])
+def test_what_is_no_reference(no: str) -> None:
+    assert parse_reference(no) is None
+
+
+def test_an_item_that_is_not_there(engine: Engine) -> None:
+    with reading(engine) as connection:
+        assert show_item(connection, "C-000001") is None
+        assert show_item(connection, "nonsense") is None
+
+
+def test_persons_who_share_an_address_come_in_the_order_of_their_ids(engine: Engine) -> None:
+    rows = [
+        {
+            "id": id_,
+            "first_name": "",
+            "last_name": "",
+            "is_user": True,
+            "is_analyst": False,
+            "office": "",
+            "disabled": id_ == "a",
+            "version": 0,
+        }
+        for id_ in ("c", "a", "b")
+    ]
+    addresses = [
+        {"person_id": id_, "position": 1, "address": "Us@x.test", "normalised": "us@x.test"} for id_ in ("c", "b", "a")
+    ]
+    own = {"person_id": "b", "position": 0, "address": "b@x.test", "normalised": "b@x.test"}
+    with writing(engine) as connection:
+        connection.execute(insert(persons), rows)
+        connection.execute(insert(person_addresses), [*addresses, own])
+    with reading(engine) as connection:
+        found = find_persons(connection, ["us@x.test", "nobody@x.test"])
+        assert find_persons(connection, []) == {}
+    assert list(found) == ["us@x.test"]
+    assert [person.id for person in found["us@x.test"]] == ["a", "b", "c"]
+    assert [person.disabled for person in found["us@x.test"]] == [True, False, False]
+    assert found["us@x.test"][1].addresses == ("b@x.test", "Us@x.test")

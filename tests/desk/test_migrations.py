@@ -1,0 +1,56 @@
+"""The migrations make the tables that the code knows, wherever they start from."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from desk.engine import open_desk, reading, writing
+from desk.migrate import upgrade, wait_until_current
+from desk.tables import metadata
+from runtime.outcomes import OutageError
+from schemas.reasons import Reason
+
+
+def test_from_empty_they_make_the_tables_of_the_code(desk_url: str) -> None:
+    engine = open_desk(desk_url)
+    upgrade(engine)
+    with reading(engine) as connection:
+        assert {*metadata.tables, "alembic_version"} == set(inspect(connection).get_table_names())
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_several_processes_at_once_make_them_once(desk_url: str) -> None:
+    engines = [open_desk(desk_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(upgrade, engines)) == [None] * 4
+    for engine in engines:
+        wait_until_current(engine, 0)
+        engine.dispose()
+
+
+def test_whoever_needs_them_waits_for_them(desk_url: str) -> None:
+    engine = open_desk(desk_url)
+    with pytest.raises(OutageError, match="the logger makes them") as caught:
+        wait_until_current(engine, 0.1)
+    assert caught.value.reason is Reason.DATABASE_AWAY
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(wait_until_current, engine, 30)
+        upgrade(engine)
+        assert waiting.result(30) is None
+    engine.dispose()
+
+
+def test_tables_of_a_newer_release_are_left_alone(desk_url: str) -> None:
+    engine = open_desk(desk_url)
+    upgrade(engine)
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    upgrade(engine)
+    wait_until_current(engine, 0)
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
+    engine.dispose()

@@ -1,0 +1,148 @@
+"""Mails, settings and a logger without its loop, for the tests beside this file."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+
+from desk.engine import open_desk, reading
+from desk.items import Item, show_item
+from desk.ledger import mail_outcomes
+from desk.migrate import upgrade
+from logger.handler import LoggerHandler
+from runtime.outcomes import Outcome
+from schemas import ids
+from schemas.mail import ResolvedMail
+from schemas.persons import Person
+from schemas.settings import CallTemplate, Partition
+from schemas.snapshot import SettingsSnapshot
+from schemas.topics import MAIL_RESOLVED, PERSONS, Topic
+from schemas.wire import Message, Record, encode
+
+PREFIX = "t"
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+MATRIX = {"high": {"high": "P1", "low": "P2"}, "low": {"high": "P2", "low": "P3"}}
+
+
+def _partition(id_: str, name: str) -> Partition:
+    return Partition(
+        id=id_,
+        name=name,
+        impacts=("high", "low"),
+        urgencies=("high", "low"),
+        priorities=("P1", "P2", "P3"),
+        priority_matrix=MATRIX,
+    )
+
+
+def demo_settings() -> SettingsSnapshot:
+    """Partitions IT and HR with a call template each: `it-call` (impact high, urgency low) and `hr-call` (low, low)."""
+    values: tuple[CallTemplate | Partition, ...] = (
+        _partition("IT", "Information Technology"),
+        _partition("HR", "Human Resources"),
+        CallTemplate(
+            id="it-call", partition="IT", impact="high", urgency="low", screen_set="Standard", ipk_status="New"
+        ),
+        CallTemplate(id="hr-call", partition="HR", impact="low", urgency="low", fields={"cost": "none"}),
+        CallTemplate(id="lost-partition", partition="gone", impact="high", urgency="low"),
+        CallTemplate(id="no-priority", partition="IT", impact="vast", urgency="low"),
+    )
+    return SettingsSnapshot().with_changes(
+        (f"{value.kind}/{value.id}", value, version) for version, value in enumerate(values)
+    )
+
+
+def make_mail(
+    cause: str, address: str = "ann@example.test", person: Person | None = None, **fields: Any
+) -> ResolvedMail:
+    """A resolved mail of a new sender, or of `person`; `cause` makes its id, keywords replace fields."""
+    who = {
+        "address": address,
+        "last_name": address.partition("@")[0],
+        "person_id": person.id if person else ids.person_id(address),
+        "kind": "user-only" if person else "unknown",
+        "new_person": person is None,
+        "set_user_flag": False,
+        "logging_analyst": "desk",
+        "reason": "",
+    }
+    values = {
+        "mail_id": ids.mail_id("it-in", cause.encode()),
+        "server_id": "it-in",
+        "received": NOW - timedelta(minutes=1),
+        "size": 1000,
+        "sha256": "0" * 64,
+        "message_id": f"<{cause}@example.test>",
+        "subject": f"Subject of {cause}",
+        "text": f"Text of {cause}",
+        "reply": f"Text of {cause}",
+        "conversation": {},
+        "wanted": "log-or-update",
+        "call_template": "it-call",
+        "answerable": True,
+        "settings_versions": {"incoming-server/it-in": 7},
+    }
+    return ResolvedMail.model_validate({**values, **fields, "sender": {**who, **fields.get("sender", {})}})
+
+
+@dataclass
+class Logger:
+    """One logger process, less the loop: records in, outcomes and published messages out."""
+
+    engine: Engine
+    settings: SettingsSnapshot
+    published: list[Message] = field(default_factory=list)
+    now: datetime = NOW
+
+    def __post_init__(self) -> None:
+        self.publish: Callable[[Sequence[Message]], None] = self.published.extend
+        self.handler = LoggerHandler(
+            self.engine, lambda: self.settings, lambda messages: self.publish(messages), PREFIX, lambda: self.now
+        )
+
+    def feed(self, *values: ResolvedMail | Person | Record) -> list[Outcome]:
+        return list(self.handler.handle([as_record(value) for value in values]))
+
+    def of(self, topic: Topic) -> list[Any]:
+        """What has been published on a topic, decoded."""
+        adapter = topic.value
+        assert adapter is not None
+        return [adapter.validate_json(m.value) for m in self.published if m.topic is topic and m.value is not None]
+
+    def outcomes(self) -> Mapping[str, tuple[str, str | None]]:
+        """Outcome and item reference by mail id, from the ledger."""
+        with reading(self.engine) as connection:
+            return {mail_id: (outcome, reference) for mail_id, outcome, reference in mail_outcomes(connection)}
+
+    def outcome(self, mail: ResolvedMail) -> tuple[str, str | None]:
+        return self.outcomes()[mail.mail_id]
+
+    def item(self, reference: str | None) -> Item:
+        assert reference is not None
+        with reading(self.engine) as connection:
+            found = show_item(connection, reference)
+        assert found is not None, reference
+        return found
+
+    def item_of(self, mail: ResolvedMail) -> Item:
+        return self.item(self.outcome(mail)[1])
+
+
+def as_record(value: ResolvedMail | Person | Record, source: str = "/test") -> Record:
+    if isinstance(value, Record):
+        return value
+    topic, key = (PERSONS, value.id) if isinstance(value, Person) else (MAIL_RESOLVED, value.sender.address)
+    message = encode(topic, key, value, id="1", source=source, time=NOW)
+    return Record(topic.name(PREFIX), 0, 0, key.encode(), message.value, message.headers)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Logger]:
+    """A logger on the desk at this URL, whose tables are made."""
+    engine = open_desk(url)
+    upgrade(engine)
+    yield Logger(engine, demo_settings())
+    engine.dispose()

@@ -1,0 +1,82 @@
+"""The `persons` topic: the CMDB's way in, and what comes back of our own."""
+
+from desk.directory import find_persons, load_persons
+from desk.engine import reading
+from logger.records import SOURCE
+from runtime.outcomes import Ok
+from schemas.persons import Person
+from schemas.settings import Format
+from schemas.topics import PERSONS
+from schemas.wire import Record
+from tests.logger.harness import PREFIX, Logger, as_record, make_mail
+
+ANN = Person(
+    id="ann",
+    first_name="Ann",
+    last_name="Lee",
+    addresses=("Ann@Example.test", "lee@example.test"),
+    is_user=True,
+    is_analyst=True,
+    email_format=Format.TEXT,
+    office="North",
+    version=4,
+)
+
+
+def stored(logger: Logger, id_: str) -> Person | None:
+    with reading(logger.engine) as connection:
+        return load_persons(connection, [id_]).get(id_)
+
+
+def tombstone(id_: str) -> Record:
+    return Record(PERSONS.name(PREFIX), 0, 0, id_.encode(), None)
+
+
+def test_a_person_is_stored_whole(logger: Logger) -> None:
+    assert logger.feed(ANN, ANN) == [Ok(), Ok()]
+    assert stored(logger, "ann") == ANN
+    with reading(logger.engine) as connection:
+        assert find_persons(connection, ["ann@example.test", "lee@example.test", "x@y"]) == {
+            "ann@example.test": (ANN,),
+            "lee@example.test": (ANN,),
+        }
+    assert logger.published == []
+
+
+def test_a_later_record_replaces_all_of_it(logger: Logger) -> None:
+    later = Person(id="ann", last_name="Smith", addresses=("ann@new.test",), is_user=True)
+    logger.feed(ANN)
+    logger.feed(later)
+    assert stored(logger, "ann") == later
+    with reading(logger.engine) as connection:
+        assert find_persons(connection, ["ann@example.test"]) == {}
+    logger.feed(ANN, later, ANN)
+    assert stored(logger, "ann") == ANN
+
+
+def test_a_deleted_person_is_disabled_since_calls_refer_to_them(logger: Logger) -> None:
+    logger.feed(ANN, make_mail("one", person=ANN))
+    assert logger.feed(tombstone("ann"), tombstone("nobody")) == [Ok(), Ok()]
+    assert stored(logger, "ann") == ANN.model_copy(update={"disabled": True})
+    logger.feed(ANN)
+    assert stored(logger, "ann") == ANN
+
+
+def test_our_own_records_coming_back_change_nothing_newer(logger: Logger) -> None:
+    analyst = ANN.model_copy(update={"is_user": False})
+    logger.feed(analyst, make_mail("one", "ann@example.test", analyst, sender={"kind": "analyst-only"}))
+    (published,) = logger.of(PERSONS)
+    assert (published.is_user, published.version) == (True, 5)
+    logger.feed(as_record(published.model_copy(update={"last_name": "Old", "version": 5}), SOURCE))
+    assert stored(logger, "ann") == published
+    # The topic is read from its start once more: it ends as the topic says.
+    logger.feed(analyst)
+    logger.feed(as_record(published, SOURCE))
+    assert stored(logger, "ann") == published
+
+
+def test_persons_come_before_the_mails_of_their_batch(logger: Logger) -> None:
+    mail = make_mail("one", person=ANN)
+    logger.feed(mail, ANN)
+    assert logger.item_of(mail).user_name == "Ann Lee"
+    assert logger.of(PERSONS) == []
