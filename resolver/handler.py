@@ -16,7 +16,7 @@ from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import CallTemplate, IncomingServer
 from schemas.snapshot import SettingsSnapshot
-from schemas.topics import MAIL_FETCHED
+from schemas.topics import MAIL_FETCHED, Topic
 from schemas.wire import Record
 
 # Normalised addresses in, the persons who have each out; one query, whatever the number.
@@ -49,7 +49,7 @@ class ResolverHandler:
     """
 
     stage = "resolver"
-    topics = (MAIL_FETCHED,)
+    topics: tuple[Topic, ...] = (MAIL_FETCHED,)
 
     def __init__(
         self,

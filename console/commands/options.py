@@ -31,7 +31,9 @@ def config_of(context: typer.Context) -> "ConsoleConfig":
 
     from console.config import ConsoleConfig
     from runtime.config import load_config
+    from runtime.logs import configure
 
+    configure("mailcall", "error")  # to stderr: standard output holds what was asked for, and nothing else
     options: Options = context.find_root().obj or Options()
     file = ["--config", str(options.config_file)] if options.config_file else []
     config = load_config(ConsoleConfig, "mailcall", file)

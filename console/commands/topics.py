@@ -11,9 +11,9 @@ app = typer.Typer(help="The topics of the catalogue.", no_args_is_help=True)
 @app.command()
 def create(context: typer.Context, json: Json = False) -> None:
     """Create the topics that are missing. May be run again at any time; nothing is changed or deleted."""
-    from runtime.topic_setup import create_topics
+    from console.operations.topics import create as create_missing
 
-    report = create_topics(config_of(context))
+    report = create_missing(config_of(context))
     if json:
         print_json(report)
         return

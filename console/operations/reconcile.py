@@ -1,14 +1,14 @@
 """Proof that every mail is accounted for: each mail on `mail.fetched` ends in exactly one way, or is still on its way.
 
-`balance` is pure, `gather` reads. Positions of the stages are read first, topics and desk after them: what a stage has
-passed shows its effect by then.
+`balance` is pure, `gather` reads. Positions of the stages are read first, then dead letters, then the rest: what a
+stage has passed shows its effect by then, and a dead letter replayed meanwhile is found on its topic again.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from console.operations.dead_letters import dead_letters, header_texts
+from console.operations.dead_letters import DeadLetter, dead_letters, header_texts
 from console.operations.positions import Positions, read_positions
 from desk.engine import open_desk, reading
 from desk.ledger import mail_outcomes
@@ -100,9 +100,10 @@ def balance(facts: Facts) -> Balance:
 def gather(config: ProcessConfig) -> Facts:
     """Everything the topics and the desk say now of the mails that `mail.fetched` still holds."""
     positions = read_positions(config, STAGES)
+    letters = [letter for letter in dead_letters(config, (MAIL_FETCHED, MAIL_RESOLVED)) if letter.replayed_at is None]
     reading_of = _Gathering(config)
     reading_of.topics()
-    reading_of.dead_letters()
+    reading_of.dead_letters(letters)
     engine = open_desk(config.desk_url)
     try:
         with reading(engine) as connection:
@@ -117,15 +118,17 @@ def gather(config: ProcessConfig) -> Facts:
 
 def _fate(mail_id: str, facts: Facts) -> Fate:
     ends = facts.ends.get(mail_id, frozenset())
-    # A dead letter that was replayed and then came through, or that was fetched again, ended as the later try did.
-    final = {end: detail for end, detail in sorted(ends) if end != DEAD_LETTERED} or dict(ends)
+    # A mail that was fetched again after it had been dead-lettered ends as the later try does.
+    final = {end: detail for end, detail in sorted(ends) if end != DEAD_LETTERED}
     if len(final) > 1:
-        return Fate(mail_id, DOUBLE, ", ".join(sorted(final)))
+        return Fate(mail_id, DOUBLE, ", ".join(final))
     for end, detail in final.items():
         return Fate(mail_id, end, detail)
     for stage, partition, offset in facts.places.get(mail_id, ()):
         if offset >= facts.positions.get((stage, partition), 0):
             return Fate(mail_id, ON_THE_WAY, f"waits for the {stage}")
+    for end, detail in ends:
+        return Fate(mail_id, end, detail)
     return Fate(mail_id, MISSING, "every stage has passed it, and no end is known")
 
 
@@ -150,8 +153,9 @@ class _Gathering:
         for record in read_to_end(self._config, list(handlers)):
             handlers[record.topic](record)
 
-    def dead_letters(self) -> None:
-        for letter in dead_letters(self._config, (MAIL_FETCHED, MAIL_RESOLVED)):
+    def dead_letters(self, letters: Iterable[DeadLetter]) -> None:
+        """Dead letters that were not replayed: one that was is no end any more, but on its way again."""
+        for letter in letters:
             mail_id = letter.mail_id
             if letter.topic == MAIL_FETCHED.short and letter.original is not None:
                 mail_id = self._mail_at.get(letter.original, mail_id)

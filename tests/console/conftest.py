@@ -1,9 +1,11 @@
 """How the command line's tests run it: in this process, as `mailcall` does, with exit code and both outputs."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+import structlog
 
 from console.__main__ import main
 
@@ -19,8 +21,10 @@ Mailcall = Callable[..., Ran]
 
 
 @pytest.fixture
-def mailcall(capsys: pytest.CaptureFixture[str]) -> Mailcall:
+def mailcall(capsys: pytest.CaptureFixture[str]) -> Iterator[Mailcall]:
     """Runs `mailcall` with these arguments."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
 
     def run(*arguments: object) -> Ran:
         capsys.readouterr()
@@ -32,7 +36,10 @@ def mailcall(capsys: pytest.CaptureFixture[str]) -> Mailcall:
         out, err = capsys.readouterr()
         return Ran(code, out, err)
 
-    return run
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from runtime.outcomes import Dead, Ok, OutageError, Outcome, Reject
 from schemas import ids
 from schemas.events import NotificationResult
 from schemas.mail import RejectedMail, ResolvedMail
+from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
@@ -33,11 +34,11 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 @pytest.fixture
 def handler(desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore) -> ResolverHandler:
-    def directory(addresses):  # type: ignore[no-untyped-def]
+    def directory(addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:
         with reading(desk) as connection:
             return find_persons(connection, addresses)
 
-    return ResolverHandler(lambda: snapshot, directory, blobs, lambda: NOW)
+    return ResolverHandler(lambda: snapshot, lambda: snapshot, directory, blobs, lambda: NOW)
 
 
 def mail(from_: str = "Ursula <ursula@example.org>", subject: str = "Printer", body: str = "It is broken.") -> bytes:
@@ -273,13 +274,20 @@ def test_any_other_machines_mail_is_rejected_with_the_reason(handler: ResolverHa
         assert (value.mail_id, value.server_id) == (ids.mail_id("it-mailbox", raw), "it-mailbox")
 
 
+def test_a_server_that_is_new_at_the_broker_is_no_dead_letter(
+    snapshot: SettingsSnapshot, blobs: BlobStore, fetched: Fetched
+) -> None:
+    handler = ResolverHandler(SettingsSnapshot, lambda: snapshot, lambda _addresses: {}, blobs, lambda: NOW)
+    assert resolved(handler.handle([fetched(mail())])[0]).server_id == "it-mailbox"
+
+
 def test_the_database_away_is_an_outage_and_no_mail_is_answered(
     snapshot: SettingsSnapshot, blobs: BlobStore, fetched: Fetched
 ) -> None:
     def away(_addresses: object) -> dict[str, tuple[()]]:
         raise OutageError(Reason.DATABASE_AWAY, "the desk's database does not answer")
 
-    handler = ResolverHandler(lambda: snapshot, away, blobs, lambda: NOW)
+    handler = ResolverHandler(lambda: snapshot, lambda: snapshot, away, blobs, lambda: NOW)
 
     with pytest.raises(OutageError):
         handler.handle([fetched(mail())])

@@ -1,0 +1,219 @@
+"""Every mail is accounted for: the account itself, and the command with real stages, topics and desk."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from console.config import ConsoleConfig
+from console.operations.dead_letters import dead_letters
+from console.operations.reconcile import DOUBLE, ENDS, MISSING, ON_THE_WAY, Facts, balance
+from console.operations.state import read_state
+from desk.directory import find_persons
+from desk.engine import open_desk, reading, writing
+from desk.migrate import upgrade
+from desk.tables import mails
+from logger.handler import LoggerHandler
+from resolver.handler import ResolverHandler
+from runtime.blobs import BlobStore
+from runtime.consumer import ConsumerLoop
+from runtime.outcomes import Handler
+from runtime.outgoing import Outgoing
+from runtime.publisher import Publisher
+from schemas import ids
+from schemas.persons import Person
+from schemas.topics import MAIL_FETCHED
+from schemas.wire import encode
+
+Mailcall = Callable[..., Any]
+DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
+A, B = "a" * 32, "b" * 32
+
+
+def facts(**changes: Any) -> Facts:
+    known: dict[str, Any] = {"fetched": {A: 1}, "ends": {}, "places": {A: (("resolver", 3, 7),)}, "positions": {}}
+    return Facts(**{**known, **changes})
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_mail_that_ended_once_is_accounted_for(end: str) -> None:
+    account = balance(facts(ends={A: frozenset({(end, "detail")})}, positions={("resolver", 3): 8}))
+
+    assert account.balanced
+    assert (account.fates[0].end, account.fates[0].detail) == (end, "detail")
+    assert account.outcomes[end] == account.mails == 1
+
+
+@pytest.mark.parametrize(
+    ("places", "positions", "end"),
+    [
+        ((("resolver", 3, 7),), {}, ON_THE_WAY),
+        ((("resolver", 3, 7),), {("resolver", 3): 7}, ON_THE_WAY),
+        ((("resolver", 3, 7),), {("resolver", 3): 8}, MISSING),
+        ((("resolver", 3, 7), ("logger", 0, 5)), {("resolver", 3): 8, ("logger", 0): 5}, ON_THE_WAY),
+        ((("resolver", 3, 7), ("logger", 0, 5)), {("resolver", 3): 8, ("logger", 0): 6}, MISSING),
+        ((("resolver", 3, 7), ("resolver", 3, 9)), {("resolver", 3): 8}, ON_THE_WAY),
+    ],
+)
+def test_a_mail_without_an_end_waits_or_is_missing(
+    places: tuple[tuple[str, int, int], ...], positions: dict[tuple[str, int], int], end: str
+) -> None:
+    account = balance(facts(places={A: places}, positions=positions))
+
+    assert account.fates[0].end == end
+    assert account.balanced == (end == ON_THE_WAY)
+
+
+def test_two_ends_are_one_too_many_but_for_a_dead_letter_that_came_through_later() -> None:
+    double = balance(facts(ends={A: frozenset({("call-logged", "C-000001"), ("rejected", "loop")})}))
+    replayed = balance(facts(ends={A: frozenset({("dead-lettered", "unknown-server"), ("call-logged", "C-000001")})}))
+    again = balance(facts(ends={A: frozenset({("dead-lettered", "unknown-server")})}))
+
+    assert not double.balanced
+    assert double.fates[0].end == DOUBLE
+    assert replayed.balanced
+    assert replayed.fates[0].end == "call-logged"
+    assert again.fates[0].end == ON_THE_WAY
+
+
+def test_a_mail_fetched_twice_is_one_mail_and_ends_of_older_mails_do_not_count() -> None:
+    account = balance(facts(fetched={A: 2}, ends={key: frozenset({("call-logged", "")}) for key in (A, B)}))
+
+    assert (account.mails, account.records, account.outcomes["call-logged"]) == (1, 2, 1)
+
+
+@pytest.fixture
+def config(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path) -> ConsoleConfig:
+    return ConsoleConfig(
+        kafka_bootstrap_servers=kafka_bootstrap,
+        topic_prefix=topic_prefix,
+        desk_url=f"sqlite:///{tmp_path / 'desk.db'}",
+        blob_url=(tmp_path / "blobs").as_uri(),
+    )
+
+
+@pytest.fixture
+def desk(config: ConsoleConfig) -> Iterator[Engine]:
+    engine = open_desk(config.desk_url)
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def publisher(config: ConsoleConfig) -> Iterator[Publisher]:
+    publisher = Publisher(config)
+    yield publisher
+    publisher.close()
+
+
+@pytest.fixture
+def run(at_broker: Mailcall, config: ConsoleConfig) -> Mailcall:
+    return lambda *arguments: at_broker("--desk-url", config.desk_url, *arguments)
+
+
+@pytest.fixture
+def start_stages(config: ConsoleConfig, desk: Engine, publisher: Publisher) -> Iterator[Callable[[], None]]:
+    """Starts resolver and logger over these topics, in threads; they stop when the test ends."""
+    stop = threading.Event()
+    with ExitStack() as stack:
+
+        def settings() -> Any:
+            return read_state(config).settings
+
+        def directory(addresses: Any) -> dict[str, tuple[Person, ...]]:
+            with reading(desk) as connection:
+                return find_persons(connection, addresses)
+
+        def start() -> None:
+            blobs = BlobStore(config.blob_url)
+            resolver = ResolverHandler(settings, settings, directory, blobs, lambda: datetime.now(UTC))
+            logger = LoggerHandler(desk, settings, publisher.publish, config.topic_prefix)
+            stages: tuple[Handler, ...] = (resolver, logger)
+            for handler in stages:
+                loop = ConsumerLoop(config, handler, publisher, handler.stage, stop)
+                thread = threading.Thread(target=loop.run, name=handler.stage)
+                stack.callback(thread.join)
+                thread.start()
+
+        stack.callback(stop.set)
+        yield start
+        stop.set()
+
+
+def fetched(raw: bytes, server: str = "it-mailbox") -> Any:
+    now = datetime.now(UTC)
+    mail_id = ids.mail_id(server, raw)
+    known = {"serverid": server, "internaldate": now.isoformat()}
+    return encode(MAIL_FETCHED, "a@b.c", raw, id=mail_id, source="/test", time=now, extensions=known)
+
+
+def mail(number: int, from_: str = "new@example.net") -> bytes:
+    return f"From: {from_}\r\nSubject: Mail {number}\r\nMessage-ID: <{number}@x>\r\n\r\nHello {number}\r\n".encode()
+
+
+def test_the_command_follows_mails_to_their_ends_and_through_a_replay(
+    run: Mailcall,
+    config: ConsoleConfig,
+    publisher: Publisher,
+    desk: Engine,
+    start_stages: Callable[[], None],
+) -> None:
+    assert run("apply", DEMO).code == 0
+    machine = b"From: it@desk.example\r\nSubject: our own\r\n\r\nHello\r\n"
+    mails_ = [*(fetched(mail(number)) for number in range(5)), fetched(machine), fetched(mail(9), "not-yet")]
+    publisher.publish(mails_)
+    publisher.publish(mails_[:2])  # read from the mailbox a second time
+    garbage = Outgoing(MAIL_FETCHED.name(config.topic_prefix), b"k", b"no envelope", (("ce_type", b"nonsense"),))
+    publisher.publish([garbage])
+
+    before = json.loads(run("reconcile", "--json").out)
+    start_stages()
+    waited = run("reconcile", "--wait", "60", "--json")
+    after = json.loads(waited.out)
+
+    assert (before["mails"], before["outcomes"][ON_THE_WAY], before["balanced"]) == (8, 8, True)
+    assert waited.code == 0
+    assert (after["mails"], after["records"], after["balanced"]) == (8, 10, True)
+    counts = {end: count for end, count in after["outcomes"].items() if count}
+    assert counts == {"call-logged": 5, "rejected": 1, "dead-lettered": 2}
+
+    letters = {letter.reason: letter for letter in dead_letters(config)}
+    assert set(letters) == {"unknown-server", "wrong-type"}
+    missing = letters["unknown-server"]
+    shown = run("dead-letters", "show", missing.id)
+    assert "unknown-server" in shown.out
+    assert "Hello" not in shown.out + run("dead-letters", "list").out + run("dead-letters", "list", "--json").out
+
+    server = DEMO.with_name("demo.yaml").read_text().replace("id: it-mailbox", "id: not-yet")
+    extra = Path(config.desk_url.removeprefix("sqlite:///")).with_name("extra.yaml")
+    extra.write_text(server)
+    assert run("apply", extra).code == 0
+    assert "1 replayed" in run("dead-letters", "replay", "--id", missing.id).out
+    balanced = json.loads(run("reconcile", "--wait", "60", "--each", "--json").out)
+    assert balanced["balanced"]
+    assert {one["mail_id"]: one["end"] for one in balanced["each"]}[ids.mail_id("not-yet", mail(9))] == "call-logged"
+    assert next(letter for letter in dead_letters(config) if letter.id == missing.id).replayed_at
+
+
+def test_a_mail_that_no_stage_holds_any_more_is_missing(
+    run: Mailcall, publisher: Publisher, desk: Engine, start_stages: Callable[[], None]
+) -> None:
+    run("apply", DEMO)
+    publisher.publish([fetched(mail(number)) for number in range(3)])
+    start_stages()
+    assert run("reconcile", "--wait", "60").code == 0
+    with writing(desk) as connection:
+        connection.execute(mails.delete().where(mails.c.mail_id == ids.mail_id("it-mailbox", mail(1))))
+
+    ran = run("reconcile")
+
+    assert ran.code == 1
+    assert ids.mail_id("it-mailbox", mail(1)) in ran.out
+    assert "out of balance" in ran.out
