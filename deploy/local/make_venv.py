@@ -12,19 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements" / "dev.txt"
-# compat: a package that is added later is found without a new installation.
-INSTALLS = (
-    ["--require-hashes", "--only-binary", ":all:", "--requirement", str(REQUIREMENTS)],
-    ["--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=compat", "--editable", str(ROOT)],
-)
-
-
-def fingerprint() -> str:
-    """Of all that the environment is made from."""
-    state = hashlib.sha256(sys.version.encode())
-    for file in (REQUIREMENTS, ROOT / "pyproject.toml", Path(__file__)):
-        state.update(file.read_bytes())
-    return state.hexdigest()
+PROJECT = ROOT / "pyproject.toml"
 
 
 def make(directory: Path, stamp: Path) -> None:
@@ -32,16 +20,22 @@ def make(directory: Path, stamp: Path) -> None:
     lock.parent.mkdir(exist_ok=True)
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        if stamp.exists() and stamp.read_text() == fingerprint():
-            stamp.touch()
-            return
-        print(
-            f"Making {directory} with Python {sys.version.split()[0]}; this takes about a minute, once ...", flush=True
-        )
-        create(directory)
-        for arguments in INSTALLS:
-            install(directory, arguments)
-        stamp.write_text(fingerprint())
+        done = stamp.read_text().splitlines() if stamp.exists() else []
+        requirements, project = fingerprint(REQUIREMENTS), fingerprint(PROJECT)
+        if requirements not in done:
+            print(f"Making {directory} with Python {sys.version.split()[0]}: about a minute, once ...", flush=True)
+            create(directory)
+            install(directory, ["--require-hashes", "--only-binary", ":all:", "--requirement", str(REQUIREMENTS)])
+        if not {requirements, project} <= set(done):
+            # compat: a package that is added later is found without a new installation.
+            options = ["--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=compat"]
+            install(directory, [*options, "--editable", str(ROOT)])
+        stamp.write_text(f"{requirements}\n{project}\n")
+
+
+def fingerprint(file: Path) -> str:
+    """Of what is made from that file with this Python."""
+    return hashlib.sha256(sys.version.encode() + file.read_bytes()).hexdigest()
 
 
 def create(directory: Path) -> None:
