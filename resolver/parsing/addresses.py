@@ -24,6 +24,9 @@ _ROUTE = re.compile(r"^@[^:]*:")
 _AROUND_SIGNS = re.compile(r"\s*([@.])\s*")
 
 
+_BLANK = ("blank", " ")
+
+
 @dataclass(slots=True)
 class _Draft:
     """One mailbox while it is read."""
@@ -63,7 +66,8 @@ class _Reader:
             if kind == "other":
                 position = self._special(match[0], position - 1)
             elif kind == "blank":
-                self.draft.words.append(("blank", " "))
+                if self.draft.words[-1:] != [_BLANK]:
+                    self.draft.words.append(_BLANK)
             else:
                 self.draft.words.append((kind or "atom", match[0]))
         self._finish()
@@ -123,8 +127,7 @@ class _Reader:
             cut = re.search(r"[,;]", content)
             if cut:
                 content, end = content[: cut.start()], start + 1 + cut.start()
-        if content.strip() or end < len(self.text):
-            self.draft.angles.append(content)
+        self.draft.angles.append(content)
         return end
 
     def _colon(self) -> None:
@@ -161,7 +164,7 @@ class _Reader:
         if "@" in phrase and not self.nested:
             self.found.add(Defect.BAD_ADDRESS)
             self.boxes += _Reader(phrase, self.found, nested=True).read()
-        elif len([1 for kind, _ in words if kind != "blank"]) == 1 and words[0][0] == "atom" or " " not in phrase:
+        elif " " not in phrase:
             self._add(phrase, self._comment_name(comments))
         else:
             self._add("", phrase)
@@ -188,31 +191,31 @@ class _Reader:
 
 def _join_spaced(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """`john . doe @ example.org` and `"john doe"@example.org` are one address each (RFC 5322, section 4.4)."""
-    joined: list[tuple[str, str]] = []
-    for i, (kind, text) in enumerate(words):
-        tight = joined and kind == "atom"
-        if tight and joined[-1][0] == "quoted" and text.startswith("@"):
-            joined[-1] = ("address", f'"{joined[-1][1]}"{text}')
-        elif (
-            tight
-            and len(joined) > 1
-            and joined[-1][0] == "blank"
-            and (text[0] in "@." or joined[-2][1][-1:] in ("@", "."))
-        ):
-            if joined[-2][0] in ("atom", "address") and (
-                "@" in text or "@" in joined[-2][1] or _sign_follows(words, i)
-            ):
-                joined.pop()
-                joined[-1] = ("address", joined[-1][1] + text)
-            else:
-                joined.append((kind, text))
+    groups: list[list[tuple[str, str]]] = []
+    solid = False  # the last group may go on
+    for kind, text in words:
+        if kind == "blank" or not groups or not solid or not _joins(groups[-1], text):
+            groups.append([(kind, text)])
         else:
-            joined.append((kind, text))
-    return joined
+            groups[-1].append((kind, text))
+        solid = solid if kind == "blank" else kind in ("atom", "quoted")
+        if kind == "blank" and len(groups) > 1:  # a blank goes with what stands before it until that is known to end
+            groups[-2].append(groups.pop()[0])
+    return [word for group in groups for word in _merged(group)]
 
 
-def _sign_follows(words: list[tuple[str, str]], i: int) -> bool:
-    return any("@" in text for _, text in words[i + 1 : i + 4])
+def _joins(group: list[tuple[str, str]], text: str) -> bool:
+    before = next((t for kind, t in reversed(group) if kind != "blank"), "")
+    return (
+        text in (".", "@") or before in (".", "@") or text.startswith("@") or (before.endswith("@") and len(before) > 1)
+    )
+
+
+def _merged(group: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    solid = [(kind, text) for kind, text in group if kind != "blank"]
+    if len(solid) < 2 or not any("@" in text for kind, text in solid if kind == "atom"):
+        return group
+    return [("address", "".join(f'"{text}"' if kind == "quoted" else text for kind, text in solid)), _BLANK]
 
 
 def _clean_address(address: str) -> str:

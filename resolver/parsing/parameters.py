@@ -39,8 +39,8 @@ def _parameters(rest: str, found: set[Defect]) -> dict[str, str]:
             position = skip
             continue
         position = match.end()
-        value = _value(match)
         name, section, star = _SECTION.match(match[1].lower()).groups()  # type: ignore[union-attr]  # matches anything
+        value = _value(match, named=name in ("filename", "name"))
         if section is None and star is None:
             plain.setdefault(name, decode_words(value, found))
         else:
@@ -50,26 +50,25 @@ def _parameters(rest: str, found: set[Defect]) -> dict[str, str]:
     return plain
 
 
-def _value(match: re.Match[str]) -> str:
+def _value(match: re.Match[str], named: bool) -> str:
+    """One value, unquoted. Comments are removed, but not from file names: `report (2).pdf` is often left unquoted."""
     if match[2] is not None:
         return _ESCAPED.sub(r"\1", match[2])
-    if match[3] is not None:
-        return match[3].strip()
-    return _COMMENT.sub("", match[4]).strip() if "(" in match[4] and ")" not in match[4][-2:] else match[4].strip()
+    bare = match[3] if match[3] is not None else match[4]
+    return (bare if named else _COMMENT.sub("", bare)).strip()
 
 
 def _join_sections(sections: dict[int, tuple[bool, str]], found: set[Defect]) -> str:
     """RFC 2231, sections 3 and 4: numbered pieces, percent-encoded ones in the charset that the first one names."""
     data = bytearray()
     charset = ""
-    for i, (number, (encoded, value)) in enumerate(sorted(sections.items())):
+    for i, (_, (encoded, value)) in enumerate(sorted(sections.items())):
         if encoded and i == 0 and value.count("'") >= 2:
             charset, _, value = value.split("'", 2)
         if encoded:
             data += unquote_to_bytes(value.encode("utf-8", "replace"))
         else:
             data += value.encode(charset or "utf-8", "replace") if _encodable(charset) else value.encode()
-        del number
     text = decode(bytes(data), charset or None, None, found)
     return decode_words(text, found)
 

@@ -165,6 +165,16 @@ def test_a_mailing_list_footer_is_no_answer() -> None:
     assert reply_of(f"{OWN}\n\nOn 06/01/2025 09:14, Desk wrote:\n{QUOTE}\n{footer}") == OWN
 
 
-@pytest.mark.parametrize("text", ["> " * 20_000, "On " * 20_000 + "wrote:", "a\n" * 50_000, "On 1 x wrote:\n" * 5_000, "From: a\n" * 20_000, ("x " * 400 + ":\n") * 500])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "> " * 20_000,
+        "On " * 20_000 + "wrote:",
+        "a\n" * 50_000,
+        "On 1 x wrote:\n" * 5_000,
+        "From: a\n" * 20_000,
+        ("x " * 400 + ":\n") * 500,
+    ],
+)
 def test_a_hostile_text_gives_a_reply(text: str) -> None:
     assert reply_of(text)

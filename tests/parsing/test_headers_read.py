@@ -1,0 +1,257 @@
+"""Headers as they are really written: each row is a header value and what it says."""
+
+import pytest
+
+from resolver.parsing import parse
+from resolver.parsing.addresses import parse_addresses
+from resolver.parsing.dates import parse_date
+from resolver.parsing.message_ids import all_ids, first_id
+from resolver.parsing.parameters import parse_parameters
+from resolver.parsing.words import clean_line, header_text
+
+SUBJECTS: list[tuple[bytes, str]] = [
+    (b"Printer", "Printer"),
+    (b"  Printer \t broken ", "Printer   broken"),
+    (b"Printer\r\n broken", "Printer broken"),
+    (b"Printer\n\t\tbroken", "Printer broken"),
+    (b"=?utf-8?Q?Gr=C3=BC=C3=9Fe?=", "Grüße"),
+    (b"=?UTF-8?B?R3LDvMOfZQ==?=", "Grüße"),
+    (b"=?iso-8859-1?Q?Gr=FC=DFe?= aus =?iso-8859-1?q?K=F6ln?=", "Grüße aus Köln"),
+    (b"=?utf-8?Q?Gr=C3=BC?= =?utf-8?Q?=C3=9Fe?=", "Grüße"),
+    (b"=?utf-8?Q?Gr=C3=BC=C3?=\r\n =?utf-8?Q?=9Fe?=", "Grüße"),  # cut inside a character
+    (b"=?UTF-8?B?R3LDvMO?= =?UTF-8?B?fZQ==?=", "Grüße"),  # cut inside a base64 quantum
+    (b"=?UTF-8?B?R3LDvMOfZQ?=", "Grüße"),  # padding missing
+    (b"=?UTF-8?B?R3LD vMOf\r\n ZQ==?=", "Grüße"),  # blanks inside
+    (b"=?utf-8?Q?Gr=C3=BC=C3=9Fe aus Wien?=", "Grüße aus Wien"),
+    (b"=?utf-8?Q?Gr=C3=BC=C3=9Fe=?= aus Wien", "Grüße= aus Wien"),
+    (b"=?utf-8?Q?Was?=20ist=20das=3F?=", "Was? ist das?"),
+    (b"Re: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=!", "Re: Grüße!"),
+    (b"Re:=?utf-8?Q?_Gr=C3=BC=C3=9Fe?=", "Re: Grüße"),
+    (b"=?utf-8*de?Q?Gr=C3=BC=C3=9Fe?=", "Grüße"),
+    (b"=?utf8?q?Gr=c3=bc=c3=9fe?=", "Grüße"),
+    (b'=?"utf-8"?Q?Gr=C3=BC=C3=9Fe?=', "Grüße"),
+    (b"=?us-ascii?Q?Gr=C3=BC=C3=9Fe?=", "Grüße"),  # a lying charset
+    (b"=?iso-8859-1?Q?Gr=C3=BC=C3=9Fe?=", "Grüße"),
+    (b"=?iso-8859-1?Q?=80_100_=96_now?=", "€ 100 – now"),  # cp1252, really
+    (b"=?gb2312?B?1tDOxA==?=", "中文"),
+    (b"=?gb2312?B?lUmLRQ==?=", "昇嬊"[:0] or bytes.fromhex("95498b45").decode("gb18030")),  # GBK, really
+    (b"=?ks_c_5601-1987?B?x9Gxug==?=", "한국"[:0] or bytes.fromhex("c7d1b1ba").decode("cp949")),
+    (b"=?iso-2022-jp?B?GyRCRnxLXDhsGyhC?=", "日本語"),
+    (b"=?ISO-2022-JP?B?GyRCLSEtIhsoQg==?=", "①②"),  # NEC row 13, no part of the standard
+    (b"=?x-sjis?B?k/qWe4zq?=", "日本語"),
+    (b"=?shift_jis?B?k/qWe4zq?=", "日本語"),
+    (b"=?big5?B?pKSk5Q==?=", "中文"),
+    (b"=?koi8-r?B?8NLJ18XU?=", "Привет"),
+    (b"=?windows-1251?B?z/Do4uXy?=", "Привет"),
+    (b"=?cp1251?Q?=CF=F0=E8=E2=E5=F2?=", "Привет"),
+    (b"=?utf-7?Q?Gr+APw-+AN8-e?=", "Grüße"),
+    (b"=?unknown-8bit?Q?Gr=C3=BC=C3=9Fe?=", "Grüße"),
+    (b"=?unknown-8bit?Q?Gr=FC=DFe_aus_M=FCnchen?=", "Grüße aus München"),
+    (b"=?utf8mb4?Q?=F0=9F=98=80?=", "😀"),
+    (b"=?utf-8?Q??=", ""),
+    (b"=?utf-8?X?abc?=", "=?utf-8?X?abc?="),
+    (b"=?utf-8?Q?never closed", "=?utf-8?Q?never closed"),
+    (b"50% =? what", "50% =? what"),
+    ("Grüße aus München".encode(), "Grüße aus München"),
+    ("Grüße aus München".encode("cp1252"), "Grüße aus München"),
+    ("Ошибка в программе".encode("koi8-r"), "Ошибка в программе"),
+    ("Ошибка в программе".encode("cp1251"), "Ошибка в программе"),
+    ("打印机不能工作".encode("gb18030"), "打印机不能工作"),
+    ("プリンターが動きません".encode("cp932"), "プリンターが動きません"),
+    ("프린터가 작동하지 않습니다".encode("cp949"), "프린터가 작동하지 않습니다"),
+    ("Ο εκτυπωτής δεν λειτουργεί".encode("cp1253"), "Ο εκτυπωτής δεν λειτουργεί"),
+    (b"\x1b$BF|K\\8l\x1b(B", "日本語"),
+    (b"a\x00b", "a\ufffdb"),
+    (b"=?utf-8?Q?a=00b=0D=0AX-Evil:_1?=", "a\ufffdb X-Evil: 1"),
+    (b"a\rb", "a b"),
+    (b"bell\x07", "bell"),
+    (b"=?utf-8?Q?=ED=A0=BD=ED=B8=80?=", None),  # type: ignore[list-item]  # lone surrogates in UTF-8: only valid Unicode is asked
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), SUBJECTS)
+def test_subject(value: bytes, expected: str | None) -> None:
+    text = clean_line(header_text(value, None, set()))
+    text.encode()
+    if expected is not None:
+        assert text == expected
+
+
+def test_the_charset_of_the_body_is_a_hint_for_raw_headers() -> None:
+    raw = b"From: a@example.org\nSubject: \xf0\xd2\xc9\xd7\xc5\xd4\nContent-Type: text/plain; charset=koi8-r\n\n\xf0\xd2\xc9\xd7\xc5\xd4\n"
+    assert parse(raw).mail.subject == "Привет"
+
+
+ADDRESSES: list[tuple[bytes, list[tuple[str, str]]]] = [
+    (b"anna@example.org", [("anna@example.org", "")]),
+    (b"Anna <anna@example.org>", [("anna@example.org", "Anna")]),
+    (b'"Example, Anna" <anna@example.org>', [("anna@example.org", "Example, Anna")]),
+    (b'"Anna \\"A\\" Example" <anna@example.org>', [("anna@example.org", 'Anna "A" Example')]),
+    (b"anna@example.org (Anna Example)", [("anna@example.org", "Anna Example")]),
+    (b"Anna (in room (4)) Example <anna@example.org>", [("anna@example.org", "Anna Example")]),
+    (b"<anna@example.org>", [("anna@example.org", "")]),
+    (b"< anna@example.org >", [("anna@example.org", "")]),
+    (b"<<anna@example.org>>", [("anna@example.org", "")]),
+    (b"Anna <anna@example.org", [("anna@example.org", "Anna")]),
+    (b"Anna anna@example.org", [("anna@example.org", "Anna")]),
+    (b"a@example.org, b@example.org", [("a@example.org", ""), ("b@example.org", "")]),
+    (b"a@example.org; B <b@example.org>;", [("a@example.org", ""), ("b@example.org", "B")]),
+    (b"a@example.org b@example.org", [("a@example.org", ""), ("b@example.org", "")]),
+    (b"a@example.org,, ,b@example.org,", [("a@example.org", ""), ("b@example.org", "")]),
+    (b"undisclosed-recipients:;", []),
+    (b"Undisclosed recipients: ;", []),
+    (b"", []),
+    (b"Team: a@example.org, B <b@example.org>; c@example.org", [("a@example.org", ""), ("b@example.org", "B"), ("c@example.org", "")]),
+    (b"MAILER-DAEMON", [("MAILER-DAEMON", "")]),
+    (b"Mail System <MAILER-DAEMON>", [("MAILER-DAEMON", "Mail System")]),
+    (b"MAILER-DAEMON (Mail Delivery System)", [("MAILER-DAEMON", "Mail Delivery System")]),
+    (b"=?utf-8?Q?J=C3=B6rg?= <j@example.org>", [("j@example.org", "Jörg")]),
+    (b'"=?utf-8?Q?J=C3=B6rg?=" <j@example.org>', [("j@example.org", "Jörg")]),
+    (b"=?utf-8?Q?M=C3=BCller,_J=C3=B6rg?= <j@example.org>", [("j@example.org", "Müller, Jörg")]),
+    (b"=?utf-8?Q?J=C3=B6rg,?= =?utf-8?Q?_M?= <j@example.org>", [("j@example.org", "Jörg, M")]),
+    (b"=?utf-8?Q?M=C3=BCller, J=C3=B6rg?= <j@example.org>", [("j@example.org", "Müller, Jörg")]),
+    (b"=?utf-8?B?SsO2cmcgPGpAZXhhbXBsZS5vcmc+?=", [("j@example.org", "Jörg")]),
+    ("Jörg <j@example.org>".encode("cp1252"), [("j@example.org", "Jörg")]),
+    ("Jörg <jörg@exämple.org>".encode(), [("jörg@exämple.org", "Jörg")]),
+    (b"j@xn--exmple-cua.org", [("j@xn--exmple-cua.org", "")]),
+    (b"Anna <@relay.example,@other.example:anna@example.org>", [("anna@example.org", "Anna")]),
+    (b"Anna <mailto:anna@example.org>", [("anna@example.org", "Anna")]),
+    (b"Anna <anna @ example . org>", [("anna@example.org", "Anna")]),
+    (b"anna . example @ example . org", [("anna.example@example.org", "")]),
+    (b'"anna example"@example.org', [('"anna example"@example.org', "")]),
+    (b'<"anna example"@example.org>', [('"anna example"@example.org', "")]),
+    (b'"anna@example.org"', [("anna@example.org", "")]),
+    (b"'anna@example.org' <anna@example.org>", [("anna@example.org", "'anna@example.org'")]),
+    (b"anna@example.org <anna@example.org>", [("anna@example.org", "anna@example.org")]),
+    (b"anna@home@example.org", [("anna@home@example.org", "")]),
+    (b'"Anna <anna@example.org>, "Bob" <bob@example.org>', [("anna@example.org", "Anna"), ("bob@example.org", "Bob")]),
+    (b'"Anna Example <anna@example.org>', [("anna@example.org", "Anna Example")]),
+    (b"anna@[192.0.2.1]", [("anna@[192.0.2.1]", "")]),
+    (b"anna@[IPv6:2001:db8::1]", [("anna@[IPv6:2001:db8::1]", "")]),
+    (b"Anna [Example Ltd] <anna@example.org>", [("anna@example.org", "Anna [Example Ltd]")]),
+    (b"Anna: Desk <anna@example.org>", [("anna@example.org", "Desk")]),
+    (b"Anna\r\n Example\r\n <anna@example.org>", [("anna@example.org", "Anna Example")]),
+    (b"Anna Example", [("", "Anna Example")]),
+    (b"<>", []),
+    (b"Anna <>", [("", "Anna")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "expected"), ADDRESSES)
+def test_addresses(value: bytes, expected: list[tuple[str, str]]) -> None:
+    assert [(box.address, box.name) for box in parse_addresses((value,), None, set())] == expected
+
+
+DATES: list[tuple[str, str | None]] = [
+    ("Mon, 06 Jan 2025 09:14:00 +0100", "2025-01-06T09:14:00+01:00"),
+    ("Mon, 6 Jan 2025 09:14:00 +0100 (CET)", "2025-01-06T09:14:00+01:00"),
+    ("6 Jan 2025 09:14 +0100", "2025-01-06T09:14:00+01:00"),
+    ("Mon, 06 Jan 2025 09:14:00 GMT", "2025-01-06T09:14:00+00:00"),
+    ("Mon, 06 Jan 2025 09:14:00 EST", "2025-01-06T09:14:00-05:00"),
+    ("Mon, 06 Jan 2025 09:14:00 PDT", "2025-01-06T09:14:00-07:00"),
+    ("Mon, 06 Jan 2025 09:14:00 Z", "2025-01-06T09:14:00+00:00"),
+    ("Mon, 06 Jan 2025 09:14:00 A", "2025-01-06T09:14:00+00:00"),
+    ("Mon, 06 Jan 2025 09:14:00 -0000", "2025-01-06T09:14:00+00:00"),
+    ("Mon, 06 Jan 2025 09:14:00", "2025-01-06T09:14:00+00:00"),
+    ("Mon, 06 Jan 2025 09:14:00 GMT+0200", "2025-01-06T09:14:00+02:00"),
+    ("Mon, 06 Jan 2025 09:14:00 +01:00", "2025-01-06T09:14:00+01:00"),
+    ("Mon, 06 Jan 2025 09:14:00 +9999", "2025-01-06T09:14:00+00:00"),
+    ("Mon, 06 Jan 2025 09:14:00 UT", "2025-01-06T09:14:00+00:00"),
+    ("Mon, 06 Jan 25 09:14:00 +0100", "2025-01-06T09:14:00+01:00"),
+    ("Mon, 06 Jan 97 09:14:00 +0100", "1997-01-06T09:14:00+01:00"),
+    ("Mon, 06 Jan 103 09:14:00 +0100", "2003-01-06T09:14:00+01:00"),
+    ("Monday, January 06, 2025 9:14 PM", "2025-01-06T21:14:00+00:00"),
+    ("Mon, 06-Jan-2025 09:14:00 +0100", "2025-01-06T09:14:00+01:00"),
+    ("Mon Jan  6 09:14:00 2025", "2025-01-06T09:14:00+00:00"),
+    ("Mon Jan  6 09:14:00 CET 2025", "2025-01-06T09:14:00+01:00"),
+    ("Mon Jan 06 09:14:00 2025 +0100", "2025-01-06T09:14:00+01:00"),
+    ("2025-01-06T09:14:00Z", "2025-01-06T09:14:00+00:00"),
+    ("2025-01-06T09:14:00.123+01:00", "2025-01-06T09:14:00+01:00"),
+    ("2025-01-06 09:14:00 +0100", "2025-01-06T09:14:00+01:00"),
+    ("2025/01/06 09:14", "2025-01-06T09:14:00+00:00"),
+    ("06.01.2025 09:14", "2025-01-06T09:14:00+00:00"),
+    ("1/6/2025 9:14:00 AM", "2025-01-06T09:14:00+00:00"),
+    ("26/1/2025 9:14", "2025-01-26T09:14:00+00:00"),
+    ("Mo, 06 Mai 2024 09:14:00 +0200", "2024-05-06T09:14:00+02:00"),
+    ("Mo., 6. März 2024 um 09:14", "2024-03-06T09:14:00+00:00"),
+    ("lun., 06 août 2024 09:14:00 +0200", "2024-08-06T09:14:00+02:00"),
+    ("Пн, 06 янв 2025 09:14:00 +0300", "2025-01-06T09:14:00+03:00"),
+    ("Mon, 06 Jan 2025 09:14:60 +0100", "2025-01-06T09:14:59+01:00"),
+    ("Mon, 06 Jan 2025 9.14.00 +0100", "2025-01-06T09:14:00+01:00"),
+    ("Mon,06 Jan 2025 09:14:00 +0100", "2025-01-06T09:14:00+01:00"),
+    ("Mon, 31 Feb 2025 09:14:00 +0100", None),
+    ("Mon, 06 Jan 2025 29:14:00 +0100", None),
+    ("yesterday", None),
+    ("", None),
+    ("0", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "expected"), DATES)
+def test_dates(value: str, expected: str | None) -> None:
+    assert parse_date(value) == expected
+
+
+IDS: list[tuple[str, str | None]] = [
+    ("<a@example.org>", "<a@example.org>"),
+    (" < a@example.org > ", "<a@example.org>"),
+    ("<a\r\n b@example.org>", "<ab@example.org>"),
+    ("a@example.org", "<a@example.org>"),
+    ("<a@example.org", "<a@example.org>"),
+    ("a@example.org>", "<a@example.org>"),
+    ("<a@example.org> (comment)", "<a@example.org>"),
+    ("<1234>", "<1234>"),
+    ("1234", "<1234>"),
+    ("<>", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), IDS)
+def test_message_id(value: str, expected: str | None) -> None:
+    assert first_id(value, set()) == expected
+
+
+REFERENCES: list[tuple[str, tuple[str, ...]]] = [
+    ("<a@x> <b@x>", ("<a@x>", "<b@x>")),
+    ("<a@x><b@x>", ("<a@x>", "<b@x>")),
+    ("<a@x>,\n <b@x>", ("<a@x>", "<b@x>")),
+    ("<a@x> <a@x>", ("<a@x>",)),
+    ('Your message of "Mon, 6 Jan 2025" <a@x>', ("<a@x>",)),
+    ("a@x b@x", ("<a@x>", "<b@x>")),
+    ("Your message of Monday", ()),
+    ("", ()),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), REFERENCES)
+def test_references(value: str, expected: tuple[str, ...]) -> None:
+    assert all_ids((value,)) == expected
+
+
+PARAMETERS: list[tuple[bytes, str, dict[str, str]]] = [
+    (b"text/plain", "text/plain", {}),
+    (b'TEXT/Plain; Charset="UTF-8"', "text/plain", {"charset": "UTF-8"}),
+    (b"text/plain; charset = utf-8 ; format=flowed", "text/plain", {"charset": "utf-8", "format": "flowed"}),
+    (b'x/y; name="a;b.txt"; size=3', "x/y", {"name": "a;b.txt", "size": "3"}),
+    (b'x/y; name="never closed', "x/y", {"name": "never closed"}),
+    (b"x/y; name=my file.txt; size=3", "x/y", {"name": "my file.txt", "size": "3"}),
+    (b'x/y; name="C:\\temp\\new.txt"', "x/y", {"name": "C:\\temp\\new.txt"}),
+    (b"attachment; filename*=utf-8''Gr%C3%BC%C3%9Fe.txt", "attachment", {"filename": "Grüße.txt"}),
+    (b"attachment; filename*=iso-8859-1'de'Gr%FC%DFe.txt", "attachment", {"filename": "Grüße.txt"}),
+    (b"attachment; filename*0=a; filename*1=b.txt", "attachment", {"filename": "ab.txt"}),
+    (b"attachment; filename*1*=%C3%9Fe.txt; filename*0*=utf-8''Gr%C3%BC", "attachment", {"filename": "Grüße.txt"}),
+    (b"attachment; filename*0*=utf-8''Gr%C3; filename*1*=%BC.txt", "attachment", {"filename": "Grü.txt"}),
+    (b"attachment; filename=x.txt; filename*=utf-8''y.txt", "attachment", {"filename": "y.txt"}),
+    (b'attachment; filename="=?utf-8?Q?Gr=C3=BC=C3=9Fe.txt?="', "attachment", {"filename": "Grüße.txt"}),
+    (b'attachment; filename="=?utf-8?Q?Gr=C3=BC?=\r\n =?utf-8?Q?=C3=9Fe.txt?="', "attachment", {"filename": "Grüße.txt"}),
+    (b"attachment; filename==?utf-8?Q?Gr=C3=BC=C3=9Fe.txt?=", "attachment", {"filename": "Grüße.txt"}),
+    ('attachment; filename="Grüße.txt"'.encode("cp1252"), "attachment", {"filename": "Grüße.txt"}),
+    (b"text/plain (really); charset=utf-8 (comment)", "text/plain", {"charset": "utf-8"}),
+    (b";;;= ; =; a", "", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "main", "parameters"), PARAMETERS)
+def test_parameters(value: bytes, main: str, parameters: dict[str, str]) -> None:
+    assert parse_parameters(value, None, set()) == (main, parameters)
