@@ -1,0 +1,96 @@
+"""`python -m logger` on a real broker: killed and started again, it logs every mail once and tells of each."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+from deploy.local.ports import wait_until
+from desk.engine import open_desk, reading
+from desk.items import list_items
+from desk.ledger import mail_outcomes
+from desk.migrate import wait_until_current
+from logger.config import LoggerConfig
+from runtime.publisher import Publisher
+from runtime.reader import read_to_end
+from runtime.topic_setup import create_topics
+from schemas.persons import Person
+from schemas.topics import CALL_EVENTS, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS, SETTINGS, Topic
+from schemas.wire import Message, encode, tombstone
+from tests.logger.harness import demo_settings, make_mail
+
+MAILS = 300
+SECONDS = 60
+
+
+def start(config: LoggerConfig) -> subprocess.Popen[bytes]:
+    settings = {
+        f"MAILCALL_{name.upper()}": str(getattr(config, name))
+        for name in ("kafka_bootstrap_servers", "topic_prefix", "desk_url", "batch_records")
+    }
+    return subprocess.Popen([sys.executable, "-m", "logger"], env=os.environ | settings, stderr=subprocess.DEVNULL)
+
+
+def logged(config: LoggerConfig) -> int:
+    engine = open_desk(config.desk_url)
+    with reading(engine) as connection:
+        count = sum(1 for _ in mail_outcomes(connection))
+    engine.dispose()
+    return count
+
+
+def keys(config: LoggerConfig, topic: Topic) -> list[str]:
+    return [record.key.decode() for record in read_to_end(config, [topic.name(config.topic_prefix)]) if record.key]
+
+
+def mails(now: datetime) -> list[Message]:
+    values = [make_mail(str(n), f"{n % 7}@example.test", received=now) for n in range(MAILS)]
+    return [encode(MAIL_RESOLVED, one.sender.address, one, id=one.mail_id, source="/test", time=now) for one in values]
+
+
+def test_killed_and_started_again_it_logs_every_mail_once(
+    kafka_bootstrap: str, topic_prefix: str, desk_url: str
+) -> None:
+    config = LoggerConfig(
+        kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix, desk_url=desk_url, batch_records=20
+    )
+    create_topics(config)
+    publisher = Publisher(config)
+    now = datetime.now(UTC)
+    settings = demo_settings().settings.items()
+    publisher.publish([encode(SETTINGS, key, value, id=key, source="/test", time=now) for key, value in settings])
+    gone = Person(id="gone", addresses=("gone@example.test",), is_user=True)
+    publisher.publish([encode(PERSONS, gone.id, gone, id="1", source="/test", time=now), tombstone(PERSONS, gone.id)])
+    bad = Message(MAIL_RESOLVED, "bad", b"\xff random")
+    process = start(config)
+    try:
+        engine = open_desk(desk_url)
+        wait_until_current(engine, SECONDS)
+        publisher.publish([*mails(now), bad])
+        assert wait_until(lambda: logged(config) > 0, SECONDS)
+        process.kill()
+        process.wait()
+        process = start(config)
+        publisher.publish(mails(now))  # once more: what was lost of the offsets, and then some
+        assert wait_until(lambda: logged(config) == MAILS, SECONDS)
+        assert wait_until(lambda: len(set(keys(config, CALL_EVENTS))) == MAILS, SECONDS)
+        assert wait_until(lambda: len(keys(config, NOTIFICATION_REQUESTED)) >= MAILS, SECONDS)
+        process.terminate()
+        assert process.wait(SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait()
+        publisher.close()
+    with reading(engine) as connection:
+        assert len(list_items(connection, limit=2 * MAILS)) == MAILS
+    engine.dispose()
+    letters = list(read_to_end(config, [MAIL_RESOLVED.dlq(topic_prefix)]))
+    assert [letter.value for letter in letters] == [bad.value]
+
+
+def test_a_wrong_desk_url_is_told_at_the_start() -> None:
+    environment = os.environ | {"MAILCALL_DESK_URL": "mysql://ann:s3cret@host/desk"}
+    process = subprocess.run([sys.executable, "-m", "logger"], env=environment, capture_output=True, text=True)
+    assert process.returncode == 2
+    assert "MAILCALL_DESK_URL" in process.stderr
+    assert "s3cret" not in process.stderr
