@@ -101,6 +101,8 @@ class Watcher:
             while not self._stop.is_set():
                 while (block := connector.next_block(self.cursor)) is not None:
                     self._take(connector, block)
+                    if self._stop.is_set():  # it may have been set while nothing was to be broken off
+                        return
                 self._tell("idle", backlog=0)
                 connector.wait(self.server.poll_seconds, self._stop)
                 self._failures = 0

@@ -2,6 +2,7 @@
 
 import imaplib
 import re
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -66,3 +67,11 @@ class Inbox:
 @pytest.fixture
 def inbox(dovecot: Dovecot, dovecot_account: tuple[str, str]) -> Inbox:
     return Inbox(dovecot, *dovecot_account)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of this machine where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,226 @@
+"""A watcher on a real mailbox (Dovecot): what it publishes, when it touches the mailbox, what it does in trouble."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ingest.connectors import connector_for
+from ingest.watcher import Surroundings, Watcher
+from mailserver.authentication import Credentials
+from runtime.health import Health
+from runtime.outcomes import OutageError
+from schemas import ids
+from schemas.reasons import Reason
+from schemas.servers import MailboxCursor, ServerStatus
+from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS
+from schemas.wire import Message, Record, decode
+
+
+class Broker:
+    """Takes what is published; `away` makes it refuse, `tries` counts how often it was asked for mails."""
+
+    def __init__(self) -> None:
+        self.published: list[Message] = []
+        self.away = False
+        self.tries = 0
+        self._changed = threading.Condition()
+
+    def publish(self, messages: list[Message]) -> None:
+        with self._changed:
+            self.tries += any(message.topic is MAIL_FETCHED for message in messages)
+            if not self.away:
+                self.published += messages
+            self._changed.notify_all()
+            if self.away:
+                raise OutageError(Reason.BROKER_AWAY, "away")
+
+    def mails(self) -> list[bytes | None]:
+        return [message.value for message in self.published if message.topic is MAIL_FETCHED]
+
+    def mail_ids(self) -> list[str]:
+        return [dict(m.headers)["ce_id"].decode() for m in self.published if m.topic is MAIL_FETCHED]
+
+    def cursor(self) -> MailboxCursor | None:
+        cursors = [self._decoded(m) for m in self.published if m.topic is MAILBOX_CURSORS]
+        return cursors[-1] if cursors else None
+
+    def states(self) -> list[str]:
+        return [status.state for status in self.statuses()]
+
+    def statuses(self) -> list[ServerStatus]:
+        return [self._decoded(m) for m in self.published if m.topic is SERVER_STATUS]
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+        with self._changed:
+            assert self._changed.wait_for(condition, seconds), f"not within {seconds} seconds: {self.states()}"
+
+    @staticmethod
+    def _decoded(message: Message) -> Any:
+        return decode(message.topic, Record("t", 0, 0, b"", message.value, message.headers))[1]
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+Watch = Callable[..., Watcher]
+
+
+@pytest.fixture
+def watch(inbox: Any, incoming_server: Any, broker: Broker) -> Iterator[Watch]:
+    """Starts a watcher of the inbox."""
+    started: list[Watcher] = []
+
+    def start(cursor: MailboxCursor | None = None, password: str | None = None, **settings: Any) -> Watcher:
+        server = incoming_server(**{"port": inbox.dovecot.imap_port, "username": inbox.address, **settings})
+        account = Credentials(inbox.address, password or inbox.password)
+        around = Surroundings(
+            connect=lambda server: connector_for(server, account),
+            publish=broker.publish,
+            keep=lambda _data: "sha256/aa/key",
+            health=Health(),
+            draw=lambda: 0.0,
+        )
+        started.append(Watcher(server, cursor, around))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for watcher in started:
+        watcher.stop()
+    assert all(watcher.join(5) for watcher in started)
+
+
+@pytest.fixture(params=["imap", "pop3"])
+def protocol(request: pytest.FixtureRequest, inbox: Any) -> dict[str, Any]:
+    """Settings of a server that deletes what is fetched, by each protocol."""
+    port = getattr(inbox.dovecot, f"{request.param}_port")
+    return {"protocol": request.param, "port": port, "after_fetch": "delete", "poll_seconds": 0.2}
+
+
+def test_mails_that_are_there_and_mails_that_come_are_published(inbox: Any, broker: Broker, watch: Watch) -> None:
+    first = inbox.deliver("1")
+    watch()
+    broker.wait_until(lambda: "idle" in broker.states())
+    assert broker.mails() == [first]
+    second = inbox.deliver("2")
+    broker.wait_until(lambda: broker.mails() == [first, second] and broker.cursor() is not None)
+    assert broker.states() == ["starting", "connected", "idle"]
+
+
+def test_a_mail_is_touched_only_after_the_broker_has_acknowledged_it(
+    inbox: Any, broker: Broker, watch: Watch, protocol: dict[str, Any]
+) -> None:
+    raw = inbox.deliver("1")
+    broker.away = True
+    watch(**protocol)
+    broker.wait_until(lambda: broker.tries >= 3)
+    assert inbox.flags() == [set()]
+    assert (broker.mails(), broker.cursor()) == ([], None)
+    broker.away = False
+    broker.wait_until(lambda: broker.cursor() is not None)
+    assert broker.mails() == [raw]
+    assert inbox.flags() == []
+
+
+def test_a_watcher_killed_before_its_mails_are_acknowledged_leaves_them_to_the_next(
+    inbox: Any, broker: Broker, watch: Watch, protocol: dict[str, Any]
+) -> None:
+    raw = inbox.deliver("1")
+    broker.away = True
+    watcher = watch(**protocol)
+    broker.wait_until(lambda: broker.tries >= 1)
+    watcher.stop()
+    assert watcher.join(5)
+    assert len(inbox.flags()) == 1
+    broker.away = False
+    watch(**protocol)
+    broker.wait_until(lambda: broker.cursor() is not None)
+    assert (broker.mails(), inbox.flags()) == ([raw], [])
+
+
+def test_with_its_cursor_deleted_a_mailbox_gives_the_same_mail_ids_again(
+    inbox: Any, broker: Broker, watch: Watch, protocol: dict[str, Any]
+) -> None:
+    raws = [inbox.deliver(subject) for subject in "123"]
+    settings = {**protocol, "after_fetch": "leave"}
+    first = watch(**settings)
+    broker.wait_until(lambda: broker.cursor() is not None)
+    first.stop()
+    assert first.join(5)
+    expected = [ids.mail_id("it", raw) for raw in raws]
+    assert broker.mail_ids() == expected
+    watch(cursor=None, **settings)
+    broker.wait_until(lambda: len(broker.mails()) == 6)
+    assert broker.mail_ids() == expected + expected
+
+
+def test_with_its_cursor_a_mailbox_gives_nothing_again(
+    inbox: Any, broker: Broker, watch: Watch, protocol: dict[str, Any]
+) -> None:
+    inbox.deliver("1")
+    settings = {**protocol, "after_fetch": "leave"}
+    first = watch(**settings)
+    broker.wait_until(lambda: broker.cursor() is not None)
+    first.stop()
+    assert first.join(5)
+    watch(cursor=broker.cursor(), **settings)
+    broker.wait_until(lambda: broker.states().count("starting") == 2 and broker.states()[-1] == "idle")
+    second = inbox.deliver("2")
+    broker.wait_until(lambda: len(broker.mails()) >= 2)
+    assert broker.mails()[1:] == [second]
+
+
+def test_a_first_look_from_now_on_is_noted_at_once(inbox: Any, broker: Broker, watch: Watch) -> None:
+    inbox.deliver("old")
+    watch(start_from="now")
+    broker.wait_until(lambda: broker.cursor() is not None)
+    new = inbox.deliver("new")
+    broker.wait_until(lambda: bool(broker.mails()))
+    assert broker.mails() == [new]
+
+
+def test_a_wrong_password_is_tried_once_and_told(inbox: Any, broker: Broker, watch: Watch) -> None:
+    watch(password="wrong")
+    broker.wait_until(lambda: "authentication-refused" in broker.states())
+    time.sleep(1.5)  # the first back-off of trouble that passes is over by now
+    status = broker.statuses()[-1]
+    assert broker.states() == ["starting", "authentication-refused"]
+    assert (status.reason, status.last_success) == (Reason.AUTHENTICATION_REFUSED, None)
+    assert "wrong" not in str(status.last_error)
+
+
+def test_a_server_that_is_away_is_told_and_tried_again(
+    inbox: Any, broker: Broker, watch: Watch, unused_port: int
+) -> None:
+    watch(port=unused_port)
+    broker.wait_until(lambda: "unreachable" in broker.states())
+    assert "refused" in str(broker.statuses()[-1].last_error)
+
+
+def test_a_stop_in_idle_ends_it_at_once_and_says_nothing(inbox: Any, broker: Broker, watch: Watch) -> None:
+    watcher = watch()
+    broker.wait_until(lambda: "idle" in broker.states())
+    began = time.monotonic()
+    watcher.stop()
+    assert watcher.join(5)
+    assert time.monotonic() - began < 3
+    assert broker.states() == ["starting", "connected", "idle"]
+
+
+def test_mails_that_could_not_be_settled_are_settled_over_the_next_connection(
+    inbox: Any, broker: Broker, watch: Watch
+) -> None:
+    """The connection breaks while the broker is waited for."""
+    inbox.deliver("1")
+    broker.away = True
+    watcher = watch(after_fetch="delete")
+    broker.wait_until(lambda: broker.tries >= 1)
+    watcher.interrupt()
+    broker.away = False
+    broker.wait_until(lambda: broker.cursor() is not None)
+    assert (len(broker.mails()), inbox.flags()) == (1, [])
