@@ -220,8 +220,10 @@ class _Lane:
 
     def _transport_to(self, server: OutgoingServer) -> SmtpTransport:
         """The kept connection, unless the server's settings were changed."""
-        if self._transport is None or self._transport.server != server:
-            if self._transport is not None:
-                self._transport.quit()
-            self._transport = SmtpTransport(server, self._login)
+        kept = self._transport
+        if kept is not None and (kept.server is server or kept.server == server):
+            return kept
+        if kept is not None:
+            kept.quit()
+        self._transport = SmtpTransport(server, self._login)
         return self._transport

@@ -32,8 +32,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
+    """A server's reply; its words are read only where somebody is to be told them."""
+
     code: int
-    text: str
+    said: bytes
+
+    @property
+    def text(self) -> str:
+        return f"{self.code} {words(self.said)}"
 
     @property
     def ok(self) -> bool:
@@ -137,8 +143,7 @@ class _Smtp(smtplib.SMTP):
         return self.reply()
 
     def reply(self) -> _Reply:
-        code, text = self.getreply()
-        return _Reply(code, f"{code} {words(text)}")
+        return _Reply(*self.getreply())
 
 
 def _open(server: OutgoingServer, login: Login) -> _Smtp:
@@ -185,7 +190,7 @@ def _authenticate(smtp: _Smtp, mechanism: str, client: Callable[[bytes], bytes])
     reply = smtp.command("AUTH", mechanism)
     while reply.code == 334:
         try:
-            challenge = base64.b64decode(reply.text[4:])
+            challenge = base64.b64decode(reply.said)
         except binascii.Error:
             challenge = b""  # some servers put words there; PLAIN and LOGIN need no challenge
         reply = smtp.command(base64.b64encode(client(challenge)).decode("ascii"))
@@ -196,7 +201,7 @@ def _begin(smtp: _Smtp, sender: str, recipients: Sequence[str]) -> _Reply:
     if all(address.isascii() for address in (sender, *recipients)):
         return smtp.command("MAIL", f"FROM:<{sender}>")
     if not smtp.has_extn("smtputf8"):
-        return _Reply(553, "553 the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")
+        return _Reply(553, b"the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")
     smtp.command_encoding = "utf-8"
     return smtp.command("MAIL", f"FROM:<{sender}> SMTPUTF8")
 
