@@ -49,10 +49,10 @@ def mails(now: datetime) -> list[Message]:
 
 
 def test_killed_and_started_again_it_logs_every_mail_once(
-    kafka_bootstrap: str, topic_prefix: str, desk_url: str
+    kafka_bootstrap: str, topic_prefix: str, postgres_url: str
 ) -> None:
     config = LoggerConfig(
-        kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix, desk_url=desk_url, batch_records=20
+        kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix, desk_url=postgres_url, batch_records=20
     )
     create_topics(config)
     publisher = Publisher(config)
@@ -64,7 +64,7 @@ def test_killed_and_started_again_it_logs_every_mail_once(
     bad = Message(MAIL_RESOLVED, "bad", b"\xff random")
     process = start(config)
     try:
-        engine = open_desk(desk_url)
+        engine = open_desk(postgres_url)
         wait_until_current(engine, SECONDS)
         publisher.publish([*mails(now), bad])
         assert wait_until(lambda: logged(config) > 0, SECONDS)
