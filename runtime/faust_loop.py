@@ -17,12 +17,13 @@ from kafka import TopicPartition
 
 from runtime.config import ProcessConfig
 from runtime.consumer import PROBE_SECONDS, require_topics
-from runtime.faust_app import App, FaustPublisher, make_app, raw_topic
+from runtime.faust_app import App, make_app, raw_topic
 from runtime.health import Health
 from runtime.lag import LagProbe
 from runtime.logs import get_logger
 from runtime.metrics import LAG
 from runtime.outcomes import Handler, OutageError
+from runtime.publisher import Publisher
 from runtime.stage import Stage
 from runtime.topic_setup import existing_topics
 from runtime.waiting import Outage, Stopped, wait_for_broker
@@ -59,7 +60,7 @@ async def _serve(
     config: ProcessConfig, handler: Handler, group: str, datadir: str, stop: threading.Event, health: Health
 ) -> None:
     app = make_app(config, group, datadir)
-    publisher = FaustPublisher(app, config.topic_prefix, asyncio.get_running_loop())
+    publisher = Publisher(config, handler.stage)
     inbox = Inbox(config.batch_records, config.batch_bytes)
     work = Work(Stage(handler, config), publisher, {}, health)
     _add_agent(app, [topic.name(config.topic_prefix) for topic in handler.topics], inbox)
@@ -73,6 +74,7 @@ async def _serve(
         finally:
             watchdog.cancel()
             await _leave(app, worker, work)
+            publisher.close()
 
 
 class Inbox:
