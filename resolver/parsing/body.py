@@ -69,8 +69,8 @@ class _Collector:
         texts, quoted = [], []
         for slot in slots:
             text, marked = _slot_text(slot)
-            texts.append(text)
-            quoted.append(marked)
+            texts.append(text.rstrip("\n"))
+            quoted.append(marked.rstrip("\n"))
         body.text = "\n".join(texts).strip("\n")
         body.quoted_text = "\n".join(quoted).strip("\n")
         shown = _shown_ids(body.html)

@@ -50,7 +50,7 @@ def _decode_damaged_base64(data: bytes, found: set[Defect]) -> bytes:
     prose = _PROSE.search(data)
     if prose:  # a mailing list's or scanner's footer below the data
         data = data[: data.rfind(b"\n", 0, prose.start()) + 1] or data
-    if b"-" in data or b"_" in data:
+    elif b"-" in data or b"_" in data:  # the alphabet for URLs
         safe = data.translate(None, b"\r\n\t -_=")
         if not safe.translate(None, _ALPHABET):
             data = data.replace(b"-", b"+").replace(b"_", b"/")
@@ -71,26 +71,28 @@ def decode_quoted_printable(data: bytes, found: set[Defect]) -> bytes:
 
 
 def _decode_uu_part(data: bytes, found: set[Defect]) -> bytes:
-    lines = data.splitlines()
-    start = next((i + 1 for i, line in enumerate(lines) if line.startswith(b"begin ")), 0)
-    decoded, _, ok = decode_uu_lines(lines[start:])
-    if not ok:
+    lines = data.decode("latin-1").replace("\r\n", "\n").split("\n")
+    start = next((i + 1 for i, line in enumerate(lines) if line.startswith("begin ")), 0)
+    decoded, _, whole = decode_uu_lines(lines, start)
+    if not whole:
         found.add(Defect.BAD_UUENCODE)
     return decoded
 
 
-def decode_uu_lines(lines: list[bytes]) -> tuple[bytes, int, bool]:
-    """(content, lines used with the `end` line, whether the block was whole)."""
+def decode_uu_lines(lines: list[str], start: int) -> tuple[bytes, int, bool]:
+    """(content, the line after the block, whether it was whole); stops at the first line that is no uuencoded one."""
     decoded = bytearray()
-    for used, line in enumerate(lines):
-        line = line.rstrip(b"\r\n")
-        if line == b"end":
-            return bytes(decoded), used + 1, True
-        if not line or line in (b"`", b" "):
+    terminated = False
+    for number in range(start, len(lines)):
+        line = lines[number].rstrip("\r")
+        if line.rstrip() == "end" and (terminated or decoded):
+            return bytes(decoded), number + 1, True
+        if line in ("`", " ", ""):
+            terminated = True
             continue
-        size = (line[0] - 32) & 63
+        size = (ord(line[0]) - 32) & 63
         try:
             decoded += binascii.a2b_uu(line[: 1 + (size + 2) // 3 * 4])
-        except binascii.Error:
-            return bytes(decoded), used, False
+        except ValueError:  # `binascii.Error`, or a character that is not ASCII
+            return bytes(decoded), number, False
     return bytes(decoded), len(lines), False

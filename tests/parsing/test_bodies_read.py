@@ -1,0 +1,334 @@
+"""Bodies and files: small mails, each with what a reader of it would say."""
+
+import base64
+import binascii
+import hashlib
+import struct
+
+import pytest
+
+from resolver.parsing import parse
+from schemas.mail import Defect, ParsedMail
+
+HEAD = b"From: anna@example.org\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
+
+
+def mail(rest: bytes) -> ParsedMail:
+    """A mail with these headers and body, written with line feeds."""
+    return parse(HEAD + rest.replace(b"\n", b"\r\n")).mail
+
+
+def multipart(kind: str, *parts: bytes, close: bool = True) -> bytes:
+    body = b"".join(b"--B\n" + part + b"\n" for part in parts)
+    return f'Content-Type: multipart/{kind}; boundary="B"\n\n'.encode() + body + (b"--B--\n" if close else b"")
+
+
+def names(parsed: ParsedMail) -> list[str]:
+    return [attachment.name for attachment in parsed.attachments]
+
+
+TEXT = b"Content-Type: text/plain; charset=utf-8\n\nHello\n"
+HTML = b"Content-Type: text/html; charset=utf-8\n\n<p>Hello <b>you</b></p>\n"
+PDF = b'Content-Type: application/pdf; name="a.pdf"\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment; filename="a.pdf"\n\nJVBERg==\n'
+
+
+def test_plain_text_in_each_charset() -> None:
+    for charset, text in [
+        ("us-ascii", "Hello"), ("utf-8", "Grüße"), ("iso-8859-1", "Grüße"), ("windows-1252", "Preis: 5 €"), ("koi8-r", "Привет"),
+        ("windows-1251", "Привет"), ("iso-8859-2", "Zażółć"), ("gb2312", "打印机"), ("gb18030", "打印机"), ("big5", "印表機"),
+        ("iso-2022-jp", "プリンター"), ("shift_jis", "プリンター"), ("euc-jp", "プリンター"), ("euc-kr", "프린터"), ("utf-7", "Grüße"),
+        ("utf-16", "Grüße"), ("iso-8859-15", "5 €"), ("windows-1250", "Žluťoučký"), ("windows-1253", "Εκτυπωτής"), ("windows-1255", "מדפסת"),
+        ("windows-1256", "طابعة"), ("tis-620", "เครื่องพิมพ์"), ("macintosh", "Grüße"), ("hz-gb-2312", "打印机"), ("iso-8859-8-i", "מדפסת"),
+    ]:  # fmt: skip
+        python = {"macintosh": "mac_roman", "hz-gb-2312": "hz", "iso-8859-8-i": "iso8859-8"}.get(charset, charset)
+        encoded = base64.encodebytes(text.encode(python))
+        parsed = mail(
+            f"Content-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: base64\n\n".encode() + encoded
+        )
+        assert (parsed.text, parsed.defects) == (text, ()), charset
+
+
+LIES: list[tuple[str, bytes, str]] = [
+    ("us-ascii", "Grüße aus Wien".encode(), "Grüße aus Wien"),
+    ("us-ascii", "Grüße aus Wien".encode("cp1252"), "Grüße aus Wien"),
+    ("iso-8859-1", "Grüße aus Wien".encode(), "Grüße aus Wien"),
+    ("utf-8", "Grüße aus Wien, schöne Tage".encode("cp1252"), "Grüße aus Wien, schöne Tage"),
+    ("utf-8", "Ошибка в программе".encode("cp1251"), "Ошибка в программе"),
+    ("gb2312", "打印机不能工作".encode(), "打印机不能工作"),
+    ("x-unknown", "Grüße aus Wien".encode(), "Grüße aus Wien"),
+    ("rot13", "Grüße aus Wien".encode(), "Grüße aus Wien"),
+    ("zlib_codec", "Grüße aus Wien".encode(), "Grüße aus Wien"),
+    ("us-ascii", b"\x1b$B%W%j%s%?!<\x1b(B", "プリンター"),
+]
+
+
+@pytest.mark.parametrize(("charset", "body", "text"), LIES)
+def test_a_charset_that_lies_is_seen_through(charset: str, body: bytes, text: str) -> None:
+    parsed = mail(f"Content-Type: text/plain; charset={charset}\n\n".encode() + body)
+    assert parsed.text == text
+    assert set(parsed.defects) & {Defect.WRONG_CHARSET, Defect.UNKNOWN_CHARSET}
+
+
+BODIES: list[tuple[str, bytes, str, list[str]]] = [
+    ("no body", b"", "", []),
+    ("no blank line at the end", b"X: y", "", []),
+    ("plain", b"\nHello\n", "Hello", []),
+    ("quoted-printable", b"Content-Transfer-Encoding: quoted-printable\n\nGr=C3=BC=C3=9Fe =\nto you\n", "Grüße to you", []),
+    ("quoted-printable, damaged", b"Content-Transfer-Encoding: quoted-printable\n\n100=% =ZZ =C3=BC=\n", "100=% =ZZ ü", []),
+    ("quoted-printable, blank after soft break", b"Content-Transfer-Encoding: quoted-printable\n\na= \nb\n", "ab", []),
+    ("base64 without padding", b"Content-Transfer-Encoding: base64\n\nSGVsbG8\n", "Hello", []),
+    ("base64 with junk", b"Content-Transfer-Encoding: base64\n\nSGV*sb\n!G8=\n", "Hello", []),
+    ("base64 with a footer", b"Content-Transfer-Encoding: base64\n\nSGVsbG8h\n\n____\nThis is a list footer\n", "Hello!", []),
+    ("base64 in two pieces", b"Content-Transfer-Encoding: base64\n\nSGVsbG8=\nSGVsbG8=\n", "HelloHello", []),
+    ("unknown transfer encoding", b"Content-Transfer-Encoding: snake\n\nHello\n", "Hello", []),
+    ("transfer encoding with a comment", b"Content-Transfer-Encoding: BASE64 (really)\n\nSGVsbG8=\n", "Hello", []),
+    ("html only", HTML, "Hello you", []),
+    ("alternative", multipart("alternative", TEXT, HTML), "Hello", []),
+    ("alternative the wrong way round", multipart("alternative", HTML, TEXT), "Hello", []),
+    ("alternative with an empty text", multipart("alternative", b"Content-Type: text/plain\n\n\n", HTML), "Hello you", []),
+    ("mixed", multipart("mixed", TEXT, PDF), "Hello", ["a.pdf"]),
+    ("mixed of texts", multipart("mixed", TEXT, PDF, TEXT), "Hello\nHello", ["a.pdf"]),
+    ("html with a text footer", multipart("mixed", HTML, b"Content-Type: text/plain\n\n-- list footer\n"), "Hello you\n-- list footer", []),
+    ("text file", multipart("mixed", TEXT, b"Content-Disposition: attachment; filename=a.txt\n\nfile\n"), "Hello", ["a.txt"]),
+    ("text file shown inline", multipart("mixed", TEXT, b"Content-Disposition: inline; filename=a.txt\n\nfile\n"), "Hello", ["a.txt"]),
+    ("text by name only", multipart("mixed", TEXT, b"Content-Type: text/plain; name=a.log\n\nfile\n"), "Hello", ["a.log"]),
+    ("attachment without a name", multipart("mixed", TEXT, b"Content-Type: image/png\n\nxx\n"), "Hello", [""]),
+    ("one text that has a name", b"Content-Type: text/plain; name=body.txt\n\nHello\n", "Hello", []),
+    ("the whole mail is a file", PDF, "", ["a.pdf"]),
+    ("attached mail", multipart("mixed", TEXT, b"Content-Type: message/rfc822\n\nSubject: the lift\n\ninside\n"), "Hello", ["the lift.eml"]),
+    ("attached mail with a name", multipart("mixed", TEXT, b"Content-Type: message/rfc822; name=m.eml\n\nSubject: y\n\ninside\n"), "Hello", ["m.eml"]),
+    ("digest", multipart("digest", b"\nSubject: one\n\na\n", b"\nSubject: two\n\nb\n"), "", ["one.eml", "two.eml"]),
+    ("invitation", multipart("alternative", TEXT, b"Content-Type: text/calendar; method=REQUEST\n\nBEGIN:VCALENDAR\n"), "Hello", [""]),
+    ("other views", multipart("alternative", TEXT, b"Content-Type: text/x-amp-html\n\n<html amp>\n", HTML), "Hello", []),
+    ("signed", multipart("signed", TEXT, b'Content-Type: application/pkcs7-signature; name="smime.p7s"\n\nxx\n'), "Hello", ["smime.p7s"]),
+    ("encrypted", multipart("encrypted", b"Content-Type: application/pgp-encrypted\n\nVersion: 1\n",
+                            b"Content-Type: application/octet-stream; name=encrypted.asc\n\nxx\n"), "", ["", "encrypted.asc"]),
+    ("closing boundary missing", multipart("mixed", TEXT, PDF, close=False), "Hello", ["a.pdf"]),
+    ("boundary not declared", b"Content-Type: multipart/mixed\n\n--Q\nContent-Type: text/plain\n\nHello\n--Q--\n", "Hello", []),
+    ("boundary declared wrongly", b"Content-Type: multipart/mixed; boundary=Z\n\n--Q\nContent-Type: text/plain\n\nHello\n--Q--\n", "Hello", []),
+    ("no boundary at all", b"Content-Type: multipart/mixed; boundary=Z\n\nHello\n", "Hello", []),
+    ("boundary with blanks behind", b'Content-Type: multipart/mixed; boundary="B "\n\n--B  \n\nHello\n--B--  \n', "Hello", []),
+    ("preamble and epilogue", b"Content-Type: multipart/mixed; boundary=B\n\nnot shown\n--B\n\nHello\n--B--\nnot shown\n", "Hello", []),
+    ("part without headers", multipart("mixed", b"\nHello\n"), "Hello", []),
+    ("part without a blank line", multipart("mixed", b"Content-Type: text/plain"), "", []),
+    ("boundaries that begin alike", b"Content-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: multipart/alternative; boundary=B1\n\n--B1\n\nHello\n--B1--\n--B\n\nthere\n--B--\n",
+     "Hello\nthere", []),
+    ("inner multipart not closed", b"Content-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: multipart/mixed; boundary=C\n\n--C\n\nHello\n--B\n\nthere\n--B--\n",
+     "Hello\nthere", []),
+    ("content type without a slash", b"Content-Type: text\n\nHello\n", "Hello", []),
+    ("content type is nonsense", b"Content-Type: =?!\n\nHello\n", "Hello", []),
+    ("content type html", b"Content-Type: html\n\n<p>Hello</p>\n", "Hello", []),
+    ("flowed", b"Content-Type: text/plain; format=flowed\n\nHello \nyou\n> a \n> b\n-- \nAnna\n", "Hello you\n> a b\n-- \nAnna", []),
+    ("flowed with delsp", b"Content-Type: text/plain; format=flowed; delsp=yes\n\nHel \nlo\n", "Hello", []),
+    ("stuffed", b"Content-Type: text/plain; format=flowed\n\n >no quote\n From here\n", ">no quote\nFrom here", []),
+    ("enriched", b"Content-Type: text/enriched\n\n<bold>Hello</bold> <<you>\n", "Hello <you>", []),
+    ("uuencoded file", b"\nHello\n\nbegin 644 a.txt\n%:&5L;&\\\n`\nend\nBye\n", "Hello\n\nBye", ["a.txt"]),
+    ("words that begin like a file", b"\nHello\nbegin 644 files today\nend of text\n", "Hello\nbegin 644 files today\nend of text", []),
+    ("byte order mark", b"Content-Type: text/plain; charset=utf-8\n\n\xef\xbb\xbfHello\n", "Hello", []),
+    ("nul", b"\na\x00b\n", "a\ufffdb", []),
+    ("bare cr", b"\na\rb\n", "a\nb", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rest", "text", "files"), [row[1:] for row in BODIES], ids=[row[0] for row in BODIES])
+def test_text_and_files(rest: bytes, text: str, files: list[str]) -> None:
+    parsed = mail(rest)
+    assert (parsed.text, names(parsed)) == (text, files)
+    assert parsed.from_ is not None
+    assert Defect.UNPARSED not in parsed.defects
+
+
+JUNK: list[tuple[str, bytes]] = [
+    ("mbox line", b"From anna@example.org Mon Jan  6 09:14:00 2025\n"),
+    ("quoted mbox line", b">From anna@example.org Mon Jan  6 09:14:00 2025\n"),
+    ("blank lines", b"\n\r\n  \n"),
+    ("byte order mark", b"\xef\xbb\xbf"),
+    ("a server's answer", b"+OK 1234 octets\n"),
+]
+
+
+@pytest.mark.parametrize("junk", [row[1] for row in JUNK], ids=[row[0] for row in JUNK])
+def test_junk_before_the_headers(junk: bytes) -> None:
+    parsed = parse(junk + b"From: anna@example.org\nSubject: x\n\nHello\n").mail
+    assert (parsed.from_ and parsed.from_.address, parsed.subject, parsed.text) == ("anna@example.org", "x", "Hello")
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [b"what is this\n", b"From bob@example.org Mon Jan  6 09:14:00 2025\n", b"*****\n", b": no name\n", b"\xff\xfe\n"],
+)
+def test_junk_inside_the_headers(junk: bytes) -> None:
+    parsed = parse(b"From: anna@example.org\n" + junk + b"Subject: x\n\nHello\n").mail
+    assert (parsed.from_ and parsed.from_.address, parsed.subject, parsed.text) == ("anna@example.org", "x", "Hello")
+
+
+def test_text_that_begins_without_a_blank_line() -> None:
+    parsed = parse(b"From: anna@example.org\nSubject: x\nHello Desk,\nthe printer: it is broken.\n\nAnna\n").mail
+    assert (parsed.subject, parsed.text) == ("x", "Hello Desk,\nthe printer: it is broken.\n\nAnna")
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b"\r\r\n"])
+def test_line_ends(end: bytes) -> None:
+    parsed = parse(b"From: anna@example.org\nSubject: a\n b\n\nHello\nyou\n".replace(b"\n", end)).mail
+    assert (parsed.from_ and parsed.from_.address, parsed.subject) == ("anna@example.org", "a b")
+    assert parsed.text.split() == ["Hello", "you"]
+
+
+def test_no_headers() -> None:
+    parsed = parse(b"Hello, this is no mail.\nBye\n").mail
+    assert (parsed.from_, parsed.text) == (None, "Hello, this is no mail.\nBye")
+    assert {Defect.NO_HEADERS, Defect.NO_FROM} <= set(parsed.defects)
+
+
+def test_files_are_whole() -> None:
+    content = bytes(range(256)) * 300
+    part = b"Content-Type: application/zip; name=a.zip\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(
+        content
+    )
+    parsed = parse(HEAD + multipart("mixed", TEXT, part).replace(b"\n", b"\r\n"))
+    [file] = parsed.files
+    assert file.content == content
+    assert file.attachment == parsed.mail.attachments[0]
+    assert (file.attachment.size, file.attachment.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_an_attached_mail_is_kept_byte_for_byte() -> None:
+    inner = b"Subject: y\r\n\r\ninside \r\n"
+    parsed = parse(
+        HEAD
+        + b"Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\nContent-Type: message/rfc822\r\n\r\n"
+        + inner
+        + b"\r\n--B--\r\n"
+    )
+    assert parsed.files[0].content == inner
+
+
+INLINE: list[tuple[bytes, bytes, bool]] = [
+    (b"Content-Disposition: inline", b"", True),
+    (b"Content-Disposition: attachment", b"", False),
+    (b"Content-ID: <pic@x>", b'<img src="cid:pic@x">', True),
+    (b"Content-ID: <pic@x>\nContent-Disposition: attachment", b"<img src=CID:pic%40x>", True),
+    (b"Content-ID: <pic@x>", b'<img src="cid:other@x">', False),
+]
+
+
+@pytest.mark.parametrize(("header", "tag", "inline"), INLINE)
+def test_inline(header: bytes, tag: bytes, inline: bool) -> None:
+    image = b"Content-Type: image/png; name=a.png\n" + header + b"\n\nxx\n"
+    parsed = mail(multipart("related", b"Content-Type: text/html\n\n<p>Hello</p>" + tag, image))
+    assert [(a.name, a.inline) for a in parsed.attachments] == [("a.png", inline)]
+
+
+NAMES: list[tuple[bytes, str]] = [
+    (b"../../etc/passwd", "passwd"),
+    (b"C:\\temp\\new.txt", "new.txt"),
+    (b"..", ""),
+    (b"a\x01b\x7f.txt", "ab.txt"),
+    (b"=?utf-8?Q?..=2F..=2Fx=00=0Ay.txt?=", "x\ufffd y.txt"),
+    (b"x" * 300 + b".pdf", "x" * 251 + ".pdf"),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), NAMES)
+def test_file_names_hold_no_directory_and_no_control_character(name: bytes, expected: str) -> None:
+    part = b'Content-Type: application/zip\nContent-Disposition: attachment; filename="' + name + b'"\n\nxx\n'
+    assert names(mail(multipart("mixed", TEXT, part))) == [expected]
+
+
+PAGES: list[tuple[str, str]] = [
+    ("<p>one</p><p>two</p>", "one\n\ntwo"),
+    ("one<br>two<br/><br>three", "one\ntwo\n\nthree"),
+    ("<div>one</div><div>two</div>", "one\ntwo"),
+    ("<ul><li>one</li><li>two</li></ul>", "* one\n* two"),
+    ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
+    ("<style>p{}</style><script>alert('<p>x</p>')</script>Hello<!-- no -->", "Hello"),
+    ("<html><head><title>no</title></head><body>Hello</body></html>", "Hello"),
+    ("<div style='display:none'>preheader<div>too</div></div>Hello", "Hello"),
+    ("a &amp; b &lt;c&gt; &nbsp;&euro; &#8364; &bogus;", "a & b <c> € € &bogus;"),
+    ("<pre>  a\n    b</pre>", "  a\n    b"),
+    ('<a href="https://example.org/">the page</a>', "the page"),
+    ('<img src="x" alt="Logo of Example">', "Logo of Example"),
+    ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
+    ("<p>never closed <b", "never closed <b"),
+    ("<blockquote>quoted</blockquote>own", "quoted\n\nown"),
+    ("<p>a\n  b\tc</p>", "a b c"),
+    ("", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "text"), PAGES)
+def test_text_of_a_page(page: str, text: str) -> None:
+    assert mail(b"Content-Type: text/html; charset=utf-8\n\n" + page.encode()).text == text.strip("\n")
+
+
+def test_a_page_s_own_charset_is_used_where_the_mail_names_none() -> None:
+    page = '<html><head><meta http-equiv="Content-Type" content="text/html; charset=koi8-r"></head><body>Привет</body></html>'
+    assert mail(b"Content-Type: text/html\n\n" + page.encode("koi8-r")).text == "Привет"
+
+
+def test_the_reply_of_a_page_is_what_stands_outside_its_quotation() -> None:
+    page = b'<p>It works.</p><div>On Mon, Jan 6, 2025 at 9:14 AM Desk &lt;desk@example.org&gt; wrote:</div><blockquote type="cite"><p>Try again.</p></blockquote>'
+    parsed = mail(b"Content-Type: text/html\n\n" + page)
+    assert parsed.reply == "It works."
+    assert parsed.text.endswith("Try again.")
+    assert parsed.html == page.decode()
+
+
+def tnef(*objects: tuple[int, int, bytes]) -> bytes:
+    """A TNEF stream of (level, attribute, value)."""
+    stream = struct.pack("<IH", 0x223E9F78, 1)
+    for level, name, value in objects:
+        stream += struct.pack("<BII", level, name, len(value)) + value + struct.pack("<H", sum(value) & 0xFFFF)
+    return stream
+
+
+def properties(*values: tuple[int, int, bytes]) -> bytes:
+    """A MAPI property list of (type, id, value)."""
+    data = struct.pack("<I", len(values))
+    for kind, name, value in values:
+        data += struct.pack("<HHII", kind, name, 1, len(value)) + value + b"\0" * (-len(value) % 4)
+    return data
+
+
+WINMAIL = tnef(
+    (1, 0x00069007, struct.pack("<II", 1252, 0)),
+    (1, 0x00069003, properties((0x1E, 0x1000, b"Text in TNEF\0"))),
+    (2, 0x00069002, b"\0" * 14),
+    (2, 0x0006800F, b"%PDF-1"),
+    (2, 0x00018010, b"SHORT~1.PDF\0"),
+    (
+        2,
+        0x00069005,
+        properties((0x1F, 0x3707, "Prüfbericht.pdf\0".encode("utf-16-le")), (0x1E, 0x370E, b"application/pdf\0")),
+    ),
+)
+
+
+def test_the_files_of_a_winmail_dat_stand_in_its_place() -> None:
+    part = (
+        b'Content-Type: application/ms-tnef; name="winmail.dat"\nContent-Transfer-Encoding: base64\n\n'
+        + base64.encodebytes(WINMAIL)
+    )
+    parsed = mail(multipart("mixed", TEXT, part, PDF))
+    assert [(a.name, a.content_type, a.size) for a in parsed.attachments] == [
+        ("Prüfbericht.pdf", "application/pdf", 6),
+        ("a.pdf", "application/pdf", 4),
+    ]
+    assert parsed.text == "Hello"
+    assert mail(part).text == "Text in TNEF"
+
+
+def test_a_damaged_winmail_dat_stays_what_it_is() -> None:
+    for content in (b"", b"nonsense", WINMAIL[:5], WINMAIL[:20]):
+        part = b'Content-Type: application/ms-tnef; name="winmail.dat"\n\n' + binascii.b2a_base64(content)
+        parsed = mail(part.replace(b"\n\n", b"\nContent-Transfer-Encoding: base64\n\n", 1))
+        assert names(parsed) == ["winmail.dat"]
+        assert Defect.BAD_TNEF in parsed.defects
+
+
+def test_several_from_and_none() -> None:
+    assert Defect.SEVERAL_FROM in parse(b"From: a@example.org, b@example.org\n\n").mail.defects
+    assert Defect.SEVERAL_FROM in parse(b"From: a@example.org\nFrom: b@example.org\n\n").mail.defects
+    parsed = parse(b"Sender: a@example.org\nReply-To: b@example.org\n\nx").mail
+    assert parsed.from_ is None
+    assert [box.address for box in parsed.reply_to] == ["b@example.org"]
