@@ -23,7 +23,7 @@ from rich.console import Console
 
 from deploy.local import NotAvailableError
 from deploy.local.broker import Broker, choose_broker
-from deploy.local.demo_mails import DEMO_MAILS, HR, IT
+from deploy.local.demo_mails import DEMO_MAILS, HR, IT, DemoMail
 from deploy.local.demo_report import what_differed, where_to_look, write_environment, write_report
 from deploy.local.demo_settings import PASSWORD, PASSWORD_VARIABLE, demo_settings
 from deploy.local.demo_view import View, choose_view
@@ -31,13 +31,14 @@ from deploy.local.demo_walk import Walk, Watch
 from deploy.local.mail_host import MailHost
 from deploy.local.mailboxes import Mailboxes
 from deploy.local.pipeline import Pipeline
+from deploy.local.relay import Relay
 from deploy.local.supervisor import interrupt_on_sigterm
 from desk.engine import open_desk
 from desk.migrate import upgrade
 
 BUILD = Path("build")
 WALK_SECONDS = 90.0
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.2
 SENDERS = sorted({mail.sender for mail in DEMO_MAILS})
 
 
@@ -47,6 +48,7 @@ class Servers:
 
     broker: Broker
     mail_host: MailHost
+    relay: Relay
     desk_url: str
 
 
@@ -80,7 +82,7 @@ def _run(directory: Path, console: Console, *, once: bool) -> int:
         ok = write_report(report, walks, _seconds_to_first_call(walks))
         write_environment(environment, pipeline.settings)
         for line in what_differed(walks):
-            console.print(line, style="red", markup=False, highlight=False)
+            console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
         console.print("every mail ended as expected" if ok else f"not every mail ended as expected: see {report}")
         if once:
             return 0 if ok else 1
@@ -95,18 +97,21 @@ def walk_mails(walks: Sequence[Walk], watch: Watch, mail_host: MailHost, view: V
     view.step(f"sending {len(walks)} mails")
     by_name = {walk.mail.name: walk for walk in walks}
     deadline = time.monotonic() + WALK_SECONDS
-    with smtplib.SMTP(mail_host.host, mail_host.smtp_port, timeout=30) as smtp:
-        while not all(walk.ended for walk in walks) and time.monotonic() < deadline:
-            for walk in walks:
-                answers = by_name[walk.mail.answers].answered if walk.mail.answers else None
-                if walk.sent_at is None and (answers or not walk.mail.answers):
-                    raw = walk.mail.compose(datetime.now(UTC), answers)
-                    walk.sent_at = time.monotonic()
-                    smtp.sendmail(walk.mail.sender, [walk.mail.to], raw)
-            watch.look()
-            view.show(walks)
-            time.sleep(LOOK_SECONDS)
+    while not all(walk.ended for walk in walks) and time.monotonic() < deadline:
+        for walk in walks:
+            answers = by_name[walk.mail.answers].answered if walk.mail.answers else None
+            if walk.sent_at is None and (answers or not walk.mail.answers):
+                walk.sent_at = time.monotonic()
+                _send(walk.mail, walk.mail.compose(datetime.now(UTC), answers), mail_host)
+        watch.look()
+        view.show(walks)
+        time.sleep(LOOK_SECONDS)
     view.step("done")
+
+
+def _send(mail: DemoMail, raw: bytes, mail_host: MailHost) -> None:
+    with smtplib.SMTP(mail_host.host, mail_host.smtp_port, timeout=30) as smtp:
+        smtp.sendmail(mail.sender, [mail.to], raw)
 
 
 @contextmanager
@@ -126,9 +131,11 @@ def _directory(path: Path) -> Iterator[Path]:
 def _start_servers(directory: Path, stack: ExitStack) -> Servers:
     """All at once; each is stopped at the end of the stack."""
     accounts = dict.fromkeys((IT, HR, *SENDERS), PASSWORD)
+    mail_host = MailHost(accounts, directory / "mail-host")
     servers = Servers(
         broker=choose_broker(directory / "broker"),
-        mail_host=MailHost(accounts, directory / "mail-host"),
+        mail_host=mail_host,
+        relay=stack.enter_context(Relay(mail_host, accounts, directory / "relay")),
         desk_url=f"sqlite:///{directory / 'desk.db'}",
     )
     stack.callback(servers.broker.stop)
@@ -156,7 +163,7 @@ def _set_up(pipeline: Pipeline, servers: Servers, view: View) -> None:
     """Topics and settings, while the processes start."""
     view.step("creating topics, applying settings")
     pipeline.create_topics()
-    settings = demo_settings(servers.mail_host)
+    settings = demo_settings(servers.mail_host, servers.relay)
     pipeline.apply(settings, "the demo")
     view.step("waiting until every process is ready")
     pipeline.wait_ready()
