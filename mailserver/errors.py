@@ -45,7 +45,7 @@ def connection_error(server: MailServer, error: Exception) -> MailServerError:
         return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
     if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         text = (
-            f"no TLS connection to {where}: {words(error.reason or error)}. Check port and security "
+            f"no TLS connection to {where}: {words(getattr(error, 'reason', None) or error)}. Check port and security "
             "(tls and starttls use different ports); TLS 1.2 is the least that is accepted"
         )
         return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
