@@ -120,6 +120,9 @@ class OutgoingServer(MailServer):
 
     kind: Literal["outgoing-server"] = "outgoing-server"
     protocol: Literal["smtp"] = Field("smtp", description="how mail is sent")
+    authentication: Authentication = Field(
+        Authentication.NONE, description="none, or a SASL method: standard and apop are not supported by SMTP servers"
+    )
     from_address: SafeAddress = Field(description="the address in From of every mail sent here")
     from_name: Line = Field("", description="the name in From, such as the name of the desk")
     reply_to: SafeAddress | None = Field(None, description="where answers go: the partition's incoming address")
