@@ -20,7 +20,7 @@ def _off(value: object) -> object:
     return None if isinstance(value, str) and value.strip().lower() in ("", "off", "none") else value
 
 
-Port = Annotated[int | None, BeforeValidator(_off), Field(ge=0, le=65535)]
+Port = Annotated[Annotated[int, Field(ge=0, le=65535)] | None, BeforeValidator(_off)]
 
 
 class ProcessConfig(BaseSettings):

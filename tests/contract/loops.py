@@ -1,0 +1,112 @@
+"""What the tests of both loops share: a handler that does as the record's value says, and a loop in a thread."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from runtime.config import ProcessConfig
+from runtime.consumer import ConsumerLoop
+from runtime.faust_loop import run_faust
+from runtime.health import Health
+from runtime.outcomes import Dead, Handler, Ok, Outcome, OutageError
+from runtime.publisher import Publisher
+from schemas.reasons import Reason
+from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
+from schemas.wire import Message, Record
+
+DEADLINE = 60.0
+GROUP = "contract"
+LoopName = str
+
+
+@dataclass
+class ObedientHandler:
+    """`dead`: a dead letter; `fault`: an exception; `outage`: an outage until `outage_over` is set; else one output."""
+
+    stage: str = "resolver"
+    topics = (MAIL_FETCHED,)
+    handled: list[Record] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    outage_over: threading.Event = field(default_factory=threading.Event)
+    outages: int = 0
+
+    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
+        self.batches.append(len(records))
+        outcomes = [self._outcome(record) for record in records]
+        self.handled += records
+        return outcomes
+
+    def _outcome(self, record: Record) -> Outcome:
+        value = record.value
+        if value is None:
+            return Dead(Reason.NULL_VALUE, "the record has no value")
+        if value.startswith(b"dead"):
+            return Dead(Reason.WRONG_SCHEMA, "field: what is wrong " + "x" * 1000)
+        if value.startswith(b"fault"):
+            raise ValueError(value.decode())
+        if value.startswith(b"outage") and not self.outage_over.is_set():
+            self.outages += 1
+            raise OutageError(Reason.DATABASE_AWAY, "the database does not answer")
+        return Ok((Message(MAIL_RESOLVED, (record.key or b"").decode(), value, tuple(record.headers)),))
+
+    def count(self) -> Counter[bytes]:
+        return Counter(record.value or b"" for record in self.handled)
+
+
+class Running:
+    """A loop in a thread; at the end of the block it is stopped and has returned."""
+
+    def __init__(self, loop: LoopName, config: ProcessConfig, handler: Handler) -> None:
+        self.health = Health()
+        self.stop = threading.Event()
+        self.error: BaseException | None = None
+        self._run = _runner(loop, config, handler, self.stop, self.health)
+        self._thread = threading.Thread(target=self._catch, name=f"test-{loop}")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        self.stop.set()
+        self.wait()
+
+    def wait(self) -> None:
+        self._thread.join(DEADLINE)
+        assert not self._thread.is_alive(), "the loop has not returned"
+
+    def _catch(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:
+            self.error = error
+
+
+def _runner(
+    loop: LoopName, config: ProcessConfig, handler: Handler, stop: threading.Event, health: Health
+) -> Callable[[], None]:
+    if loop == "faust":
+        return lambda: run_faust(config, handler, GROUP, stop, health)
+
+    def run() -> None:
+        publisher = Publisher(config)
+        try:
+            ConsumerLoop(config, handler, publisher, GROUP, stop, health).run()
+        finally:
+            publisher.close()
+
+    return run
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Waits for the condition, and fails with `what` after the deadline."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {DEADLINE:.0f} s"
+        time.sleep(0.02)
