@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -20,13 +21,29 @@ from deploy.local.supervisor import Program, Supervisor
 from desk.engine import open_desk, reading
 from desk.tables import persons
 from runtime.config import ENV_PREFIX, ProcessConfig
+from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
 from runtime.topic_setup import create_topics
 
 PROCESSES = ("ingest", "resolver", "logger", "outbound")
 READY_SECONDS = 60.0
+RETRY_SECONDS = 0.2
 APPLIED_SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def _patiently(action: Callable[[], object], seconds: float = READY_SECONDS) -> None:
+    """Do it again while the broker is not there: a new one is busy with its topics for a while."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            action()
+        except OutageError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_SECONDS)
+        else:
+            return
 
 
 class Pipeline:
@@ -76,13 +93,17 @@ class Pipeline:
         return f"http://{HOST}:{self.ports[name]}/metrics"
 
     def create_topics(self) -> None:
-        create_topics(self.config)
+        _patiently(lambda: create_topics(self.config))
 
     def apply(self, file: SettingsFile, change_reason: str) -> None:
         """Publish settings and persons as `mailcall apply` does."""
-        with closing(Publisher(self.config, "apply")) as publisher:
-            planned = plan(file, read_state(self.config))
-            publish(planned, publisher, "deploy.local", change_reason, datetime.now(UTC))
+
+        def publish_changes() -> None:
+            with closing(Publisher(self.config, "apply")) as publisher:
+                planned = plan(file, read_state(self.config))
+                publish(planned, publisher, "deploy.local", change_reason, datetime.now(UTC))
+
+        _patiently(publish_changes)
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
         """Until each process says that it is. Raises `NotAvailableError` with the logs of those that are not."""
