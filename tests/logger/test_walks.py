@@ -153,6 +153,10 @@ def test_whoever_came_first_keeps_a_message_id(logger: Logger) -> None:
     reply = make_mail("four", **replying_to("<reused@x>"))
     logger.feed(reply)
     assert logger.outcome(reply) == ("item-updated", "C-000001")
+    same = {"message_id": "<again@x>"}
+    reply = make_mail("seven", **replying_to("<again@x>"))
+    logger.feed(make_mail("five", **same), make_mail("six", **same), reply)
+    assert logger.outcome(reply) == ("item-updated", "C-000004")
 
 
 def test_a_call_is_closed_by_mail_and_then_a_mail_logs_a_linked_one(logger: Logger) -> None:
