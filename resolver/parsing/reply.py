@@ -28,6 +28,7 @@ _HEADER_BLOCK = 9  # lines in which its labels must stand
 _SIGNATURE_LINES = 15  # a separator that lost its blank may be a divider: what follows must be short
 
 _QUOTED = re.compile(r"^\s{0,3}>")
+_DIGIT = re.compile(r"\d")
 _WORDS = re.compile(r"\w")
 _RULE = re.compile(r"^\s*(?:[_\-=*─—]{5,}|[_\-=*]{5,}\s*)\s*$")
 _FOOTER = re.compile(r"^_{20,}\s*$")
@@ -138,12 +139,12 @@ def _announcement_start(shape: _Shape, last: int) -> int | None:
         joined = f"{shape.lines[first].strip()} {joined}".strip()
         if len(joined) > _MAX_ANNOUNCED:
             break
-        dated = any(c.isdigit() for c in joined)
+        dated = _DIGIT.search(joined)
         verb = WROTE.search(joined)
         if (verb or DATED.search(joined)) and START.match(joined) and (dated or "@" in joined):
             return first
     verb = WROTE.search(line)
-    told = "@" in line or sum(c.isdigit() for c in line) >= 4
+    told = "@" in line or len(_DIGIT.findall(line)) >= 4
     if (verb and (certain or told)) or DATED.search(line):
         return last
     return None
