@@ -200,7 +200,7 @@ def test_a_mail_that_cannot_be_parsed_is_logged_with_the_raw_mail(
 
     assert [(file.name, file.content_type) for file in value.files] == [("mail.eml", "message/rfc822")]
     assert blobs.get(value.files[0].blob) == mail()
-    assert value.sender.new_person
+    assert value.sender.person_id == "ursula"
 
 
 @pytest.mark.parametrize("raw", [b"\0", b"\n", b"no mail at all", os.urandom(2000), b"From: \xff\xfe\r\n\r\n\0\0"])
