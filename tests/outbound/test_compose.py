@@ -130,7 +130,8 @@ _hostile = st.text(
     in_reply_to=_hostile, references=st.lists(_hostile, max_size=3),
 )  # fmt: skip
 @example(
-    subject="=?utf-8?q?=0D=0ABcc:_x=40y.z?=", name="\r\nBcc: x@y.z", text="a\n--=_mailcall_" + "0123456789abcdef" * 2 + "\n\nb",
+    subject="=?utf-8?q?=0D=0ABcc:_x=40y.z?=", name="\r\nBcc: x@y.z",
+    text="a\n--=_mailcall_" + "0123456789abcdef" * 2 + "\n\nb",
     html="\r\n.\r\nMAIL FROM:<x@y>", from_name="x", reference="C-000001\r\nBcc: x@y.z",
     in_reply_to="<a@b>\r\nBcc: x@y.z", references=["<a@b>\nBcc: <x@y.z>"],
 )  # fmt: skip

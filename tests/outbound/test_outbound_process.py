@@ -15,6 +15,7 @@ from deploy.local.smtp_sink import SmtpSink
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from outbound.config import OutboundConfig
+from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
 from runtime.topic_setup import create_topics
@@ -40,7 +41,7 @@ def config(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path) -> OutboundC
         smtp_connections=CONNECTIONS,
         batch_records=50,
     )
-    create_topics(config)
+    _patiently(lambda: create_topics(config))
     engine = open_desk(config.desk_url)
     upgrade(engine)
     engine.dispose()
@@ -52,6 +53,19 @@ def publisher(config: OutboundConfig) -> Iterator[Publisher]:
     publisher = Publisher(config)
     yield publisher
     publisher.close()
+
+
+def _patiently(action: Callable[[], object]) -> None:
+    """Do it again while the broker is busy with the topics it has just made."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            action()
+        except OutageError:
+            assert time.monotonic() < deadline, "the broker was away for a minute"
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _start(config: OutboundConfig) -> subprocess.Popen[bytes]:
@@ -83,12 +97,16 @@ def test_killed_and_started_again_it_sends_every_mail_and_tells_of_it(
 ) -> None:
     settings = (make_server(port=smtp_sink.port), EmailOptions(default_outgoing_server="it-out"))
     now = datetime.now(UTC)
-    publisher.publish(
-        [encode(SETTINGS, f"{one.kind}/{one.id}", one, id=one.id, source="/test", time=now) for one in settings]
+    _patiently(
+        lambda: publisher.publish(
+            [encode(SETTINGS, f"{one.kind}/{one.id}", one, id=one.id, source="/test", time=now) for one in settings]
+        )
     )
     asked = {notification_id(f"cause-{n}", "CallLogged", "x"): f"user-{n}@example.com" for n in range(MAILS)}
-    publisher.publish(
-        [_requested(make_request(notification_id=id_, recipient=to, requested_at=now)) for id_, to in asked.items()]
+    _patiently(
+        lambda: publisher.publish(
+            [_requested(make_request(notification_id=id_, recipient=to, requested_at=now)) for id_, to in asked.items()]
+        )
     )
 
     killed = _start(config)
