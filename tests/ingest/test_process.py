@@ -14,14 +14,15 @@ import pytest
 
 from deploy.local.mail_host import MailHost
 from runtime.blobs import BlobStore
+from runtime.clients import make_consumer
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.reader import assign_whole, to_record
 from runtime.topic_setup import create_topics
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.settings import IncomingServer
-from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS, SETTINGS
-from schemas.wire import decode, encode, tombstone
+from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS, SETTINGS, Topic
+from schemas.wire import Record, decode, encode, tombstone
 
 SECONDS = 40
 
@@ -36,6 +37,9 @@ class Desk:
         )
         create_topics(self.config)
         self.publisher = Publisher(self.config)
+        self._consumer = make_consumer(self.config, "test", fetch_max_wait_ms=100)
+        assign_whole(self._consumer, [topic.name(prefix) for topic in (MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS)])
+        self._records: list[Record] = []
         self.log = directory / "ingest.log"
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -67,26 +71,35 @@ class Desk:
             smtp.sendmail("ann@example.test", [address], text)
 
     def mails(self) -> list[FetchedMail]:
-        return [open_fetched(r) for r in read_to_end(self.config, [MAIL_FETCHED.name(self.config.topic_prefix)])]
+        return [open_fetched(record) for record in self._of(MAIL_FETCHED)]
 
     def mails_by_id(self) -> dict[str, FetchedMail]:
         return {mail.mail_id: mail for mail in self.mails()}
 
     def states(self, server_id: str) -> list[str]:
-        records = read_to_end(self.config, [SERVER_STATUS.name(self.config.topic_prefix)])
-        statuses = [decode(SERVER_STATUS, record)[1] for record in records]
+        statuses = [decode(SERVER_STATUS, record)[1] for record in self._of(SERVER_STATUS)]
         return [status.state for status in statuses if status.server_id == server_id]
 
+    def cursors(self) -> int:
+        """How often a cursor was published."""
+        return len(self._of(MAILBOX_CURSORS))
+
+    def _of(self, topic: Topic) -> list[Record]:
+        return [record for record in self._records if record.topic == topic.name(self.config.topic_prefix)]
+
     def until(self, condition: Callable[[], bool]) -> None:
+        """Follow the topics until the condition holds."""
         deadline = time.monotonic() + SECONDS
         while not condition():
             assert time.monotonic() < deadline, self.log.read_text()[-4000:]
-            time.sleep(0.2)
+            for batch in self._consumer.poll(200).values():
+                self._records += map(to_record, batch)
 
     def close(self) -> None:
         for process in self.processes:
             process.kill()
             process.wait()
+        self._consumer.close(autocommit=False)
         self.publisher.close()
 
 
@@ -138,7 +151,7 @@ def test_killed_and_started_again_it_goes_on_where_it_was(
     desk.apply(server(protocol=protocol, port=port, poll_seconds=0.5, after_fetch="leave"))
     first = desk.start()
     desk.send(mail_account[0], "1")
-    desk.until(lambda: len(desk.mails()) == 1 and cursors(desk) > 0)
+    desk.until(lambda: len(desk.mails()) == 1 and desk.cursors() > 0)
     first.kill()
     first.wait()
     desk.send(mail_account[0], "2")
@@ -205,7 +218,3 @@ def test_replicas_share_the_servers_and_take_over_from_one_that_dies(
         desk.send(address, "after")
     desk.until(lambda: len(desk.mails_by_id()) == 8)
     assert {mail.server_id for mail in desk.mails()} == set(accounts)
-
-
-def cursors(desk: Desk) -> int:
-    return len(list(read_to_end(desk.config, [MAILBOX_CURSORS.name(desk.config.topic_prefix)])))
