@@ -153,7 +153,7 @@ def test_whoever_came_first_keeps_a_message_id(logger: Logger) -> None:
     reply = make_mail("four", **replying_to("<reused@x>"))
     logger.feed(reply)
     assert logger.outcome(reply) == ("item-updated", "C-000001")
-    same = {"message_id": "<again@x>"}
+    same: dict[str, Any] = {"message_id": "<again@x>"}
     reply = make_mail("seven", **replying_to("<again@x>"))
     logger.feed(make_mail("five", **same), make_mail("six", **same), reply)
     assert logger.outcome(reply) == ("item-updated", "C-000004")
