@@ -1,0 +1,119 @@
+"""One pipeline on PostgreSQL: processes killed, mailboxes read again, bad records between good ones."""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from console.operations.dead_letters import dead_letters
+from console.operations.reconcile import reconcile
+from deploy.local.database import Database
+from deploy.local.demo_settings import PASSWORD
+from deploy.local.mail_host import MailHost
+from deploy.local.pipeline import PROCESSES
+from runtime.clients import make_producer
+from runtime.publisher import Publisher
+from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED, MAILBOX_CURSORS, NOTIFICATION_REQUESTED, PERSONS, Topic
+from schemas.wire import tombstone
+from tests.e2e.running import HR, IT, RunningDesk, repeated, running_desk, wait_for
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def desk(kafka_bootstrap: str, database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDesk]:
+    name = f"e2e_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(database.dsn(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    directory = tmp_path_factory.mktemp("running-desk")
+    accounts = dict.fromkeys((IT, HR), PASSWORD)
+    with (
+        MailHost(accounts, directory / "mail-host") as mail_host,
+        running_desk(directory, kafka_bootstrap, database.url(name), mail_host) as desk,
+    ):
+        yield desk
+
+
+@pytest.mark.parametrize("victim", PROCESSES)
+def test_a_process_killed_in_mid_flow_changes_nothing(desk: RunningDesk, victim: str) -> None:
+    restarts = desk.pipeline.supervisor.restarts(victim)
+    sent = desk.send(15)
+    wait_for(lambda: desk.logged(sent) > 0, "the first calls")
+    desk.pipeline.supervisor.kill(victim)
+    sent += desk.send(15)
+
+    answers = desk.wait_for_answers(sent)
+    desk.pipeline.wait_ready()
+    assert desk.pipeline.supervisor.restarts(victim) == restarts + 1
+    assert desk.logged(sent) == len(sent)
+    assert desk.persons(sent) == len(sent)
+    assert {answer.answers for answer in answers} == {one.message_id for one in sent}
+    # The one mail that was being handed over when outbound died may come again, as the same mail.
+    assert repeated(desk.answers(sent)) <= (victim == "outbound")
+    assert len({answer.message_id for answer in answers}) == len(sent)
+
+
+def test_mailboxes_read_again_from_the_start_log_no_second_call(desk: RunningDesk) -> None:
+    sent = desk.send(6)
+    answers = desk.wait_for_answers(sent)
+    wait_for(lambda: reconcile(desk.pipeline.config).on_the_way == 0, "every mail's end")
+    calls, before = desk.calls(), reconcile(desk.pipeline.config)
+
+    servers = [key.partition("/")[2] for key in desk.settings.settings if key.startswith("incoming-server/")]
+    with closing(Publisher(desk.pipeline.config)) as publisher:
+        publisher.publish([tombstone(MAILBOX_CURSORS, server) for server in servers])
+    desk.pipeline.supervisor.kill("ingest")  # what it remembers goes with it
+
+    wait_for(lambda: reconcile(desk.pipeline.config).records >= 2 * before.mails, "every mail fetched again")
+    wait_for(lambda: reconcile(desk.pipeline.config).on_the_way == 0, "every mail's end")
+    after = reconcile(desk.pipeline.config)
+    assert after.balanced
+    assert (after.mails, dict(after.outcomes)) == (before.mails, dict(before.outcomes))
+    assert desk.calls() == calls
+    assert len(desk.answers(sent)) == len(answers) == len(sent)
+
+
+# What can stand on any topic, and the reason of its dead letter. A null is a deletion on a compacted topic.
+UNKNOWN_VERSION = "unknown-version"
+BAD_VALUES: tuple[tuple[str, bytes | None], ...] = (
+    ("random", bytes(range(256)) * 4),
+    ("wrong-schema", b'{"some": "thing"}'),
+    ("null", None),
+    (UNKNOWN_VERSION, b"{}"),
+    ("5 MB", b"\xff" * 5_000_000),
+)
+
+
+def test_bad_records_are_one_dead_letter_each_and_the_next_good_one_goes_through(desk: RunningDesk) -> None:
+    config, sender = desk.pipeline.config, desk.new_sender()
+    before = Counter(letter.topic for letter in dead_letters(config))
+    produced: Counter[str] = Counter()
+    with closing(make_producer(config, "bad")) as producer:
+        for topic in (MAIL_FETCHED, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS):
+            for name, value in BAD_VALUES:
+                if value is None and topic.compacted:
+                    continue
+                # The key of the good mail: the bad records lie before it on the same partition of every topic.
+                producer.send(topic.name(config.topic_prefix), value, sender.encode(), headers=_headers(topic, name))
+                produced[topic.short] += 1
+        producer.flush()
+
+    sent = desk.send(1, sender)
+    assert len(desk.wait_for_answers(sent)) == 1
+    expected = before + produced
+    wait_for(lambda: Counter(letter.topic for letter in dead_letters(config)) >= expected, "every dead letter")
+    desk.wait_for_answers(desk.send(1, sender))  # what is behind it has been handled too: no dead letter comes late
+    letters = dead_letters(config)
+    assert Counter(letter.topic for letter in letters) == expected
+    unknown = [letter.reason for letter in letters if letter.headers.get("ce_type", "").endswith(".v99")]
+    assert unknown == [UNKNOWN_VERSION] * 4
+    assert reconcile(config).balanced
+
+
+def _headers(topic: Topic, name: str) -> list[tuple[str, bytes]]:
+    if name != UNKNOWN_VERSION:
+        return []
+    return [("ce_type", topic.event_type.rpartition(".")[0].encode() + b".v99"), ("ce_id", b"bad")]
