@@ -7,14 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from kafka.admin import NewTopic
+
+from runtime.clients import make_admin
 from runtime.config import ProcessConfig
 from runtime.consumer import ConsumerLoop
 from runtime.faust_loop import run_faust
 from runtime.health import Health
-from runtime.outcomes import Dead, Handler, Ok, Outcome, OutageError
+from runtime.outcomes import Dead, Handler, Ok, OutageError, Outcome
 from runtime.publisher import Publisher
+from runtime.topic_setup import plans
 from schemas.reasons import Reason
-from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
+from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED, Topic
 from schemas.wire import Message, Record
 
 DEADLINE = 60.0
@@ -27,7 +31,7 @@ class ObedientHandler:
     """`dead`: a dead letter; `fault`: an exception; `outage`: an outage until `outage_over` is set; else one output."""
 
     stage: str = "resolver"
-    topics = (MAIL_FETCHED,)
+    topics: tuple[Topic, ...] = (MAIL_FETCHED,)
     handled: list[Record] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     outage_over: threading.Event = field(default_factory=threading.Event)
@@ -102,6 +106,26 @@ def _runner(
             publisher.close()
 
     return run
+
+
+def make_topics(config: ProcessConfig, names: Sequence[str], partitions: int = 4) -> None:
+    """Topics as topic set-up makes them, but only these and with few partitions: tests share one broker."""
+    wanted = [plan for plan in plans(config.topic_prefix) if plan.name in names]
+    admin = make_admin(config)
+    try:
+        admin.create_topics(
+            [NewTopic(p.name, min(partitions, p.partitions), 1, topic_configs=p.settings) for p in wanted]
+        )
+    finally:
+        admin.close()
+
+
+def delete_topics(config: ProcessConfig) -> None:
+    admin = make_admin(config)
+    try:
+        admin.delete_topics([name for name in admin.list_topics() if name.startswith(f"{config.topic_prefix}.")])
+    finally:
+        admin.close()
 
 
 def until(condition: Callable[[], object], what: str) -> None:

@@ -1,10 +1,11 @@
-"""Both loops keep the same promises: the same handler runs under the kafka-python loop and under Faust, on a real broker."""
+"""Both loops keep the same promises: the same handler under the kafka-python loop and under Faust, on a real broker."""
 
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 import pytest
+from kafka import TopicPartition
 
 from runtime.clients import make_consumer
 from runtime.config import ProcessConfig
@@ -13,10 +14,9 @@ from runtime.lifecycle import TOO_MANY_DEAD_LETTERS, StopProcess
 from runtime.outgoing import Outgoing
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
-from runtime.topic_setup import create_topics
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
 from schemas.wire import Record
-from tests.contract.loops import GROUP, LoopName, ObedientHandler, Running, until
+from tests.contract.loops import GROUP, LoopName, ObedientHandler, Running, delete_topics, make_topics, until
 
 FIVE_MEGABYTES = 5_000_000
 
@@ -28,10 +28,21 @@ def loop(request: pytest.FixtureRequest) -> LoopName:
 
 
 @pytest.fixture
-def config(kafka_bootstrap: str, topic_prefix: str) -> ProcessConfig:
-    config = ProcessConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix, metrics_port=None)
-    create_topics(config)
-    return config
+def empty(kafka_bootstrap: str, topic_prefix: str) -> Iterator[ProcessConfig]:
+    """A configuration whose topics do not exist yet."""
+    config = ProcessConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix)
+    yield config
+    delete_topics(config)
+
+
+@pytest.fixture
+def config(empty: ProcessConfig) -> ProcessConfig:
+    make_topics(empty, topics_of(empty.topic_prefix))
+    return empty
+
+
+def topics_of(prefix: str) -> list[str]:
+    return [MAIL_FETCHED.name(prefix), MAIL_FETCHED.dlq(prefix), MAIL_RESOLVED.name(prefix)]
 
 
 @pytest.fixture
@@ -58,8 +69,6 @@ def uncommitted(config: ProcessConfig) -> int:
     """Records of `mail.fetched` that the group has not committed."""
     consumer = make_consumer(config, "test")
     topic = MAIL_FETCHED.name(config.topic_prefix)
-    from kafka import TopicPartition
-
     partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
     consumer.close(autocommit=False)
     probe = LagProbe(config, f"{config.topic_prefix}.{GROUP}")
@@ -206,13 +215,11 @@ def test_a_stage_that_cannot_handle_anything_stops_instead_of_draining_the_topic
     assert uncommitted(config) == 100 - parked
 
 
-def test_it_waits_for_a_topic_that_does_not_exist_yet(loop: LoopName, kafka_bootstrap: str, topic_prefix: str) -> None:
-    config = ProcessConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix)
-    handler = ObedientHandler()
-    with Running(loop, config, handler) as running:
-        until(lambda: "broker" in running.health.not_ready(), "the missing topic noticed")
-        assert MAIL_FETCHED.name(topic_prefix) in running.health.not_ready()["broker"]
-        create_topics(config)
+def test_it_waits_for_a_topic_that_does_not_exist_yet(loop: LoopName, empty: ProcessConfig) -> None:
+    topics = topics_of(empty.topic_prefix)
+    with Running(loop, empty, ObedientHandler()) as running:
+        until(lambda: topics[0] in running.health.not_ready().get("broker", ""), "the missing topic named")
+        make_topics(empty, topics)
         until(lambda: not running.health.not_ready(), "ready")
 
 
