@@ -1,6 +1,7 @@
 """Any bytes to a mail: headers, text, reply, HTML and files, with the defects that were stepped over.
 
-One reader of our own on the raw bytes, so that each field has one meaning (docs/parsing.md, docs/adr/0004-own-mime-reader.md).
+One reader of our own on the raw bytes, so that each field has one meaning (docs/parsing.md,
+    docs/adr/0004-own-mime-reader.md).
 """
 
 from resolver.parsing.addresses import parse_addresses

@@ -1,4 +1,4 @@
-"""Address headers (RFC 5322, section 3.4 and 4.4) as they are really written: never raises, reads each character once."""
+"""Address headers (RFC 5322, section 3.4 and 4.4) as they are really written. Each character is read once."""
 
 import re
 from collections.abc import Iterable

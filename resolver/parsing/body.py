@@ -133,9 +133,8 @@ class _Collector:
     def _add_file(self, part: Part) -> None:
         name = _base_name(_declared_name(part))
         content = part.content(self.found)
-        if part.content_type in _TNEF or name.lower() == "winmail.dat":
-            if self._unpack_tnef(content):
-                return
+        if (part.content_type in _TNEF or name.lower() == "winmail.dat") and self._unpack_tnef(content):
+            return
         if part.content_type in ("message/rfc822", "message/global") and not name:
             name = _mail_name(content)
         cid = clean_line(part.headers.get("content-id") or "").strip("<> ").lower()
@@ -177,7 +176,7 @@ def _slot_text(slot: _Slot) -> tuple[str, str]:
 
 
 def _is_body(part: Part, is_root: bool) -> bool:
-    """A text that is shown, not a file: no `attachment`, and no file name (a whole mail that is one text may have one)."""
+    """A text that is shown, no file: no `attachment`, and no file name (a mail that is one text may have one)."""
     if part.content_type not in _PLAIN and part.content_type not in _HTML:
         return False
     if part.disposition not in ("", "inline"):

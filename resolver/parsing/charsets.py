@@ -11,7 +11,8 @@ from schemas.mail import Defect
 # send (the same choice browsers make, WHATWG Encoding Standard, section 4.2).
 _LABELS = {
     "ascii": "us-ascii", "us": "us-ascii", "ansix341968": "us-ascii", "iso646us": "us-ascii", "7bit": "us-ascii",
-    "iso88591": "cp1252", "latin1": "cp1252", "l1": "cp1252", "iso885911987": "cp1252", "ansi": "cp1252", "cp819": "cp1252",
+    "iso88591": "cp1252", "latin1": "cp1252", "l1": "cp1252", "iso885911987": "cp1252", "ansi": "cp1252",
+    "cp819": "cp1252",
     "iso88599": "cp1254", "latin5": "cp1254", "iso885911": "cp874", "tis620": "cp874",
     "iso88598i": "iso8859-8", "iso88598e": "iso8859-8", "iso88596i": "iso8859-6", "iso88596e": "iso8859-6",
     "utf8mb4": "utf-8", "utf8mb3": "utf-8", "unicode11utf8": "utf-8", "xunicode20utf8": "utf-8",
@@ -22,7 +23,8 @@ _LABELS = {
     "big5": "big5hkscs", "cnbig5": "big5hkscs", "xxbig5": "big5hkscs", "csbig5": "big5hkscs", "cp950": "big5hkscs",
     "ksc56011987": "cp949", "ksc5601": "cp949", "ksc56011989": "cp949", "ksc5601192": "cp949", "euckr": "cp949",
     "korean": "cp949", "cseuckr": "cp949", "uhc": "cp949", "isoir149": "cp949",
-    "shiftjis": "cp932", "sjis": "cp932", "xsjis": "cp932", "mskanji": "cp932", "windows31j": "cp932", "cswindows31j": "cp932",
+    "shiftjis": "cp932", "sjis": "cp932", "xsjis": "cp932", "mskanji": "cp932", "windows31j": "cp932",
+    "cswindows31j": "cp932",
     "xeucjp": "euc_jp", "ujis": "euc_jp",
     "iso2022jp": "iso2022_jp_ext", "csiso2022jp": "iso2022_jp_ext", "iso2022jpms": "iso2022_jp_ext",
     "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext", "xiso2022jp": "iso2022_jp_ext",
@@ -37,7 +39,7 @@ _TEXT_CODECS = re.compile(
     r"|mac-[\w-]+|gb2312|gbk|gb18030|hz|big5|big5hkscs|euc_jp|euc_kr|euc_jis_2004|euc_jisx0213|shift_jis\w*"
     r"|iso2022_(?:jp|kr)\w*|johab|hp-roman8)$"
 )
-# A single-byte charset's words cannot be valid UTF-8 by chance: its letters follow each other. (Thai, Mac and DOS sets can.)
+# Words in these cannot be valid UTF-8 by chance: their letters follow each other. (Thai, Mac and DOS sets can.)
 _LATIN_LIKE = re.compile(r"^(?:iso8859-\d+|cp125\d|koi8-[rut]|ascii)$")
 _WIDE = frozenset({"gb18030", "gb2312", "gbk", "big5hkscs", "big5", "cp949", "cp932", "euc_jp", "euc_kr", "johab"})
 _ESCAPED = frozenset({"utf-7", "hz"})

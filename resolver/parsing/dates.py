@@ -4,20 +4,31 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 _MONTHS = (
-    "jan ene gen янв sty led sij tammi oca", "feb fév fev févr фев lut úno vel helmi şub", "mar mär mrz mrt мар bře ožu maalis",
-    "apr avr abr апр kwi dub tra huhti nis", "may mai mei mag maj май мая kvě svi touko", "jun jui_n juin giu июн cze čer lip_ kesä haz",
-    "jul juil lug июл lip čvc srp_ heinä tem", "aug aoû aou ago авг sie srp kol elo ağu", "sep set сен wrz zář ruj syys eyl",
-    "oct okt ott out окт paź říj lis_ loka eki", "nov ноя lis stu marras kas", "dec déc dez dic des дек gru pro joulu ara",
+    "jan ene gen янв sty led sij tammi oca", "feb fév fev févr фев lut úno vel helmi şub",
+    "mar mär mrz mrt мар bře ožu maalis",
+    "apr avr abr апр kwi dub tra huhti nis", "may mai mei mag maj май мая kvě svi touko",
+    "jun jui_n juin giu июн cze čer lip_ kesä haz",
+    "jul juil lug июл lip čvc srp_ heinä tem", "aug aoû aou ago авг sie srp kol elo ağu",
+    "sep set сен wrz zář ruj syys eyl",
+    "oct okt ott out окт paź říj lis_ loka eki", "nov ноя lis stu marras kas",
+    "dec déc dez dic des дек gru pro joulu ara",
 )  # fmt: skip
 _MONTH = {name: i + 1 for i, names in enumerate(_MONTHS) for name in names.split() if not name.endswith("_")}
 _ZONES = {
-    "UT": 0, "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420, "MDT": -360,
-    "PST": -480, "PDT": -420, "AKST": -540, "AKDT": -480, "HST": -600, "AST": -240, "ADT": -180, "NST": -210, "NDT": -150,
-    "BRT": -180, "ART": -180, "BST": 60, "WEST": 60, "CET": 60, "MET": 60, "MEZ": 60, "CEST": 120, "MEST": 120, "MESZ": 120,
-    "EET": 120, "EEST": 180, "SAST": 120, "MSK": 180, "MSD": 240, "IST": 330, "PKT": 300, "ICT": 420, "WIB": 420, "HKT": 480,
+    "UT": 0, "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420,
+    "MDT": -360,
+    "PST": -480, "PDT": -420, "AKST": -540, "AKDT": -480, "HST": -600, "AST": -240, "ADT": -180, "NST": -210,
+    "NDT": -150,
+    "BRT": -180, "ART": -180, "BST": 60, "WEST": 60, "CET": 60, "MET": 60, "MEZ": 60, "CEST": 120, "MEST": 120,
+    "MESZ": 120,
+    "EET": 120, "EEST": 180, "SAST": 120, "MSK": 180, "MSD": 240, "IST": 330, "PKT": 300, "ICT": 420, "WIB": 420,
+    "HKT": 480,
     "SGT": 480, "AWST": 480, "JST": 540, "KST": 540, "ACST": 570, "AEST": 600, "AEDT": 660, "NZST": 720, "NZDT": 780,
 }  # fmt: skip
-_TIME = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})(?:[.,]\d{1,9})?)?(?:\s*(?P<half>[AaPp])\.?[Mm]\b\.?)?"
+_TIME = (
+    r"(?P<hour>\d{1,2})[:.](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})(?:[.,]\d{1,9})?)?"
+    r"(?:\s*(?P<half>[AaPp])\.?[Mm]\b\.?)?"
+)
 _ZONE = r"(?:\s*(?P<zone>[+-]\s?\d{1,2}:?\d{0,2}\b|(?:GMT|UTC)\s?[+-]\d{1,2}:?\d{0,2}\b|[A-Za-z]{1,5}\b))?"
 _DAY = r"(?:[^\W\d]+\.?,?\s*)?"
 _PATTERNS = tuple(
@@ -27,10 +38,12 @@ _PATTERNS = tuple(
         rf"{_DAY}(?P<day>\d{{1,2}})\.?[\s-]*(?:de\s+)?(?P<month>[^\W\d]{{3,12}})\.?,?[\s-]*(?:de\s+)?(?P<year>\d{{2,4}}),?"
         rf"\s+(?:[^\W\d]{{1,4}}\s+)?{_TIME}{_ZONE}",
         # Mon Jan  2 15:04:05 CET 2006 (asctime, Unix date)
-        rf"{_DAY}(?P<month>[^\W\d]{{3,12}})\.?\s+(?P<day>\d{{1,2}}),?\s+{_TIME}(?:\s+(?P<zone>[A-Za-z]{{1,5}}|[+-]\d{{4}}))?"
+        rf"{_DAY}(?P<month>[^\W\d]{{3,12}})\.?\s+(?P<day>\d{{1,2}}),?\s+{_TIME}(?:\s+(?P<zone>[A-Za-z]{{1,5}}|"
+        rf"[+-]\d{{4}}))?"
         r"\s+(?P<year>\d{4})(?:\s+(?P<late>[+-]\d{4}|[A-Z]{2,5}))?",
         # Jan 2, 2006 3:04 PM
-        rf"{_DAY}(?P<month>[^\W\d]{{3,12}})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}}),?\s+(?:at\s+)?{_TIME}{_ZONE}",
+        rf"{_DAY}(?P<month>[^\W\d]{{3,12}})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|"
+        rf"th)?,?\s+(?P<year>\d{{4}}),?\s+(?:at\s+)?{_TIME}{_ZONE}",
         # 2006-01-02T15:04:05Z, 2006/01/02 15:04
         rf"{_DAY}(?P<year>\d{{4}})[-/.](?P<number>\d{{1,2}})[-/.](?P<day>\d{{1,2}})(?:[T\s]\s*{_TIME}{_ZONE})?",
         # 02.01.2006 15:04
@@ -46,7 +59,7 @@ _MAX = 200
 
 
 def parse_date(text: str) -> str | None:
-    """ISO 8601 with offset; a date without zone is taken as UTC (RFC 5322, section 3.3, `-0000`); None if unreadable."""
+    """ISO 8601 with offset; without a zone UTC is taken (RFC 5322, section 3.3: `-0000`); None if unreadable."""
     text = " ".join(_COMMENT.sub(" ", text[:_MAX]).split()).strip("\"' ")
     for pattern in _PATTERNS:
         match = pattern.match(text)

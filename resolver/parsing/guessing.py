@@ -15,37 +15,50 @@ _CYRILLIC = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё�
 _GREEK = "αοιετνσηυρπκμλωςγθδφχβξζψάέήίόύώ"
 _HEBREW = "יוהלאתרבמשנעדחקפסטגזצכםןךףץ"
 _ARABIC = "اليمنوترفهدعبسكقةحجشصطذخأىءضزثظئغإآؤ،"
-_WESTERN = "éèàçùêâôîûëïüöäßñáíóúãõåøæœÉÀÜÖÄÑÅØÇ¿¡ªºòì«»·’‘“”–—…€°§£©®"
-_CENTRAL = "ąćęłńóśźżčďěňřšťůžýáíéúőűöüäôľĺŕăâîșțşţđŁŚŻŠČŽŘ"
+_WESTERN = "éèàçùêâôîëïüöäßñáíóúãåøæœÉÀÜÖÄÑÅØÆÇ¿¡"
+_WESTERN_RARE = "ûõìòÈÊÁÍÓÚÂÔÎÕÃŒ"
+_SIGNS = "ªº«»·’‘“”„–—…€°§£©®\xa0"
+_CENTRAL = "ąćęłńóśźżčďěňřšťůžýáéíúőűöüäôâîșțşđŁŚŻŹŠČŽŘŘÁÉÍÖÜ"
+_CENTRAL_RARE = "ţľĺŕăĂÎÂÓŐŰĆŃĘĄ"
 _TURKISH = "ışğçöüİŞĞÇÖÜâ"
-_THAI_FIRST, _THAI_LAST = "ก", "๛"
+_THAI = "านรอกเงมยลวดทสตะปบคหแจพชขใไโผถซศธณฟฉ" + "่้ัิ์ีืุูึ็ๆ"
+_HANGUL = (
+    "이다는을가에의은하지고로니기서한를도사어요시리해자인일정스안아대나습있세제보전부주수원과들와그거되동여라게신장상성면조만선"
+    "마내유네무회할중및경구소문드관비입교진국방용바개년위공학실연오등였합저감청프린터작업발오류내메일문의답변확인부탁"
+)
 _KANA_FIRST, _KANA_LAST = "\u3041", "\u30fe"
+_SCRIPTS = ("cyrillic", "greek", "hebrew", "arabic", "thai")  # whose words hold no Latin letters
 
 
 @lru_cache(maxsize=1)
 def _weights() -> dict[str, dict[str, float]]:
-    """Letter -> weight by candidate family: near 1 for the letters a language uses most."""
+    """Letter -> weight by candidate family: near 1 for the letters that its languages use most."""
 
-    def falling(letters: str) -> dict[str, float]:
-        table = {letter: 1.0 - 0.4 * i / len(letters) for i, letter in enumerate(letters)}
-        return {**{k.upper(): v * 0.6 for k, v in table.items() if len(k.upper()) == 1}, **table}
+    def falling(letters: str, top: float = 1.0) -> dict[str, float]:
+        table = {letter: top - 0.7 * i / len(letters) for i, letter in enumerate(letters)}
+        return {**{k.upper(): v * 0.9 for k, v in table.items() if len(k.upper()) == 1}, **table}
 
-    plain = {
-        "western": falling(_WESTERN),
-        "central": {k: v * 0.97 for k, v in falling(_CENTRAL).items()},
-        "turkish": {k: v * 0.96 for k, v in falling(_TURKISH).items()},
-    }
+    signs = dict.fromkeys(_SIGNS, 0.6)
+    shared = dict.fromkeys(set(_WESTERN) & set(_CENTRAL) | set(_WESTERN) & set(_TURKISH), 0.95)
     return {
-        "cyrillic": falling(_CYRILLIC), "greek": falling(_GREEK),
-        "hebrew": dict.fromkeys(_HEBREW, 0.9), "arabic": dict.fromkeys(_ARABIC, 0.9), **plain,
-    }  # fmt: skip
+        "cyrillic": {**signs, **falling(_CYRILLIC)},
+        "greek": {**signs, **falling(_GREEK)},
+        "hebrew": {**signs, **falling(_HEBREW, 0.95)},
+        "arabic": {**signs, **falling(_ARABIC, 0.95)},
+        "thai": {**signs, **falling(_THAI, 0.95)},
+        "western": {**signs, **dict.fromkeys(_WESTERN_RARE, 0.8), **dict.fromkeys(_WESTERN, 0.95)},
+        "central": {**signs, **dict.fromkeys(_CENTRAL_RARE, 0.7), **dict.fromkeys(_CENTRAL, 0.9), **shared},
+        "turkish": {**signs, **dict.fromkeys(_TURKISH, 0.91), **shared},
+    }
 
 
 # (codec, family): the order breaks ties.
 _SINGLE = (
-    ("cp1252", "western"), ("cp1251", "cyrillic"), ("koi8-r", "cyrillic"), ("koi8-u", "cyrillic"), ("cp1250", "central"),
+    ("cp1252", "western"), ("cp1251", "cyrillic"), ("koi8-r", "cyrillic"), ("koi8-u", "cyrillic"), ("cp1250",
+    "central"),
     ("iso8859-2", "central"), ("cp1254", "turkish"), ("cp1253", "greek"), ("iso8859-7", "greek"), ("cp1255", "hebrew"),
-    ("cp1256", "arabic"), ("iso8859-5", "cyrillic"), ("cp866", "cyrillic"), ("cp874", "thai"), ("iso8859-15", "western"),
+    ("cp1256", "arabic"), ("iso8859-5", "cyrillic"), ("cp866", "cyrillic"), ("cp874", "thai"), ("iso8859-15",
+    "western"),
 )  # fmt: skip
 _MULTI = (
     ("gb18030", "han"), ("cp932", "kana"), ("euc_jp", "kana"), ("cp949", "hangul"), ("big5", "han"),
@@ -95,13 +108,10 @@ def _read(sample: bytes, codec: str) -> str | None:
 
 
 def _score(text: str, codec: str, family: str, high: int) -> float:
-    """Mean weight of the non-ASCII characters, per byte of them, less what does not look like words."""
+    """Mean weight of the non-ASCII characters, by byte of them, less what does not look like words."""
     if family in ("han", "kana", "hangul"):
         return _score_wide(text, codec, family, high)
-    if family == "thai":
-        good = sum(_THAI_FIRST <= c <= _THAI_LAST for c in text)
-        return 0.8 * good / high if good > 3 else -1.0
-    weights = _weights()[family]
+    weights, foreign = _weights()[family], family in _SCRIPTS
     total = 0.0
     before = " "
     for c in text:
@@ -109,41 +119,53 @@ def _score(text: str, codec: str, family: str, high: int) -> float:
             total += weights.get(c, -0.8)
             if c.isupper() and before.islower():
                 total -= 0.9
-            if family in ("cyrillic", "greek", "hebrew", "arabic"):
+            if foreign:
                 total -= 0.8 * (before.isalpha() and before.isascii())
             elif c.isalpha() and before > "\x7f" and before.isalpha():
-                total -= 0.5  # two accented letters in a row are rare in Latin script
-        elif before > "\x7f" and c.isalpha() and family in ("cyrillic", "greek", "hebrew", "arabic"):
+                total -= 0.3  # two accented letters in a row are rare in Latin script
+        elif foreign and before > "\x7f" and c.isalpha():
             total -= 0.8
         before = c
     return total / high
 
 
 def _score_wide(text: str, codec: str, family: str, high: int) -> float:
+    """As `_score`, for scripts of two bytes a character. A single such character between Latin letters is none."""
     total = 0.0
-    for c in text:
-        if c <= "\x7f":
-            continue
-        total += 2 * _wide_weight(c, codec, family)
-    return total / high
+    for i, c in enumerate(text):
+        if c > "\x7f":
+            total += 2 * _wide_weight(c, codec, family)
+            if 0 < i < len(text) - 1 and _is_latin(text[i - 1]) and _is_latin(text[i + 1]):
+                total -= 3
+    kana = family == "kana" and any(_KANA_FIRST <= c <= _KANA_LAST for c in text)
+    return total / high + 0.1 * kana
+
+
+def _is_latin(c: str) -> bool:
+    return c.isascii() and c.isalpha()
 
 
 def _wide_weight(c: str, codec: str, family: str) -> float:
     if _KANA_FIRST <= c <= _KANA_LAST:
-        return 1.0 if family == "kana" else 0.1
+        return 0.95 if family == "kana" else 0.1
     if "\uac00" <= c <= "\ud7a3":
-        return 0.95 if family == "hangul" and _in_first_level(c, "euc_kr", 0xB0, 0xC8) else -0.5
+        return 0.0 if family != "hangul" else 1.0 if c in _HANGUL else 0.5
     if "\u4e00" <= c <= "\u9fff":
-        if family == "hangul":
-            return -0.2
-        if codec == "big5":
-            return 0.9 if _in_first_level(c, "big5", 0xA4, 0xC6) else -0.3
-        if family == "kana":
-            return 0.75 if _in_first_level(c, "euc_jp", 0xB0, 0xCF) else -0.3
-        return 0.85 if _in_first_level(c, "gb2312", 0xB0, 0xD7) else -0.3
+        return _han_weight(c, codec, family)
     if "\u3000" <= c <= "\u303f" or "\uff01" <= c <= "\uff5e":
         return 0.6
     return -0.6
+
+
+def _han_weight(c: str, codec: str, family: str) -> float:
+    """Characters of the first level of each standard are the frequent ones."""
+    if family == "hangul":
+        return -0.2
+    if codec == "big5":
+        return 0.85 if _in_first_level(c, "big5", 0xA4, 0xC6) else -0.3
+    if family == "kana":
+        return 0.8 if _in_first_level(c, "euc_jp", 0xB0, 0xCF) else -0.3
+    return 0.87 if _in_first_level(c, "gb2312", 0xB0, 0xD7) else -0.3
 
 
 def _in_first_level(c: str, codec: str, first: int, last: int) -> bool:

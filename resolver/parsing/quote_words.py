@@ -9,11 +9,16 @@ def _any_of(*words: str) -> str:
 
 # "... wrote:" The verb that announces a quotation.
 _WROTE = _any_of(
-    r"wrote", r"writes", r"has written", r"schrieb(?:en)?", r"hat (?:\S+ ){0,4}geschrieben", r"geschrieben", r"a (?:\S+ )?écrit",
-    r"écrit", r"escribi[óo]", r"va escriure", r"ha escrit", r"escreveu", r"ha scritto", r"schreef", r"heeft (?:\S+ ){0,6}geschreven",
-    r"skrev", r"kirjoitti", r"pisze", r"napisał(?:\(a\)|a)?", r"napsala?(?:\(a\))?", r"napísala?(?:\(a\))?", r"írta", r"a scris",
-    r"написала?(?:\(а\)|\(-а\))?", r"писала?(?:\(а\))?", r"пишет", r"пише", r"написав(?:\(ла\))?", r"написа", r"έγραψε", r"yazdı",
-    r"כתב(?:/ה)?", r"كتب", r"写道", r"寫道", r"写到", r"のメール", r"書きました", r"님이 작성", r"작성", r"씀", r"đã viết", r"menulis",
+    r"wrote", r"writes", r"has written", r"schrieb(?:en)?", r"hat (?:\S+ ){0,4}geschrieben", r"geschrieben",
+    r"a (?:\S+ )?écrit",
+    r"écrit", r"escribi[óo]", r"va escriure", r"ha escrit", r"escreveu", r"ha scritto", r"schreef",
+    r"heeft (?:\S+ ){0,6}geschreven",
+    r"skrev", r"kirjoitti", r"pisze", r"napisał(?:\(a\)|a)?", r"napsala?(?:\(a\))?", r"napísala?(?:\(a\))?", r"írta",
+    r"a scris",
+    r"написала?(?:\(а\)|\(-а\))?", r"писала?(?:\(а\))?", r"пишет", r"пише", r"написав(?:\(ла\))?", r"написа",
+    r"έγραψε", r"yazdı",
+    r"כתב(?:/ה)?", r"كتب", r"写道", r"寫道", r"写到", r"のメール", r"書きました",
+    r"님이 작성", r"작성", r"씀", r"đã viết", r"menulis",
     r"เขียนว่า", r"napisao(?:/la)?", r"je napisala?", r"rašė", r"kirjutas",
 )  # fmt: skip
 WROTE = re.compile(
@@ -22,7 +27,8 @@ WROTE = re.compile(
 )
 # How such a line begins, for one that is wrapped: only then are the lines above it part of it.
 START = re.compile(
-    r"^\W{0,4}(?:on|at|in message|in article|am|um|von|le|el|il|op|em|a|no dia|den|på|w dniu|dnia|dne|dňa|în|la|v|в|на|вы|от|"
+    r"^\W{0,4}(?:on|at|in message|in article|am|um|von|le|el|il|op|em|a|no dia|den|på|w dniu|dnia|dne|dňa|în|la|v|в|"
+    r"на|вы|от|"
     r"at|vào|pada|στις|tarih|[^\W\d]{2,12}[.,]{1,2}|\d{1,4}|quoting|zitat von|citando|"
     r"mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|man|tirs|ons|tors|fre|lør|søn|mån|tis|lör|sön)\b",
     re.IGNORECASE,
@@ -35,25 +41,36 @@ QUOTING = re.compile(
 )
 
 _ORIGINAL = _any_of(
-    r"original message", r"original mail", r"original e-?mail", r"original appointment", r"reply message", r"ursprüngliche nachricht",
-    r"ursprüngliche mail", r"original-?nachricht", r"originalnachricht", r"ursprünglicher termin", r"mensaje original", r"message d'origine",
-    r"message d’origine", r"message original", r"courriel original", r"messaggio originale", r"oorspronkelijk(?:e)? bericht",
-    r"origineel bericht", r"mensagem original", r"ursprungligt meddelande", r"originalmeddelande", r"opprinnelig melding",
-    r"oprindelig meddelelse", r"alkuperäinen viesti", r"wiadomość oryginalna", r"oryginalna wiadomość", r"původní (?:zpráva|e-mail)",
-    r"pôvodná správa", r"eredeti üzenet", r"исходное сообщение", r"оригинальное сообщение", r"orijinal (?:mesaj|ileti)", r"özgün ileti",
+    r"original message", r"original mail", r"original e-?mail", r"original appointment", r"reply message",
+    r"ursprüngliche nachricht",
+    r"ursprüngliche mail", r"original-?nachricht", r"originalnachricht", r"ursprünglicher termin", r"mensaje original",
+    r"message d'origine",
+    r"message d’origine", r"message original", r"courriel original", r"messaggio originale",
+    r"oorspronkelijk(?:e)? bericht",
+    r"origineel bericht", r"mensagem original", r"ursprungligt meddelande", r"originalmeddelande",
+    r"opprinnelig melding",
+    r"oprindelig meddelelse", r"alkuperäinen viesti", r"wiadomość oryginalna", r"oryginalna wiadomość",
+    r"původní (?:zpráva|e-mail)",
+    r"pôvodná správa", r"eredeti üzenet", r"исходное сообщение", r"оригинальное сообщение",
+    r"orijinal (?:mesaj|ileti)", r"özgün ileti",
     r"原始邮件", r"原始郵件", r"原邮件", r"元のメッセージ", r"원본 메시지", r"mesaj original", r"αρχικό μήνυμα",
 )  # fmt: skip
 ORIGINAL = re.compile(rf"^[\s*]*[-‐‑–—_=*]{{2,}}\s*(?:{_ORIGINAL})\b[^\n]{{0,40}}$", re.IGNORECASE)
 
 _FORWARDED = _any_of(
-    r"forwarded (?:message|mail|by)", r"weitergeleitete nachricht", r"weitergeleitet von", r"message (?:transféré|réexpédié|transmis)",
+    r"forwarded (?:message|mail|by)", r"weitergeleitete nachricht", r"weitergeleitet von",
+    r"message (?:transféré|réexpédié|transmis)",
     r"mensaje reenviado", r"messaggio inoltrato", r"doorgestuurd bericht", r"mensagem (?:encaminhada|reencaminhada)",
-    r"vidarebefordrat (?:meddelande|brev)", r"vidaresänt meddelande", r"videresendt (?:melding|meddelelse)", r"välitetty viesti", r"wiadomość przekazana",
-    r"przekazana wiadomość", r"přeposlaná zpráva", r"továbbított üzenet", r"пересылаемое сообщение", r"пересланное сообщение",
-    r"iletilen mesaj", r"yönlendirilen ileti", r"转发邮件", r"转发的邮件", r"轉寄郵件", r"転送メッセージ", r"전달된 메시지",
+    r"vidarebefordrat (?:meddelande|brev)", r"vidaresänt meddelande", r"videresendt (?:melding|meddelelse)",
+    r"välitetty viesti", r"wiadomość przekazana",
+    r"przekazana wiadomość", r"přeposlaná zpráva", r"továbbított üzenet", r"пересылаемое сообщение",
+    r"пересланное сообщение",
+    r"iletilen mesaj", r"yönlendirilen ileti", r"转发邮件", r"转发的邮件",
+    r"轉寄郵件", r"転送メッセージ", r"전달된 메시지",
 )  # fmt: skip
 FORWARDED = re.compile(
-    rf"^[\s*]*(?:[-‐‑–—_=*]{{2,}}\s*(?:{_FORWARDED})|begin forwarded message|anfang der weitergeleiteten (?:nachricht|e-mail)|"
+    rf"^[\s*]*(?:[-‐‑–—_=*]{{2,}}\s*(?:{_FORWARDED})|begin forwarded message|anfang der weitergeleiteten (?:nachricht|"
+    rf"e-mail)|"
     r"début du message (?:réexpédié|transféré)|inizio messaggio inoltrato|inicio del mensaje reenviado|"
     r"begin doorgestuurd bericht|início da mensagem (?:reencaminhada|encaminhada)|vidarebefordrat brev|"
     r"начало переадресованного сообщения|početak proslijeđene poruke)\b[^\n]{0,60}$",
@@ -66,11 +83,16 @@ FORWARD_SUBJECT = re.compile(
 
 # The header block that Outlook and webmail put above a mail that is answered: label -> what it is.
 _LABELS = {
-    "from": "from|von|de|da|van|från|fra|lähettäjä|od|feladó|от|від|kimden|gönderen|expéditeur|发件人|寄件者|寄件人|差出人|보낸 사람|de la|από",
-    "date": "sent|date|gesendet|datum|envoyé|enviado(?: el| em)?|enviada em|fecha|data|inviato|verzonden|skickat|sendt|dato|lähetetty|"
-    "päivämäärä|wysłano|odesláno|dátum|elküldve|отправлено|дата|gönderilen|tarih|发送时间|发送日期|日期|傳送時間|寄件日期|送信日時|日付|보낸 날짜|date d'envoi|trimis",
+    "from": "from|von|de|da|van|från|fra|lähettäjä|od|feladó|от|від|kimden|gönderen|expéditeur|发件人|寄件者|寄件人|"
+    "差出人|보낸 사람|de la|από",
+    "date": "sent|date|gesendet|datum|envoyé|enviado(?: el| em)?|enviada em|fecha|data|inviato|verzonden|skickat|"
+    "sendt|dato|lähetetty|"
+    "päivämäärä|wysłano|odesláno|dátum|elküldve|отправлено|дата|gönderilen|tarih|"
+    "发送时间|发送日期|日期|傳送時間|寄件日期|送信日時|日付|보낸 날짜|"
+    "date d'envoi|trimis",
     "to": "to|an|à|a|para|aan|till|til|vastaanottaja|do|komu|címzett|кому|kime|kime/alıcı|收件人|宛先|받는 사람|către",
-    "subject": "subject|betreff|objet|asunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|tárgy|тема|konu|主题|主旨|件名|제목|assunto|subiect",
+    "subject": "subject|betreff|objet|asunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|tárgy|тема|konu|"
+        "主题|主旨|件名|제목|assunto|subiect",
     "cc": "cc|kopie|copie|c\\.c\\.|kopia|kopi|抄送|副本|копия",
 }  # fmt: skip
 LABEL = re.compile(

@@ -1,6 +1,7 @@
 """What the author of a mail wrote now: less the quoted mail, the line that announces it, and a signature.
 
-Lines are sorted into quoted, announcing and own ones, each looked at a bounded number of times; then the shape of the mail
+Lines are sorted into quoted, announcing and own ones,
+    each looked at a bounded number of times; then the shape of the mail
 decides (`_Shape`). In doubt more is kept: the journal of a call rather shows a quotation than loses an answer.
 """
 
@@ -40,7 +41,7 @@ _MARKER = re.compile(re.escape(REPLY_MARKER.strip("- ")), re.IGNORECASE)
 
 
 def reply_of(text: str, subject: str = "") -> str:
-    """The author's own words; the whole text where nothing else can be told apart. Never empty for a text with words."""
+    """The author's own words; the whole text where none can be told apart. Never empty for a text with words."""
     if not text:
         return ""
     lines = text.split("\n")
@@ -59,7 +60,8 @@ def reply_of(text: str, subject: str = "") -> str:
 class _Shape:
     """What each line is.
 
-    `end`: the line at which the part ends that is looked at: a quotation without marks begins there, or a forwarded mail.
+    `end`: the line at which the part ends that is looked at: a quotation without marks begins there,
+        or a forwarded mail.
     `forwarded`: that it is a forwarded mail, which is kept.
     """
 

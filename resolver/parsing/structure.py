@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from os.path import commonprefix
 
 from resolver.parsing.headers import Headers, split_headers, split_part_headers
 from resolver.parsing.parameters import parse_parameters
@@ -106,11 +105,11 @@ class _Open:
         self.boundaries[boundary] = len(self.parts)
         self.parts.append(part)
         self.names.append(boundary)
-        self.needle = b"\n--" + (commonprefix(self.names) or b"")
+        self.needle = b"\n--" + _common_start(self.names)
 
     def pop(self) -> Part:
         self.boundaries.pop(self.names.pop(), None)
-        self.needle = b"\n--" + (commonprefix(self.names) or b"")
+        self.needle = b"\n--" + _common_start(self.names)
         return self.parts.pop()
 
     def close_below(self, index: int, end: int) -> int:
@@ -125,6 +124,15 @@ class _Open:
         if owner.children:
             owner.children[-1].end = min(owner.children[-1].end, end)
         return cut
+
+
+def _common_start(names: list[bytes]) -> bytes:
+    """What all names begin with; empty where there are none."""
+    if not names:
+        return b""
+    low, high = min(names), max(names)
+    same = next((i for i, pair in enumerate(zip(low, high, strict=False)) if pair[0] != pair[1]), len(low))
+    return low[:same]
 
 
 def _split(root: Part, found: set[Defect]) -> None:

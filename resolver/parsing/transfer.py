@@ -1,4 +1,4 @@
-"""Content-Transfer-Encoding undone (RFC 2045, section 6), and uuencode; damage costs the damaged place, not the part."""
+"""Content-Transfer-Encoding undone (RFC 2045, section 6), and uuencode. Damage costs its place, not the part."""
 
 import binascii
 import re

@@ -40,7 +40,8 @@ _LIST_MANAGERS = re.compile(
 # without the body saying the same.
 _FORMAL = re.compile(
     r"^\s*(?:"
-    r"automatic reply|auto(?:matic|mated)?[- ]?(?:reply|response|responder|answer)|out of (?:the )?office auto[- ]?(?:reply|response)|"
+    r"automatic reply|auto(?:matic|mated)?[- ]?(?:reply|response|responder|answer)|"
+    r"out of (?:the )?office auto[- ]?(?:reply|response)|"
     r"automatische antwort|abwesenheitsnotiz|abwesenheitsnachricht|automatische (?:rück)?meldung|auto[- ]?antwort|"
     r"réponse automatique|absence du bureau|message d'absence|respuesta automática|fuera de (?:la )?oficina|"
     r"risposta automatica|fuori (?:sede|ufficio)|automatisch(?:e)? antwoord|afwezigheids\w*|"
@@ -52,23 +53,33 @@ _FORMAL = re.compile(
     re.IGNORECASE,
 )
 _ABSENT_SUBJECT = re.compile(
-    r"\bout[- ]of[- ](?:the[- ])?office\b|\bvacation\b|\baway from (?:my|the) (?:mail|e-?mail|desk|office)\b|\bon (?:leave|holiday)\b|\booo\b|"
-    r"\babwesen\w*|\burlaub\b|nicht im büro|\babsen(?:t|ce|te)\b|\bvacaciones\b|\bvacanze\b|\bafwezig\w*|\bférias\b|в отпуске|отпуск",
+    r"\bout[- ]of[- ](?:the[- ])?office\b|\bvacation\b|\baway from (?:my|the) (?:mail|e-?mail|desk|office)\b|"
+    r"\bon (?:leave|holiday)\b|\booo\b|"
+    r"\babwesen\w*|\burlaub\b|nicht im büro|\babsen(?:t|ce|te)\b|\bvacaciones\b|\bvacanze\b|\bafwezig\w*|\bférias\b|"
+    r"в отпуске|отпуск",
     re.IGNORECASE,
 )
 _ACKNOWLEDGED = re.compile(
-    r"\b(?:we (?:have )?received your|thank you for (?:contacting|your (?:e-?mail|message|request|inquiry))|has been received|"
-    r"ticket (?:created|received|opened)|request received|eingangsbestätigung|wir haben ihre (?:anfrage|nachricht)|accusé de réception)",
+    r"\b(?:we (?:have )?received your|thank you for (?:contacting|your (?:e-?mail|message|request|inquiry))|"
+    r"has been received|"
+    r"ticket (?:created|received|opened)|request received|eingangsbestätigung|wir haben ihre (?:anfrage|nachricht)|"
+    r"accusé de réception)",
     re.IGNORECASE,
 )
 _ABSENT_BODY = re.compile(
-    r"\bout of (?:the )?office\b|\b(?:currently|presently) (?:away|out|unavailable|on (?:leave|vacation|holiday))|\bon (?:vacation|holiday|annual leave|"
-    r"maternity leave|parental leave|business trip|leave)\b|\baway from (?:my|the) (?:mail|e-?mail|desk|office)|limited access to (?:my )?e-?mail|"
-    r"\bi(?: am|'m| will be) (?:away|out|not in)|will (?:be back|return|reply|respond|answer) |no longer (?:works?|working|employed|with)|"
+    r"\bout of (?:the )?office\b|\b(?:currently|presently) (?:away|out|unavailable|on (?:leave|vacation|holiday))|"
+    r"\bon (?:vacation|holiday|annual leave|"
+    r"maternity leave|parental leave|business trip|leave)\b|\baway from (?:my|the) (?:mail|e-?mail|desk|office)|"
+    r"limited access to (?:my )?e-?mail|"
+    r"\bi(?: am|'m| will be) (?:away|out|not in)|will (?:be back|return|reply|respond|answer) |no longer (?:works?|"
+    r"working|employed|with)|"
     r"automat(?:ic|ed) (?:reply|response|message|answer)|auto-?(?:reply|response)|do not reply|"
-    r"nicht im (?:büro|haus|hause)|außer haus|im urlaub|bin ich (?:nicht|wieder|ab)|abwesend|automatisch (?:erstellt|generiert|versendet)|"
-    r"nicht weitergeleitet|en (?:congés?|vacances|déplacement)|suis absente?|absente? du|de retour|fuera de la oficina|de vacaciones|ausente|"
-    r"fuori (?:sede|ufficio)|in ferie|assente|afwezig|niet aanwezig|met vakantie|ausência|em férias|borte|bortrest|på semester|på ferie|"
+    r"nicht im (?:büro|haus|hause)|außer haus|im urlaub|bin ich (?:nicht|wieder|ab)|abwesend|automatisch (?:erstellt|"
+    r"generiert|versendet)|"
+    r"nicht weitergeleitet|en (?:congés?|vacances|déplacement)|suis absente?|absente? du|de retour|"
+    r"fuera de la oficina|de vacaciones|ausente|"
+    r"fuori (?:sede|ufficio)|in ferie|assente|afwezig|niet aanwezig|met vakantie|ausência|em férias|borte|bortrest|"
+    r"på semester|på ferie|"
     r"lomalla|poissa|nieobecn|na urlopie|nepřítom|dovolen|szabadság|в отпуске|отсутств|不在|休暇|休假|外出|출장|휴가",
     re.IGNORECASE,
 )
@@ -97,7 +108,8 @@ def list_manager(parsed: Parsed) -> Finding | None:
 def auto_reply_subject(parsed: Parsed) -> Finding | None:
     """Systems that set no header of their own. Two signs are needed: people write about absences, too.
 
-    A subject in the form that a system gives it, with a header of bulk mail or a body about an absence; or a subject about
+    A subject in the form that a system gives it,
+        with a header of bulk mail or a body about an absence; or a subject about
     an absence with a header that answers of machines carry.
     """
     subject = parsed.mail.subject

@@ -13,11 +13,13 @@ from schemas.reasons import Reason
 
 _MAX_TEXT = 64 << 10
 _DAEMON = re.compile(
-    r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|maildelivery|mail[-_. ]?delivery[-\w. ]*|nondelivery|ndr|bounce-?handler)(?:\+.*)?$",
+    r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|maildelivery|mail[-_. ]?delivery[-\w. ]*|nondelivery|ndr|"
+    r"bounce-?handler)(?:\+.*)?$",
     re.IGNORECASE,
 )
 _POSTMASTER = re.compile(
-    r"^(?:postmaster|post_?office|system[-_. ]?administrator|microsoftexchange[0-9a-f]{20,}|mail|smtp|mail[-_]?system|daemon|root)$",
+    r"^(?:postmaster|post_?office|system[-_. ]?administrator|microsoftexchange[0-9a-f]{20,}|mail|smtp|mail[-_]?system|"
+    r"daemon|root)$",
     re.IGNORECASE,
 )
 _DAEMON_NAMES = re.compile(
@@ -30,7 +32,9 @@ _SUBJECT = re.compile(
     r"undeliver(?:ed|able)\b.*|returned mail\b.*|mail (?:delivery )?(?:failed|failure|error)\b.*|failure notice.*|"
     r"delivery (?:status )?(?:notification|failure|failed|report|problem|error|delayed|has failed)\b.*|"
     r"(?:mail|message) delivery (?:failed|failure|delayed|problem|error|has been delayed|status)\b.*|"
-    r"mail system error\b.*|(?:e-?mail|message|mail) (?:could not|cannot|not|was not) (?:be )?(?:delivered|sent)\b.*|mail delivery warning.*|failed mail\b.*|warning: (?:message|could not send|delayed|e?-?mail).*|message (?:status - )?undeliver\w+.*|"
+    r"mail system error\b.*|(?:e-?mail|message|mail) (?:could not|cannot|not|was not) (?:be )?(?:delivered|sent)\b.*|"
+    r"mail delivery warning.*|failed mail\b.*|warning: (?:message|could not send|delayed|e?-?mail).*|"
+    r"message (?:status - )?undeliver\w+.*|"
     r"message delayed.*|delayed mail.*|nondeliverable mail.*|non[- ]?deliver(?:y|able)\b.*|"
     r"could not (?:send|deliver) message.*|your message could not be delivered.*|email delivery failure.*|"
     r"unzustellbar\b.*|unzustellbare .*|nicht zustellbar.*|zustellung fehlgeschlagen.*|"
@@ -38,17 +42,21 @@ _SUBJECT = re.compile(
     r"échec (?:de (?:la )?)?(?:remise|distribution|livraison).*|no se (?:puede|pudo) entregar.*|"
     r"non recapitabile.*|mancato recapito.*|kan niet worden bezorgd.*|onbestelbaar.*|"
     r"não (?:é possível entregar|entregue).*|недоставленное.*|не удается доставить.*|配信不能.*|"
-    r"undelivered mail returned to sender.*|user unknown.*|rejected mail.*|rejected: .*|delivery-status.*|returned to sender.*"
+    r"undelivered mail returned to sender.*|user unknown.*|rejected mail.*|rejected: .*|delivery-status.*|"
+    r"returned to sender.*"
     r")$",
     re.IGNORECASE,
 )
 _BODY = re.compile(
     r"this is the (?:qmail-send|mail system|sun|postfix|ironport|mail delivery)|"
     r"(?:could not|cannot|couldn't|can't|not|unable to) be delivered|unable to deliver|"
-    r"(?:delivery|message) .{0,40}(?:failed|has been delayed|was delayed|undeliverable)|did not reach|was not delivered|"
-    r"permanent (?:fatal )?error|fatal errors|undeliverable|user unknown|unknown user|no such user|mailbox (?:is )?(?:full|unavailable)|"
+    r"(?:delivery|message) .{0,40}(?:failed|has been delayed|was delayed|undeliverable)|did not reach|"
+    r"was not delivered|"
+    r"permanent (?:fatal )?error|fatal errors|undeliverable|user unknown|unknown user|no such user|"
+    r"mailbox (?:is )?(?:full|unavailable)|"
     r"this message was created automatically by mail delivery software|returned to sender|delivery (?:to|attempt)|"
-    r"nicht zugestellt|unzustellbar|konnte nicht|n'a pas pu être|non è stato possibile|no se ha podido|не удалось доставить|送信できません",
+    r"nicht zugestellt|unzustellbar|konnte nicht|n'a pas pu être|non è stato possibile|no se ha podido|"
+    r"не удалось доставить|送信できません",
     re.IGNORECASE,
 )
 # Where the returned mail begins inside the text.

@@ -16,7 +16,8 @@ _MAX_RECIPIENTS = 500
 DELIVERY_STATUS = frozenset({"message/delivery-status", "message/global-delivery-status", "text/delivery-status"})
 _DISPOSITION = frozenset({"message/disposition-notification", "message/global-disposition-notification"})
 _FEEDBACK = frozenset({"message/feedback-report"})
-RETURNED = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "text/rfc822",
+RETURNED = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers",
+    "text/rfc822",
                       "message/global-headers", "message/partial"})  # fmt: skip
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*(?:\n[ \t]+.*)*)$", re.MULTILINE)
 # RFC 3463; an IP address is none.

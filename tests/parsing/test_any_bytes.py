@@ -20,14 +20,22 @@ from schemas.mail import Defect
 
 # What mails are made of: random bytes alone hardly ever get past the header block.
 PIECES = st.sampled_from([
-    b"From: ", b"To: ", b"Subject: ", b"Date: ", b"Message-ID: ", b"References: ", b"Content-Type: ", b"text/plain", b"text/html", b"multipart/mixed",
-    b"multipart/alternative", b"multipart/report", b"message/rfc822", b"message/delivery-status", b"application/ms-tnef", b"; boundary=B", b"; charset=",
-    b"utf-8", b"utf-7", b"gb2312", b"iso-2022-jp", b"hz", b"--B", b"--B--", b"\n", b"\r\n", b"\r", b"\n\n", b" ", b"\t", b"\0", b"=?utf-8?Q?", b"=?gb2312?B?",
-    b"?=", b"=C3", b"=", b"<", b">", b"@", b",", b";", b":", b"(", b")", b'"', b"\\", b"[", b"]", b"a@example.org", b"Content-Transfer-Encoding: base64",
-    b"Content-Transfer-Encoding: quoted-printable", b"Content-Disposition: attachment; filename*0*=", b"utf-8''%ff", b"begin 644 x\n", b"#86)C\n", b"end\n",
-    b"On Mon, 6 Jan 2025 a@example.org wrote:", b"> ", b"-- \n", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\x1b$B", b"<blockquote>", b"<div", b"&#xd800;", b"&#0;",
+    b"From: ", b"To: ", b"Subject: ", b"Date: ", b"Message-ID: ", b"References: ", b"Content-Type: ", b"text/plain",
+    b"text/html", b"multipart/mixed",
+    b"multipart/alternative", b"multipart/report", b"message/rfc822", b"message/delivery-status",
+    b"application/ms-tnef", b"; boundary=B", b"; charset=",
+    b"utf-8", b"utf-7", b"gb2312", b"iso-2022-jp", b"hz", b"--B", b"--B--", b"\n", b"\r\n", b"\r", b"\n\n", b" ",
+    b"\t", b"\0", b"=?utf-8?Q?", b"=?gb2312?B?",
+    b"?=", b"=C3", b"=", b"<", b">", b"@", b",", b";", b":", b"(", b")", b'"', b"\\", b"[", b"]", b"a@example.org",
+    b"Content-Transfer-Encoding: base64",
+    b"Content-Transfer-Encoding: quoted-printable", b"Content-Disposition: attachment; filename*0*=", b"utf-8''%ff",
+    b"begin 644 x\n", b"#86)C\n", b"end\n",
+    b"On Mon, 6 Jan 2025 a@example.org wrote:", b"> ", b"-- \n", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\x1b$B",
+    b"<blockquote>", b"<div", b"&#xd800;", b"&#0;",
 ])  # fmt: skip
-BYTES = st.one_of(st.binary(max_size=300), st.lists(st.one_of(PIECES, st.binary(max_size=3)), max_size=60).map(b"".join))
+BYTES = st.one_of(
+    st.binary(max_size=300), st.lists(st.one_of(PIECES, st.binary(max_size=3)), max_size=60).map(b"".join)
+)
 
 
 def check(parsed: Parsed) -> None:
@@ -59,7 +67,9 @@ def squeezed(text: str) -> str:
     return text.replace(" ", "")
 
 
-WORD = st.text(st.sampled_from("abcxyzABC019äöüßéèñçøåæłśžőЖивяΩλאבعر中文字打印日本語の한국어"), min_size=1, max_size=12)
+WORD = st.text(
+    st.sampled_from("abcxyzABC019äöüßéèñçøåæłśžőЖивяΩλאבعر中文字打印日本語の한국어"), min_size=1, max_size=12
+)
 WORDS = st.lists(WORD, min_size=1, max_size=6).map(" ".join)
 
 
@@ -96,7 +106,9 @@ def test_a_well_formed_mail_is_read_back(
     assert mail.message_id == "<1@example.org>"
     assert mail.text.split("\n") == text.split("\n")
     assert mail.html == ("<p>Hello</p>\n" if html else None)
-    assert [(a.name, a.sha256) for a in mail.attachments] == [(f"{n}.zip", hashlib.sha256(c).hexdigest()) for n, c in files]
+    assert [(a.name, a.sha256) for a in mail.attachments] == [
+        (f"{n}.zip", hashlib.sha256(c).hexdigest()) for n, c in files
+    ]
     assert mail.defects == ()
 
 
@@ -125,8 +137,11 @@ HOSTILE: dict[str, bytes] = {
     "parameters": HEAD + b"Content-Type: text/plain" + b"; a*0*=x" * 100_000 + b"\n\nHello\n",
     "a long parameter": HEAD + b'Content-Type: text/plain; name="' + b"\\" * 500_000 + b"\n\nHello\n",
     "multiparts in each other": HEAD + nested(5_000),
-    "the same boundary inside": HEAD + b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\nContent-Type: multipart/mixed; boundary=B\n\n" * 5_000,
-    "lines that look like boundaries": HEAD + b"Content-Type: multipart/mixed; boundary=B\n\n--B\n\n" + b"--C\n" * 200_000,
+    "the same boundary inside": HEAD + b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\nContent-Type: "
+    b"multipart/mixed; boundary=B\n\n" * 5_000,
+    "lines that look like boundaries": HEAD
+    + b"Content-Type: multipart/mixed; boundary=B\n\n--B\n\n"
+    + b"--C\n" * 200_000,
     "nested elements": HEAD + b"Content-Type: text/html\n\n" + b"<div>" * 50_000 + b"Hello",
     "open elements": HEAD + b"Content-Type: text/html\n\n" + b"<a " * 100_000 + b"Hello",
     "open attributes": HEAD + b"Content-Type: text/html\n\n" + b"<a b='" * 100_000 + b"Hello",
@@ -141,12 +156,15 @@ HOSTILE: dict[str, bytes] = {
     "announcements": HEAD + b"\n" + b"On 1 Jan x@example.org\nwrote:\n" * 30_000,
     "bare cr": HEAD + b"\n" + b"\r" * 500_000,
     "raw 8-bit": b"Subject: " + bytes(range(128, 256)) * 4_000 + b"\n" + HEAD + b"\n" + bytes(range(128, 256)) * 4_000,
-    "winmail.dat": HEAD + b"Content-Type: application/ms-tnef\nContent-Transfer-Encoding: base64\n\n"
+    "winmail.dat": HEAD
+    + b"Content-Type: application/ms-tnef\nContent-Transfer-Encoding: base64\n\n"
     + base64.encodebytes(b"\x78\x9f\x3e\x22\1\0" + b"\1\3\x90\6\0\4\0\0\0\xff\xff\xff\xff\0\0" * 20_000),
-    "delivery status": HEAD + b"Content-Type: multipart/report; report-type=delivery-status; boundary=B\n\n--B\nContent-Type: message/delivery-status\n\n"
-    + b"Final-Recipient: rfc822;a@example.org\n\n" * 50_000,
-    "a bounce in words": b"From: MAILER-DAEMON\nSubject: failure notice\n\n" + b"<a@example.org>:\n" * 20_000 + b"\n" * 20_000,
-}  # fmt: skip
+    "delivery status": HEAD + b"Content-Type: multipart/report; report-type=delivery-status; boundary=B\n\n--B\n"
+    b"Content-Type: message/delivery-status\n\n" + b"Final-Recipient: rfc822;a@example.org\n\n" * 50_000,
+    "a bounce in words": b"From: MAILER-DAEMON\nSubject: failure notice\n\n"
+    + b"<a@example.org>:\n" * 20_000
+    + b"\n" * 20_000,
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE)

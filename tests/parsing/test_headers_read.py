@@ -78,7 +78,7 @@ def test_subject(value: bytes, expected: str | None) -> None:
 
 
 def test_the_charset_of_the_body_is_a_hint_for_raw_headers() -> None:
-    raw = b"From: a@example.org\nSubject: \xf0\xd2\xc9\xd7\xc5\xd4\nContent-Type: text/plain; charset=koi8-r\n\n\xf0\xd2\xc9\xd7\xc5\xd4\n"
+    raw = b"From: a@example.org\nSubject: \xf0\xd2\xc9\xd7\xc5\xd4\nContent-Type: text/plain; charset=koi8-r\n\nx\n"
     assert parse(raw).mail.subject == "Привет"
 
 
@@ -101,7 +101,10 @@ ADDRESSES: list[tuple[bytes, list[tuple[str, str]]]] = [
     (b"undisclosed-recipients:;", []),
     (b"Undisclosed recipients: ;", []),
     (b"", []),
-    (b"Team: a@example.org, B <b@example.org>; c@example.org", [("a@example.org", ""), ("b@example.org", "B"), ("c@example.org", "")]),
+    (
+        b"Team: a@example.org, B <b@example.org>; c@example.org",
+        [("a@example.org", ""), ("b@example.org", "B"), ("c@example.org", "")],
+    ),
     (b"MAILER-DAEMON", [("MAILER-DAEMON", "")]),
     (b"Mail System <MAILER-DAEMON>", [("MAILER-DAEMON", "Mail System")]),
     (b"MAILER-DAEMON (Mail Delivery System)", [("MAILER-DAEMON", "Mail Delivery System")]),
@@ -134,7 +137,7 @@ ADDRESSES: list[tuple[bytes, list[tuple[str, str]]]] = [
     (b"Anna Example", [("", "Anna Example")]),
     (b"<>", []),
     (b"Anna <>", [("", "Anna")]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("value", "expected"), ADDRESSES)
@@ -184,7 +187,7 @@ DATES: list[tuple[str, str | None]] = [
     ("yesterday", None),
     ("", None),
     ("0", None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("value", "expected"), DATES)
@@ -244,12 +247,16 @@ PARAMETERS: list[tuple[bytes, str, dict[str, str]]] = [
     (b"attachment; filename*0*=utf-8''Gr%C3; filename*1*=%BC.txt", "attachment", {"filename": "Grü.txt"}),
     (b"attachment; filename=x.txt; filename*=utf-8''y.txt", "attachment", {"filename": "y.txt"}),
     (b'attachment; filename="=?utf-8?Q?Gr=C3=BC=C3=9Fe.txt?="', "attachment", {"filename": "Grüße.txt"}),
-    (b'attachment; filename="=?utf-8?Q?Gr=C3=BC?=\r\n =?utf-8?Q?=C3=9Fe.txt?="', "attachment", {"filename": "Grüße.txt"}),
+    (
+        b'attachment; filename="=?utf-8?Q?Gr=C3=BC?=\r\n =?utf-8?Q?=C3=9Fe.txt?="',
+        "attachment",
+        {"filename": "Grüße.txt"},
+    ),
     (b"attachment; filename==?utf-8?Q?Gr=C3=BC=C3=9Fe.txt?=", "attachment", {"filename": "Grüße.txt"}),
     ('attachment; filename="Grüße.txt"'.encode("cp1252"), "attachment", {"filename": "Grüße.txt"}),
     (b"text/plain (really); charset=utf-8 (comment)", "text/plain", {"charset": "utf-8"}),
     (b";;;= ; =; a", "", {}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("value", "main", "parameters"), PARAMETERS)

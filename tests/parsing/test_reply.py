@@ -10,8 +10,10 @@ OWN = "It works now, thank you.\n\nAnna"
 # Announcements as mail programs write them, above a quotation with marks.
 ANNOUNCEMENTS = {
     "gmail-en": "On Mon, Jan 6, 2025 at 9:14 AM Service Desk <desk@example.org> wrote:",
-    "gmail-en-wrapped": "On Mon, Jan 6, 2025 at 9:14 AM Service Desk of the Example Company <\ndesk@example.org> wrote:",
-    "gmail-en-wrapped-twice": "On Monday, January 6, 2025 at 9:14:00 AM UTC+1 Service Desk\nof the Example Company\n<desk@example.org> wrote:",
+    "gmail-en-wrapped": "On Mon, Jan 6, 2025 at 9:14 AM Service Desk of the Example Company <\n"
+    "desk@example.org> wrote:",
+    "gmail-en-wrapped-twice": "On Monday, January 6, 2025 at 9:14:00 AM UTC+1 Service Desk\nof the Example Company\n"
+    "<desk@example.org> wrote:",
     "apple-en": "On 6 Jan 2025, at 09:14, Service Desk <desk@example.org> wrote:",
     "thunderbird-en": "On 06/01/2025 09:14, Service Desk wrote:",
     "yahoo-en": "    On Monday, 6 January 2025 at 09:14:11 GMT, Service Desk <desk@example.org> wrote:  ",
@@ -25,7 +27,7 @@ ANNOUNCEMENTS = {
     "gmail-de-wrapped": "Am Mo., 6. Jan. 2025 um 09:14 Uhr schrieb Service Desk der Beispiel AG <\ndesk@example.org>:",
     "thunderbird-de": "Am 06.01.25 um 09:14 schrieb Service Desk:",
     "apple-de": "Am 06.01.2025 um 09:14 schrieb Service Desk <desk@example.org>:",
-    "web.de": 'Service Desk <desk@example.org> schrieb am 06.01.2025, 9:14 Uhr:',
+    "web.de": "Service Desk <desk@example.org> schrieb am 06.01.2025, 9:14 Uhr:",
     "zitat-de": "Zitat von Service Desk <desk@example.org>:",
     "gmail-fr": "Le lun. 6 janv. 2025 à 09:14, Service Desk <desk@example.org> a écrit :",
     "apple-fr": "Le 6 janv. 2025 à 09:14, Service Desk <desk@example.org> a écrit :",
@@ -49,7 +51,7 @@ ANNOUNCEMENTS = {
     "gmail-ru": "пн, 6 янв. 2025 г. в 09:14, Service Desk <desk@example.org>:",
     "thunderbird-ru": "06.01.2025 09:14, Service Desk пишет:",
     "mail.ru": "Понедельник, 6 января 2025, 9:14 +03:00 от Service Desk <desk@example.org>:",
-    "yandex-ru": "06.01.2025, 09:14, \"Service Desk\" <desk@example.org>:",
+    "yandex-ru": '06.01.2025, 09:14, "Service Desk" <desk@example.org>:',
     "napisal-ru": "6 января 2025 г., в 9:14, Service Desk <desk@example.org> написал(а):",
     "gmail-uk": "пн, 6 січ. 2025 р. о 09:14 Service Desk <desk@example.org> пише:",
     "gmail-el": "Στις Δευ 6 Ιαν 2025 στις 9:14 π.μ., ο χρήστης Service Desk <desk@example.org> έγραψε:",
@@ -61,7 +63,7 @@ ANNOUNCEMENTS = {
     "apple-ja": "2025/01/06 9:14、Service Desk <desk@example.org>のメール:",
     "gmail-ko": "2025년 1월 6일 (월) 오전 9:14, Service Desk <desk@example.org>님이 작성:",
     "gmail-he": "‫בתאריך יום ב׳, 6 בינו׳ 2025 ב-9:14 מאת ‪Service Desk‬‏ <‪desk@example.org‬‏>:‬",
-}  # fmt: skip
+}
 QUOTE = "> Please try again.\n>\n> Service Desk\n>> earlier\n"
 
 
@@ -84,31 +86,49 @@ def test_an_announced_quotation_without_marks_ends_the_reply(name: str) -> None:
 
 
 SEPARATED = {
-    "outlook-en": "From: Service Desk <desk@example.org>\nSent: Monday, January 6, 2025 9:14 AM\nTo: Anna <anna@example.org>\nSubject: Your call\n\nPlease try",
-    "outlook-web": "________________________________\nFrom: Service Desk <desk@example.org>\nSent: Monday, January 6, 2025 9:14 AM\nTo: Anna\nSubject: Call\n\nPlease",
-    "outlook-original": "-----Original Message-----\nFrom: Service Desk [mailto:desk@example.org]\nSent: Monday, January 6, 2025 9:14 AM\nTo: Anna\nSubject: Call\n\nText",
-    "outlook-de": "Von: Service Desk <desk@example.org>\nGesendet: Montag, 6. Januar 2025 09:14\nAn: Anna\nBetreff: Ihr Anruf\n\nBitte",
-    "outlook-de-original": "-----Ursprüngliche Nachricht-----\nVon: Service Desk\nGesendet: Montag, 6. Januar 2025 09:14\nAn: Anna\nBetreff: x\n\nBitte",
-    "outlook-fr": "De : Service Desk <desk@example.org>\nEnvoyé : lundi 6 janvier 2025 09:14\nÀ : Anna\nObjet : Appel\n\nMerci",
-    "outlook-es": "De: Service Desk <desk@example.org>\nEnviado el: lunes, 6 de enero de 2025 9:14\nPara: Anna\nAsunto: Llamada\n\nPor favor",
-    "outlook-it": "Da: Service Desk <desk@example.org>\nInviato: lunedì 6 gennaio 2025 09:14\nA: Anna\nOggetto: Chiamata\n\nPrego",
-    "outlook-nl": "Van: Service Desk <desk@example.org>\nVerzonden: maandag 6 januari 2025 09:14\nAan: Anna\nOnderwerp: Melding\n\nGraag",
-    "outlook-pt": "De: Service Desk <desk@example.org>\nEnviada em: segunda-feira, 6 de janeiro de 2025 09:14\nPara: Anna\nAssunto: Chamado\n\nFavor",
-    "outlook-sv": "Från: Service Desk <desk@example.org>\nSkickat: den 6 januari 2025 09:14\nTill: Anna\nÄmne: Ärende\n\nVar god",
+    "outlook-en": "From: Service Desk <desk@example.org>\nSent: Monday, January 6, 2025 9:14 AM\n"
+    "To: Anna <anna@example.org>\nSubject: Your call\n\nPlease try",
+    "outlook-web": "________________________________\nFrom: Service Desk <desk@example.org>\n"
+    "Sent: Monday, January 6, 2025 9:14 AM\nTo: Anna\nSubject: Call\n\nPlease",
+    "outlook-original": "-----Original Message-----\nFrom: Service Desk [mailto:desk@example.org]\n"
+    "Sent: Monday, January 6, 2025 9:14 AM\nTo: Anna\nSubject: Call\n\nText",
+    "outlook-de": "Von: Service Desk <desk@example.org>\nGesendet: Montag, 6. Januar 2025 09:14\nAn: Anna\n"
+    "Betreff: Ihr Anruf\n\nBitte",
+    "outlook-de-original": "-----Ursprüngliche Nachricht-----\nVon: Service Desk\n"
+    "Gesendet: Montag, 6. Januar 2025 09:14\nAn: Anna\nBetreff: x\n\nBitte",
+    "outlook-fr": "De : Service Desk <desk@example.org>\nEnvoyé : lundi 6 janvier 2025 09:14\nÀ : Anna\n"
+    "Objet : Appel\n\nMerci",
+    "outlook-es": "De: Service Desk <desk@example.org>\nEnviado el: lunes, 6 de enero de 2025 9:14\nPara: Anna\n"
+    "Asunto: Llamada\n\nPor favor",
+    "outlook-it": "Da: Service Desk <desk@example.org>\nInviato: lunedì 6 gennaio 2025 09:14\nA: Anna\n"
+    "Oggetto: Chiamata\n\nPrego",
+    "outlook-nl": "Van: Service Desk <desk@example.org>\nVerzonden: maandag 6 januari 2025 09:14\nAan: Anna\n"
+    "Onderwerp: Melding\n\nGraag",
+    "outlook-pt": "De: Service Desk <desk@example.org>\nEnviada em: segunda-feira, 6 de janeiro de 2025 09:14\n"
+    "Para: Anna\nAssunto: Chamado\n\nFavor",
+    "outlook-sv": "Från: Service Desk <desk@example.org>\nSkickat: den 6 januari 2025 09:14\nTill: Anna\n"
+    "Ämne: Ärende\n\nVar god",
     "outlook-da": "Fra: Service Desk <desk@example.org>\nSendt: 6. januar 2025 09:14\nTil: Anna\nEmne: Sag\n\nPrøv",
-    "outlook-fi": "Lähettäjä: Service Desk <desk@example.org>\nLähetetty: maanantai 6. tammikuuta 2025 9.14\nVastaanottaja: Anna\nAihe: Puhelu\n\nKokeile",
+    "outlook-fi": "Lähettäjä: Service Desk <desk@example.org>\nLähetetty: maanantai 6. tammikuuta 2025 9.14\n"
+    "Vastaanottaja: Anna\nAihe: Puhelu\n\nKokeile",
     "outlook-pl": "From: Service Desk\nWysłano: 6 stycznia 2025 09:14\nDo: Anna\nTemat: Zgłoszenie\n\nProszę",
-    "outlook-cs": "Od: Service Desk <desk@example.org>\nOdesláno: pondělí 6. ledna 2025 9:14\nKomu: Anna\nPředmět: Volání\n\nProsím",
-    "outlook-ru": "От: Service Desk <desk@example.org>\nОтправлено: 6 января 2025 г. 9:14\nКому: Анна\nТема: Заявка\n\nПопробуйте",
+    "outlook-cs": "Od: Service Desk <desk@example.org>\nOdesláno: pondělí 6. ledna 2025 9:14\nKomu: Anna\n"
+    "Předmět: Volání\n\nProsím",
+    "outlook-ru": "От: Service Desk <desk@example.org>\nОтправлено: 6 января 2025 г. 9:14\nКому: Анна\nТема: Заявка\n"
+    "\nПопробуйте",
     "outlook-zh": "发件人: Service Desk <desk@example.org>\n发送时间: 2025年1月6日 9:14\n收件人: Anna\n主题: 电话\n\n请再试",
     "outlook-ja": "差出人: Service Desk <desk@example.org>\n送信日時: 2025年1月6日 9:14\n宛先: Anna\n件名: 電話\n\nもう一度",
-    "outlook-bold": "*From:* Service Desk <desk@example.org>\n*Sent:* Monday, January 6, 2025 9:14 AM\n*To:* Anna\n*Subject:* Call\n\nPlease",
-    "outlook-mac": "From: Service Desk <desk@example.org>\nDate: Monday, 6 January 2025 at 09:14\nTo: Anna <anna@example.org>\nSubject: Call\n\nPlease",
-    "proton": "------- Original Message -------\nOn Monday, January 6th, 2025 at 9:14 AM, Service Desk <desk@example.org> wrote:\n\n\n> Please",
-    "qq": "------------------ 原始邮件 ------------------\n发件人: \"desk\" <desk@example.org>;\n发送时间: 2025年1月6日 9:14\n\n请",
+    "outlook-bold": "*From:* Service Desk <desk@example.org>\n*Sent:* Monday, January 6, 2025 9:14 AM\n*To:* Anna\n"
+    "*Subject:* Call\n\nPlease",
+    "outlook-mac": "From: Service Desk <desk@example.org>\nDate: Monday, 6 January 2025 at 09:14\n"
+    "To: Anna <anna@example.org>\nSubject: Call\n\nPlease",
+    "proton": "------- Original Message -------\n"
+    "On Monday, January 6th, 2025 at 9:14 AM, Service Desk <desk@example.org> wrote:\n\n\n> Please",
+    "qq": '------------------ 原始邮件 ------------------\n发件人: "desk" <desk@example.org>;\n发送时间: 2025年1月6日 9:14\n\n请',
     "own-marker": f"{REPLY_MARKER}\n\nYour call C-000123 was logged.\nPlease answer above the line.",
-    "own-marker-announced": f"On Mon, Jan 6, 2025 at 9:14 AM desk@example.org wrote:\n\n{REPLY_MARKER}\n\nYour call was logged.",
-}  # fmt: skip
+    "own-marker-announced": f"On Mon, Jan 6, 2025 at 9:14 AM desk@example.org wrote:\n\n{REPLY_MARKER}\n\n"
+    f"Your call was logged.",
+}
 
 
 @pytest.mark.parametrize("name", SEPARATED)
@@ -118,20 +138,25 @@ def test_text_above_a_separated_mail_is_the_reply(name: str) -> None:
 
 WHOLE = {
     "no-quotation": "The printer in room 4 is broken.\n\nIt says: paper jam.\n",
-    "answers-between": "On Mon, Jan 6, 2025 at 9:14 AM Desk <desk@example.org> wrote:\n> Which printer?\nThe one in room 4.\n> Since when?\nMonday.\n",
+    "answers-between": "On Mon, Jan 6, 2025 at 9:14 AM Desk <desk@example.org> wrote:\n> Which printer?\n"
+    "The one in room 4.\n> Since when?\nMonday.\n",
     "greeting-and-answer": "Hello,\n\nOn 06/01/2025 09:14, Desk wrote:\n> Which printer?\n\nThe one in room 4.\n",
     "all-quote": "> Which printer?\n> Since when?\n",
     "all-quote-announced": "On 06/01/2025 09:14, Desk wrote:\n> Which printer?\n",
     "unmarked-all-quote": "From: Desk <desk@example.org>\nSent: Monday\nTo: Anna\nSubject: Call\n\nPlease try again.",
-    "forwarded-gmail": "Please see below.\n\n---------- Forwarded message ---------\nFrom: Bob <bob@example.org>\nDate: Mon, Jan 6, 2025\nSubject: x\nTo: Anna\n\n"
+    "forwarded-gmail": "Please see below.\n\n---------- Forwarded message ---------\nFrom: Bob <bob@example.org>\n"
+    "Date: Mon, Jan 6, 2025\nSubject: x\nTo: Anna\n\n"
     "The lift is stuck.\n\nOn Sun, Jan 5, 2025 at 1:00 PM Eve <eve@example.org> wrote:\n> really?",
-    "forwarded-apple": "FYI\n\nBegin forwarded message:\n\nFrom: Bob <bob@example.org>\nSubject: lift\nDate: 6 January 2025\nTo: Anna\n\nThe lift is stuck.",
-    "forwarded-de": "Bitte prüfen.\n\n-------- Weitergeleitete Nachricht --------\nBetreff: Aufzug\nDatum: Mo, 6 Jan 2025\nVon: Bob <bob@example.org>\nAn: Anna\n\nSteht.",
+    "forwarded-apple": "FYI\n\nBegin forwarded message:\n\nFrom: Bob <bob@example.org>\nSubject: lift\n"
+    "Date: 6 January 2025\nTo: Anna\n\nThe lift is stuck.",
+    "forwarded-de": "Bitte prüfen.\n\n-------- Weitergeleitete Nachricht --------\nBetreff: Aufzug\n"
+    "Datum: Mo, 6 Jan 2025\nVon: Bob <bob@example.org>\nAn: Anna\n\nSteht.",
     "only-signature-words": "-- \nAnna\nExample Company",
-    "colon-sentence": "The error says on 06/01/2025 at 09:14:\ndisk full. Please help, this is what Bob wrote:\nnothing works",
+    "colon-sentence": "The error says on 06/01/2025 at 09:14:\ndisk full. Please help, this is what Bob wrote:\n"
+    "nothing works",
     "list-of-fields": "From: my office\nThe printer does not work. To: you, with thanks.\n",
     "divider": "First part:\n--\n" + "\n".join(f"line {i} of the second part" for i in range(30)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -20,34 +20,45 @@ def judge(raw: str) -> Screening:
 PERSONS: dict[str, str] = {
     "plain": PERSON + "Subject: printer\n\nIt is broken.",
     "no headers": "It is broken.",
-    "exchange suppresses answers on ordinary mail": PERSON + "X-Auto-Response-Suppress: All\nSubject: printer\n\nIt is broken.",
+    "exchange suppresses answers on ordinary mail": PERSON + "X-Auto-Response-Suppress: All\nSubject: printer\n\n"
+    "It is broken.",
     "exchange suppresses receipts": PERSON + "X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply\nSubject: x\n\ny",
     "bulk alone": PERSON + "Precedence: bulk\nSubject: printer\n\nIt is broken.",
     "auto-submitted no": PERSON + "Auto-Submitted: no\nSubject: printer\n\nIt is broken.",
-    "mailing list": PERSON + "Precedence: list\nList-Id: <users.example.org>\nList-Post: <mailto:users@example.org>\nX-Mailman-Version: 2.1.39\nSubject: [users] hi\n\nHello",
-    "mailing list with bulk": PERSON + "Precedence: bulk\nList-Id: <users.example.org>\nSubject: out of office planning\n\nI am on vacation next week",
-    "absence told to the desk": PERSON + "Subject: Out of office next week\n\nI am out of the office from Monday. Please redirect my calls.",
-    "question about automatic replies": PERSON + "Subject: Automatic reply: how do I switch it on?\n\nI cannot find the button.",
+    "mailing list": PERSON + "Precedence: list\nList-Id: <users.example.org>\nList-Post: <mailto:users@example.org>\n"
+    "X-Mailman-Version: 2.1.39\nSubject: [users] hi\n\nHello",
+    "mailing list with bulk": PERSON + "Precedence: bulk\nList-Id: <users.example.org>\n"
+    "Subject: out of office planning\n\nI am on vacation next week",
+    "absence told to the desk": PERSON + "Subject: Out of office next week\n\n"
+    "I am out of the office from Monday. Please redirect my calls.",
+    "question about automatic replies": PERSON + "Subject: Automatic reply: how do I switch it on?\n\n"
+    "I cannot find the button.",
     "answer to an automatic reply": PERSON + "Subject: Re: Automatic reply: printer\n\nThanks anyway.",
-    "forwarded bounce": PERSON + "Subject: Fwd: Undelivered Mail Returned to Sender\n\nWhat does this mean?\n\n---------- Forwarded message ----------\n"
-    "From: MAILER-DAEMON@mx.example.net\nSubject: Undelivered Mail Returned to Sender\n\nThis is the mail system at host mx.\n<bob@example.net>: host said: 550 5.1.1 unknown",
-    "forwarded bounce with its parts": PERSON + "Subject: FW: Undeliverable: lunch\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\n\nWhy?\n--B\n"
-    "Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822; bob@example.net\nAction: failed\nStatus: 5.1.1\n--B\nContent-Type: message/rfc822\n\nSubject: lunch\n\nx\n--B--\n",
-    "forwarded bounce as a file": PERSON + "Subject: see attached\nContent-Type: multipart/mixed; boundary=B\n\n--B\n\nWhy?\n--B\nContent-Type: message/rfc822\n\n"
-    + DAEMON + "Subject: Undelivered Mail Returned to Sender\nContent-Type: multipart/report; report-type=delivery-status; boundary=C\n\n--C\n\nx\n--C--\n--B--\n",
+    "forwarded bounce": PERSON + "Subject: Fwd: Undelivered Mail Returned to Sender\n\nWhat does this mean?\n\n"
+    "---------- Forwarded message ----------\n"
+    "From: MAILER-DAEMON@mx.example.net\nSubject: Undelivered Mail Returned to Sender\n\n"
+    "This is the mail system at host mx.\n<bob@example.net>: host said: 550 5.1.1 unknown",
+    "forwarded bounce with its parts": PERSON + "Subject: FW: Undeliverable: lunch\nMIME-Version: 1.0\n"
+    "Content-Type: multipart/mixed; boundary=B\n\n--B\n\nWhy?\n--B\n"
+    "Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822; bob@example.net\nAction: failed\n"
+    "Status: 5.1.1\n--B\nContent-Type: message/rfc822\n\nSubject: lunch\n\nx\n--B--\n",
+    "forwarded bounce as a file": PERSON + "Subject: see attached\nContent-Type: multipart/mixed; boundary=B\n\n--B\n"
+    "\nWhy?\n--B\nContent-Type: message/rfc822\n\n" + DAEMON + "Subject: Undelivered Mail Returned to Sender\n"
+    "Content-Type: multipart/report; report-type=delivery-status; boundary=C\n\n--C\n\nx\n--C--\n--B--\n",
     "subject of a bounce": PERSON + "Subject: Undeliverable: lunch\n\nI got this today, user unknown, what is it?",
     "asks for a receipt": PERSON + "Disposition-Notification-To: anna@example.org\nSubject: printer\n\nbroken",
     "postmaster writes": "From: postmaster@example.org\nSubject: your MX record\n\nHello colleagues, it is wrong.",
     "root writes": "From: root@example.org\nSubject: disk\n\nI replaced it. Karl",
     "administrator by name": 'From: "System Administrator" <karl@example.org>\nSubject: disk\n\nI replaced it. Karl',
-    "reply to our notification": PERSON + f"In-Reply-To: {OWN_ID}\nReferences: {OWN_ID}\nSubject: Re: C-000123\n\nIt works.",
+    "reply to our notification": PERSON + f"In-Reply-To: {OWN_ID}\nReferences: {OWN_ID}\nSubject: Re: C-000123\n\n"
+    f"It works.",
     "redirected by a rule": PERSON + "X-MS-Exchange-Inbox-Rules-Loop: anna@example.org\nSubject: printer\n\nbroken",
     "forwarded by communigate": PERSON + "X-Autogenerated: Mirror\nSubject: printer\n\nbroken",
     "no envelope sender but a person's words": PERSON + "Return-Path: <>\nSubject: printer\n\nIt is broken.",
     "read in a subject": PERSON + "Subject: Read: this\n\nPlease read the attached.",
     "vacation request": PERSON + "Subject: vacation\n\nI would like to take leave in May.",
     "word in from": "From: Mail Example <mailing@example.org>\nSubject: returned mail cart\n\nThe cart is back.",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PERSONS)
@@ -59,32 +70,42 @@ def test_a_persons_mail(name: str) -> None:
 AUTOMATIC: dict[str, str] = {
     "rfc 3834": PERSON + "Auto-Submitted: auto-replied\nSubject: Re: x\n\nI am away.",
     "with parameters": PERSON + 'Auto-Submitted: auto-replied; owner-email="anna@example.org"\nSubject: x\n\ny',
-    "generated by a monitor": "From: nagios@example.org\nAuto-Submitted: auto-generated\nSubject: PROBLEM: disk\n\ncritical",
-    "exchange": PERSON + "Auto-Submitted: auto-generated\nX-Auto-Response-Suppress: All\nX-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent\n"
+    "generated by a monitor": "From: nagios@example.org\nAuto-Submitted: auto-generated\nSubject: PROBLEM: disk\n\n"
+    "critical",
+    "exchange": PERSON + "Auto-Submitted: auto-generated\nX-Auto-Response-Suppress: All\n"
+    "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent\n"
     "Subject: Automatic reply: printer\n\nI am away.",
     "exchange, agent only": PERSON + "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent\nSubject: x\n\ny",
     "exchange 2003": PERSON + "Subject: Out of Office AutoReply: printer\n\nI am out of the office until Monday.",
     "exchange, german": PERSON + "Subject: Automatische Antwort: Drucker\n\nIch bin bis Montag nicht im Büro.",
-    "exchange, french": PERSON + "Subject: =?utf-8?Q?R=C3=A9ponse_automatique_=3A_imprimante?=\n\nJe suis absent jusqu'au 5 mai.",
-    "exchange, dutch with empty path": PERSON + "Return-Path: <>\nSubject: Automatisch antwoord: printer\n\nTot maandag.",
+    "exchange, french": PERSON + "Subject: =?utf-8?Q?R=C3=A9ponse_automatique_=3A_imprimante?=\n\n"
+    "Je suis absent jusqu'au 5 mai.",
+    "exchange, dutch with empty path": PERSON + "Return-Path: <>\nSubject: Automatisch antwoord: printer\n\n"
+    "Tot maandag.",
     "lotus notes": PERSON + "Return-Path: <>\nSubject: Anna Example is out of the office\n\nI will return on Monday.",
-    "gmail vacation": PERSON + "Precedence: bulk\nX-Autoreply: yes\nAuto-Submitted: auto-replied\nSubject: away Re: x\n\ny",
+    "gmail vacation": PERSON + "Precedence: bulk\nX-Autoreply: yes\nAuto-Submitted: auto-replied\n"
+    "Subject: away Re: x\n\ny",
     "x-autoreply alone": PERSON + "X-Autoreply: yes\nSubject: x\n\ny",
     "cpanel": PERSON + "X-Autorespond: printer\nPrecedence: auto_reply\nSubject: x\n\ny",
     "qmail autoresponder": PERSON + "Delivered-To: Autoresponder\nSubject: x\n\ny",
     "mail autoreply": PERSON + "X-Mail-Autoreply: vacation\nSubject: x\n\ny",
-    "vacation program": PERSON + "Precedence: junk\nSubject: away from my mail\n\nI will not be reading my mail for a while.",
-    "bulk and away": PERSON + "Precedence: bulk\nSubject: Re: printer\n\nI am currently out of the office with limited access to email.",
-    "acknowledgement": "From: support@example.net\nPrecedence: bulk\nSubject: [#4711] Request received: printer\n\nThank you.",
-    "otrs": "From: support@example.net\nX-OTRS-Loop: desk@example.com\nPrecedence: bulk\nSubject: [Ticket#1] RE: x\n\ny",
+    "vacation program": PERSON + "Precedence: junk\nSubject: away from my mail\n\n"
+    "I will not be reading my mail for a while.",
+    "bulk and away": PERSON + "Precedence: bulk\nSubject: Re: printer\n\n"
+    "I am currently out of the office with limited access to email.",
+    "acknowledgement": "From: support@example.net\nPrecedence: bulk\nSubject: [#4711] Request received: printer\n\n"
+    "Thank you.",
+    "otrs": "From: support@example.net\nX-OTRS-Loop: desk@example.com\nPrecedence: bulk\nSubject: [Ticket#1] RE: x\n\n"
+    "y",
     "firstclass": PERSON + "X-FC-MachineGenerated: true\nSubject: x\n\ny",
     "communigate": PERSON + "X-Autogenerated: Reply\nSubject: x\n\ny",
     "cron": "From: root@example.org (Cron Daemon)\nX-Cron-Env: <SHELL=/bin/sh>\nSubject: Cron <root@a> backup\n\ndone",
-    "mailman confirmation": "From: users-request@example.org\nX-List-Administrivia: yes\nPrecedence: bulk\nList-Id: <users.example.org>\nSubject: confirm 4711\n\ny",
+    "mailman confirmation": "From: users-request@example.org\nX-List-Administrivia: yes\nPrecedence: bulk\n"
+    "List-Id: <users.example.org>\nSubject: confirm 4711\n\ny",
     "majordomo": "From: Majordomo@example.org\nSubject: Majordomo results: help\n\n>>>> help",
     "listserv": 'From: "L-Soft list server at EXAMPLE" <LISTSERV@LISTSERV.EXAMPLE.ORG>\nSubject: Re: help\n\ny',
     "to one of our notifications": PERSON + f"Auto-Submitted: auto-replied\nIn-Reply-To: {OWN_ID}\nSubject: x\n\ny",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", AUTOMATIC)
@@ -100,7 +121,8 @@ def report(status: str, returned: str = "", kind: str = "message/rfc822", head: 
     last = f"\n--B\nContent-Type: {kind}\n\n{returned}" if returned else ""
     return (
         head + "Subject: Undelivered Mail Returned to Sender\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\n"
-        'Content-Type: multipart/report; report-type=delivery-status; boundary="B"\n\n--B\nContent-Type: text/plain\n\nThis is the mail system.\n'
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="B"\n\n--B\nContent-Type: text/plain\n'
+        "\nThis is the mail system.\n"
         f"\n--B\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n\n{status}{last}\n--B--\n"
     )
 
@@ -149,32 +171,81 @@ bob@example.net on Mon, 6 Jan 2025 09:14:00 +0100
     The recipient name is not recognized
 """
 BOUNCES: dict[str, tuple[str, Bounce]] = {
-    "failed": (report(block(), RETURNED), Bounce(recipients=("bob@example.net",), status="5.1.1", original_message_id="<1@example.org>")),
-    "delayed": (report(block(action="delayed", status="4.4.1"), RETURNED), Bounce(recipients=("bob@example.net",), status="4.4.1", original_message_id="<1@example.org>")),
-    "headers only": (report(block(), RETURNED, "text/rfc822-headers"), Bounce(recipients=("bob@example.net",), status="5.1.1", original_message_id="<1@example.org>")),
+    "failed": (
+        report(block(), RETURNED),
+        Bounce(recipients=("bob@example.net",), status="5.1.1", original_message_id="<1@example.org>"),
+    ),
+    "delayed": (
+        report(block(action="delayed", status="4.4.1"), RETURNED),
+        Bounce(recipients=("bob@example.net",), status="4.4.1", original_message_id="<1@example.org>"),
+    ),
+    "headers only": (
+        report(block(), RETURNED, "text/rfc822-headers"),
+        Bounce(recipients=("bob@example.net",), status="5.1.1", original_message_id="<1@example.org>"),
+    ),
     "nothing returned": (report(block()), Bounce(recipients=("bob@example.net",), status="5.1.1")),
-    "two recipients": (report(block(action="delivered", status="2.0.0") + block("eve@example.net", status="5.2.2")),
-                       Bounce(recipients=("bob@example.net", "eve@example.net"), status="5.2.2")),
-    "no blank line between two": (report(block().rstrip("\n") + "\n" + block("eve@example.net")), Bounce(recipients=("bob@example.net", "eve@example.net"), status="5.1.1")),
-    "original recipient": (report("Original-Recipient: rfc822;team@example.net\n" + block()), Bounce(recipients=("team@example.net",), status="5.1.1")),
-    "status of the diagnostic": (report("Final-Recipient: rfc822; bob@example.net\nAction: failed\nDiagnostic-Code: smtp; 550-5.7.26 refused\n"),
-                                 Bounce(recipients=("bob@example.net",), status="5.7.26")),
-    "an address is no status": (report("Final-Recipient: rfc822; bob@example.net\nAction: failed\nDiagnostic-Code: smtp; 550 5.6.7.8 refused\n"),
-                                Bounce(recipients=("bob@example.net",))),
-    "brackets and folding": (report("Final-Recipient: RFC822;\n <bob@example.net>\nAction: Failed (gone)\nStatus: 5.1.1 (no such user)\n"),
-                             Bounce(recipients=("bob@example.net",), status="5.1.1")),
+    "two recipients": (
+        report(block(action="delivered", status="2.0.0") + block("eve@example.net", status="5.2.2")),
+        Bounce(recipients=("bob@example.net", "eve@example.net"), status="5.2.2"),
+    ),
+    "no blank line between two": (
+        report(block().rstrip("\n") + "\n" + block("eve@example.net")),
+        Bounce(recipients=("bob@example.net", "eve@example.net"), status="5.1.1"),
+    ),
+    "original recipient": (
+        report("Original-Recipient: rfc822;team@example.net\n" + block()),
+        Bounce(recipients=("team@example.net",), status="5.1.1"),
+    ),
+    "status of the diagnostic": (
+        report("Final-Recipient: rfc822; bob@example.net\nAction: failed\nDiagnostic-Code: smtp; 550-5.7.26 refused\n"),
+        Bounce(recipients=("bob@example.net",), status="5.7.26"),
+    ),
+    "an address is no status": (
+        report(
+            "Final-Recipient: rfc822; bob@example.net\nAction: failed\nDiagnostic-Code: smtp; 550 5.6.7.8 refused\n"
+        ),
+        Bounce(recipients=("bob@example.net",)),
+    ),
+    "brackets and folding": (
+        report("Final-Recipient: RFC822;\n <bob@example.net>\nAction: Failed (gone)\nStatus: 5.1.1 (no such user)\n"),
+        Bounce(recipients=("bob@example.net",), status="5.1.1"),
+    ),
     "names nobody": (report("X-Nothing: here\n", RETURNED), Bounce(original_message_id="<1@example.org>")),
-    "from a person's name, as exchange does": (report(block(), RETURNED, head="From: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.org>\n"),
-                                               Bounce(recipients=("bob@example.net",), status="5.1.1", original_message_id="<1@example.org>")),
-    "qmail": (DAEMON + "Subject: failure notice\n\n" + QMAIL, Bounce(recipients=("bob@example.net",), status="5.1.1", original_message_id="<1@example.org>")),
-    "exim": (DAEMON + "Subject: Mail delivery failed: returning message to sender\nX-Failed-Recipients: bob@example.net, eve@example.net\n\n" + EXIM,
-             Bounce(recipients=("bob@example.net", "eve@example.net"), status="5.7.1", original_message_id="<1@example.org>")),
-    "exchange 5.5": ("From: System Administrator <postmaster@example.net>\nSubject: Undeliverable: lunch\n\n" + EXCHANGE, Bounce(recipients=("bob@example.net",))),
-    "gmail answers the returned mail": (DAEMON + "In-Reply-To: <1@example.org>\nX-Failed-Recipients: bob@example.net\nSubject: Delivery Status Notification (Failure)\n\n"
-                                        "Delivery to the following recipient failed permanently:\n\n     bob@example.net\n",
-                                        Bounce(recipients=("bob@example.net",), original_message_id="<1@example.org>")),
-    "daemon with other words": (DAEMON + "Subject: Utilisateur inconnu\n\nbob@example.net\n", Bounce(recipients=("bob@example.net",))),
-}  # fmt: skip
+    "from a person's name, as exchange does": (
+        report(
+            block(),
+            RETURNED,
+            head="From: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.org>\n",
+        ),
+        Bounce(recipients=("bob@example.net",), status="5.1.1", original_message_id="<1@example.org>"),
+    ),
+    "qmail": (
+        DAEMON + "Subject: failure notice\n\n" + QMAIL,
+        Bounce(recipients=("bob@example.net",), status="5.1.1", original_message_id="<1@example.org>"),
+    ),
+    "exim": (
+        DAEMON + "Subject: Mail delivery failed: returning message to sender\n"
+        "X-Failed-Recipients: bob@example.net, eve@example.net\n\n" + EXIM,
+        Bounce(
+            recipients=("bob@example.net", "eve@example.net"), status="5.7.1", original_message_id="<1@example.org>"
+        ),
+    ),
+    "exchange 5.5": (
+        "From: System Administrator <postmaster@example.net>\nSubject: Undeliverable: lunch\n\n" + EXCHANGE,
+        Bounce(recipients=("bob@example.net",)),
+    ),
+    "gmail answers the returned mail": (
+        DAEMON + "In-Reply-To: <1@example.org>\nX-Failed-Recipients: bob@example.net\n"
+        "Subject: Delivery Status Notification (Failure)\n\n"
+        "Delivery to the following recipient failed permanently:\n\n"
+        "     bob@example.net\n",
+        Bounce(recipients=("bob@example.net",), original_message_id="<1@example.org>"),
+    ),
+    "daemon with other words": (
+        DAEMON + "Subject: Utilisateur inconnu\n\nbob@example.net\n",
+        Bounce(recipients=("bob@example.net",)),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", BOUNCES)
@@ -201,9 +272,10 @@ def test_a_report_of_success_is_a_receipt(action: str) -> None:
 
 def receipt(more: str = "", fields: str = "") -> str:
     return (
-        PERSON
-        + f"Subject: Read: your call\n{more}Content-Type: multipart/report; report-type=disposition-notification; boundary=B\n\n--B\n\n"
-        "Your message was read on Monday.\n--B\nContent-Type: message/disposition-notification\n\nFinal-Recipient: rfc822;anna@example.org\n"
+        PERSON + f"Subject: Read: your call\n"
+        f"{more}Content-Type: multipart/report; report-type=disposition-notification; boundary=B\n\n--B\n\n"
+        "Your message was read on Monday.\n--B\nContent-Type: message/disposition-notification\n\n"
+        "Final-Recipient: rfc822;anna@example.org\n"
         f"{fields}Disposition: manual-action/MDN-sent-manually; displayed\n\n--B--\n"
     )
 
@@ -226,8 +298,10 @@ def test_a_receipt_that_says_rejected_is_a_bounce() -> None:
 
 def feedback(message_id: str) -> str:
     return (
-        "From: feedback@example.net\nSubject: complaint\nContent-Type: multipart/report; report-type=feedback-report; boundary=B\n\n--B\n\nA complaint.\n--B\n"
-        f"Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n\n--B\nContent-Type: message/rfc822\n\nMessage-ID: {message_id}\n\nx\n--B--\n"
+        "From: feedback@example.net\nSubject: complaint\n"
+        "Content-Type: multipart/report; report-type=feedback-report; boundary=B\n\n--B\n\nA complaint.\n--B\n"
+        f"Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n\n--B\n"
+        f"Content-Type: message/rfc822\n\nMessage-ID: {message_id}\n\nx\n--B--\n"
     )
 
 
