@@ -19,6 +19,8 @@ from runtime.publisher import Publisher
 from runtime.settings_view import SettingsView
 from schemas.settings import IncomingServer
 
+WATCHER_STACK_BYTES = 512 * 1024  # there is a thread for each incoming server, maybe hundreds
+
 
 def connect(config: IngestConfig, server: IncomingServer) -> Connector:
     """The password is asked for at each connection: one that was changed in its file or environment is taken up."""
@@ -27,7 +29,7 @@ def connect(config: IngestConfig, server: IncomingServer) -> Connector:
 
 def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     logging.getLogger("imapclient").setLevel(logging.WARNING)  # it tells of every connection
-    threading.stack_size(config.watcher_stack_kb * 1024)
+    threading.stack_size(WATCHER_STACK_BYTES)
     publisher = Publisher(config, "ingest")
     around = Surroundings(
         connect=partial(connect, config),
