@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from runtime.config import ProcessConfig
+from desk.config import DeskConfig
 
 
-class ConsoleConfig(ProcessConfig):
+class ConsoleConfig(DeskConfig):
     """What every process needs, and the public key that passwords are sealed with: the console opens none."""
 
     public_key_file: Path | None = Field(

@@ -43,7 +43,8 @@ def check_url(url: str | URL) -> URL:
 def open_desk(url: str | URL, *, durable: bool = True) -> Engine:
     """An engine for `postgresql+psycopg://...` or `sqlite:///...`. Connects only when first used.
 
-    `durable=False`: a commit may be lost when the database's machine fails; for what can be found out again.
+    `durable=False`: a commit may be lost when the database's machine fails, and on PostgreSQL each statement is a
+    transaction of its own, which saves two round trips; for single rows that can be found out again.
     Raises `DeskUrlError` on any other URL.
     """
     parsed = check_url(url)
@@ -72,7 +73,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def _postgresql(url: URL, durable: bool) -> Engine:
     options = "-c timezone=UTC" + ("" if durable else " -c synchronous_commit=off")
     arguments = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
-    engine = create_engine(url, connect_args={"options": options, **arguments}, hide_parameters=True)
+    connect_args = {"options": options, **arguments}
+    isolation: dict[str, Any] = {} if durable else {"isolation_level": "AUTOCOMMIT"}
+    engine = create_engine(url, connect_args=connect_args, hide_parameters=True, **isolation)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

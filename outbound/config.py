@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from runtime.config import ProcessConfig
+from desk.config import DeskConfig
 
 
-class OutboundConfig(ProcessConfig):
+class OutboundConfig(DeskConfig):
     """What outbound needs to know beyond every process."""
 
     smtp_connections: int = Field(

@@ -1,7 +1,7 @@
 """Configuration of the resolver."""
 
-from runtime.config import ProcessConfig
+from desk.config import DeskConfig
 
 
-class ResolverConfig(ProcessConfig):
+class ResolverConfig(DeskConfig):
     """The resolver needs what every process needs, and nothing more."""

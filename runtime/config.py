@@ -55,7 +55,7 @@ class ProcessConfig(BaseSettings):
         description="where mails above 700 kB and attachments are kept: file:///path, s3://bucket/prefix, gs://, az://",
     )
     secret_key_file: Path | None = Field(
-        None, description="private key that opens sealed passwords (`mailcall keys make`)"
+        None, description="private key that opens sealed passwords (`mailcall secrets make-keys`)"
     )
     metrics_host: str = Field("127.0.0.1", description="address that /metrics, /livez and /readyz are served on")
     metrics_port: Port = Field(0, description="their port; 0: any free one (the log says which), off: not served")

@@ -17,6 +17,7 @@ _LIBRARIES = {
     "kafka": logging.ERROR,
     "kafka.cluster": logging.CRITICAL,
     "aiokafka": logging.ERROR,
+    "alembic": logging.WARNING,
     "faust": logging.ERROR,
     "mode": logging.ERROR,
 }

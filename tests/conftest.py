@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from kafka import KafkaAdminClient
 
 from deploy.local import NotAvailableError
 from deploy.local.broker import Broker, choose_broker
@@ -70,9 +71,26 @@ def kafka_bootstrap(broker: Broker) -> str:
 
 
 @pytest.fixture
-def topic_prefix() -> str:
-    """A prefix that no other test has: its topics, and the name to build its consumer groups from."""
-    return f"t-{uuid.uuid4().hex[:12]}"
+def topic_prefix(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A prefix that no other test has: its topics, and the name to build its consumer groups from.
+
+    The topics go with the test: a broker that is left with those of every test ends by opening too many files.
+    """
+    prefix = f"t-{uuid.uuid4().hex[:12]}"
+    yield prefix
+    if "kafka_bootstrap" in request.fixturenames:
+        delete_topics(request.getfixturevalue("kafka_bootstrap"), prefix)
+
+
+def delete_topics(bootstrap: str, prefix: str) -> None:
+    """Every topic whose name begins with the prefix and a dot."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        names = [name for name in admin.list_topics() if name.startswith(f"{prefix}.")]
+        if names:
+            admin.delete_topics(names)
+    finally:
+        admin.close()
 
 
 @pytest.fixture(scope="session")
