@@ -24,6 +24,10 @@ _ROUTE = re.compile(r"^@[^:]*:")
 _AROUND_SIGNS = re.compile(r"\s*([@.])\s*")
 
 
+# One mailbox without anything odd: most headers hold just that.
+_SIMPLE = re.compile(
+    r"""\s*(?:(?:"([^"\\<>@]*)"\s?|([^"\\<>@,;:()\[\]]*))<)?([^\s<>"@,;:()\\\[\]=?]+@[^\s<>"@,;:()\\\[\]=?]+)(>?)\s*\Z"""
+)
 _BLANK = ("blank", " ")
 
 
@@ -40,10 +44,24 @@ def parse_addresses(values: Iterable[bytes], hint: str | None, found: set[Defect
     """Every mailbox of these header fields, in order; groups taken apart (`undisclosed-recipients:;` holds none)."""
     boxes: list[Mailbox] = []
     for value in values:
-        boxes += _Reader(raw_text(value, hint, found), found).read()
+        text = raw_text(value, hint, found)
+        box = _simple_mailbox(text, found)
+        boxes += [box] if box else _Reader(text, found).read()
         if len(boxes) > MAX_MAILBOXES:
             break
     return tuple(boxes[:MAX_MAILBOXES])
+
+
+def _simple_mailbox(text: str, found: set[Defect]) -> Mailbox | None:
+    """The only mailbox of a header, where it needs no closer reading."""
+    match = _SIMPLE.match(text)
+    if match is None:
+        return None
+    quoted, bare, address, close = match.groups()
+    name = quoted if quoted is not None else bare
+    if (name is None) == bool(close):
+        return None
+    return Mailbox(address=clean_line(address), name=clean_line(decode_words(" ".join((name or "").split()), found)))
 
 
 class _Reader:

@@ -116,18 +116,21 @@ SEPARATED = {
     "Předmět: Volání\n\nProsím",
     "outlook-ru": "От: Service Desk <desk@example.org>\nОтправлено: 6 января 2025 г. 9:14\nКому: Анна\nТема: Заявка\n"
     "\nПопробуйте",
-    "outlook-zh": "发件人: Service Desk <desk@example.org>\n发送时间: 2025年1月6日 9:14\n收件人: Anna\n主题: 电话\n\n请再试",
-    "outlook-ja": "差出人: Service Desk <desk@example.org>\n送信日時: 2025年1月6日 9:14\n宛先: Anna\n件名: 電話\n\nもう一度",
+    "outlook-zh": "发件人: Service Desk <desk@example.org>\n"
+    "发送时间: 2025年1月6日 9:14\n收件人: Anna\n主题: 电话\n\n请再试",
+    "outlook-ja": "差出人: Service Desk <desk@example.org>\n"
+    "送信日時: 2025年1月6日 9:14\n宛先: Anna\n件名: 電話\n\nもう一度",
     "outlook-bold": "*From:* Service Desk <desk@example.org>\n*Sent:* Monday, January 6, 2025 9:14 AM\n*To:* Anna\n"
     "*Subject:* Call\n\nPlease",
     "outlook-mac": "From: Service Desk <desk@example.org>\nDate: Monday, 6 January 2025 at 09:14\n"
     "To: Anna <anna@example.org>\nSubject: Call\n\nPlease",
     "proton": "------- Original Message -------\n"
     "On Monday, January 6th, 2025 at 9:14 AM, Service Desk <desk@example.org> wrote:\n\n\n> Please",
-    "qq": '------------------ 原始邮件 ------------------\n发件人: "desk" <desk@example.org>;\n发送时间: 2025年1月6日 9:14\n\n请',
+    "qq": "------------------ 原始邮件 ------------------\n"
+    '发件人: "desk" <desk@example.org>;\n发送时间: 2025年1月6日 9:14\n\n请',
     "own-marker": f"{REPLY_MARKER}\n\nYour call C-000123 was logged.\nPlease answer above the line.",
     "own-marker-announced": f"On Mon, Jan 6, 2025 at 9:14 AM desk@example.org wrote:\n\n{REPLY_MARKER}\n\n"
-    f"Your call was logged.",
+    "Your call was logged.",
 }
 
 
