@@ -17,7 +17,7 @@ from runtime.blobs import BlobStore
 from runtime.clients import make_consumer
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
-from runtime.reader import assign_whole, to_record
+from runtime.reader import TopicMissingError, assign_whole, to_record
 from runtime.topic_setup import create_topics
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.settings import IncomingServer
@@ -38,10 +38,21 @@ class Desk:
         create_topics(self.config)
         self.publisher = Publisher(self.config)
         self._consumer = make_consumer(self.config, "test", fetch_max_wait_ms=100)
-        assign_whole(self._consumer, [topic.name(prefix) for topic in (MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS)])
         self._records: list[Record] = []
         self.log = directory / "ingest.log"
         self.processes: list[subprocess.Popen[bytes]] = []
+        self._follow(MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS)
+
+    def _follow(self, *topics: Topic) -> None:
+        """Topics that were made a moment ago are not known to every client yet."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                assign_whole(self._consumer, [topic.name(self.config.topic_prefix) for topic in topics])
+                return
+            except TopicMissingError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
 
     def start(self) -> subprocess.Popen[bytes]:
         environment = {
