@@ -25,9 +25,13 @@ _HTML = frozenset({"text/html", "application/xhtml+xml", "text/xhtml"})
 # Other views of the same body, for programs that can show them: neither text nor file.
 _OTHER_VIEWS = frozenset({"text/x-amp-html", "text/watch-html"})
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_CALENDAR = frozenset({"text/calendar", "application/ics"})
 _CID = re.compile(r"\bcid:([^\"'\s<>)]+)", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _MAX_NAME = 255
+
+
+_Found = tuple[str, str, bytes, bool, str]  # name, type, content, inline, content id
 
 
 @dataclass(slots=True)
@@ -57,7 +61,7 @@ class _Collector:
     def __init__(self, hint: str | None, found: set[Defect]) -> None:
         self.hint = hint
         self.found = found
-        self.files: list[tuple[str, str, bytes, bool, str]] = []  # name, type, content, inline, content id
+        self.files: list[_Found] = []
         self.tnef_slots: list[_Slot] = []
 
     def collect(self, root: Part) -> Body:
@@ -74,8 +78,8 @@ class _Collector:
         body.text = "\n".join(texts).strip("\n")
         body.quoted_text = "\n".join(quoted).strip("\n")
         shown = _shown_ids(body.html)
-        body.files = [_file(name, kind, content, inline or (cid in shown))
-                      for name, kind, content, inline, cid in self.files]  # fmt: skip
+        for name, kind, content, inline, cid in _without_double_invitations(self.files):
+            body.files.append(_file(name, kind, content, inline or cid in shown))
         return body
 
     def _slots(self, part: Part, is_root: bool = False) -> list[_Slot]:
@@ -156,6 +160,12 @@ class _Collector:
 def codec_missing(label: str | None) -> bool:
     """Whether an HTML part leaves its charset to its own `<meta>`."""
     return not label or label.strip("\"' ").lower() in ("us-ascii", "unknown-8bit", "x-unknown")
+
+
+def _without_double_invitations(files: list[_Found]) -> list[_Found]:
+    """Calendar programs send an invitation twice, as a view of the body and as a file with a name: it is one file."""
+    named = {content.replace(b"\r", b"") for name, kind, content, _, _ in files if name and kind in _CALENDAR}
+    return [f for f in files if f[0] or f[1] not in _CALENDAR or f[2].replace(b"\r", b"") not in named]
 
 
 def _unix(text: str | None) -> str | None:

@@ -9,7 +9,8 @@ from schemas.reasons import Reason
 _ANY = re.compile(r"(?i)^(?!no$|false$|0$)")
 # A header that only a machine's answer carries, and the value that says so. RFC 3834 first, then what systems use.
 _HEADERS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("auto-submitted", re.compile(r"(?i)^(?!no\b)\S")),  # RFC 3834, section 5
+    # RFC 3834, section 5. What a rule of a person's mailbox passes on is still what somebody wrote.
+    ("auto-submitted", re.compile(r"(?i)^(?!no\b|auto-forwarded)\S")),
     ("x-autoreply", _ANY),  # Gmail, Plesk, Confixx
     ("x-auto-reply", _ANY),
     ("x-autorespond", _ANY),  # cPanel, qmail-autoresponder
@@ -83,6 +84,9 @@ _ABSENT_BODY = re.compile(
     r"lomalla|poissa|nieobecn|na urlopie|nepřítom|dovolen|szabadság|в отпуске|отсутств|不在|休暇|休假|外出|출장|휴가",
     re.IGNORECASE,
 )
+_ANSWER = re.compile(r"(?i)^\s*(?:re|aw|sv|antw|odp|vs|ref|rif|res)\s*:")
+_LIST_HEADERS = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-beenthere")
+_LIST_SENDER = re.compile(r"(?i)\W*(?:owner-|[\w.+-]+-(?:owner|admin|bounces?|request)(?:\+\S*)?@)")
 _BODY_SEEN = 4_000
 
 
@@ -120,11 +124,10 @@ def auto_reply_subject(parsed: Parsed) -> Finding | None:
         return None
     if not machine or _through_list(parsed):
         return None
-    if (
-        _ABSENT_SUBJECT.search(subject)
-        or _ABSENT_BODY.search(parsed.mail.text[:_BODY_SEEN])
-        or _ACKNOWLEDGED.search(subject)
-    ):
+    told = _ABSENT_SUBJECT.search(subject) or _ACKNOWLEDGED.search(subject)
+    # People on old lists write about absences under `Precedence: bulk`, too: there the body counts only in an answer.
+    answers = not machine.endswith("bulk") or _ANSWER.match(subject) or parsed.mail.in_reply_to
+    if told or (answers and _ABSENT_BODY.search(parsed.mail.text[:_BODY_SEEN])):
         return Finding(Reason.AUTO_REPLY, machine)
     return None
 
@@ -134,7 +137,7 @@ def _machine_sign(parsed: Parsed) -> str:
     headers = parsed.headers
     precedence = headers.get("precedence") or ""
     if re.match(r"(?i)\s*(?:junk|bulk)\b", precedence) and not _through_list(parsed):
-        return header_evidence("precedence", precedence)
+        return header_evidence("precedence", precedence.strip().lower())
     path = headers.get("return-path")
     if path is not None and path.replace(" ", "") in ("<>", ""):
         return header_evidence("return-path", path)
@@ -142,7 +145,7 @@ def _machine_sign(parsed: Parsed) -> str:
 
 
 def _through_list(parsed: Parsed) -> bool:
-    return any(
-        name in parsed.headers
-        for name in ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list")
-    )
+    """Whether a list passed it on, by its own headers or by what lists put into Sender."""
+    if any(name in parsed.headers for name in _LIST_HEADERS):
+        return True
+    return bool(_LIST_SENDER.match(parsed.headers.get("sender") or ""))

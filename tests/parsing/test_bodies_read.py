@@ -465,6 +465,16 @@ def test_a_damaged_winmail_dat_stays_what_it_is() -> None:
         assert Defect.BAD_TNEF in parsed.defects
 
 
+def test_an_invitation_sent_as_view_and_as_file_is_one_file() -> None:
+    view = b"Content-Type: text/calendar; method=REQUEST\n\nBEGIN:VCALENDAR\n"
+    file = b'Content-Type: application/ics; name="invite.ics"\n\nBEGIN:VCALENDAR\n'
+    body = multipart(
+        "mixed", multipart("alternative", TEXT, view).replace(b"--B", b"--C").replace(b'"B"', b'"C"'), file
+    )
+    assert names(mail(body)) == ["invite.ics"]
+    assert names(mail(multipart("mixed", view, file.replace(b"BEGIN", b"begin")))) == ["", "invite.ics"]
+
+
 def test_several_from_and_none() -> None:
     assert Defect.SEVERAL_FROM in parse(b"From: a@example.org, b@example.org\n\n").mail.defects
     assert Defect.SEVERAL_FROM in parse(b"From: a@example.org\nFrom: b@example.org\n\n").mail.defects
