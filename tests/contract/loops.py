@@ -67,7 +67,7 @@ class Running:
         self.health = Health()
         self.stop = threading.Event()
         self.error: BaseException | None = None
-        self._run = _runner(loop, config, handler, self.stop, self.health)
+        self._run = loop_runner(loop, config, handler, self.stop, self.health)
         self._thread = threading.Thread(target=self._catch, name=f"test-{loop}")
 
     def __enter__(self) -> Self:
@@ -92,7 +92,7 @@ class Running:
             self.error = error
 
 
-def _runner(
+def loop_runner(
     loop: LoopName, config: ProcessConfig, handler: Handler, stop: threading.Event, health: Health
 ) -> Callable[[], None]:
     if loop == "faust":
@@ -120,17 +120,9 @@ def make_topics(config: ProcessConfig, names: Sequence[str], partitions: int = 4
         admin.close()
 
 
-def delete_topics(config: ProcessConfig) -> None:
-    admin = make_admin(config)
-    try:
-        admin.delete_topics([name for name in admin.list_topics() if name.startswith(f"{config.topic_prefix}.")])
-    finally:
-        admin.close()
-
-
-def until(condition: Callable[[], object], what: str) -> None:
+def until(condition: Callable[[], object], what: str, every: float = 0.02) -> None:
     """Waits for the condition, and fails with `what` after the deadline."""
     deadline = time.monotonic() + DEADLINE
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {DEADLINE:.0f} s"
-        time.sleep(0.02)
+        time.sleep(every)

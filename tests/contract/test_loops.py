@@ -16,7 +16,7 @@ from runtime.publisher import Publisher
 from runtime.reader import read_to_end
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
 from schemas.wire import Record
-from tests.contract.loops import GROUP, LoopName, ObedientHandler, Running, delete_topics, make_topics, until
+from tests.contract.loops import GROUP, LoopName, ObedientHandler, Running, make_topics, until
 
 FIVE_MEGABYTES = 5_000_000
 
@@ -28,11 +28,9 @@ def loop(request: pytest.FixtureRequest) -> LoopName:
 
 
 @pytest.fixture
-def empty(kafka_bootstrap: str, topic_prefix: str) -> Iterator[ProcessConfig]:
+def empty(kafka_bootstrap: str, topic_prefix: str) -> ProcessConfig:
     """A configuration whose topics do not exist yet."""
-    config = ProcessConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix)
-    yield config
-    delete_topics(config)
+    return ProcessConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix)
 
 
 @pytest.fixture
