@@ -13,7 +13,7 @@ from typing import Any
 from imapclient import IMAPClient
 
 from ingest.connectors.base import BLOCK_BYTES, MAX_MAIL_BYTES
-from ingest.connectors.sockets import LOGOUT_SECONDS, shut_down
+from ingest.connectors.sockets import LOGOUT_SECONDS, acknowledge_at_once, shut_down
 from mailserver.authentication import Credentials, Exchange, Method, sasl_client
 from mailserver.connection import connect, port_of
 from schemas.settings import IncomingServer
@@ -31,6 +31,10 @@ class _GuardedImap4(imaplib.IMAP4):
 
     def _create_socket(self, timeout: float | None) -> socket.socket:  # noqa: ARG002 - the server's own is used
         return connect(self._server, "imap")
+
+    def send(self, data: Any) -> None:
+        super().send(data)
+        acknowledge_at_once(self.sock)
 
     def read(self, size: int) -> bytes:
         self._spend(size)
