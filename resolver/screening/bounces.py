@@ -69,7 +69,7 @@ _RETURNED_BELOW = re.compile(
 _MESSAGE_ID = re.compile(r"^[> \t|]*message-id:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = r"[^\s<>@,;:\"'()\[\]]{1,64}@[A-Za-z0-9.-]{1,253}[A-Za-z0-9]"
 _LISTED = re.compile(
-    rf"^[ \t>*-]*(?:to:?[ \t]+)?<?(?:mailto:|smtp:|rfc822;)?({_ADDRESS})>?[ \t]*(?:[:(.,;].*|\.{{3}}.*|on .*)?$",
+    rf"^[ \t>*-]*(?:to:?[ \t]+)?<?(?:mailto:|smtp:|rfc822;)?({_ADDRESS})(?![\w-]|\.\w)>?[ \t]*(?:[:(.,;<].*|on .*)?$",
     re.IGNORECASE | re.MULTILINE,
 )
 _NAMED = re.compile(rf"<({_ADDRESS})>|\b({_ADDRESS})")
@@ -140,7 +140,10 @@ def _finding(parsed: Parsed, evidence: str, failed: str = "") -> Finding:
     inline = _MESSAGE_ID.search(text)
     about = returned_id(parsed) or (inline[1] if inline else None) or _answered(parsed)
     named = tuple(dict.fromkeys(m[0] for m in re.finditer(_ADDRESS, failed)))
-    recipients = named or _known_failures(parsed) or _listed(parsed, report)
+    known = _known_failures(parsed)
+    # flufl.bounce reads a returned mail's own ids and addresses as well.
+    told = tuple(address for address in known if address.lower() in report.lower())
+    recipients = named or told or _listed(parsed, report, _LISTED) or known or _listed(parsed, report, _NAMED)[:1]
     found = Bounce(recipients=recipients, status=status[1] if status else None, original_message_id=about)
     return Finding(Reason.BOUNCE, evidence, found, (about,) if about else ())
 
@@ -159,9 +162,8 @@ def _known_failures(parsed: Parsed) -> tuple[str, ...]:
     return tuple(sorted(addresses - {""}, key=lambda a: (raw.find(a.encode()), a)))
 
 
-def _listed(parsed: Parsed, report: str) -> tuple[str, ...]:
-    """Addresses that the report lists on lines of their own; else the first one that it names."""
+def _listed(parsed: Parsed, report: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """Addresses that the report names in this form, less those of the mail itself."""
     own = {box.address.lower() for box in (*parsed.mail.to, *((parsed.mail.from_,) if parsed.mail.from_ else ()))}
-    listed = [m[1] for m in _LISTED.finditer(report) if m[1].lower() not in own]
-    named = (m[1] or m[2] for m in _NAMED.finditer(report))
-    return tuple(dict.fromkeys(listed)) or tuple(a for a in named if a.lower() not in own)[:1]
+    found = (match[1] or match[match.lastindex or 0] for match in pattern.finditer(report))
+    return tuple(dict.fromkeys(address for address in found if address.lower() not in own))

@@ -260,6 +260,21 @@ def test_a_bounce(name: str) -> None:
     assert not answerable(parse(raw.encode()))
 
 
+def test_the_returned_mail_below_a_report_adds_no_recipients() -> None:
+    words = (
+        "The following address failed:\n\nbob@example.net\n\n--- The header of the original message follows. ---\n\n"
+    )
+    judged = judge(
+        DAEMON + f"Subject: Mail delivery failed\n\n{words}Message-ID: <1@mx.example.org>\nTo: Eve <eve@example.net>\n"
+    )
+    assert judged.bounce == Bounce(recipients=("bob@example.net",), original_message_id="<1@mx.example.org>")
+    judged = judge(
+        DAEMON
+        + "Subject: FAILURE NOTICE\n\n>>> bob@example.net <bob@example.net>\n\n550 no mailbox (#5.1.1 - chkusr)\n"
+    )
+    assert judged.bounce == Bounce(recipients=("bob@example.net",), status="5.1.1")
+
+
 def test_a_bounce_of_our_own_notification() -> None:
     judged = judge(report(block(), RETURNED.replace("<1@example.org>", OWN_ID)))
     assert (judged.verdict, judged.reason) == ("notification-result", Reason.BOUNCE)
