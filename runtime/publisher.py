@@ -49,6 +49,9 @@ class Publisher:
             PUBLISH_FAILURES.labels(error.reason).inc()
             self._discard(producer)
             raise
+        except UnpublishableError:
+            self._discard(producer)  # it would answer later records of the partition with the same error
+            raise
         for topic, count in Counter(record.topic for record in records).items():
             PUBLISHED.labels(topic.removeprefix(f"{prefix}.")).inc(count)
 
@@ -79,13 +82,15 @@ def check_size(record: Outgoing) -> None:
 def _send_all(producer: "KafkaProducer", records: Sequence[Outgoing]) -> None:
     from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
+    refused = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, TypeError, ValueError)
     try:
         futures = [producer.send(record.topic, record.value, record.key, list(record.headers)) for record in records]
         producer.flush()
-        for future in futures:
-            if future.exception is not None:
-                raise future.exception
-    except (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, TypeError, ValueError) as error:
+        errors = [future.exception for future in futures if future.exception is not None]
+        # Of a batch with one bad record the others fail too, with an error that says nothing: the bad one's decides.
+        for error in sorted(errors, key=lambda error: not isinstance(error, refused)):
+            raise error
+    except refused as error:
         raise UnpublishableError(f"the broker refuses a record for what it is: {type(error).__name__}") from error
     except KafkaError as error:
         raise broker_away(error) from error

@@ -1,13 +1,24 @@
 """The catalogue's topics at the broker: what is missing is created, what differs is told, nothing is deleted."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from runtime.clients import MAX_RECORD_BYTES, broker_errors, make_admin
 from runtime.config import ProcessConfig
 from schemas.topics import DAY_MS, TOPICS, Topic
 
+if TYPE_CHECKING:
+    from kafka import KafkaAdminClient
+
 DLQ_RETENTION_MS = 90 * DAY_MS
+SEEN_SECONDS = 10
+_CREATED, _EXISTS = 0, 36  # error codes of Kafka's protocol
+
+
+class TopicSetupError(Exception):
+    """The broker answers and refuses to create a topic. The text says which, and why in the broker's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +50,24 @@ def plans(prefix: str) -> Iterator[TopicPlan]:
 
 
 def create_topics(config: ProcessConfig) -> TopicReport:
-    """Creates the missing topics. May be called again and by several at once. Raises `OutageError` (BROKER_AWAY)."""
-    from kafka.admin import NewTopic
-    from kafka.errors import TopicAlreadyExistsError
+    """Creates the missing topics; when it returns, all of them can be used. May be called again and by several at once.
 
+    Raises `OutageError` (BROKER_AWAY), `TopicSetupError`.
+    """
     wanted = list(plans(config.topic_prefix))
     admin = make_admin(config)
     try:
         with broker_errors():
-            existing = {
-                topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics() if topic["partitions"]
-            }
+            existing = _partition_counts(admin)
             missing = [plan for plan in wanted if plan.name not in existing]
-            new = [
-                NewTopic(plan.name, plan.partitions, config.topic_replication_factor, topic_configs=plan.settings)
-                for plan in missing
-            ]
-            if new:
-                try:
-                    admin.create_topics(new)
-                except TopicAlreadyExistsError:
-                    pass  # somebody else was faster: that is as good
+            created = _create(admin, missing, config.topic_replication_factor) if missing else ()
+            counts = _wait_until_seen(admin, wanted) if missing else existing
     finally:
         admin.close()
     return TopicReport(
-        created=tuple(plan.name for plan in missing),
-        present=tuple(plan.name for plan in wanted if plan.name in existing),
-        differing=tuple(_differences(wanted, existing)),
+        created=created,
+        present=tuple(plan.name for plan in wanted if plan.name not in created),
+        differing=tuple(_differences(wanted, counts)),
     )
 
 
@@ -85,6 +87,27 @@ def existing_topics(config: ProcessConfig) -> frozenset[str]:
         admin.close()
 
 
+def _partition_counts(admin: "KafkaAdminClient") -> dict[str, int]:
+    return {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
+
+
+def _create(admin: "KafkaAdminClient", missing: list[TopicPlan], replication_factor: int) -> tuple[str, ...]:
+    """Names of the topics that were created; those that somebody else has created meanwhile are as good."""
+    options = {
+        plan.name: {
+            "num_partitions": plan.partitions,
+            "replication_factor": replication_factor,
+            "configs": plan.settings,
+        }
+        for plan in missing
+    }
+    answers = admin.create_topics(options, raise_errors=False)["topics"]
+    for answer in answers:
+        if answer["error_code"] not in (_CREATED, _EXISTS):
+            raise TopicSetupError(f"{answer['name']} cannot be created: {answer['error_message']}")
+    return tuple(answer["name"] for answer in answers if answer["error_code"] == _CREATED)
+
+
 def _settings(retention_ms: int | None) -> dict[str, str]:
     settings = {"max.message.bytes": str(MAX_RECORD_BYTES)}
     if retention_ms is None:
@@ -94,6 +117,16 @@ def _settings(retention_ms: int | None) -> dict[str, str]:
 
 def _retry_retention_ms(topic: Topic) -> int:
     return topic.retention_ms or DLQ_RETENTION_MS
+
+
+def _wait_until_seen(admin: "KafkaAdminClient", wanted: list[TopicPlan]) -> dict[str, int]:
+    """Partition counts once every topic is seen: brokers learn of new topics a moment after they are created."""
+    deadline = time.monotonic() + SEEN_SECONDS
+    counts = _partition_counts(admin)
+    while any(plan.name not in counts for plan in wanted) and time.monotonic() < deadline:
+        time.sleep(0.05)
+        counts = _partition_counts(admin)
+    return counts
 
 
 def _differences(wanted: list[TopicPlan], existing: dict[str, int]) -> Iterator[str]:

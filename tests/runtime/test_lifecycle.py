@@ -1,0 +1,75 @@
+"""A process from start to exit: signals, exit codes, health on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+PROGRAM = """
+import sys, threading
+from runtime.config import ProcessConfig
+from runtime.lifecycle import StopProcess, run
+
+def main(config, stop, health):
+    health.ready("broker", True)
+    {body}
+
+sys.exit(run("test", ProcessConfig, main))
+"""
+
+
+@contextmanager
+def process(body: str, **settings: str) -> "Iterator[subprocess.Popen[str]]":
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAILCALL_")}
+    environment |= {f"MAILCALL_{name.upper()}": value for name, value in settings.items()}
+    command = [sys.executable, "-c", PROGRAM.format(body=body)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def log_lines(started: "subprocess.Popen[str]") -> Iterator[dict[str, str]]:
+    assert started.stderr
+    return (json.loads(line) for line in started.stderr)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_process_in_order(number: signal.Signals) -> None:
+    with process("stop.wait()") as started:
+        lines = log_lines(started)
+        address = next(line["address"] for line in lines if "address" in line)
+        next(line for line in lines if line["event"] == "started")
+        with urllib.request.urlopen(f"{address}/readyz", timeout=5) as answer:
+            assert answer.status == 200
+        started.send_signal(number)
+        assert [line["event"] for line in lines] == ["done"]
+        assert started.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "event"),
+    [
+        ("return", 0, "done"),
+        ("raise ValueError('x')", 1, "failed"),
+        ("raise StopProcess(3, 'too many dead letters')", 3, "stopped"),
+    ],
+)
+def test_the_exit_code_tells_how_it_ended(body: str, code: int, event: str) -> None:
+    with process(body, metrics_port="off") as started:
+        assert [line["event"] for line in log_lines(started)] == ["started", event]
+        assert started.wait(10) == code
+
+
+def test_a_wrong_setting_ends_it_before_anything_starts() -> None:
+    with process("return", topic_prefix="Not A Prefix") as started:
+        _, error = started.communicate(timeout=10)
+    assert started.returncode == 2
+    assert error.startswith("test: wrong configuration: MAILCALL_TOPIC_PREFIX: ")
