@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local import NotAvailableError
-from deploy.local.bench_latency import IdleWatch, at_pace, latencies_ms
+from deploy.local.bench_latency import at_pace, latencies_ms
 from deploy.local.bench_mails import BenchMail, make_mails
 from deploy.local.bench_measure import MemoryWatch, cpu_seconds, quantile
 from deploy.local.bench_outcome import Counts, Outcome, counts, expected_counts
@@ -30,7 +30,6 @@ from deploy.local.bench_servers import (
     BenchServers,
     acknowledgement_id,
     bench_settings,
-    fill,
     start_servers,
 )
 from deploy.local.pipeline import Pipeline
@@ -83,7 +82,7 @@ class Bench:
         self._warm_up = self._fill(WARM_UP, options.warm_up, seed=options.seed + 1)
         everything = self._make(MEASURED, options.mails + options.latency_mails, options.seed)
         self._first, self._later = everything[: options.mails], everything[options.mails :]
-        fill(self._servers.mail_host, MAILBOXES[MEASURED], self._first)
+        self._servers.mail_host.deliver(MAILBOXES[MEASURED], self._first)
         self._say("starting the pipeline")
         self._pipeline = stack.enter_context(_pipeline(directory, self._servers))
         self._start_pipeline()
@@ -120,7 +119,7 @@ class Bench:
 
     def _fill(self, server_id: str, count: int, seed: int) -> list[BenchMail]:
         mails = self._make(server_id, count, seed)
-        fill(self._servers.mail_host, MAILBOXES[server_id], mails)
+        self._servers.mail_host.deliver(MAILBOXES[server_id], mails)
         return mails
 
     def _start_pipeline(self) -> None:
@@ -157,12 +156,10 @@ class Bench:
             return {"p50": None, "p99": None}
         options, host = self._options, self._servers.mail_host
         self._say(f"measuring the latency of {len(self._later)} mails at {options.per_second:g} a second")
-        with IdleWatch(host, MAILBOXES[MEASURED]) as watch:
-            fill(host, MAILBOXES[MEASURED], at_pace(self._later, options.per_second))
-            self._wait_for_answers(len(self._warm_up) + len(self._first) + len(self._later))
-            times = latencies_ms(
-                watch, MEASURED, self._later, len(self._first) + 1, self._servers.database.dsn("bench")
-            )
+        host.deliver(MAILBOXES[MEASURED], at_pace(self._later, options.per_second))
+        self._wait_for_answers(len(self._warm_up) + len(self._first) + len(self._later))
+        told, dsn = host.told(MAILBOXES[MEASURED]), self._servers.database.dsn("bench")
+        times = latencies_ms(self._later, MEASURED, told, len(self._first) + 1, dsn)
         return {"p50": round(quantile(times, 0.5), 1), "p99": round(quantile(times, 0.99), 1)}
 
     def _counts(self, sent: Sequence[BenchMail]) -> Counts:

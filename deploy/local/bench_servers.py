@@ -1,8 +1,6 @@
 """What the benchmark starts beside the pipeline, and its desk: one partition, two mailboxes, answers to a sink."""
 
-import imaplib
-import socket
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,11 +10,11 @@ from typing import Final
 import psycopg
 
 from console.operations.settings_file import SettingsFile
+from deploy.local.bench_mail_host import BenchMailHost
 from deploy.local.bench_mails import SENDERS, BenchMail, sender_address
 from deploy.local.bench_sink import SinkProcess
 from deploy.local.broker import KafkaProcess
 from deploy.local.database import Database
-from deploy.local.mail_host import MailHost
 from schemas import ids
 from schemas.addresses import normalise
 from schemas.persons import Person
@@ -43,7 +41,7 @@ KNOWN_SHARE = 2 / 3  # of the senders; the others become new persons
 class BenchServers:
     broker: KafkaProcess
     database: Database
-    mail_host: MailHost
+    mail_host: BenchMailHost
     sink: SinkProcess
 
     @property
@@ -57,14 +55,13 @@ def start_servers(directory: Path, stack: ExitStack) -> BenchServers:
     servers = BenchServers(
         broker=KafkaProcess(directory / "broker", options=(), heap_mb=512),
         database=Database(durable=True),
-        mail_host=MailHost(dict.fromkeys(MAILBOXES.values(), PASSWORD), directory / "mail-host", heap_mb=3000),
+        mail_host=stack.enter_context(BenchMailHost(tuple(MAILBOXES.values()))),
         sink=stack.enter_context(SinkProcess()),
     )
     stack.callback(servers.broker.stop)
     stack.callback(servers.database.close)
-    stack.callback(servers.mail_host.stop)
     with ThreadPoolExecutor() as pool:
-        starting = (servers.broker.start, servers.mail_host.start, lambda: _start_database(servers.database))
+        starting = (servers.broker.start, lambda: _start_database(servers.database))
         for one in [pool.submit(start) for start in starting]:
             one.result()
     return servers
@@ -78,15 +75,6 @@ def _start_database(database: Database) -> None:
         connection.execute("CREATE DATABASE bench")
     database.stop()
     database.start()
-
-
-def fill(mail_host: MailHost, mailbox: str, mails: Iterable[BenchMail]) -> None:
-    """Put the mails into a mailbox, in order."""
-    with imaplib.IMAP4(mail_host.host, mail_host.imap_port) as connection:
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each append waits for 40 ms
-        connection.login(mailbox, PASSWORD)
-        for mail in mails:
-            connection.append("INBOX", "", "", mail.raw)
 
 
 def acknowledgement_id(server_id: str, mail: BenchMail) -> str:
@@ -124,7 +112,7 @@ def bench_settings(servers: BenchServers, enabled: Collection[str]) -> SettingsF
     )
 
 
-def _incoming(mail_host: MailHost, name: str, enabled: bool) -> IncomingServer:
+def _incoming(mail_host: BenchMailHost, name: str, enabled: bool) -> IncomingServer:
     return IncomingServer(
         id=name,
         enabled=enabled,

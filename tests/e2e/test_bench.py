@@ -1,0 +1,36 @@
+"""`make bench`, small: the outcome is right, and the report has its shape."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local.pipeline import PROCESSES, ROOT
+
+pytestmark = pytest.mark.timeout(180)
+
+SHAPE = {"mails", "mails_per_s", "cpu_ms_per_mail", "latency_ms", "peak_rss_mb", "outcome"}
+
+
+def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "deploy.local.bench", "--mails", "80", "--warm-up", "20", "--latency-mails", "10"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=170, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "build" / "bench.json").read_text())
+    assert report.keys() == SHAPE
+    assert report["mails"] == 80
+    costs = report["cpu_ms_per_mail"]
+    assert costs.keys() == {*PROCESSES, "broker", "database", "mail_host", "total"}
+    assert all(costs[name] > 0 for name in PROCESSES)
+    assert costs["total"] == pytest.approx(sum(costs.values()) - costs["total"] - costs["mail_host"], abs=0.01)
+    assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
+    outcome = report["outcome"]
+    assert outcome["ok"]
+    assert outcome["got"] == outcome["expected"]
+    assert outcome["expected"]["calls"] + outcome["expected"]["replies"] == outcome["expected"]["bodies"] == 90
