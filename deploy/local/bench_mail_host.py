@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import multiprocessing
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -160,6 +161,7 @@ def _numbers(uids: str, last: int) -> Iterator[int]:
 
 
 def _serve(pipe: "Connection", port: int, names: tuple[str, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the benchmark, which then ends this
     asyncio.run(_listen(pipe, port, {name: _Mailbox() for name in names}))
 
 

@@ -1,6 +1,7 @@
 """The benchmark's SMTP sink, in a process of its own so that its CPU time is nobody else's."""
 
 import multiprocessing
+import signal
 from collections.abc import Mapping
 from email.parser import BytesHeaderParser
 from multiprocessing.connection import Connection
@@ -44,6 +45,7 @@ class SinkProcess:
 
 
 def _serve(pipe: "Connection") -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the benchmark, which then ends this
     with SmtpSink() as sink:
         pipe.send((sink.host, sink.port))
         while True:
