@@ -99,13 +99,12 @@ class Watcher:
             self._settle_late(connector)
             self._tell("connected")
             while not self._stop.is_set():
-                while (block := connector.next_block(self.cursor)) is not None:
+                block = connector.next_block(self.cursor)
+                if block is not None:
                     self._take(connector, block)
-                    if self._stop.is_set():  # it may have been set while nothing was to be broken off
-                        return
-                self._tell("idle", backlog=0)
-                connector.wait(self.server.poll_seconds, self._stop)
-                self._failures = 0
+                elif not self._tell("idle", backlog=0):  # telling takes time: then look once more before waiting
+                    connector.wait(self.server.poll_seconds, self._stop)
+                    self._failures = 0
 
     @contextmanager
     def _connection(self) -> Iterator[Connector]:
@@ -167,14 +166,15 @@ class Watcher:
         self._tell(state_after(error), error=error)
         self._stop.wait(seconds)
 
-    def _tell(self, state: ServerState, *, error: MailServerError | None = None, backlog: int | None = None) -> None:
-        """Write `server.status` where it changed. It is only told: without a broker the watcher goes on."""
+    def _tell(self, state: ServerState, *, error: MailServerError | None = None, backlog: int | None = None) -> bool:
+        """Write `server.status` where it changed; whether it was written. Without a broker the watcher goes on."""
         tracker, status = self._status.moved(state, self._around.now(), error=error, backlog=backlog)
         if status is None or self._stop.is_set():
-            return
+            return False
         try:
             self._around.publish([records.status_record(status, self._around.now())])
         except OutageError as outage:
             log.info("a status could not be published", server=self.server.id, state=state, why=str(outage))
-        else:
-            self._status = tracker
+            return False
+        self._status = tracker
+        return True

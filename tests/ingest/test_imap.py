@@ -115,6 +115,15 @@ def test_mail_that_is_announced_before_the_wait_is_not_waited_for(inbox: Any, co
     assert reader.next_block(block.cursor) is not None
 
 
+def test_mail_that_comes_between_the_look_and_the_wait_is_not_waited_for(inbox: Any, connector: Make) -> None:
+    reader = connector()
+    assert reader.next_block(None) is None
+    inbox.deliver("1")
+    began = time.monotonic()
+    reader.wait(30, threading.Event())
+    assert time.monotonic() - began < 5
+
+
 def test_without_idle_it_polls(inbox: Any, connector: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = connector()
     monkeypatch.setattr(reader, "_can_idle", False)
