@@ -11,7 +11,7 @@ from rich.table import Table
 
 from deploy.local.demo_walk import Walk
 
-COLUMNS = ("mail", "from", "became", "partition", "user", "logging analyst", "priority", "notification", "seconds")
+COLUMNS = ("mail", "became", "partition", "user", "logging analyst", "priority", "answer", "seconds")
 
 
 class View(Protocol):
@@ -84,7 +84,9 @@ class PlainView:
 
 
 def table(walks: Sequence[Walk]) -> Table:
-    result = Table(*COLUMNS, box=None, pad_edge=False, header_style="bold")
+    result = Table(box=None, pad_edge=False, header_style="bold")
+    for name in COLUMNS:
+        result.add_column(name, no_wrap=name in ("became", "answer"))
     for walk in walks:
         style = None if walk.sent_at is not None else "dim"
         result.add_row(*cells(walk), style=style)
@@ -95,13 +97,12 @@ def cells(walk: Walk) -> tuple[str, ...]:
     """What is known so far of one mail, in the order of `COLUMNS`."""
     fate, item = walk.got, walk.item
     if fate is None:
-        return (walk.mail.title, walk.mail.sender, "on its way" if walk.sent_at else "", *[""] * 6)
+        return (walk.mail.title, "on its way" if walk.sent_at else "", *[""] * 6)
     if item is None:
-        return (walk.mail.title, walk.mail.sender, f"{fate.outcome}: {fate.reason}", *[""] * 5, _seconds(walk))
+        return (walk.mail.title, f"{fate.outcome}: {fate.reason}", *[""] * 5, _seconds(walk))
     notified = "received" if fate.notified else "awaited" if walk.mail.expected.notified else "none"
     return (
         walk.mail.title,
-        walk.mail.sender,
         f"{item.reference} {fate.outcome.removeprefix('item-').removeprefix('call-')}",
         item.partition.upper(),
         walk.user_name,
