@@ -9,7 +9,7 @@ from typing import Self
 
 from kafka.admin import NewTopic
 
-from runtime.clients import make_admin
+from runtime.clients import MAX_RECORD_BYTES, make_admin
 from runtime.config import ProcessConfig
 from runtime.consumer import ConsumerLoop
 from runtime.faust_loop import run_faust
@@ -28,7 +28,8 @@ LoopName = str
 
 @dataclass
 class ObedientHandler:
-    """`dead`: a dead letter; `fault`: an exception; `outage`: an outage until `outage_over` is set; else one output."""
+    """`dead`: a dead letter; `fault`: an exception; `outage`: an outage until `outage_over` is set; `!`: an output that is
+    too large for its topic; else one output, as large as the record."""
 
     stage: str = "resolver"
     topics: tuple[Topic, ...] = (MAIL_FETCHED,)
@@ -54,7 +55,8 @@ class ObedientHandler:
         if value.startswith(b"outage") and not self.outage_over.is_set():
             self.outages += 1
             raise OutageError(Reason.DATABASE_AWAY, "the database does not answer")
-        return Ok((Message(MAIL_RESOLVED, (record.key or b"").decode(), value, tuple(record.headers)),))
+        output = value * MAX_RECORD_BYTES if value == b"!" else value
+        return Ok((Message(MAIL_RESOLVED, (record.key or b"").decode(), output, tuple(record.headers)),))
 
     def count(self) -> Counter[bytes]:
         return Counter(record.value or b"" for record in self.handled)

@@ -171,6 +171,20 @@ def test_a_fault_costs_only_the_record_that_brought_it_to_light(
     assert Counter(outputs(config)) == Counter(good)
 
 
+def test_an_output_that_cannot_be_published_costs_only_its_record(
+    loop: LoopName, config: ProcessConfig, publisher: Publisher
+) -> None:
+    publisher.publish(fetched(config, [b"mail-1", b"!", b"mail-2"], keys=1))
+    with Running(loop, config, ObedientHandler()):
+        until(lambda: dead_letters(config), "the dead letter")
+    [letter] = dead_letters(config)
+    assert letter.value == b"!"
+    assert dict(letter.headers)["dlq-error-class"] == b"handler-failed"
+    assert b"larger than topics accept" in dict(letter.headers)["dlq-error-message"]
+    assert set(outputs(config)) == {b"mail-1", b"mail-2"}
+    assert uncommitted(config) == 0
+
+
 def test_an_outage_is_waited_out_in_place(loop: LoopName, config: ProcessConfig, publisher: Publisher) -> None:
     sent = [b"mail-1", b"outage", b"mail-2"]
     publisher.publish(fetched(config, sent, keys=1))
