@@ -28,8 +28,8 @@ LoopName = str
 
 @dataclass
 class ObedientHandler:
-    """`dead`: a dead letter; `fault`: an exception; `outage`: an outage until `outage_over` is set; `!`: an output that is
-    too large for its topic; else one output, as large as the record."""
+    """`dead`: a dead letter; `fault`: an exception; `outage`: an outage until `outage_over` is set; `!`: an output that
+    is too large for its topic; else one output, as large as the record."""
 
     stage: str = "resolver"
     topics: tuple[Topic, ...] = (MAIL_FETCHED,)
