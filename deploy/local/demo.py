@@ -74,7 +74,10 @@ def _run(directory: Path, console: Console, *, once: bool) -> int:
         with choose_view(console) as view:
             view.step("starting broker, mail host and database")
             servers = _start_servers(directory, stack)
-            pipeline = stack.enter_context(_pipeline(directory, servers, view))
+            pipeline = _pipeline(directory, servers, view)
+            if servers.broker.pid is None:
+                stack.callback(pipeline.delete_topics)
+            stack.enter_context(pipeline)
             _set_up(pipeline, servers, view)
             walks = [Walk(mail) for mail in DEMO_MAILS]
             watch = stack.enter_context(_watch(walks, pipeline, servers))

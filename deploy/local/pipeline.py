@@ -20,10 +20,11 @@ from deploy.local.ports import HOST, free_ports, wait_until
 from deploy.local.supervisor import Program, Supervisor
 from desk.engine import open_desk, reading
 from desk.tables import persons
+from runtime.clients import broker_errors, make_admin
 from runtime.config import ENV_PREFIX, ProcessConfig
 from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
-from runtime.topic_setup import create_topics
+from runtime.topic_setup import create_topics, plans
 
 PROCESSES = ("ingest", "resolver", "logger", "outbound")
 READY_SECONDS = 60.0
@@ -94,6 +95,12 @@ class Pipeline:
 
     def create_topics(self) -> None:
         _patiently(lambda: create_topics(self.config))
+
+    def delete_topics(self) -> None:
+        """For a broker that others use too: leave nothing there. The processes must have ended."""
+        with broker_errors(), closing(make_admin(self.config)) as admin:
+            there = frozenset(admin.list_topics())
+            admin.delete_topics([topic.name for topic in plans(self.config.topic_prefix) if topic.name in there])
 
     def apply(self, file: SettingsFile, change_reason: str) -> None:
         """Publish settings and persons as `mailcall apply` does."""

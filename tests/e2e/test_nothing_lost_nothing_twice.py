@@ -35,6 +35,7 @@ def desk(kafka_bootstrap: str, database: Database, tmp_path_factory: pytest.Temp
         running_desk(directory, kafka_bootstrap, database.url(name), mail_host) as desk,
     ):
         yield desk
+    desk.pipeline.delete_topics()
 
 
 @pytest.mark.parametrize("victim", PROCESSES)
