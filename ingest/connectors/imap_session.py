@@ -83,6 +83,7 @@ class ImapSession(IMAPClient):  # type: ignore[misc]  # it has no types
 
     def uid_fetch(self, uids: str, items: str) -> list[Any]:
         """Answer of UID FETCH as imaplib gives it: bytes, or a pair (line up to the literal, literal)."""
+        self._imap.budget = MAX_ANSWER_BYTES  # for each answer: a long backlog comes in many
         kind, data = self._imap.uid("FETCH", uids, items)
         if kind != "OK":
             raise imaplib.IMAP4.error(f"FETCH: {data[-1]!r}")
