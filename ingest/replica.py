@@ -123,7 +123,9 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
         if self._arrived:
             self._loading |= consumer.end_offsets(sorted(self._arrived))
             self._arrived.clear()
-        loaded = {tp for tp, end in self._loading.items() if (consumer.position(tp) or 0) >= end}
+        # Bounded: without a time-out it waits for the group, which cannot go on without a poll of ours.
+        positions = {tp: consumer.position(tp, timeout_ms=POLL_MS) or 0 for tp in self._loading}
+        loaded = {tp for tp, end in self._loading.items() if positions[tp] >= end}
         if loaded:
             consumer.pause(*loaded)
             for tp in loaded:

@@ -1,10 +1,19 @@
 """How far each stage has come on the topic it reads: the offsets its consumer group has committed."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from runtime.clients import broker_errors, make_admin
 from runtime.config import ProcessConfig
+from runtime.outcomes import OutageError
+from runtime.waiting import backoff
 from schemas.topics import Topic
+
+if TYPE_CHECKING:
+    from kafka import KafkaAdminClient
+
+PATIENCE_SECONDS = 15.0  # a broker that has just started is still making the topic that offsets are kept in
 
 # (stage, partition) -> the offset that the stage takes next, as it would after a restart.
 Positions = Mapping[tuple[str, int], int]
@@ -20,8 +29,7 @@ def read_positions(config: ProcessConfig, stages: Mapping[str, Topic]) -> Positi
     groups = {group(config, stage): (stage, topic.name(config.topic_prefix)) for stage, topic in stages.items()}
     admin = make_admin(config)
     try:
-        with broker_errors():
-            committed = admin.list_group_offsets(list(groups))
+        committed = _committed(admin, list(groups))
     finally:
         admin.close()
     return {
@@ -30,3 +38,19 @@ def read_positions(config: ProcessConfig, stages: Mapping[str, Topic]) -> Positi
         for place, offset in offsets.items()
         if place.topic == groups[name][1] and offset.offset >= 0
     }
+
+
+def _committed(admin: "KafkaAdminClient", groups: Sequence[str]) -> dict[str, dict[Any, Any]]:
+    """Offsets by group and partition. Raises `OutageError` where the broker has no answer within `PATIENCE_SECONDS`."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    pauses = backoff()
+    while True:
+        try:
+            with broker_errors():
+                offsets: dict[str, dict[Any, Any]] = admin.list_group_offsets(groups)
+                return offsets
+        except OutageError:
+            pause = next(pauses)
+            if time.monotonic() + pause > give_up_at:
+                raise
+            time.sleep(pause)

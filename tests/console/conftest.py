@@ -8,9 +8,6 @@ import pytest
 import structlog
 
 from console.__main__ import main
-from runtime.clients import make_admin
-from runtime.config import ProcessConfig
-from runtime.topic_setup import plans
 
 
 @dataclass(frozen=True)
@@ -46,14 +43,11 @@ def mailcall(capsys: pytest.CaptureFixture[str]) -> Iterator[Mailcall]:
 
 
 @pytest.fixture
-def at_broker(mailcall: Mailcall, kafka_bootstrap: str, topic_prefix: str) -> Iterator[Mailcall]:
-    """Runs `mailcall` against the broker, with topics of this test alone, created, and deleted at its end."""
+def at_broker(mailcall: Mailcall, kafka_bootstrap: str, topic_prefix: str) -> Mailcall:
+    """Runs `mailcall` against the broker, with topics of this test alone, created."""
 
     def run(*arguments: object) -> Ran:
         return mailcall("--bootstrap-servers", kafka_bootstrap, "--topic-prefix", topic_prefix, *arguments)
 
     assert run("topics", "create").code == 0
-    yield run
-    admin = make_admin(ProcessConfig(kafka_bootstrap_servers=kafka_bootstrap))
-    admin.delete_topics([topic.name for topic in plans(topic_prefix)])
-    admin.close()
+    return run

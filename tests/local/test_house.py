@@ -62,7 +62,19 @@ def run_pytest(directory: Path, more: str = "", **environment: str) -> subproces
     hooks = "pytest_configure, pytest_runtest_setup, pytest_terminal_summary"
     (directory / "conftest.py").write_text(f"from tests.conftest import {hooks}\n")
     (directory / "test_it.py").write_text(textwrap.dedent(MISSING_SERVER) + textwrap.dedent(more))
-    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(directory), str(directory)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:warnings",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(directory),
+        str(directory),
+    ]
     others = {name: value for name, value in os.environ.items() if name != "CI"}
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=others | environment, check=False)
 
