@@ -33,7 +33,8 @@ def parse(raw: bytes) -> Parsed:
         raw = raw.replace(b"\r", b"\n")
     try:
         root = read_structure(raw, found)
-        return _parse(root, read_body(root, _declared_charset(root), found), found)
+        hint = root.headers.hint = _declared_charset(root)
+        return _parse(root, read_body(root, hint, found), found)
     except _UNEXPECTED:
         found.add(Defect.UNPARSED)
     headers, start = split_headers(raw, set())
@@ -42,7 +43,7 @@ def parse(raw: bytes) -> Parsed:
 
 def _parse(root: Part, body: Body, found: set[Defect]) -> Parsed:
     headers = root.headers
-    hint = headers.hint = _declared_charset(root)
+    hint = headers.hint
     from_ = parse_addresses(headers.raw_all("from"), hint, found)
     if not from_:
         found.add(Defect.NO_FROM)
@@ -64,7 +65,7 @@ def _parse(root: Part, body: Body, found: set[Defect]) -> Parsed:
         reply=_reply(body, subject),
         html=body.html,
         attachments=tuple(file.attachment for file in body.files),
-        defects=tuple(defect for defect in Defect if defect in found),
+        defects=tuple(defect for defect in Defect if defect in found) if found else (),
     )
     return Parsed(mail, tuple(body.files), headers, root)
 

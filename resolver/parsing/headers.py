@@ -8,6 +8,7 @@ from schemas.mail import Defect
 
 MAX_FIELDS = 1_000  # past these only fields that mean something are kept
 MAX_FIELD_BYTES = 1 << 20
+_USUAL_BLOCK = 4_096  # bytes that hold nearly every part's headers: no need to look through the file behind them
 
 _BLANK_LINE = re.compile(rb"\n\r*\n")
 # RFC 5322, section 2.2: printable characters without colon; blanks before the colon are obsolete syntax (4.5).
@@ -88,7 +89,9 @@ def split_part_headers(raw: bytes, start: int, found: set[Defect]) -> tuple[Head
 
     No part's headers reach past the next line that starts with two dashes: it may be a boundary.
     """
-    dashes = raw.find(b"\n--", start - 1)
+    dashes = raw.find(b"\n--", start - 1, start + _USUAL_BLOCK)
+    if dashes < 0 and not _BLANK_LINE.search(raw, start, start + _USUAL_BLOCK):
+        dashes = raw.find(b"\n--", start - 1)
     limit = dashes + 1 if dashes >= 0 else len(raw)
     if raw.startswith((b"\n", b"\r\n"), start):
         return Headers({}), raw.index(b"\n", start) + 1

@@ -37,6 +37,8 @@ _FOOTER_LINES = 8
 # Marks of writing direction that programs put about names and addresses.
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _RULES = frozenset("-\u2010\u2011\u2013\u2014_=*")
+# A text without any of these is its author's throughout: quotations, announcements, separators and signatures have one.
+_CUTTING = _RULES | frozenset(">:：")
 _MARKER = re.compile(re.escape(REPLY_MARKER.strip("- ")), re.IGNORECASE)
 
 
@@ -45,6 +47,8 @@ def reply_of(text: str, subject: str = "") -> str:
     if not text:
         return ""
     lines = text.split("\n")
+    if len(lines) <= MAX_LINES and not any(sign in text for sign in _CUTTING):
+        return text.strip("\n").rstrip() or text.strip("\n")
     head = lines[:MAX_LINES]
     marked = not text.isascii() and _INVISIBLE.search(text)
     seen = [_INVISIBLE.sub("", line[:_MAX_LINE]) if marked else line[:_MAX_LINE] for line in head]
@@ -88,14 +92,15 @@ def _own_part(shape: _Shape) -> range | None:
     quotes = [i for i in range(shape.end) if shape.quoted[i] or shape.announcing[i]]
     first_quote, below = (quotes[0], quotes[-1] + 1) if quotes else (shape.end, 0)
     end = _signature_start(shape, below, shape.end)
-    own = [i for i in range(end) if _is_own(shape, i)]
-    if not own:
+    first_own = next((i for i in range(end) if _is_own(shape, i)), None)
+    if first_own is None:
         return None
-    if own[-1] < first_quote:
+    last_own = next(i for i in range(end - 1, -1, -1) if _is_own(shape, i))
+    if last_own < first_quote:
         top = _signature_start(shape, 0, min(first_quote, end))
         return range(top if shape.forwarded and not quotes and top == end else _trim(shape.lines, top))
-    if own[0] >= below:
-        return range(own[0], _trim(shape.lines, end))
+    if first_own >= below:
+        return range(first_own, _trim(shape.lines, end))
     return range(_trim(shape.lines, end))
 
 

@@ -34,6 +34,7 @@ def clean_line(text: str) -> str:
 
 def raw_text(value: bytes, hint: str | None, found: set[Defect]) -> str:
     """A header value as text, unfolded; encoded words still stand in it."""
+    value = value.rstrip(b"\r")
     if value.isascii() and b"\x1b" not in value:
         text = value.decode("ascii")
     else:

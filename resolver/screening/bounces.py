@@ -1,5 +1,6 @@
 """Delivery reports: by RFC 3464, and what mail systems wrote before and beside it."""
 
+import logging
 import re
 from email import message_from_bytes
 
@@ -10,6 +11,8 @@ from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.reports import DELIVERY_STATUS, ENHANCED_STATUS, delivery_report, find_part, returned_id
 from schemas.mail import Bounce
 from schemas.reasons import Reason
+
+logging.getLogger("flufl.bounce").disabled = True  # it logs tracebacks of what is no fault of the process
 
 _MAX_TEXT = 64 << 10
 _DAEMON = re.compile(
@@ -155,9 +158,12 @@ def _answered(parsed: Parsed) -> str | None:
 
 
 def _known_failures(parsed: Parsed) -> tuple[str, ...]:
-    """What flufl.bounce knows of the format, in the order of the report."""
+    """What flufl.bounce knows of the format, in the order of the report; nothing where it fails on a damaged one."""
     raw = parsed.root.raw[:_MAX_TEXT]
-    temporary, permanent = all_failures(message_from_bytes(raw))
+    try:
+        temporary, permanent = all_failures(message_from_bytes(raw))
+    except Exception:  # its detectors, like `email`, raise anything on bytes that they were not made for
+        return ()
     addresses = {address.decode("utf-8", "replace").strip() for address in (*temporary, *permanent)}
     return tuple(sorted(addresses - {""}, key=lambda a: (raw.find(a.encode()), a)))
 
