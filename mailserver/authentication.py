@@ -3,6 +3,8 @@
 All methods of the requirement stand in the table. Those that are not built yet say so when they are used.
 """
 
+import base64
+import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -112,6 +114,15 @@ def credentials(server: MailServer, config: HasSecretKey) -> Credentials:
 def sasl_client(method: Method, account: Credentials) -> SaslClient:
     """The client's side of a SASL exchange, for a method that is built."""
     return _SASL[method.mechanism](account)
+
+
+def answer_in_base64(client: SaslClient, challenge: bytes) -> str:
+    """The line that answers a challenge, as POP3 (RFC 5034, 4) and SMTP (RFC 4954, 4) carry both."""
+    try:
+        decoded = base64.b64decode(challenge)
+    except binascii.Error:
+        decoded = b""  # LOGIN: some servers ask in plain words
+    return base64.b64encode(client(decoded)).decode("ascii")
 
 
 def refused(server: MailServer, said: str, *, temporary: bool = False) -> MailServerError:

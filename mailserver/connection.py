@@ -49,6 +49,14 @@ def connect(server: MailServer, protocol: Protocol) -> socket.socket:
         raise connection_error(server, error) from error
 
 
+def shut_down(sock: socket.socket) -> None:
+    """End every read and write of another thread. The TLS layer is passed by: it belongs to that thread."""
+    try:
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        pass  # it is gone already
+
+
 def _keep_alive(sock: socket.socket) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -24,8 +24,9 @@ class MailServerError(Exception):
 
 def words(said: object) -> str:
     """What a server said, fit for a log and a status: one line of bounded length without control characters."""
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    text = "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_WORDS])
+    text = (said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))[: 4 * MAX_WORDS]
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(text.split())[:MAX_WORDS]
 
 

@@ -1,16 +1,22 @@
 """SMTP (RFC 5321) on one kept connection: log in once, then mail after mail. Not thread-safe."""
 
-import base64
-import binascii
 import smtplib
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mailserver.authentication import Credentials, Exchange, method_for, refused, sasl_client
-from mailserver.connection import connect, port_of
-from mailserver.errors import connection_error, words
+from mailserver.authentication import (
+    Credentials,
+    Exchange,
+    SaslClient,
+    answer_in_base64,
+    method_for,
+    refused,
+    sasl_client,
+)
+from mailserver.connection import connect, port_of, shut_down
+from mailserver.errors import MailServerError, connection_error, words
 from mailserver.security import starttls_missing, tls_context
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer, Security
@@ -75,11 +81,11 @@ class SmtpTransport:
         smtp, begun = self._begin_on_live_connection(sender, recipients)
         try:
             verdicts = _transfer(smtp, begun, recipients, content)
-            if any(verdict.outcome != "sent" for verdict in verdicts.values()):
-                smtp.command("RSET")
         except OSError as error:  # smtplib's errors are such as well
             self.close()
-            raise connection_error(self.server, error) from error
+            raise _broken(self.server, error) from error
+        if any(verdict.outcome != "sent" for verdict in verdicts.values()):
+            self._reset(smtp)
         return verdicts
 
     def close(self) -> None:
@@ -100,17 +106,22 @@ class SmtpTransport:
     def abort(self) -> None:
         """Break the connection from another thread: whatever waits on it ends at once."""
         smtp = self._smtp
-        if smtp is not None and smtp.sock is not None:
-            try:
-                smtp.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it is gone already
+        sock = smtp.sock if smtp is not None else None
+        if sock is not None:
+            shut_down(sock)
 
-    def _begin_on_live_connection(self, sender: str, recipients: Sequence[str]) -> tuple["_Smtp", _Reply]:
+    def _reset(self, smtp: "_Smtp") -> None:
+        """Forget what is left of a refused mail. Some servers hang up after a refusal: it holds all the same."""
+        try:
+            smtp.command("RSET")
+        except OSError:
+            self.close()
+
+    def _begin_on_live_connection(self, sender: str, recipients: Sequence[str]) -> tuple["_Smtp", "_Begun"]:
         if self._smtp is not None:
             try:
                 begun = _begin(self._smtp, sender, recipients)
-                if begun.code != _CLOSING:
+                if begun.sender.code != _CLOSING:
                     return self._smtp, begun
             except OSError:
                 pass  # stale: the server closed it meanwhile
@@ -120,7 +131,15 @@ class SmtpTransport:
             return self._smtp, _begin(self._smtp, sender, recipients)
         except OSError as error:
             self.close()
-            raise connection_error(self.server, error) from error
+            raise _broken(self.server, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Replies to the envelope of one mail."""
+
+    sender: _Reply
+    recipients: dict[str, _Reply]
 
 
 class _Smtp(smtplib.SMTP):
@@ -142,6 +161,15 @@ class _Smtp(smtplib.SMTP):
         self.putcmd(command, argument)
         return self.reply()
 
+    def commands(self, *commands: str) -> list[_Reply]:
+        """Send commands of which none depends on another's reply: in one go where the server takes that (RFC 2920)."""
+        if not self.has_extn("pipelining"):
+            return [self.command(command) for command in commands]
+        if any(end in command for command in commands for end in "\r\n"):
+            raise ValueError("a command holds a line end")  # as smtplib's `putcmd` says
+        self.send("\r\n".join([*commands, ""]))
+        return [self.reply() for _ in commands]
+
     def reply(self) -> _Reply:
         return _Reply(*self.getreply())
 
@@ -157,22 +185,26 @@ def _open(server: OutgoingServer, login: Login) -> _Smtp:
         if server.security is Security.STARTTLS:
             _start_tls(smtp, server)
         if account is not None:
-            client = sasl_client(method, account)
-            reply = _authenticate(smtp, method.mechanism, client)
+            reply = _authenticate(smtp, method.mechanism, sasl_client(method, account))
             if reply.code != 235:
                 raise refused(server, reply.text)
-    except OSError as error:
-        _drop(smtp)
-        raise connection_error(server, error) from error
-    except BaseException:
-        _drop(smtp)
+    except BaseException as error:
+        if smtp is not None:
+            smtp.close()
+        if isinstance(error, OSError):
+            raise _broken(server, error) from error
         raise
     return smtp
 
 
-def _drop(smtp: _Smtp | None) -> None:
-    if smtp is not None:
-        smtp.close()
+def _broken(server: OutgoingServer, error: OSError) -> MailServerError:
+    """What broke the connection, in our words: smtplib's errors hide a time-out, and show replies as they came."""
+    cause: BaseException | None = error
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        cause = error.__context__
+    elif isinstance(error, smtplib.SMTPResponseException):
+        cause = OSError(f"{error.smtp_code} {words(error.smtp_error)}")
+    return connection_error(server, cause if isinstance(cause, OSError) else error)
 
 
 def _start_tls(smtp: _Smtp, server: OutgoingServer) -> None:
@@ -185,31 +217,29 @@ def _start_tls(smtp: _Smtp, server: OutgoingServer) -> None:
     smtp.ehlo()
 
 
-def _authenticate(smtp: _Smtp, mechanism: str, client: Callable[[bytes], bytes]) -> _Reply:
-    """RFC 4954, section 4: challenges and answers in base64 until the server has decided."""
+def _authenticate(smtp: _Smtp, mechanism: str, client: SaslClient) -> _Reply:
+    """RFC 4954, section 4: challenges and answers until the server has decided."""
     reply = smtp.command("AUTH", mechanism)
     while reply.code == 334:
-        try:
-            challenge = base64.b64decode(reply.said)
-        except binascii.Error:
-            challenge = b""  # some servers put words there; PLAIN and LOGIN need no challenge
-        reply = smtp.command(base64.b64encode(client(challenge)).decode("ascii"))
+        reply = smtp.command(answer_in_base64(client, reply.said))
     return reply
 
 
-def _begin(smtp: _Smtp, sender: str, recipients: Sequence[str]) -> _Reply:
-    if all(address.isascii() for address in (sender, *recipients)):
-        return smtp.command("MAIL", f"FROM:<{sender}>")
-    if not smtp.has_extn("smtputf8"):
-        return _Reply(553, b"the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")
-    smtp.command_encoding = "utf-8"
-    return smtp.command("MAIL", f"FROM:<{sender}> SMTPUTF8")
+def _begin(smtp: _Smtp, sender: str, recipients: Sequence[str]) -> _Begun:
+    parameter = ""
+    if not all(address.isascii() for address in (sender, *recipients)):
+        if not smtp.has_extn("smtputf8"):
+            return _Begun(_Reply(553, b"the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)"), {})
+        smtp.command_encoding = "utf-8"
+        parameter = " SMTPUTF8"
+    replies = smtp.commands(f"MAIL FROM:<{sender}>{parameter}", *(f"RCPT TO:<{address}>" for address in recipients))
+    return _Begun(replies[0], dict(zip(recipients, replies[1:], strict=True)))
 
 
-def _transfer(smtp: _Smtp, begun: _Reply, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
-    if not begun.ok:
-        return dict.fromkeys(recipients, begun.refusal(Reason.MESSAGE_REFUSED))
-    replies = {recipient: smtp.command("RCPT", f"TO:<{recipient}>") for recipient in recipients}
+def _transfer(smtp: _Smtp, begun: _Begun, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
+    if not begun.sender.ok:
+        return dict.fromkeys(recipients, begun.sender.refusal(Reason.MESSAGE_REFUSED))
+    replies = begun.recipients
     verdicts = {
         recipient: reply.refusal(Reason.RECIPIENT_REFUSED) for recipient, reply in replies.items() if not reply.ok
     }

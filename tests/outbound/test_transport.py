@@ -24,6 +24,7 @@ from schemas.settings import Authentication, OutgoingServer, Security
 MakeServer = Callable[..., OutgoingServer]
 MAIL = b"Subject: dots\r\n\r\n.\r\n..two\r\nend\r\n"
 TO = ["ursula@example.com"]
+GREETING, HANG_UP = b"", b""
 
 
 class Guarded:
@@ -204,9 +205,39 @@ def test_a_kept_connection_that_went_stale_is_made_anew(make_server: MakeServer)
 def test_a_connection_that_breaks_before_the_acknowledgement_is_the_servers_trouble(make_server: MakeServer) -> None:
     """After DATA nobody knows: the mail is deferred, never tried again on the spot."""
     seen: list[bytes] = []
-    with _scripted(seen) as port:
+    with _scripted({b"\r\n.\r\n": HANG_UP}, seen) as port:
         assert _refused(make_server(port=port)).reason is Reason.SERVER_UNREACHABLE
     assert sum(line.startswith(b"DATA") for line in seen) == 1
+
+
+def test_a_refusal_holds_though_the_server_hangs_up_after_it(make_server: MakeServer) -> None:
+    with _scripted({b"RCPT": b"550 no such user\r\n", b"RSET": HANG_UP}) as port:
+        assert _send(SmtpTransport(make_server(port=port), _no_login)).outcome == "failed"
+
+
+@pytest.mark.parametrize("extension", [b"PIPELINING", b"HELP"])
+@pytest.mark.parametrize(
+    ("replies", "outcome"),
+    [({}, "sent"), ({b"MAIL": b"550 not you\r\n"}, "failed"), ({b"RCPT": b"450 later\r\n"}, "deferred")],
+)
+def test_an_envelope_goes_in_one_piece_where_the_server_takes_that(
+    extension: bytes, replies: dict[bytes, bytes], outcome: str, make_server: MakeServer
+) -> None:
+    pieces: list[bytes] = []
+    with _scripted({b"EHLO": b"250-hello\r\n250 " + extension + b"\r\n", **replies}, pieces) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert [_send(transport).outcome for _ in range(2)] == [outcome] * 2
+        transport.quit()
+    envelopes = [piece for piece in pieces if piece.startswith(b"MAIL")]
+    assert len(envelopes) == 2
+    assert {piece.count(b"\r\n") for piece in envelopes} == {2 if extension == b"PIPELINING" else 1}
+
+
+def test_a_server_that_takes_nobody_now_is_told_in_its_own_words(make_server: MakeServer) -> None:
+    with _scripted({GREETING: b"554 closed\x1b for today\r\n"}) as port:
+        error = _refused(make_server(port=port))
+    assert error.reason is Reason.SERVER_UNREACHABLE
+    assert "554 closed for today" in error.text
 
 
 def test_nobody_there_is_told_as_unreachable(make_server: MakeServer) -> None:
@@ -219,22 +250,33 @@ def test_a_silent_server_is_given_up_after_its_time_out(make_server: MakeServer)
     with socket.create_server((HOST, 0)) as silent:
         error = _refused(make_server(port=silent.getsockname()[1], timeout_seconds=0.2))
     assert error.reason is Reason.SERVER_UNREACHABLE
+    assert "no answer within 0.2 seconds" in error.text
 
 
 @contextmanager
-def _scripted(seen: list[bytes]) -> Iterator[int]:
-    """A server that takes one mail's bytes and hangs up without a word."""
+def _scripted(replies: dict[bytes, bytes], pieces: list[bytes] | None = None) -> Iterator[int]:
+    """A server for one connection that answers each line by how it begins, and mails by their end; else `250 OK`.
+
+    `pieces` gets what came at once. An empty reply hangs up.
+    """
+    script = {GREETING: b"220 ready\r\n", b"DATA": b"354 go on\r\n", b"QUIT": HANG_UP} | replies
+
+    def answer(piece: bytes) -> list[bytes]:
+        if piece.endswith(b"\r\n.\r\n"):
+            return [script.get(b"\r\n.\r\n", b"250 OK\r\n")]
+        return [script.get(line[:4].upper(), b"250 OK\r\n") for line in piece.splitlines()]
 
     def talk() -> None:
         connection, _ = server.accept()
-        with connection, connection.makefile("rwb", buffering=0) as stream:
-            stream.write(b"220 ready\r\n")
-            while line := stream.readline():
-                seen.append(line)
-                if line == b".\r\n":
+        with connection:
+            connection.sendall(script[GREETING])
+            while piece := connection.recv(65_536):
+                if pieces is not None:
+                    pieces.append(piece)
+                answers = answer(piece)
+                connection.sendall(b"".join(answers))
+                if HANG_UP in answers:
                     return
-                if seen.count(b"DATA\r\n") == 0 or line == b"DATA\r\n":
-                    stream.write(b"354 go on\r\n" if line == b"DATA\r\n" else b"250 OK\r\n")
 
     with socket.create_server((HOST, 0)) as server:
         thread = threading.Thread(target=talk, daemon=True)
