@@ -92,14 +92,15 @@ class ConsumerLoop:
             heartbeat_interval_ms=3_000,
             max_poll_interval_ms=300_000,
         )
+        self._ownership = Ownership(self._stage, consumer, self._health)
+        consumer.subscribe(self._topics, listener=self._ownership)
         try:
             with broker_errors():
+                # After `subscribe`: a member that learns of its topics only after joining has to join once more.
                 require_topics(self._topics, consumer.topics())
         except OutageError:
             consumer.close(autocommit=False)
             raise
-        self._ownership = Ownership(self._stage, consumer, self._health)
-        consumer.subscribe(self._topics, listener=self._ownership)
         return consumer
 
     def _leave(self) -> None:
