@@ -19,7 +19,8 @@ _WROTE = _any_of(
     r"έγραψε", r"yazdı",
     r"כתב(?:/ה)?", r"كتب", r"写道", r"寫道", r"写到", r"のメール", r"書きました",
     r"님이 작성", r"작성", r"씀", r"đã viết", r"menulis",
-    r"เขียนว่า", r"napisao(?:/la)?", r"je napisala?", r"rašė", r"kirjutas",
+    r"เขียนว่า", r"napisao(?:/la)?", r"napisala?(?:\(a\))?", r"написао(?:/ла)?", r"rašė", r"rakstīja", r"kirjutas",
+    r"نوشت", r"ने लिखा",
 )  # fmt: skip
 WROTE = re.compile(
     rf"(?:^|[\s>\])*,.\d]|(?<=[^\x00-\x7f]))(?:{_WROTE})(?![\w(])(?P<rest>[^\n]{{0,200}}?)\s*[:：]\W{{0,3}}$",
@@ -39,6 +40,10 @@ BRACKETED = re.compile(r"^\W{0,3}[^\n]{1,150}<[^<>\s]+@[^<>\s]+>\s*\[\d[^\]\n]{3
 QUOTING = re.compile(
     r"^\s*(?:quoting|zitat von|citando(?: a)?|citerar|zitiere|citat)\b[^\n]{1,200}[:：]\s*$", re.IGNORECASE
 )
+# Zoho: "---- On Mon, 06 Jan 2025 09:14:00 +0100 John <j@example.org> wrote ----"
+DASHED = re.compile(rf"^\W{{0,3}}-{{3,}}\s*[^\n]{{0,200}}\d[^\n]{{0,200}}\b(?:{_WROTE})\s*-{{3,}}\s*$", re.IGNORECASE)
+# GroupWise: ">>> John <j@example.org> 06.01.2025 09:14 >>>"
+ARROWS = re.compile(r"^>>> [^>\n][^\n]{0,200}\d[^\n]{0,40} >>>\s*$")
 
 _ORIGINAL = _any_of(
     r"original message", r"original mail", r"original e-?mail", r"original appointment", r"reply message",
@@ -54,6 +59,9 @@ _ORIGINAL = _any_of(
     r"pôvodná správa", r"eredeti üzenet", r"исходное сообщение", r"оригинальное сообщение",
     r"orijinal (?:mesaj|ileti)", r"özgün ileti",
     r"原始邮件", r"原始郵件", r"原邮件", r"元のメッセージ", r"원본 메시지", r"mesaj original", r"αρχικό μήνυμα",
+    r"оригінальне повідомлення", r"вихідне повідомлення", r"оригинално съобщение", r"izvorna poruka",
+    r"originalna poruka", r"izvirno sporočilo", r"missatge original", r"pesan asli", r"thư gốc", r"הודעה מקורית",
+    r"الرسالة الأصلية", r"رسالة أصلية",
 )  # fmt: skip
 ORIGINAL = re.compile(rf"^[\s*]*[-‐‑–—_=*]{{2,}}\s*(?:{_ORIGINAL})\b[^\n]{{0,40}}$", re.IGNORECASE)
 
@@ -83,17 +91,19 @@ FORWARD_SUBJECT = re.compile(
 
 # The header block that Outlook and webmail put above a mail that is answered: label -> what it is.
 _LABELS = {
-    "from": "from|von|de|da|van|från|fra|lähettäjä|od|feladó|от|від|kimden|gönderen|expéditeur|发件人|寄件者|寄件人|"
-    "差出人|보낸 사람|de la|από",
+    "from": "from|von|de|da|van|från|fra|lähettäjä|od|feladó|от|від|од|kimden|gönderen|expéditeur|发件人|寄件者|寄件人|"
+    "差出人|보낸 사람|de la|από|saatja|nuo|no|từ|จาก|dari|מאת|من|از",
     "date": "sent|date|gesendet|datum|envoyé|enviado(?: el| em)?|enviada em|fecha|data|inviato|verzonden|skickat|"
-    "sendt|dato|lähetetty|"
-    "päivämäärä|wysłano|odesláno|dátum|elküldve|отправлено|дата|gönderilen|tarih|"
-    "发送时间|发送日期|日期|傳送時間|寄件日期|送信日時|日付|보낸 날짜|"
-    "date d'envoi|trimis",
-    "to": "to|an|à|a|para|aan|till|til|vastaanottaja|do|komu|címzett|кому|kime|kime/alıcı|收件人|宛先|받는 사람|către",
-    "subject": "subject|betreff|objet|asunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|tárgy|тема|konu|"
-        "主题|主旨|件名|제목|assunto|subiect",
-    "cc": "cc|kopie|copie|c\\.c\\.|kopia|kopi|抄送|副本|копия",
+    "sendt|dato|lähetetty|päivämäärä|wysłan[oe]|odesláno|odoslané|dátum|elküldve|отправлено|дата|надіслано|изпратено|"
+    "послато|poslano|gönderilen|gönderildi|tarih|发送时间|发送日期|日期|傳送時間|寄件日期|送信日時|日付|보낸 날짜|"
+    "date d'envoi|trimis|στάλθηκε|ημερομηνία|saatmisaeg|išsiųsta|nosūtīts|enviat|đã gửi|ngày|ส่งเมื่อ|วันที่|dikirim|tanggal|"
+    "נשלח|תאריך|تاريخ الإرسال|تم الإرسال|التاريخ|تاریخ",
+    "to": "to|an|à|a|para|aan|till|til|vastaanottaja|do|komu|címzett|кому|до|за|kime|kime/alıcı|收件人|收件者|宛先|"
+    "받는 사람|către|prima|za|προς|adressaat|kam|per a|tới|đến|ถึง|kepada|אל|إلى|به",
+    "subject": "subject|betreff|objet|asunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|zadeva|tárgy|тема|"
+    "относно|konu|主题|主旨|件名|제목|assunto|subiect|θέμα|teema|tema|tēma|chủ đề|เรื่อง|perihal|"
+    "subjek|נושא|الموضوع|موضوع",
+    "cc": "cc|kopie|copie|c\\.c\\.|kopia|kopi|dw|抄送|副本|копия|копія|참조|reply-to|antwort an|répondre à",
 }  # fmt: skip
 LABEL = re.compile(
     r"^[\s*_]{0,4}(?:"

@@ -9,7 +9,9 @@ import re
 from dataclasses import dataclass
 
 from resolver.parsing.quote_words import (
+    ARROWS,
     BRACKETED,
+    DASHED,
     DATED,
     FORWARD_SUBJECT,
     FORWARDED,
@@ -25,6 +27,7 @@ MAX_LINES = 20_000  # what stands further below is not looked at
 _MAX_LINE = 1_000
 _MAX_ANNOUNCEMENT = 4  # lines
 _MAX_ANNOUNCED = 500  # characters
+_DATE_DIGITS = 6  # 6/1/25 9:14
 _HEADER_BLOCK = 9  # lines in which its labels must stand
 _SIGNATURE_LINES = 15  # a separator that lost its blank may be a divider: what follows must be short
 
@@ -107,6 +110,9 @@ def _own_part(shape: _Shape) -> range | None:
 def _shape(lines: list[str], forwarding: bool) -> _Shape:
     shape = _Shape(lines, [bool(_QUOTED.match(line)) for line in lines], [False] * len(lines), len(lines))
     for i, line in enumerate(lines):
+        if shape.quoted[i] and ARROWS.match(line) and not (i and shape.quoted[i - 1]):
+            shape.end = i
+            break
         if shape.quoted[i] or not _may_announce(line):
             continue
         carried = ORIGINAL.match(line) or _is_header_block(lines, i)
@@ -134,6 +140,8 @@ def _may_announce(line: str) -> bool:
 def _announcement_start(shape: _Shape, last: int) -> int | None:
     """The first line of an announcement that ends at line `last`; None where there is none."""
     line = shape.lines[last].rstrip()
+    if DASHED.match(line):
+        return last
     if len(line) > _MAX_ANNOUNCED or not line.endswith((":", "：", ":*", ":_")):
         return None
     if QUOTING.match(line) or BRACKETED.match(line):
@@ -146,15 +154,20 @@ def _announcement_start(shape: _Shape, last: int) -> int | None:
         joined = f"{shape.lines[first].strip()} {joined}".strip()
         if len(joined) > _MAX_ANNOUNCED:
             break
-        dated = _DIGIT.search(joined)
         verb = WROTE.search(joined)
-        if (verb or DATED.search(joined)) and START.match(joined) and (dated or "@" in joined):
+        if (verb or DATED.search(joined)) and START.match(joined) and _tells_when(joined, certain):
             return first
     verb = WROTE.search(line)
-    told = "@" in line or len(_DIGIT.findall(line)) >= 4
+    told = _tells_when(line, certain)
     if (verb and (certain or told)) or DATED.search(line):
         return last
     return None
+
+
+def _tells_when(announcement: str, certain: bool) -> bool:
+    """Whether an address or a date stands in it. A whole date, where no marks below show that it announces a mail:
+    `On Monday 10:00 the service wrote:` is a sentence."""
+    return "@" in announcement or len(_DIGIT.findall(announcement)) >= (1 if certain else _DATE_DIGITS)
 
 
 def _is_quoted_below(shape: _Shape, start: int) -> bool:
@@ -166,16 +179,20 @@ def _is_quoted_below(shape: _Shape, start: int) -> bool:
 
 
 def _is_header_block(lines: list[str], start: int) -> bool:
-    """`From: ... Sent: ... To: ... Subject: ...`: a sender and two more labels within a few lines."""
-    first = LABEL.match(lines[start])
-    if first is None or first.lastgroup != "from":
+    """`From: ... Sent: ... To: ... Subject: ...` in any order: a sender and two more labels within a few lines.
+
+    A subject or an address must be among them: a form that is filled in has `From`, `To` and `Date`, too.
+    """
+    if not LABEL.match(lines[start]):
         return False
-    kinds = {"from"}
-    for line in lines[start + 1 : start + _HEADER_BLOCK]:
+    kinds: set[str] = set()
+    address = False
+    for line in lines[start : start + _HEADER_BLOCK]:
         match = LABEL.match(line)
         if match and match.lastgroup:
             kinds.add(match.lastgroup)
-    return len(kinds - {"cc"}) >= 3 and "date" in kinds | ({"date"} if "subject" in kinds else set())
+            address |= match.lastgroup == "from" and "@" in line
+    return "from" in kinds and len(kinds - {"cc"}) >= 3 and ("subject" in kinds or address)
 
 
 def _is_own(shape: _Shape, i: int) -> bool:

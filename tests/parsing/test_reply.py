@@ -64,6 +64,29 @@ ANNOUNCEMENTS = {
     "gmail-ko": "2025년 1월 6일 (월) 오전 9:14, Service Desk <desk@example.org>님이 작성:",
     "gmail-he": "‫בתאריך יום ב׳, 6 בינו׳ 2025 ב-9:14 מאת ‪Service Desk‬‏ <‪desk@example.org‬‏>:‬",
 }
+ANNOUNCEMENTS |= {
+    "zoho": "---- On Mon, 06 Jan 2025 09:14:00 +0100 Service Desk <desk@example.org> wrote ----",
+    "ionos-de": "Service Desk <desk@example.org> hat am 06.01.2025 09:14 CET geschrieben:",
+    "yahoo-de": "Am Montag, 6. Januar 2025 um 09:14:00 MEZ hat Service Desk <desk@example.org> Folgendes geschrieben:",
+    "apple-nl": "Op 6 jan. 2025, om 09:14 heeft Service Desk <desk@example.org> het volgende geschreven:",
+    "user-pl": "W dniu 6 stycznia 2025 09:14 użytkownik Service Desk <desk@example.org>\nnapisał:",
+    "windows-sv": "Den 6 januari, 2025 09:14:18, Service Desk (desk@example.org) skrev:",
+    "outlook-ios": 'On Mon, Jan 6, 2025 at 9:14 AM +0100, "Service Desk" <desk@example.org> wrote:',
+    "thunderbird-hu": "2025. 01. 06. 9:14 keltezéssel, Service Desk írta:",
+    "thunderbird-sk": "Dňa 6. 1. 2025 o 9:14 Service Desk napísal(a):",
+    "thunderbird-sl": "Dne 06. 01. 2025 ob 9:14 je Service Desk napisal(a):",
+    "thunderbird-hr": "Dana 6. 1. 2025. u 9:14 Service Desk je napisao/la:",
+    "thunderbird-sr": "Дана 6.1.2025. у 9:14, Service Desk је написао/ла:",
+    "thunderbird-bg": "На 6.01.2025 г. в 9:14, Service Desk написа:",
+    "thunderbird-lv": "2025-01-06 09:14, Service Desk rakstīja:",
+    "thunderbird-lt": "2025-01-06 09:14, Service Desk rašė:",
+    "thunderbird-ca": "El 6/1/25 a les 9:14, Service Desk ha escrit:",
+    "gmail-fa": "در تاریخ دوشنبه ۶ ژانویهٔ ۲۰۲۵،‏ ۹:۱۴ Service Desk <desk@example.org> نوشت:",
+    "gmail-th": "เมื่อ จ. 6 ม.ค. 2025 เวลา 09:14 Service Desk <desk@example.org> เขียนว่า:",
+    "gmail-vi": "Vào Th 2, 6 thg 1, 2025 vào lúc 09:14 Service Desk <desk@example.org> đã viết:",
+    "gmail-id": "Pada Sen, 6 Jan 2025 pukul 09.14 Service Desk <desk@example.org> menulis:",
+    "gmail-hi": "सोम, 6 जन॰ 2025 को 9:14 am बजे को Service Desk <desk@example.org> ने लिखा:",
+}
 QUOTE = "> Please try again.\n>\n> Service Desk\n>> earlier\n"
 
 
@@ -132,6 +155,47 @@ SEPARATED = {
     "own-marker-announced": f"On Mon, Jan 6, 2025 at 9:14 AM desk@example.org wrote:\n\n{REPLY_MARKER}\n\n"
     "Your call was logged.",
 }
+# Sender, date, recipient and subject as Outlook names them.
+OUTLOOK = {
+    "bg": "От Изпратено До Относно",
+    "ca": "De Enviat Per_a Tema",
+    "el": "Από Στάλθηκε Προς Θέμα",
+    "et": "Saatja Saatmisaeg Adressaat Teema",
+    "he": "מאת נשלח אל נושא",
+    "hr": "Od Poslano Prima Predmet",
+    "hu": "Feladó Elküldve Címzett Tárgy",
+    "id": "Dari Dikirim Kepada Perihal",
+    "ko": "보낸_사람 보낸_날짜 받는_사람 제목",
+    "lt": "Nuo Išsiųsta Kam Tema",
+    "lv": "No Nosūtīts Kam Tēma",
+    "no": "Fra Sendt Til Emne",
+    "ro": "De_la Trimis Către Subiect",
+    "sk": "Od Odoslané Komu Predmet",
+    "sl": "Od Poslano Za Zadeva",
+    "th": "จาก ส่งเมื่อ ถึง เรื่อง",
+    "tr": "Kimden Gönderildi Kime Konu",
+    "uk": "Від Надіслано Кому Тема",
+    "vi": "Từ Đã_gửi Tới Chủ_đề",
+    "zh-tw": "寄件者 寄件日期 收件者 主旨",
+    "ar": "من تاريخ_الإرسال إلى الموضوع",
+}
+VALUES = ("Service Desk <desk@example.org>", "06.01.2025 09:14", "Anna <anna@example.org>", "Call")
+for language, labels in OUTLOOK.items():
+    lines = [f"{label.replace('_', ' ')}: {value}" for label, value in zip(labels.split(), VALUES, strict=True)]
+    SEPARATED[f"outlook-{language}"] = "\n".join(lines) + "\n\nPlease try again"
+    SEPARATED[f"date-first-{language}"] = "\n".join([lines[1], lines[0], *lines[2:]]) + "\n\nPlease try again"
+SEPARATED |= {
+    "gmx-de": "Gesendet: Montag, 06. Januar 2025 um 09:14 Uhr\n"
+    'Von: "Service Desk" <desk@example.org>\nAn: anna@example.org\nBetreff: Anruf\n\nBitte',
+    "hotmail": "To: anna@example.org\nFrom: desk@example.org\nSubject: call\n"
+    "Date: Mon, 6 Jan 2025 09:14:00 +0000\n\nPlease",
+    "lotus": "From:\tDesk/EXAMPLE\nTo:\tAnna/EXAMPLE@EXAMPLE\nDate:\t06.01.2025 09:14\nSubject:\tcall\n\nPlease",
+    "samsung-de": "-------- Ursprüngliche Nachricht --------\nVon: Desk <desk@example.org>\n"
+    "Datum: 06.01.25 09:14 (GMT+01:00)\nAn: Anna\nBetreff: Re: Anruf\n\nBitte",
+    "with-reply-to": "From: desk@example.org\nReply-To: desk@example.org\nSent: Mon, 6 Jan 2025 09:14:00 +0000\n"
+    "To: anna@example.org\nSubject: Call\n\nPlease",
+    "groupwise": ">>> Service Desk <desk@example.org> 06.01.2025 09:14 >>>\nPlease try again",
+}
 
 
 @pytest.mark.parametrize("name", SEPARATED)
@@ -158,6 +222,12 @@ WHOLE = {
     "colon-sentence": "The error says on 06/01/2025 at 09:14:\ndisk full. Please help, this is what Bob wrote:\n"
     "nothing works",
     "list-of-fields": "From: my office\nThe printer does not work. To: you, with thanks.\n",
+    "a-form": "Please book for me:\n\nFrom: Vienna\nTo: Graz\nDate: 5 May, 10:00\n\nThank you",
+    "a-log": "The log says:\n\nOn Monday 10:00 the service wrote:\nERROR 17: disk full\nand then nothing.",
+    "told": "Bob wrote: the printer is dead.\nPlease come.",
+    "a-mobile-program": "The printer is broken.\n\nSent from my iPhone",
+    "a-prompt": "The screen shows\n>\nand nothing else.\n> login:\nWhat now?",
+    "dividers": "First part\n-----\nSecond part\n-----\nThird part",
     "divider": "First part:\n--\n" + "\n".join(f"line {i} of the second part" for i in range(30)),
 }
 
@@ -181,6 +251,19 @@ def test_a_signature_is_no_part_of_the_reply(separator: str) -> None:
     assert reply_of(f"{OWN}\n\n{signature}\n\n{quote}") == OWN
     assert reply_of(f"{OWN}\n\n{quote}\n{signature}") == OWN
     assert reply_of(f"{quote}\n{OWN}\n\n{signature}") == OWN
+
+
+def test_a_mobile_program_names_itself_in_the_reply() -> None:
+    """Only what stands behind `-- ` is a signature."""
+    for line in ("Sent from my iPhone", "Von meinem iPhone gesendet", "Get Outlook for Android<https://aka.ms/x>"):
+        assert reply_of(f"{OWN}\n\n{line}\n\nOn 06/01/2025 09:14, Desk wrote:\n{QUOTE}") == f"{OWN}\n\n{line}"
+
+
+def test_a_signature_above_a_forwarded_mail_is_left_out() -> None:
+    forwarded = (
+        "---------- Forwarded message ---------\nFrom: Bob <bob@example.org>\nSubject: x\n\nIt is stuck.\n-- \nBob"
+    )
+    assert reply_of(f"See below.\n\n-- \nAnna\n\n{forwarded}") == f"See below.\n\n{forwarded}"
 
 
 def test_answers_between_quotations_lose_only_the_signature() -> None:
