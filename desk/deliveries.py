@@ -1,16 +1,18 @@
 """The ledger of outgoing mail: what became of each notification. Written by outbound."""
 
 from collections.abc import Collection
+from operator import attrgetter
+from typing import Any
 
-from sqlalchemy import Engine, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Dialect, Engine, select
 
 from desk.among import among
-from desk.engine import open_desk, reading, writing
+from desk.engine import KeptConnections, open_desk, reading
 from desk.tables import deliveries
 from schemas.events import NotificationResult
 
 _FINISHED = select(deliveries).where(among(deliveries.c.notification_id), deliveries.c.outcome != "deferred")
+_COLUMNS = (*(column.name for column in deliveries.c if column.name != "at"), "at")
 
 
 class DeliveryLedger:
@@ -22,7 +24,8 @@ class DeliveryLedger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = open_desk(engine.url, durable=False)
-        self._record = _upsert(engine.dialect.name)
+        self._kept = KeptConnections(self._engine)
+        self._record = _Upsert(self._engine.dialect)
 
     def finished(self, notification_ids: Collection[str]) -> dict[str, NotificationResult]:
         """Results of those that are sent, failed or bounced: nothing is left to be done about them."""
@@ -34,18 +37,28 @@ class DeliveryLedger:
 
     def record(self, result: NotificationResult) -> None:
         """Durable soon after it returns. A result that is deferred never takes the place of one that is final."""
-        with writing(self._engine) as connection:
-            connection.execute(self._record, result.model_dump())
+        with self._kept.writing() as connection:
+            connection.exec_driver_sql(self._record.sql, self._record.values(result))
 
     def close(self) -> None:
+        self._kept.close()
         self._engine.dispose()
 
 
-def _upsert(dialect: str) -> postgresql.Insert | sqlite.Insert:
-    # The two dialects' statements are alike, but not one type.
-    insert = postgresql.insert(deliveries) if dialect == "postgresql" else sqlite.insert(deliveries)
-    return insert.on_conflict_do_update(
-        index_elements=[deliveries.c.notification_id],
-        set_={name: column for name, column in insert.excluded.items() if name != "notification_id"},
-        where=(deliveries.c.outcome == "deferred") | (insert.excluded.outcome != "deferred"),
-    )
+class _Upsert:
+    """The statement and its values as the driver takes them: put together by SQLAlchemy each time, it costs twice."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        mark = "?" if dialect.paramstyle == "qmark" else "%s"
+        changes = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "notification_id")
+        self.sql = (
+            f"INSERT INTO deliveries ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))}) "
+            f"ON CONFLICT (notification_id) DO UPDATE SET {changes} "
+            "WHERE deliveries.outcome = 'deferred' OR excluded.outcome <> 'deferred'"
+        )
+        self._own = attrgetter(*_COLUMNS)
+        self._time = deliveries.c.at.type.dialect_impl(dialect).bind_processor(dialect)
+
+    def values(self, result: NotificationResult) -> tuple[Any, ...]:
+        *others, at = self._own(result)
+        return *others, self._time(at) if self._time else at

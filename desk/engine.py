@@ -1,6 +1,7 @@
 """The way to the desk's database: PostgreSQL by psycopg 3, or SQLite in one file."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,8 @@ from desk.errors import DeskUrlError, desk_errors
 BUSY_TIMEOUT_SECONDS = 30
 _WRITES = "desk_writes"
 
+# Each thread gets a connection: one that had to wait for another's would take that for an outage.
+_ENGINE: Mapping[str, Any] = {"hide_parameters": True, "max_overflow": -1}
 # A database host that is gone without a word is noticed within half a minute.
 _POSTGRESQL: dict[str, Any] = {
     "connect_timeout": 10,
@@ -70,12 +73,49 @@ def writing(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
+class KeptConnections:
+    """For single statements again and again: SQLAlchemy's pool costs as much CPU as one statement does.
+
+    There are as many as threads ever wrote at once. After an error all go back to the pool, which knows the broken ones
+    and makes them anew.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._idle: deque[Connection] = deque()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """As `writing`, on a kept connection."""
+        with desk_errors():
+            connection = self._take()
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                self.close()
+                connection.close()
+                raise
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Give those back that no thread uses now."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:  # none is free
+            return self._engine.connect().execution_options(**{_WRITES: True})
+
+
 def _postgresql(url: URL, durable: bool) -> Engine:
     options = "-c timezone=UTC" + ("" if durable else " -c synchronous_commit=off")
     arguments = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
     connect_args = {"options": options, **arguments}
     isolation: dict[str, Any] = {} if durable else {"isolation_level": "AUTOCOMMIT"}
-    engine = create_engine(url, connect_args=connect_args, hide_parameters=True, **isolation)
+    engine = create_engine(url, connect_args=connect_args, **_ENGINE, **isolation)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
@@ -87,7 +127,7 @@ def _postgresql(url: URL, durable: bool) -> Engine:
 
 def _sqlite(url: URL, durable: bool) -> Engine:
     arguments = {} if "timeout" in url.query else {"timeout": BUSY_TIMEOUT_SECONDS}
-    engine = create_engine(url, hide_parameters=True, connect_args=arguments)
+    engine = create_engine(url, connect_args=arguments, **_ENGINE)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:

@@ -1,9 +1,12 @@
 """The ledger of outgoing mail, item references, and persons by address."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier
 from typing import Any, Literal
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,18 +14,22 @@ from sqlalchemy import Engine, insert
 
 from desk.deliveries import DeliveryLedger
 from desk.directory import find_persons
-from desk.engine import reading, writing
+from desk.engine import open_desk, reading, writing
+from desk.errors import UnstorableError
 from desk.items import show_item
+from desk.migrate import upgrade
 from desk.references import parse_reference, reference
 from desk.tables import person_addresses, persons
+from runtime.outcomes import OutageError
 from schemas.events import ItemKind, NotificationResult
+from schemas.reasons import Reason
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 Outcome = Literal["sent", "deferred", "failed", "bounced"]
 
 
-def result(outcome: Outcome, **more: Any) -> NotificationResult:
-    return NotificationResult(notification_id="n", outcome=outcome, recipient="ann@example.test", at=NOW, **more)
+def result(outcome: Outcome, name: str = "n", **more: Any) -> NotificationResult:
+    return NotificationResult(notification_id=name, outcome=outcome, recipient="ann@example.test", at=NOW, **more)
 
 
 @pytest.fixture
@@ -51,6 +58,47 @@ def test_deliveries(ledger: DeliveryLedger, recorded: list[Outcome], finished: O
     assert {key: value.outcome for key, value in found.items()} == ({"n": finished} if finished else {})
     if finished:
         assert found["n"] == result(finished, attempt=2, server_id="out", smtp_reply="250 OK", message_id="<m@x>")
+
+
+def test_a_delivery_is_recorded_after_the_database_closed_all_connections(postgres_url: str) -> None:
+    engine = open_desk(postgres_url)
+    upgrade(engine)
+    ledger = DeliveryLedger(engine)
+    with ThreadPoolExecutor(4) as threads:  # so that more than one connection is kept
+        together = Barrier(4)
+
+        def record(name: str) -> None:
+            together.wait(10)
+            for number in range(50):
+                ledger.record(result("sent", name=f"{name}{number}"))
+
+        list(threads.map(record, "abcd"))
+    assert len(ledger.finished([f"{name}{number}" for name in "abcd" for number in range(50)])) == 200
+    url = engine.url
+    with psycopg.connect(host=url.host, port=url.port, user=url.username, dbname="postgres") as admin:
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        assert len(admin.execute(query, [url.database]).fetchall()) > 2
+    with pytest.raises(OutageError) as caught:
+        ledger.record(result("sent"))
+    assert caught.value.reason is Reason.DATABASE_AWAY
+    for _ in range(3):
+        ledger.record(result("sent"))
+    assert "n" in ledger.finished(["n"])
+    ledger.close()
+    engine.dispose()
+
+
+def test_a_result_that_the_database_cannot_hold_harms_no_other(postgres_url: str) -> None:
+    engine = open_desk(postgres_url)
+    upgrade(engine)
+    ledger = DeliveryLedger(engine)
+    for _ in range(2):
+        with pytest.raises(UnstorableError):
+            ledger.record(result("sent", smtp_reply="a\0b"))
+        ledger.record(result("sent"))
+    assert ledger.finished(["n"])["n"].smtp_reply == ""
+    ledger.close()
+    engine.dispose()
 
 
 @given(st.sampled_from(["call", "task", "request"]), st.integers(1, 10**18 - 1))
