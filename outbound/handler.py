@@ -13,17 +13,21 @@ from outbound.delivery import IN_HAND_SECONDS, Delivery, Ledger, Mail
 from outbound.render import RenderError, Templates, render
 from outbound.results import SOURCE, Order, result_message
 from outbound.server_states import ServerStates
+from outbound.template_language import check
 from runtime.decoding import decode_batch
 from runtime.deferral import attempt_of
+from runtime.logs import get_logger
 from runtime.outcomes import Dead, Ok, Outcome, Reject, Retry
 from schemas.events import NotificationResult
 from schemas.ids import event_id
 from schemas.reasons import Reason
 from schemas.servers import ServerStatus
-from schemas.settings import OutgoingServer
+from schemas.settings import MessageTemplate, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import NOTIFICATION_REQUESTED, SERVER_STATUS, Topic
 from schemas.wire import Message, Record, decode, encode
+
+log = get_logger(__name__)
 
 
 class FinishedLedger(Ledger, Protocol):
@@ -99,6 +103,9 @@ class OutboundHandler:
     def _templates_of(self, snapshot: SettingsSnapshot) -> Templates:
         if self._templates[0] is not snapshot:
             self._templates = snapshot, Templates(snapshot)
+            for template in snapshot.all_of(MessageTemplate):
+                if why := check(template):
+                    log.warning("no mail can be made from a message template", template=template.id, why=why)
         return self._templates[1]
 
     def _outcome(self, order: Order, result: NotificationResult) -> Outcome:

@@ -1,30 +1,20 @@
-"""What a notification says: subject, text and HTML from a template, a mail's words only ever data of it.
-
-A template is straight-line Jinja2: text, `{{ value | filter }}` and `{% if %}`. Loops, calls, attributes and
-assignments are refused when it is compiled, so that no template can take long, grow without bound or reach into the
-process.
-"""
+"""What a notification says: subject, text and HTML from a template, a mail's words only ever data of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from jinja2 import StrictUndefined, Template, TemplateError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template, TemplateError
 from markupsafe import Markup, escape
 
+from outbound.template_language import compiled, fault
 from schemas.events import NotificationRequested
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate
 from schemas.snapshot import SettingsSnapshot
 
 MAX_OUTPUT = 512_000  # characters of one part
-_FILTERS = ("capitalize", "d", "default", "e", "escape", "length", "lower", "title", "trim", "truncate", "upper")
-_NODES = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.CondExpr, nodes.Filter,
-    nodes.Test, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Concat, nodes.Keyword,
-)  # fmt: skip
 _BUILT_IN = files("outbound") / "templates"
 
 
@@ -78,7 +68,7 @@ def render(request: NotificationRequested, templates: Templates, format_: Format
         html = _fill(source.html, True, data) if source.html and format_ is Format.HTML else None
         return _dressed(_fill(source.subject, False, data), _fill(source.text, False, data), html, format_)
     except TemplateError as error:
-        raise RenderError(f"{source.name}: {error.message or type(error).__name__}") from None
+        raise RenderError(f"{source.name}: {fault(error)}") from None
     except RenderError as error:
         raise RenderError(f"{source.name}: {error}") from None
     except (TypeError, ValueError, ArithmeticError) as error:
@@ -101,37 +91,15 @@ def _paragraphs(text: str) -> Markup:
 
 
 def _fill(source: str, html: bool, data: Mapping[str, str]) -> str:
-    text = _compiled(source, html).render(data)
+    text = compiled(source, html).render(data)
     if len(text) > MAX_OUTPUT:
         raise RenderError(f"a template gives {len(text)} characters, more than the {MAX_OUTPUT} that are sent")
     return text
 
 
-def _environment(html: bool) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=html, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters = {name: environment.filters[name] for name in _FILTERS}
-    environment.globals.clear()
-    return environment
-
-
-_TEXT, _HTML = _environment(html=False), _environment(html=True)
-
-
-@lru_cache(maxsize=1024)
-def _compiled(source: str, html: bool) -> Template:
-    """The template, checked and compiled. Raises `jinja2.TemplateError`."""
-    environment = _HTML if html else _TEXT
-    for node in environment.parse(source).find_all(nodes.Node):
-        if not isinstance(node, _NODES):
-            raise TemplateError(f"line {node.lineno}: a template may not hold {type(node).__name__}")
-    return environment.from_string(source)
-
-
 @lru_cache(maxsize=1)
 def _layout() -> Template:
-    return _HTML.from_string((_BUILT_IN / "layout.html").read_text("utf-8"))
+    return compiled((_BUILT_IN / "layout.html").read_text("utf-8"), True)
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from deploy.local.ports import free_port
 from deploy.local.smtp_sink import SmtpSink
@@ -25,7 +26,7 @@ from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
 from schemas.reasons import Reason
 from schemas.servers import ServerStatus
-from schemas.settings import EmailOptions, OutgoingServer, Partition, Setting
+from schemas.settings import EmailOptions, MessageTemplate, OutgoingServer, Partition, Setting
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS, SERVER_STATUS, Topic
 from schemas.wire import Record, decode, encode
@@ -236,6 +237,15 @@ def test_a_record_that_is_no_notification_and_one_without_template_are_dead_lett
     assert reasons == [Reason.WRONG_SCHEMA, Reason.UNKNOWN_TEMPLATE, Reason.NULL_VALUE, None]
     assert len(smtp_sink.messages) == 1
     assert served.handler.handle([bad]) == outcomes[:1]
+
+
+def test_a_broken_template_is_told_and_its_mail_is_a_dead_letter(served: Desk, make_request: MakeRequest) -> None:
+    broken = MessageTemplate(id="own", event="CallLogged", subject="s", text="{% if x %}" * 150 + "{% endif %}" * 150)
+    served.snapshot = served.snapshot.with_changes([("message-template/own", broken, 9)])
+    with capture_logs() as logs:
+        outcomes = served.handler.handle([_record(make_request())])
+    assert isinstance(outcomes[0], Dead)
+    assert [entry["template"] for entry in logs if entry["log_level"] == "warning"] == ["own"]
 
 
 def test_a_dead_server_defers_its_own_mail_only_and_is_left_alone_for_a_while(
