@@ -26,6 +26,8 @@ _HEADERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("x-otrs-loop", _ANY),
     ("x-list-administrivia", re.compile(r"(?i)^yes")),  # Mailman: confirmations and answers to commands
     ("x-cron-env", _ANY),
+    ("x-askversion", _ANY),  # Active Spam Killer's challenges
+    ("tls-report-domain", _ANY),  # RFC 8460, section 5.3
     ("precedence", re.compile(r"(?i)^auto[-_]?reply")),
     ("x-precedence", re.compile(r"(?i)^auto[-_]?reply")),
     ("delivered-to", re.compile(r"(?i)^(?:autoresponder|responder for )")),
@@ -36,11 +38,19 @@ _HEADERS: tuple[tuple[str, re.Pattern[str]], ...] = (
 _LIST_MANAGERS = re.compile(
     r"^(?:majordomo(?:-owner)?|listserv|listproc|sympa|mailman|ecartis|ezmlm|smartlist)@", re.IGNORECASE
 )
+# A list's own addresses, from which its manager writes; a team may have one, too, so what it says must fit.
+_LIST_ROBOTS = re.compile(r"(?i)^[^@]+-(?:bounces|confirm|request|owner|admin|help)(?:\+[^@]*)?@")
+_ADMINISTRATION = re.compile(
+    r"(?i)awaits moderator approval|^request to mailing list\b|^confirm\b|confirmation|^welcome to\b|unsubscri|"
+    r"subscri(?:be|ption)|^password reminder|^the results of your|results of your (?:e?-?mail )?commands|moderat|"
+    r"^returned post for\b|^(?:help|info) for\b"
+)
 
 # What mail systems put before the subject they answer; nobody writes these words and a colon at the start by hand
 # without the body saying the same.
 _FORMAL = re.compile(
-    r"^\s*(?:"
+    r"^\s*(?:\[[^\]]{1,60}\]\s*)?(?:"
+    r"(?-i:AUTO)|yahoo!? auto response|"
     r"automatic reply|auto(?:matic|mated)?[- ]?(?:reply|response|responder|answer)|"
     r"out of (?:the )?office auto[- ]?(?:reply|response)|"
     r"automatische antwort|abwesenheitsnotiz|abwesenheitsnachricht|automatische (?:rück)?meldung|auto[- ]?antwort|"
@@ -50,9 +60,11 @@ _FORMAL = re.compile(
     r"automaattinen vastaus|automatyczna odpowiedź|autoodpowiedź|automatická odpov(?:ěď|eď)|automatikus válasz|"
     r"răspuns automat|автоматический ответ|автоответ\w*|автоматична відповідь|αυτόματη απάντηση|otomatik yan[ıi]t|"
     r"自動応答|自動返信|不在通知|自动(?:答复|回复)|自動(?:回覆|答覆)|자동 ?(?:회신|응답)|부재 ?중"
-    r")\s*[:：\]\-–(]",
+    r")\s*(?:[:：\]\-–(]|(?<=auto response)$)",
     re.IGNORECASE,
 )
+# The form that RFC 7489, section 7.2.1.1, gives to DMARC reports.
+_DMARC = re.compile(r"(?i)^\W*report domain: \S+\s+submitter: \S+\s+report-id: ?\S+")
 _ABSENT_SUBJECT = re.compile(
     r"\bout[- ]of[- ](?:the[- ])?office\b|\bvacation\b|\baway from (?:my|the) (?:mail|e-?mail|desk|office)\b|"
     r"\bon (?:leave|holiday)\b|\booo\b|"
@@ -84,6 +96,15 @@ _ABSENT_BODY = re.compile(
     r"lomalla|poissa|nieobecn|na urlopie|nepřítom|dovolen|szabadság|в отпуске|отсутств|不在|休暇|休假|外出|출장|휴가",
     re.IGNORECASE,
 )
+# Challenges, and what says of itself that no person wrote it.
+_GENERATED_BODY = re.compile(
+    r"(?:message|e-?mail|mail) (?:has been|was|is) (?:generated automatically|automatically (?:generated|sent))|"
+    r"this is an automat(?:ic|ed) (?:message|reply|response|e-?mail|answer)|"
+    r"dies ist eine automatische? (?:nachricht|antwort|e-?mail)|(?:nachricht|e-?mail) wurde automatisch|"
+    r"message (?:a été )?généré automatiquement|so (?:that )?i can receive your e-?mails?|"
+    r"confirm (?:that )?you(?:r message| are (?:a )?(?:human|person|not))",
+    re.IGNORECASE,
+)
 _ANSWER = re.compile(r"(?i)^\s*(?:re|aw|sv|antw|odp|vs|ref|rif|res)\s*:")
 _LIST_HEADERS = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-beenthere")
 _LIST_SENDER = re.compile(r"(?i)\W*(?:owner-|[\w.+-]+-(?:owner|admin|bounces?|request)(?:\+\S*)?@)")
@@ -102,9 +123,12 @@ def auto_reply_header(parsed: Parsed) -> Finding | None:
 
 
 def list_manager(parsed: Parsed) -> Finding | None:
-    """Answers of list managers to commands: they write from an address of their own."""
+    """Answers of list managers to commands, and what they say of a mail to the list: from an address of their own."""
     sender = parsed.mail.from_
-    if sender is not None and _LIST_MANAGERS.match(sender.address):
+    if sender is None:
+        return None
+    robot = _through_list(parsed) and _LIST_ROBOTS.match(sender.address) and _ADMINISTRATION.search(parsed.mail.subject)
+    if robot or _LIST_MANAGERS.match(sender.address):
         return Finding(Reason.AUTO_REPLY, header_evidence("From", sender.address))
     return None
 
@@ -118,13 +142,23 @@ def auto_reply_subject(parsed: Parsed) -> Finding | None:
     """
     subject = parsed.mail.subject
     machine = _machine_sign(parsed)
+    if _DMARC.match(subject):
+        return Finding(Reason.AUTO_REPLY, header_evidence("Subject", subject))
     if _FORMAL.match(subject):
-        if machine or _ABSENT_BODY.search(parsed.mail.text[:_BODY_SEEN]):
+        if (
+            machine
+            or "x-auto-response-suppress" in parsed.headers
+            or _ABSENT_BODY.search(parsed.mail.text[:_BODY_SEEN])
+        ):
             return Finding(Reason.AUTO_REPLY, header_evidence("Subject", subject))
         return None
     if not machine or _through_list(parsed):
         return None
-    told = _ABSENT_SUBJECT.search(subject) or _ACKNOWLEDGED.search(subject)
+    told = (
+        _ABSENT_SUBJECT.search(subject)
+        or _ACKNOWLEDGED.search(subject)
+        or _GENERATED_BODY.search(parsed.mail.reply[:_BODY_SEEN])
+    )
     # People on old lists write about absences under `Precedence: bulk`, too: there the body counts only in an answer.
     answers = not machine.endswith("bulk") or _ANSWER.match(subject) or parsed.mail.in_reply_to
     if told or (answers and _ABSENT_BODY.search(parsed.mail.text[:_BODY_SEEN])):

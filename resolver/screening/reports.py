@@ -22,6 +22,11 @@ RETURNED = frozenset({"message/rfc822", "message/global", "text/rfc822-headers",
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*(?:\n[ \t]+.*)*)$", re.MULTILINE)
 # RFC 3463; an IP address is none.
 ENHANCED_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_READ_SUBJECT = re.compile(r"(?i)^\s*(?:(?:not )?read|gelesen|ungelesen|lu|non lu|leído|letto|gelezen)\s*:")
+_READ_TEXT = re.compile(
+    r"(?is)^\s*(?:this is a receipt for the mail you sent|your message\b.{0,600}?\bwas (?:read|deleted without)|"
+    r"ihre nachricht\b.{0,600}?\bwurde (?:.{0,60} )?(?:gelesen|gelöscht)|das ist eine empfangsbestätigung)"
+)
 _GOOD_ACTIONS = frozenset({"delivered", "relayed", "expanded"})
 _BAD_ACTIONS = frozenset({"failed", "delayed"})
 
@@ -59,9 +64,9 @@ def delivery_report(parsed: Parsed, part: Part) -> Finding:
 
 
 def read_receipt(parsed: Parsed) -> Finding | None:
-    """RFC 8098: displayed, deleted, processed, whatever the disposition."""
+    """RFC 8098: displayed, deleted, processed, whatever the disposition; and those of Outlook in its own form."""
     if not is_report(parsed, "disposition-notification"):
-        return None
+        return _receipt_in_words(parsed)
     part = find_part(parsed, _DISPOSITION)
     if part is None and parsed.root.params.get("report-type", "").lower() != "disposition-notification":
         return None
@@ -73,6 +78,17 @@ def read_receipt(parsed: Parsed) -> Finding | None:
         return Finding(Reason.BOUNCE, "Auto-Submitted: auto-replied (rejected)", found, about)
     about += parsed.mail.in_reply_to + parsed.mail.references
     return Finding(Reason.RECEIPT, "Content-Type: multipart/report; report-type=disposition-notification", about=about)
+
+
+def _receipt_in_words(parsed: Parsed) -> Finding | None:
+    """Outlook's and Outlook Express's receipts without the report: their class, or their subject with their text."""
+    about = parsed.mail.in_reply_to + parsed.mail.references
+    content_class = parsed.headers.get("content-class") or ""
+    if content_class.lower().endswith(":mdn"):
+        return Finding(Reason.RECEIPT, header_evidence("Content-Class", content_class), about=about)
+    if _READ_SUBJECT.match(parsed.mail.subject) and _READ_TEXT.match(parsed.mail.text):
+        return Finding(Reason.RECEIPT, header_evidence("Subject", parsed.mail.subject), about=about)
+    return None
 
 
 def complaint(parsed: Parsed) -> Finding | None:

@@ -61,6 +61,25 @@ PERSONS: dict[str, str] = {
     "bulk and an absence in passing": PERSON + "Precedence: bulk\nSubject: meeting\n\nI will be back on Monday.",
     "passed on by a rule": PERSON + "Auto-Submitted: auto-forwarded\nSubject: printer\n\nIt is broken.",
     "vacation request": PERSON + "Subject: vacation\n\nI would like to take leave in May.",
+    "list with its own address in From": "From: Bob via Users <users@lists.example.org>\n"
+    "Reply-To: Bob <bob@example.net>\nList-Id: <users.lists.example.org>\nSubject: [users] printer\n\nbroken",
+    "list for requests": "From: Bob via Tool-request <tool-request@lists.example.org>\n"
+    "List-Id: <tool-request.lists.example.org>\nSubject: [tool] printer\n\nbroken",
+    "team whose address ends in request": "From: HR <hr-request@example.org>\nSubject: Welcome to the team\n\nHello",
+    "google group": PERSON
+    + "Precedence: list\nMailing-list: list users@example.com; contact users+owners@example.com\n"
+    "X-Google-Group-Id: 1\nSender: users@example.com\nSubject: printer\n\nbroken",
+    "listserv": PERSON + 'Sender: "users" <USERS@LISTSERV.EXAMPLE.ORG>\nPrecedence: list\nSubject: Re: x\n\nWhich one?',
+    "github": PERSON + "List-ID: a/b <b.a.example.com>\nPrecedence: list\nX-Auto-Response-Suppress: All\n"
+    "Subject: Re: [a/b] printer (#1)\n\n@anna please see",
+    "forwarded automatic answer": PERSON + "Subject: Fwd: Automatic reply: x\n\nHe is out of the office, see below.",
+    "question about an automatic message": PERSON + "Precedence: bulk\nSubject: what is this?\n\nI got it today.\n\n"
+    "On Mon, 6 Jan 2025, Shop wrote:\n> This message was automatically generated.\n",
+    "a car": PERSON + "Subject: Auto: Reservierung\n\nIch bin ab Montag im Urlaub und brauche ein Auto.",
+    "meeting accepted": PERSON
+    + "Subject: Accepted: lunch\nContent-Type: text/calendar; method=REPLY\n\nBEGIN:VCALENDAR",
+    "recalled": PERSON + 'Subject: Recall: printer\n\nAnna would like to recall the message, "printer".',
+    "read it": PERSON + "Subject: Read: the manual\n\nPlease read it before you call us again.",
     "word in from": "From: Mail Example <mailing@example.org>\nSubject: returned mail cart\n\nThe cart is back.",
 }
 
@@ -108,6 +127,34 @@ AUTOMATIC: dict[str, str] = {
     "List-Id: <users.example.org>\nSubject: confirm 4711\n\ny",
     "majordomo": "From: Majordomo@example.org\nSubject: Majordomo results: help\n\n>>>> help",
     "listserv": 'From: "L-Soft list server at EXAMPLE" <LISTSERV@LISTSERV.EXAMPLE.ORG>\nSubject: Re: help\n\ny',
+    "lotus notes, by itself": PERSON + "Subject: AUTO: Anna Example is out of the office (returning 05.05.2025)\n\n"
+    "I am out of the office until 05.05.2025.",
+    "exchange, short": PERSON + "X-Auto-Response-Suppress: All\nSubject: Automatic reply: x\n\nBack on Monday.",
+    "yahoo": PERSON + "Subject: Yahoo! Auto Response\n\nI am away until Monday",
+    "zimbra": PERSON + "Auto-Submitted: auto-replied (zimbra; vacation)\nSubject: Out of Office\n\ny",
+    "sieve": PERSON + "Auto-Submitted: auto-replied (vacation)\nSubject: Auto: x\n\ny",
+    "groupwise": PERSON + "Precedence: bulk\nSubject: Re: call (Out of office)\n\nUntil Monday.",
+    "request tracker": "From: Support via RT <support@example.net>\nPrecedence: bulk\nManaged-By: RT\n"
+    "Subject: [example #1] AutoReply: printer\n\nThis message has been automatically generated in response to yours.",
+    "zammad": "From: support@example.net\nX-Loop: yes\nAuto-Submitted: auto-generated\nSubject: x\n\ny",
+    "jira": "From: jira@example.net\nAuto-Submitted: auto-generated\nPrecedence: bulk\nSubject: [JIRA] (X-1) x\n\ny",
+    "challenge, with header": PERSON
+    + "Auto-Submitted: auto-generated (challenge)\nSubject: Re: x (Action Required)\n\ny",
+    "challenge, tmda": PERSON
+    + "Auto-Submitted: auto-replied\nX-Delivery-Agent: TMDA/1.1\nSubject: Please confirm\n\ny",
+    "challenge, ask": PERSON + "X-AskVersion: 2.5\nSubject: Please confirm (conf#1)\n\ny",
+    "challenge, bulk": PERSON + "Precedence: junk\nSubject: Re: x (verification)\n\n"
+    "Just this once, click the link below so I can receive your emails.",
+    "mailman holds a mail": "From: users-bounces@lists.example.org\nPrecedence: bulk\n"
+    "List-Id: <users.lists.example.org>\nSubject: Your message to users awaits moderator approval\n\nIt is being held.",
+    "mailman 3 confirmation": "From: users-confirm+1@lists.example.org\nAuto-Submitted: auto-generated\n"
+    "Subject: Your confirmation is needed to join users\n\ny",
+    "ezmlm": "From: users-help@example.org\nMailing-List: contact users-help@example.org; run by ezmlm\n"
+    "Delivered-To: responder for users@example.org\nSubject: confirm subscribe to users\n\ny",
+    "sympa": "From: SYMPA <sympa@lists.example.org>\nSubject: Results of your commands\n\ny",
+    "dmarc report": "From: dmarc@example.net\nSubject: Report domain: example.com Submitter: example.net Report-ID: 1\n"
+    "Content-Type: application/zip; name=a.zip\n\nPK",
+    "tls report": "From: tls@example.net\nTLS-Report-Domain: example.com\nSubject: Report Domain: example.com\n\ny",
     "to one of our notifications": PERSON + f"Auto-Submitted: auto-replied\nIn-Reply-To: {OWN_ID}\nSubject: x\n\ny",
 }
 
@@ -281,6 +328,20 @@ def test_a_bounce_of_our_own_notification() -> None:
     assert judged.bounce == Bounce(recipients=("bob@example.net",), status="5.1.1", original_message_id=OWN_ID)
 
 
+def test_a_delay_of_our_own_notification_is_a_bounce() -> None:
+    judged = judge(report(block(action="delayed", status="4.4.1"), RETURNED.replace("<1@example.org>", OWN_ID)))
+    assert (judged.verdict, judged.reason) == ("notification-result", Reason.BOUNCE)
+    assert judged.bounce == Bounce(recipients=("bob@example.net",), status="4.4.1", original_message_id=OWN_ID)
+
+
+def test_a_postmasters_words_are_a_bounce() -> None:
+    judged = judge(
+        "From: postmaster@example.net\nAuto-Submitted: auto-generated\n"
+        "Subject: [Postmaster] Email Delivery Failure\n\nIt could not be delivered to bob@example.net.\n"
+    )
+    assert (judged.verdict, judged.reason) == ("rejected", Reason.BOUNCE)
+
+
 @pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])
 def test_a_report_of_success_is_a_receipt(action: str) -> None:
     judged = judge(report(block(action=action, status="2.0.0"), RETURNED))
@@ -307,6 +368,31 @@ def test_a_read_receipt() -> None:
         receipt(f"References: <a@x> {OWN_ID}\n"),
     ):
         assert (judge(own).verdict, judge(own).reason) == ("notification-result", Reason.RECEIPT)
+
+
+@pytest.mark.parametrize("disposition", ["displayed", "deleted", "processed", "dispatched", "denied", "failed"])
+def test_a_receipt_is_one_whatever_became_of_the_mail(disposition: str) -> None:
+    raw = receipt(fields=f"Original-Message-ID: {OWN_ID}\n").replace("displayed", disposition)
+    assert (judge(raw).verdict, judge(raw).reason) == ("notification-result", Reason.RECEIPT)
+
+
+IN_WORDS = (
+    PERSON + "Subject: Read: call\nContent-Class: urn:content-classes:mdn\n",
+    PERSON + "Subject: Not read: call\n",
+    PERSON + "Subject: Gelesen: call\n",
+)
+WORDS = (
+    "Your message was read on Monday.",
+    "Your message\n\n  To: Desk\n  Subject: call\n  Sent: Monday\n\nwas deleted without being read on Tuesday.",
+    "Ihre Nachricht\n\n  An: Desk\n\nwurde am Montag gelesen.",
+)
+
+
+@pytest.mark.parametrize(("head", "words"), list(zip(IN_WORDS, WORDS, strict=True)))
+def test_a_read_receipt_in_words(head: str, words: str) -> None:
+    assert (judge(f"{head}\n{words}").verdict, judge(f"{head}\n{words}").reason) == ("rejected", Reason.RECEIPT)
+    own = judge(f"{head}In-Reply-To: {OWN_ID}\n\n{words}")
+    assert (own.verdict, own.reason) == ("notification-result", Reason.RECEIPT)
 
 
 def test_a_receipt_that_says_rejected_is_a_bounce() -> None:
