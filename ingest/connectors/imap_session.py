@@ -13,9 +13,9 @@ from typing import Any
 from imapclient import IMAPClient
 
 from ingest.connectors.base import BLOCK_BYTES, MAX_MAIL_BYTES
-from ingest.connectors.sockets import LOGOUT_SECONDS, acknowledge_at_once, shut_down
+from ingest.connectors.sockets import LOGOUT_SECONDS, acknowledge_at_once
 from mailserver.authentication import Credentials, Exchange, Method, sasl_client
-from mailserver.connection import connect, port_of
+from mailserver.connection import connect, port_of, shut_down
 from schemas.settings import IncomingServer
 
 MAX_ANSWER_BYTES = BLOCK_BYTES + MAX_MAIL_BYTES + 32_000_000  # a block, one large mail, and a listing of 500,000 mails

@@ -1,15 +1,13 @@
 """A POP3 connection that no server can hurt: own socket, bounded answers, mails read in large pieces."""
 
-import base64
-import binascii
 import poplib
 import socket
 from io import BufferedReader
 from typing import cast
 
-from ingest.connectors.sockets import LOGOUT_SECONDS, shut_down
-from mailserver.authentication import Credentials, Exchange, Method, sasl_client
-from mailserver.connection import connect, port_of
+from ingest.connectors.sockets import LOGOUT_SECONDS
+from mailserver.authentication import Credentials, Exchange, Method, answer_in_base64, sasl_client
+from mailserver.connection import connect, port_of, shut_down
 from schemas.settings import IncomingServer
 
 MAX_LINE_BYTES = 10_000  # of a listing or a header; poplib's own 2,048 is less than real headers have
@@ -40,11 +38,7 @@ class Pop3Session(poplib.POP3):
         client = sasl_client(method, account)
         reply = self._command(f"AUTH {method.mechanism}")
         while reply.startswith(b"+ ") or reply == b"+":
-            try:
-                challenge = base64.b64decode(reply[2:])
-            except binascii.Error:
-                challenge = b""  # LOGIN: some servers ask in plain words
-            reply = self._command(base64.b64encode(client(challenge)).decode("ascii"))
+            reply = self._command(answer_in_base64(client, reply[2:]))
 
     def sizes(self) -> dict[int, int]:
         """Size of each mail by its number in this session."""

@@ -10,11 +10,3 @@ def acknowledge_at_once(sock: socket.socket) -> None:
     after each piece for our acknowledgement, which Linux delays by 40 ms. Elsewhere there is no such switch."""
     if hasattr(socket, "TCP_QUICKACK"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-
-
-def shut_down(sock: socket.socket) -> None:
-    """End every read and write of another thread. The TLS layer is passed by: it belongs to that thread."""
-    try:
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
-    except OSError:
-        pass  # it is gone already
