@@ -173,16 +173,14 @@ def _unix(text: str | None) -> str | None:
 
 
 def _has_words(slot: _Slot) -> bool:
-    return bool((slot.text or "").strip()) or bool(slot.html and html_to_text(slot.html).strip())
+    return bool((slot.text or "").strip()) or bool(slot.html and html_to_text(slot.html)[0].strip())
 
 
 def _slot_text(slot: _Slot) -> tuple[str, str]:
     """(text, text with quotations marked) of one place."""
     if slot.text is not None and (slot.text.strip() or slot.html is None):
         return slot.text, slot.text
-    source = slot.html or ""
-    text = html_to_text(source)
-    return text, html_to_text(source, mark_quotes=True) if "<blockquote" in source.lower() else text
+    return html_to_text(slot.html or "")
 
 
 def _is_body(part: Part, is_root: bool) -> bool:

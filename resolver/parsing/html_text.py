@@ -2,11 +2,13 @@
 
 import html
 import re
+from collections.abc import Iterable
 
 MAX_HTML = 4 << 20
+_MAX_MARKS = 20  # quotations in quotations that are told apart
 
 _TOKEN = re.compile(
-    r"<!--(?:(?!-->).)*(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9:]*)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>|<[!?][^>]*>",
+    r"<!--(?:(?!-->).)*(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9:]*)((?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>|<[!?][^>]*>",
     re.DOTALL,
 )
 _PARAGRAPH = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl pre blockquote table form fieldset hr".split())
@@ -15,6 +17,7 @@ _LINE = frozenset(
     "option legend title".split()
 )
 _HIDDEN = frozenset("script style head title noscript template svg math object iframe select textarea".split())
+_ACTING = _PARAGRAPH | _LINE | _HIDDEN | {"br", "td", "th", "img"}  # any other element only dresses words
 _HIDDEN_STYLE = re.compile(
     r"style\s{0,9}=\s{0,9}[\"'][^\"']*(?:display\s{0,9}:\s{0,9}none|mso-hide\s{0,9}:\s{0,9}all)", re.IGNORECASE
 )
@@ -23,18 +26,29 @@ _ALT = re.compile(r"\balt\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", r
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
-def html_to_text(source: str, mark_quotes: bool = False) -> str:
+def html_to_text(source: str) -> tuple[str, str]:
     """The words of an HTML body, one line a paragraph; scripts, styles and hidden parts left out.
 
-    With `mark_quotes` lines inside `<blockquote>` begin with `> `, as in a text mail.
+    The second text is the first with `> ` before the lines inside `<blockquote>`, as in a text mail.
     """
-    return _Writer(mark_quotes).write(source[:MAX_HTML])
+    lines = _Writer().write(source[:MAX_HTML])
+    text = _joined(line for _, line in lines)
+    if not any(marks for marks, _ in lines):
+        return text, text
+    return text, _joined(_marked(marks, line) for marks, line in lines)
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+
+
+def _marked(marks: int, line: str) -> str:
+    return f"{'>' * marks} {line}" if marks and line else ">" * marks + line
 
 
 class _Writer:
-    def __init__(self, mark_quotes: bool) -> None:
-        self.mark_quotes = mark_quotes
-        self.lines: list[str] = []
+    def __init__(self) -> None:
+        self.lines: list[tuple[int, str]] = []  # (marks of quotation, text)
         self.line: list[str] = []
         self.depth = 0  # of blockquotes
         self.pre = 0
@@ -42,7 +56,7 @@ class _Writer:
         self.hidden_depth = 0
         self.blank_due = False
 
-    def write(self, source: str) -> str:
+    def write(self, source: str) -> list[tuple[int, str]]:
         position = 0
         for match in _TOKEN.finditer(source):
             if match.start() > position:
@@ -53,7 +67,7 @@ class _Writer:
         if position < len(source):
             self._text(source[position:])
         self._end_line()
-        return _BLANK_LINES.sub("\n\n", "\n".join(self.lines)).strip("\n")
+        return self.lines
 
     def _text(self, text: str) -> None:
         if self.hidden is not None:
@@ -75,6 +89,8 @@ class _Writer:
                 self.hidden_depth += -1 if closing else 0 if attributes.endswith("/") else 1
                 if self.hidden_depth == 0:
                     self.hidden = None
+            return
+        if name not in _ACTING and (closing or "style" not in attributes):
             return
         if not closing and (
             name in _HIDDEN or ("style" in attributes and name not in _VOID and _HIDDEN_STYLE.search(attributes))
@@ -115,8 +131,8 @@ class _Writer:
         text = text.rstrip() if self.pre else " ".join(text.split())
         if not text and not keep_empty:
             return
-        prefix = ">" * self.depth + " " if self.mark_quotes and self.depth else ""
+        marks = min(self.depth, _MAX_MARKS)
         if self.blank_due and text:
-            self.lines.append(prefix.rstrip())
+            self.lines.append((marks, ""))
             self.blank_due = False
-        self.lines.append((prefix + text).rstrip() if not text else prefix + text)
+        self.lines.append((marks, text))

@@ -143,8 +143,10 @@ HOSTILE: dict[str, bytes] = {
     + b"Content-Type: multipart/mixed; boundary=B\n\n--B\n\n"
     + b"--C\n" * 200_000,
     "nested elements": HEAD + b"Content-Type: text/html\n\n" + b"<div>" * 50_000 + b"Hello",
+    "nested quotations": HEAD + b"Content-Type: text/html\n\n" + b"<blockquote>x" * 50_000,
     "open elements": HEAD + b"Content-Type: text/html\n\n" + b"<a " * 100_000 + b"Hello",
     "open attributes": HEAD + b"Content-Type: text/html\n\n" + b"<a b='" * 100_000 + b"Hello",
+    "open attributes of one element": HEAD + b"Content-Type: text/html\n\n<a " + b"b='c' " * 100_000,
     "open comments in a page": HEAD + b"Content-Type: text/html\n\n" + b"<!-- " * 100_000 + b"Hello",
     "entities": HEAD + b"Content-Type: text/html\n\n" + b"&amp" * 200_000,
     "cid": HEAD + b"Content-Type: text/html\n\n" + b"cid:" * 200_000,
