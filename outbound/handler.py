@@ -13,7 +13,6 @@ from outbound.delivery import IN_HAND_SECONDS, Delivery, Ledger, Mail
 from outbound.render import RenderError, Templates, render
 from outbound.results import SOURCE, Order, result_message
 from outbound.server_states import ServerStates
-from outbound.template_language import check
 from runtime.decoding import decode_batch
 from runtime.deferral import attempt_of
 from runtime.logs import get_logger
@@ -24,6 +23,7 @@ from schemas.reasons import Reason
 from schemas.servers import ServerStatus
 from schemas.settings import MessageTemplate, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
+from schemas.template_language import check
 from schemas.topics import NOTIFICATION_REQUESTED, SERVER_STATUS, Topic
 from schemas.wire import Message, Record, decode, encode
 

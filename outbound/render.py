@@ -8,11 +8,11 @@ from importlib.resources import files
 from jinja2 import Template, TemplateError
 from markupsafe import Markup, escape
 
-from outbound.template_language import compiled, fault
 from schemas.events import NotificationRequested
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate
 from schemas.snapshot import SettingsSnapshot
+from schemas.template_language import compiled, fault
 
 MAX_OUTPUT = 512_000  # characters of one part
 _BUILT_IN = files("outbound") / "templates"

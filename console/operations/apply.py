@@ -8,6 +8,7 @@ from typing import Any, Literal
 from console.operations.references import check_references
 from console.operations.settings_file import SettingsFile
 from console.operations.state import State
+from console.operations.workable import check_workable
 from runtime.publisher import Publisher
 from schemas import ids
 from schemas.base import Model
@@ -43,7 +44,8 @@ class Plan:
 
 
 def plan(file: SettingsFile, state: State) -> Plan:
-    """What applying the file would change. Raises `SettingsFileError` where a reference would lead nowhere."""
+    """What applying the file would change. Raises `SettingsFileError` where a setting could not work as it stands."""
+    check_workable(file)
     check_references(file, state)
     return Plan(
         (

@@ -2,8 +2,8 @@
 
 import pytest
 
-from outbound.template_language import check
 from schemas.settings import MessageTemplate
+from schemas.template_language import check
 
 DEEP = 2_000
 

@@ -1,0 +1,34 @@
+"""Whether each setting of a file can work as it stands, by the rules of those who use it."""
+
+from collections.abc import Iterator
+
+from console.operations.settings_file import SettingsFile, SettingsFileError
+from mailserver.authentication import problem as authentication_problem
+from schemas.settings import IncomingServer, MessageTemplate, OutgoingServer, Setting
+from schemas.template_language import check as template_problem
+
+_CHOOSE_ANOTHER = "choose another method, see docs/incoming-mail.md and docs/outgoing-mail.md"
+_MEND_TEMPLATE = "mend the template there, see docs/outgoing-mail.md"
+
+
+def check_workable(file: SettingsFile) -> None:
+    """Raises `SettingsFileError` with every setting that whoever uses it would refuse."""
+    found = [
+        file.problem(f"{key}: {fault}", remedy)
+        for key, setting in file.settings.items()
+        for fault, remedy in _faults(setting)
+    ]
+    if found:
+        raise SettingsFileError(tuple(found))
+
+
+def _faults(setting: Setting) -> Iterator[tuple[str, str]]:
+    """What is wrong, and what to do about it."""
+    if isinstance(setting, IncomingServer | OutgoingServer):
+        fault = authentication_problem(setting.authentication, setting.protocol)
+        if fault:
+            yield fault, _CHOOSE_ANOTHER
+    if isinstance(setting, MessageTemplate):
+        fault = template_problem(setting)
+        if fault:
+            yield fault, _MEND_TEMPLATE

@@ -1,0 +1,37 @@
+"""A setting that whoever uses it would refuse is refused by `apply`, with its place and the reason."""
+
+from pathlib import Path
+
+import pytest
+
+from console.operations.apply import plan
+from console.operations.settings_file import SettingsFileError, read_settings_file
+from console.operations.state import State
+from console.operations.workable import check_workable
+
+DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
+OUTGOING = "outgoing_servers:\n- {{id: out, from_address: it@desk.test, authentication: {}}}\n"
+TEMPLATE = "message_templates:\n- id: welcome\n  event: CallLogged\n  subject: Your call\n  text: {}\n"
+
+
+def test_the_demo_works() -> None:
+    check_workable(read_settings_file(DEMO))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "told"),
+    [
+        (OUTGOING.format("standard"), 2, "outgoing-server/out", "standard does not go with SMTP"),
+        (TEMPLATE.format("'{{ reference'"), 2, "message-template/welcome", "text: line 1"),
+        (TEMPLATE.format("'{% for x in y %}{% endfor %}'"), 2, "message-template/welcome", "may not hold For"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused(tmp_path: Path, text: str, line: int, key: str, told: str) -> None:
+    path = tmp_path / "desk.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsFileError) as refused:
+        plan(read_settings_file(path), State())
+    [problem] = refused.value.problems
+    assert (problem.line, problem.path) == (line, key)
+    assert told in problem.text
+    assert problem.remedy
