@@ -41,9 +41,9 @@ QUOTING = re.compile(
     r"^\s*(?:quoting|zitat von|citando(?: a)?|citerar|zitiere|citat)\b[^\n]{1,200}[:：]\s*$", re.IGNORECASE
 )
 # Zoho: "---- On Mon, 06 Jan 2025 09:14:00 +0100 John <j@example.org> wrote ----"
-DASHED = re.compile(rf"^\W{{0,3}}-{{3,}}\s*[^\n]{{0,200}}\d[^\n]{{0,200}}\b(?:{_WROTE})\s*-{{3,}}\s*$", re.IGNORECASE)
+DASHED_END = re.compile(rf"\b(?:{_WROTE})\s*-{{3,}}$", re.IGNORECASE)
 # GroupWise: ">>> John <j@example.org> 06.01.2025 09:14 >>>"
-ARROWS = re.compile(r"^>>> [^>\n][^\n]{0,200}\d[^\n]{0,40} >>>\s*$")
+ARROWS = re.compile(r"^>>> (?=[^\n]*\d)[^>\n][^\n]{3,240} >>>\s*$")
 
 _ORIGINAL = _any_of(
     r"original message", r"original mail", r"original e-?mail", r"original appointment", r"reply message",
@@ -93,21 +93,23 @@ FORWARD_SUBJECT = re.compile(
 _LABELS = {
     "from": "from|von|de|da|van|från|fra|lähettäjä|od|feladó|от|від|од|kimden|gönderen|expéditeur|发件人|寄件者|寄件人|"
     "差出人|보낸 사람|de la|από|saatja|nuo|no|từ|จาก|dari|מאת|من|از",
-    "date": "sent|date|gesendet|datum|envoyé|enviado(?: el| em)?|enviada em|fecha|data|inviato|verzonden|skickat|"
-    "sendt|dato|lähetetty|päivämäärä|wysłan[oe]|odesláno|odoslané|dátum|elküldve|отправлено|дата|надіслано|изпратено|"
-    "послато|poslano|gönderilen|gönderildi|tarih|发送时间|发送日期|日期|傳送時間|寄件日期|送信日時|日付|보낸 날짜|"
-    "date d'envoi|trimis|στάλθηκε|ημερομηνία|saatmisaeg|išsiųsta|nosūtīts|enviat|đã gửi|ngày|ส่งเมื่อ|วันที่|dikirim|tanggal|"
-    "נשלח|תאריך|تاريخ الإرسال|تم الإرسال|التاريخ|تاریخ",
+    "date": "sent|date|gesendet|datum|envoyé|enviado|enviado el|enviado em|enviada em|fecha|data|inviato|verzonden|"
+    "skickat|sendt|dato|lähetetty|päivämäärä|wysłano|wysłane|odesláno|odoslané|dátum|elküldve|отправлено|дата|надіслано|"
+    "изпратено|послато|poslano|gönderilen|gönderildi|tarih|发送时间|发送日期|日期|傳送時間|寄件日期|送信日時|"
+    "日付|보낸 날짜|date d'envoi|trimis|στάλθηκε|ημερομηνία|saatmisaeg|išsiųsta|nosūtīts|enviat|"
+    "đã gửi|ngày|ส่งเมื่อ|วันที่|dikirim|tanggal|נשלח|תאריך|تاريخ الإرسال|تم الإرسال|التاريخ|تاریخ",
     "to": "to|an|à|a|para|aan|till|til|vastaanottaja|do|komu|címzett|кому|до|за|kime|kime/alıcı|收件人|收件者|宛先|"
     "받는 사람|către|prima|za|προς|adressaat|kam|per a|tới|đến|ถึง|kepada|אל|إلى|به",
     "subject": "subject|betreff|objet|asunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|zadeva|tárgy|тема|"
     "относно|konu|主题|主旨|件名|제목|assunto|subiect|θέμα|teema|tema|tēma|chủ đề|เรื่อง|perihal|"
     "subjek|נושא|الموضوع|موضوع",
-    "cc": "cc|kopie|copie|c\\.c\\.|kopia|kopi|dw|抄送|副本|копия|копія|참조|reply-to|antwort an|répondre à",
+    "cc": "cc|kopie|copie|c.c.|kopia|kopi|dw|抄送|副本|копия|копія|참조|reply-to|antwort an|répondre à",
 }  # fmt: skip
-LABEL = re.compile(
-    r"^[\s*_]{0,4}(?:"
-    + "|".join(f"(?P<{kind}>{words})" for kind, words in _LABELS.items())
-    + r")[*_]{0,2}\s?[:：][*_]{0,2}(?:\s|\Z|\S)",
-    re.IGNORECASE,
-)
+_KINDS = {word: kind for kind, words in _LABELS.items() for word in words.split("|")}
+_LABEL = re.compile(r"[\s*_]{0,4}([^:：\n]{1,24}?)[*_]{0,2}\s?[:：]")
+
+
+def label_kind(line: str) -> str | None:
+    """Which header a line of such a block shows: `from date to subject cc`; None for any other line."""
+    match = _LABEL.match(line)
+    return _KINDS.get(match[1].lower()) if match else None

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from resolver.parsing.quote_words import (
     ARROWS,
     BRACKETED,
-    DASHED,
+    DASHED_END,
     DATED,
     FORWARD_SUBJECT,
     FORWARDED,
-    LABEL,
     ORIGINAL,
     QUOTING,
     START,
     WROTE,
+    label_kind,
 )
 from schemas.reply_marker import REPLY_MARKER
 
@@ -27,6 +27,7 @@ MAX_LINES = 20_000  # what stands further below is not looked at
 _MAX_LINE = 1_000
 _MAX_ANNOUNCEMENT = 4  # lines
 _MAX_ANNOUNCED = 500  # characters
+_VERB = 60  # characters at the end of such a line in which its verb must stand
 _DATE_DIGITS = 6  # 6/1/25 9:14
 _HEADER_BLOCK = 9  # lines in which its labels must stand
 _SIGNATURE_LINES = 15  # a separator that lost its blank may be a divider: what follows must be short
@@ -140,10 +141,14 @@ def _may_announce(line: str) -> bool:
 def _announcement_start(shape: _Shape, last: int) -> int | None:
     """The first line of an announcement that ends at line `last`; None where there is none."""
     line = shape.lines[last].rstrip()
-    if DASHED.match(line):
-        return last
-    if len(line) > _MAX_ANNOUNCED or not line.endswith((":", "：", ":*", ":_")):
+    if len(line) > _MAX_ANNOUNCED or not line.endswith((":", "：", ":*", ":_", "---")):
         return None
+    if line.endswith("---"):
+        return (
+            last
+            if line.lstrip().startswith("---") and _DIGIT.search(line) and DASHED_END.search(line[-_VERB:])
+            else None
+        )
     if QUOTING.match(line) or BRACKETED.match(line):
         return last
     certain = _is_quoted_below(shape, last + 1)
@@ -183,15 +188,15 @@ def _is_header_block(lines: list[str], start: int) -> bool:
 
     A subject or an address must be among them: a form that is filled in has `From`, `To` and `Date`, too.
     """
-    if not LABEL.match(lines[start]):
+    if label_kind(lines[start]) is None:
         return False
     kinds: set[str] = set()
     address = False
     for line in lines[start : start + _HEADER_BLOCK]:
-        match = LABEL.match(line)
-        if match and match.lastgroup:
-            kinds.add(match.lastgroup)
-            address |= match.lastgroup == "from" and "@" in line
+        kind = label_kind(line)
+        if kind:
+            kinds.add(kind)
+            address |= kind == "from" and "@" in line
     return "from" in kinds and len(kinds - {"cc"}) >= 3 and ("subject" in kinds or address)
 
 

@@ -1,5 +1,7 @@
 """What the author wrote now: one case a shape and language that mail programs produce."""
 
+import time
+
 import pytest
 
 from resolver.parsing.reply import reply_of
@@ -285,7 +287,12 @@ def test_a_mailing_list_footer_is_no_answer() -> None:
         "On 1 x wrote:\n" * 5_000,
         "From: a\n" * 20_000,
         ("x " * 400 + ":\n") * 500,
+        ("---" + "1 " * 240 + "---\n") * 20_000,
+        (">>> " + "1 " * 120 + "\nx\n") * 10_000,
+        ("On 1 wrote " * 40 + ":\n") * 5_000,
     ],
 )
 def test_a_hostile_text_gives_a_reply(text: str) -> None:
+    start = time.process_time()
     assert reply_of(text)
+    assert time.process_time() - start < 5  # seconds of CPU; the slowest needs a tenth of it on a quiet machine
