@@ -55,12 +55,13 @@ _PATTERNS = tuple(
     )
 )
 _COMMENT = re.compile(r"\([^()]*\)")
+_SPREAD_COLON = re.compile(r"(?<=\d) ?: ?(?=\d)")
 _MAX = 200
 
 
 def parse_date(text: str) -> str | None:
     """ISO 8601 with offset; without a zone UTC is taken (RFC 5322, section 3.3: `-0000`); None if unreadable."""
-    text = " ".join(_COMMENT.sub(" ", text[:_MAX]).split()).strip("\"' ")
+    text = _SPREAD_COLON.sub(":", " ".join(_without_comments(text[:_MAX]).split())).strip("\"' ")
     for pattern in _PATTERNS:
         match = pattern.match(text)
         if match:
@@ -69,6 +70,14 @@ def parse_date(text: str) -> str | None:
             except (ValueError, OverflowError):
                 continue
     return None
+
+
+def _without_comments(text: str) -> str:
+    """Comments nest (RFC 5322, section 3.2.2): the innermost go first."""
+    found = 1
+    while found:
+        text, found = _COMMENT.subn(" ", text)
+    return text
 
 
 def _moment(fields: dict[str, str | None]) -> datetime:
