@@ -9,7 +9,7 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from ingest.watchers import Watchers
-from runtime.clients import broker_errors, make_consumer
+from runtime.clients import broker_errors, make_consumer, position
 from runtime.config import ProcessConfig
 from runtime.consumer import require_topics
 from runtime.health import Health
@@ -123,9 +123,7 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
         if self._arrived:
             self._loading |= consumer.end_offsets(sorted(self._arrived))
             self._arrived.clear()
-        # Bounded: without a time-out it waits for the group, which cannot go on without a poll of ours.
-        positions = {tp: consumer.position(tp, timeout_ms=POLL_MS) or 0 for tp in self._loading}
-        loaded = {tp for tp, end in self._loading.items() if positions[tp] >= end}
+        loaded = {tp for tp, end in self._loading.items() if (position(consumer, tp) or 0) >= end}
         if loaded:
             consumer.pause(*loaded)
             for tp in loaded:

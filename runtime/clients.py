@@ -9,8 +9,9 @@ from runtime.outcomes import OutageError
 from schemas.reasons import Reason
 
 if TYPE_CHECKING:
-    from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+    from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
+POSITION_MS = 250
 MAX_RECORD_BYTES = 16 * 1024 * 1024  # what our topics accept and our clients carry; foreign records may be as large
 
 
@@ -65,6 +66,15 @@ def make_admin(config: ProcessConfig) -> "KafkaAdminClient":
 
     with broker_errors():
         return KafkaAdminClient(**_common(config, "admin"))
+
+
+def position(consumer: "KafkaConsumer", partition: "TopicPartition") -> int | None:
+    """Offset of the record that a member of a group takes next; None where that is not known at once.
+
+    Bounded: without a time-out kafka-python waits for the group, which cannot go on without a poll of ours.
+    """
+    offset: int | None = consumer.position(partition, timeout_ms=POSITION_MS)
+    return offset
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from runtime.clients import broker_errors, make_consumer
+from runtime.clients import broker_errors, make_consumer, position
 from runtime.config import ProcessConfig
 from runtime.deferral import milliseconds_to_wait
 from runtime.health import Health
@@ -213,7 +213,7 @@ class ConsumerLoop:
         partitions = self._consumer.assignment()
         lag = dict.fromkeys(self._topics, 0)
         for partition, end in self._consumer.end_offsets(list(partitions), timeout_ms=5_000).items():
-            lag[partition.topic] += max(0, end - (self._consumer.position(partition, timeout_ms=5_000) or 0))
+            lag[partition.topic] += max(0, end - (position(self._consumer, partition) or 0))
         self._outage.over()
         for topic, records in lag.items():
             LAG.labels(self._stage, topic.removeprefix(f"{self._config.topic_prefix}.")).set(records)
