@@ -7,6 +7,7 @@ prefix, database, account, sink) is its own.
 import os
 import uuid
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -20,6 +21,8 @@ from deploy.local.dovecot import Dovecot
 from deploy.local.dovecot_container import choose_dovecot
 from deploy.local.mail_host import MailHost
 from deploy.local.smtp_sink import SmtpSink
+from runtime.config import ProcessConfig
+from runtime.publisher import Publisher
 
 _not_run = pytest.StashKey[dict[str, str]]()
 
@@ -80,6 +83,13 @@ def topic_prefix(request: pytest.FixtureRequest) -> Iterator[str]:
     yield prefix
     if "kafka_bootstrap" in request.fixturenames:
         delete_topics(request.getfixturevalue("kafka_bootstrap"), prefix)
+
+
+@pytest.fixture
+def publisher(config: ProcessConfig) -> Iterator[Publisher]:
+    """Publishes where the process under test reads; `config` is a fixture of the test's own."""
+    with closing(Publisher(config)) as publisher:
+        yield publisher
 
 
 def delete_topics(bootstrap: str, prefix: str) -> None:

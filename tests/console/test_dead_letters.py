@@ -1,8 +1,7 @@
 """Dead letters against the real broker: listed, shown without their content, and sent back as they were."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,12 +25,6 @@ ORIGINAL = (("ce_id", b"a" * 32), ("ce_serverid", b"it-mailbox"), ("binary", b"\
 @pytest.fixture
 def config(kafka_bootstrap: str, topic_prefix: str) -> ConsoleConfig:
     return ConsoleConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix)
-
-
-@pytest.fixture
-def publisher(config: ConsoleConfig) -> Iterator[Publisher]:
-    with closing(Publisher(config)) as publisher:
-        yield publisher
 
 
 def dead(config: ConsoleConfig, topic: Topic, number: int, value: bytes | None = b"secret words") -> Any:

@@ -107,13 +107,6 @@ def desk(config: ConsoleConfig) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def publisher(config: ConsoleConfig) -> Iterator[Publisher]:
-    publisher = Publisher(config)
-    yield publisher
-    publisher.close()
-
-
-@pytest.fixture
 def run(at_broker: Mailcall, config: ConsoleConfig) -> Mailcall:
     return lambda *arguments: at_broker("--desk-url", config.desk_url, *arguments)
 

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 from kafka import TopicPartition
@@ -41,13 +41,6 @@ def config(empty: ProcessConfig) -> ProcessConfig:
 
 def topics_of(prefix: str) -> list[str]:
     return [MAIL_FETCHED.name(prefix), MAIL_FETCHED.dlq(prefix), MAIL_RESOLVED.name(prefix)]
-
-
-@pytest.fixture
-def publisher(config: ProcessConfig) -> Iterator[Publisher]:
-    publisher = Publisher(config)
-    yield publisher
-    publisher.close()
 
 
 def fetched(config: ProcessConfig, values: Iterable[bytes | None], keys: int = 7) -> list[Outgoing]:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email import message_from_bytes
 from pathlib import Path
@@ -46,13 +46,6 @@ def config(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path) -> OutboundC
     upgrade(engine)
     engine.dispose()
     return config
-
-
-@pytest.fixture
-def publisher(config: OutboundConfig) -> Iterator[Publisher]:
-    publisher = Publisher(config)
-    yield publisher
-    publisher.close()
 
 
 def _patiently(action: Callable[[], object]) -> None:

@@ -46,13 +46,6 @@ def config(kafka_bootstrap: str, topic_prefix: str, desk_url: str, tmp_path: Pat
 
 
 @pytest.fixture
-def publisher(config: ProcessConfig) -> Iterator[Publisher]:
-    publisher = Publisher(config)
-    yield publisher
-    publisher.close()
-
-
-@pytest.fixture
 def start(config: ProcessConfig, desk: Engine, tmp_path: Path) -> Iterator[Start]:
     """Starts the resolver as an operating-system process; whatever still runs at the end is killed."""
     names = ("kafka_bootstrap_servers", "topic_prefix", "desk_url", "blob_url")

@@ -1,7 +1,7 @@
 """Deferral by `.retry` under the consumer loop: at its time, with its attempt, and holding up nobody."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -50,13 +50,6 @@ def config(kafka_bootstrap: str, topic_prefix: str) -> ProcessConfig:
     topic = NOTIFICATION_REQUESTED
     make_topics(config, [topic.name(topic_prefix), topic.retry(topic_prefix), topic.dlq(topic_prefix)], partitions=2)
     return config
-
-
-@pytest.fixture
-def publisher(config: ProcessConfig) -> Iterator[Publisher]:
-    publisher = Publisher(config)
-    yield publisher
-    publisher.close()
 
 
 def requests(config: ProcessConfig, *values: bytes) -> list[Outgoing]:

@@ -30,13 +30,6 @@ def config(kafka_bootstrap: str, topic_prefix: str) -> ProcessConfig:
 
 
 @pytest.fixture
-def publisher(config: ProcessConfig) -> Iterator[Publisher]:
-    publisher = Publisher(config)
-    yield publisher
-    publisher.close()
-
-
-@pytest.fixture
 def nowhere(topic_prefix: str) -> ProcessConfig:
     """A configuration whose broker does not exist."""
     return ProcessConfig(kafka_bootstrap_servers="127.0.0.1:9", topic_prefix=topic_prefix)
