@@ -47,6 +47,9 @@ schemas: $(STAMP) ## generate JSON Schema files, AsyncAPI document and topic tab
 requirements: $(STAMP) ## compile requirements/dev.txt anew from pyproject.toml, to the newest versions
 	@$(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
 		--no-header --no-emit-index-url --no-emit-find-links --output-file requirements/dev.txt pyproject.toml
+	@echo "gssapi>=1.9" | $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--constraint requirements/dev.txt --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+		--output-file requirements/kerberos.txt -
 
 clean: ## remove all that these targets made here (downloads stay in ~/.cache/mailcall)
 	@$(PYTHON) -c 'import pathlib, shutil; [shutil.rmtree(path, ignore_errors=True) for path in [ \

@@ -8,7 +8,7 @@ from mailserver.errors import connection_error
 from mailserver.security import tls_context
 from schemas.settings import MailServer, Security
 
-Protocol = Literal["imap", "pop3", "smtp"]
+Protocol = Literal["imap", "pop3", "folder", "smtp"]
 
 # RFC 8314, section 3.3, for TLS; submission (RFC 6409) for outgoing mail.
 PORTS: Mapping[tuple[Protocol, Security], int] = {

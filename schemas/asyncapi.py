@@ -25,7 +25,8 @@ FETCHED_HEADERS: dict[str, str] = {
     "ce_size": "bytes of the raw mail",
     "ce_sha256": "of the raw mail, hexadecimal",
     "ce_dataref": "blob that holds the raw mail, where the value is empty (claim check)",
-    "ce_truncated": "size on its server of a mail over the limit, of which only the beginning was fetched",
+    "ce_truncated": "size on its server of a mail over the limit, of which only the beginning is here",
+    "ce_wholeref": "the blob that holds all of a mail over the limit",
 }
 _RAW = {"type": "string", "format": "binary", "description": "RFC 5322 bytes, untouched"}
 _REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type")

@@ -25,7 +25,8 @@ class FetchedMail:
 
     `size` in bytes and `sha256` (hexadecimal) are those of the raw bytes; `received` is the mail store's internal date,
     aware; `mailbox` says where it lay (`INBOX;UIDVALIDITY=1;UID=7`). `truncated` is the mail's size on its server where
-    that was over the limit and only its beginning was fetched.
+    that was over the limit: then these bytes are only its beginning, and `wholeref` names the blob of all of it (None
+    where it was too large even for that).
     """
 
     mail_id: str
@@ -37,6 +38,7 @@ class FetchedMail:
     raw: bytes = b""
     dataref: str | None = None
     truncated: int | None = None
+    wholeref: str | None = None
     traceparent: str = ""
 
     def extensions(self) -> dict[str, str]:
@@ -45,6 +47,7 @@ class FetchedMail:
             "mailbox": self.mailbox,
             "dataref": self.dataref or "",
             "truncated": "" if self.truncated is None else str(self.truncated),
+            "wholeref": self.wholeref or "",
         }
         return {
             "serverid": self.server_id,
@@ -80,6 +83,7 @@ class FetchedMail:
             raw=b"" if dataref else raw,
             dataref=dataref,
             truncated=truncated,
+            wholeref=known.get("wholeref") or None,
             traceparent=context.traceparent,
         )
 

@@ -23,13 +23,16 @@ class ServerStatus(Model):
     last_error: str | None = Field(None, description="what happened and what to do, with the server's own words")
     reason: Reason | None = None
     backlog: int | None = Field(None, description="mails seen on the server and not yet fetched")
+    left_alone: int | None = Field(
+        None, description="mails that lay there at the first look and are not taken (start_from: now)"
+    )
 
 
 class MailboxCursor(Model):
     """Value of `mailbox.cursors`: how far a mailbox has been read.
 
     IMAP: `uidvalidity` and the highest `uid` fetched (RFC 3501, 2.3.1.1). POP3: the set of UIDLs fetched that are still
-    there.
+    there. Folder: likewise, with the names of the files.
     """
 
     server_id: Id
@@ -37,14 +40,30 @@ class MailboxCursor(Model):
     uidvalidity: int | None = None
     uid: int | None = None
     uidls: tuple[str, ...] = ()
+    username: Line | None = Field(None, description="of the account that was read; another one is another mailbox")
+    left_until: datetime | None = Field(
+        None, description="date of the newest mail that a first look left alone: it stays alone if numbered anew"
+    )
+
+
+class ServerToken(Model):
+    """Value of `server.tokens`: the OAuth2 tokens of a mail server's account, sealed for the processes that use it."""
+
+    server_id: Id
+    sealed: str = Field(description="base64 of a NaCl sealed box; only the processes can open it")
+    renewed_at: datetime
 
 
 class ServerTest(Model):
-    """Value of `server.tests`: a test of a mail server, as stored (`server_id`) or not yet saved (`server`)."""
+    """Value of `server.tests`: a test of a mail server, as stored (`server_id`) or not yet saved (`server`).
+
+    The rest is for outgoing servers, but for `marker`.
+    """
 
     test_id: Id
     server_id: Id | None = None
     server: IncomingServer | OutgoingServer | None = Field(None, discriminator="kind")
+    marker: Line = Field("", description="show the newest mail whose subject holds this; the newest of all if empty")
     to: tuple[str, ...] = ()
     cc: tuple[str, ...] = ()
     bcc: tuple[str, ...] = ()

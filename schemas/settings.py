@@ -5,7 +5,7 @@ Matrix.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -60,6 +60,29 @@ class Secret(Model):
         return self
 
 
+class OAuth(Model):
+    """Where tokens come from, for sasl-xoauth2 and sasl-oauthbearer (RFC 6749).
+
+    With `refresh_token` the refresh-token flow (section 6), without it the client-credentials flow (section 4.4).
+    """
+
+    token_url: Line = Field(
+        pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/)",
+        description="the provider's token endpoint; https, but for this machine itself",
+    )
+    client_id: Line = Field(min_length=1, description="the application's id at the provider")
+    client_secret: Secret | None = Field(None, description="the application's secret, where it has one")
+    refresh_token: Secret | None = Field(None, description="the account's consent; not with client credentials")
+    scope: Line = Field("", description="what is asked for, words with blanks between; the provider's default if empty")
+    ca_file: Line | None = Field(None, description="PEM file of the authority that signed the endpoint's certificate")
+
+    @model_validator(mode="after")
+    def _has_a_secret(self) -> Self:
+        if self.client_secret is None and self.refresh_token is None:
+            raise ValueError("client_secret (client credentials) or refresh_token (an account's consent) has to be set")
+        return self
+
+
 class MailServer(Model):
     """What incoming and outgoing servers have in common: where it is and how to log in."""
 
@@ -70,6 +93,7 @@ class MailServer(Model):
     port: int | None = Field(None, ge=1, le=65535, description="the protocol's own port when left out")
     security: Security = Field(Security.TLS, description="how the connection is protected")
     ca_file: Line | None = Field(None, description="PEM file of the authority that signed the server's certificate")
+    minimum_tls: Literal["1.2", "1.3"] = Field("1.2", description="the oldest TLS version that is accepted")
     authentication: Authentication = Field(
         Authentication.STANDARD, description='requirement: "Methods of Authentication for Mail Servers"'
     )
@@ -77,6 +101,7 @@ class MailServer(Model):
     password: Secret | None = Field(
         None, description="of the mail account: sealed, or where to find it; never in clear"
     )
+    oauth: OAuth | None = Field(None, description="where tokens come from, for sasl-xoauth2 and sasl-oauthbearer")
     allow_password_in_clear: bool = Field(
         False, description="must be set before a password goes over an unencrypted connection to another machine"
     )
@@ -87,13 +112,24 @@ class IncomingServer(MailServer):
     """Requirement: "Incoming Email Servers: ... settings that vFire Core will use for receiving emails." """
 
     kind: Literal["incoming-server"] = "incoming-server"
-    protocol: Literal["imap", "pop3"] = Field(description="how mail is fetched")
+    protocol: Literal["imap", "pop3", "folder"] = Field(description="how mail is fetched")
     folder: Line = Field("INBOX", description="the IMAP folder that is read")
+    path: Line | None = Field(
+        None, description="with protocol folder: a Maildir, or a directory of .eml files, that ingest can read"
+    )
+    max_mail_bytes: int = Field(
+        50_000_000,
+        ge=100_000,
+        le=1_000_000_000,
+        description="a larger mail is logged with its headers and first part; its bytes are kept in the blob store",
+    )
     poll_seconds: float = Field(60, gt=0, description="how often to look when the server does not call")
     after_fetch: Literal["leave", "seen", "move", "delete"] = Field(
         "seen", description="what becomes of a mail on its server once the broker has acknowledged it"
     )
-    move_to: Line | None = Field(None, description="the IMAP folder for fetched mail, with after_fetch: move")
+    move_to: Line | None = Field(
+        None, description="with after_fetch: move, the IMAP folder for fetched mail, or the directory within path"
+    )
     start_from: Literal["now", "beginning"] = Field("now", description="what a first look at a full mailbox takes")
     call_template: Id = Field(description="the Call Template that calls from this server are logged with")
     default_logging_analyst: Id = Field(
@@ -106,12 +142,22 @@ class IncomingServer(MailServer):
         ("#close", "#closed", "#resolved"), description="first line or subject that closes the item"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _folder_needs_no_login(cls, data: Any) -> Any:
+        """A folder of this machine has no connection to protect and no account."""
+        if isinstance(data, dict) and data.get("protocol") == "folder":
+            return {"authentication": Authentication.NONE, "security": Security.NONE, **data}
+        return data
+
     @model_validator(mode="after")
     def _fits_protocol(self) -> Self:
         if (self.after_fetch == "move") != (self.move_to is not None):
             raise ValueError("move_to goes with after_fetch: move, and only with it")
         if self.protocol == "pop3" and (self.after_fetch == "move" or self.folder != "INBOX"):
             raise ValueError("POP3 has one mailbox: folder and move are IMAP's")
+        if (self.protocol == "folder") != (self.path is not None):
+            raise ValueError("path goes with protocol: folder, and only with it")
         return self
 
 

@@ -12,7 +12,14 @@ from pydantic import ConfigDict, TypeAdapter
 from schemas.events import CallEvent, NotificationRequested, NotificationResult
 from schemas.mail import RejectedMail, ResolvedMail
 from schemas.persons import Person
-from schemas.servers import MailboxCursor, ServerStatus, ServerTest, ServerTestResult, SettingsChange
+from schemas.servers import (
+    MailboxCursor,
+    ServerStatus,
+    ServerTest,
+    ServerTestResult,
+    ServerToken,
+    SettingsChange,
+)
 from schemas.settings import Setting
 
 HOUR_MS = 3_600_000
@@ -155,6 +162,7 @@ SERVER_TESTS = Topic(
     readers=("ingest", "outbound"),
     partitions=1,
     retention_ms=HOUR_MS,
+    dead_letters=("ingest",),
 )
 SERVER_TEST_RESULTS = Topic(
     short="server.test-results",
@@ -173,6 +181,15 @@ SERVER_STATUS = Topic(
     value=TypeAdapter(ServerStatus),
     writers=("ingest", "outbound"),
     readers=("console",),
+    partitions=1,
+)
+SERVER_TOKENS = Topic(
+    short="server.tokens",
+    doc="The OAuth2 tokens of mail accounts, sealed: a renewed refresh token outlives the process that got it.",
+    key="server id",
+    value=TypeAdapter(ServerToken),
+    writers=("ingest", "outbound"),
+    readers=("ingest", "outbound"),
     partitions=1,
 )
 MAILBOX_CURSORS = Topic(
@@ -198,6 +215,7 @@ TOPICS: tuple[Topic, ...] = (
     SERVER_TESTS,
     SERVER_TEST_RESULTS,
     SERVER_STATUS,
+    SERVER_TOKENS,
     MAILBOX_CURSORS,
 )
 BY_SHORT_NAME: Mapping[str, Topic] = {topic.short: topic for topic in TOPICS}

@@ -48,7 +48,7 @@ def test_an_example_decodes(file: Path) -> None:
         fetched = open_fetched(record)
         assert fetched.size and fetched.server_id
         assert bool(fetched.raw) != bool(fetched.dataref)
-        assert fetched.dataref or fetched.mail_id == mail_id(fetched.server_id, fetched.raw)
+        assert fetched.dataref or fetched.wholeref or fetched.mail_id == mail_id(fetched.server_id, fetched.raw)
         return
     context, value = decode(topic, record)
     assert context.id and context.source.startswith("/") and context.type == topic.event_type

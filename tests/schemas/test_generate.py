@@ -64,6 +64,7 @@ def test_every_header_of_a_fetched_mail_is_described() -> None:
         mailbox="x",
         dataref="y",
         truncated=2,
+        wholeref="z",
     )
     assert {f"ce_{name}" for name in mail.extensions()} == FETCHED_HEADERS.keys()
 

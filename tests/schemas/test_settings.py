@@ -28,7 +28,7 @@ PARTITION: dict[str, Any] = {
         (INCOMING | {"move_to": "Done"}, "move_to goes with after_fetch: move"),
         (INCOMING | {"protocol": "pop3", "folder": "Other"}, "POP3 has one mailbox"),
         (INCOMING | {"protocol": "pop3", "after_fetch": "move", "move_to": "x"}, "POP3 has one mailbox"),
-        (INCOMING | {"protocol": "mapi"}, "'imap' or 'pop3'"),
+        (INCOMING | {"protocol": "mapi"}, "'imap', 'pop3' or 'folder'"),
         (INCOMING | {"port": 0}, "greater than or equal to 1"),
         (INCOMING | {"host": "a\r\nb"}, "pattern"),
         (INCOMING | {"id": "../x"}, "pattern"),
