@@ -11,7 +11,9 @@ from ingest.connectors.base import Connector
 from ingest.replica import Replica
 from ingest.watcher import Surroundings
 from ingest.watchers import Watchers
-from mailserver.authentication import credentials
+from mailserver.accounts import Accounts
+from mailserver.oauth import Tokens
+from mailserver.token_store import TopicTokenStore
 from runtime.blobs import BlobStore
 from runtime.health import Health
 from runtime.lifecycle import run
@@ -22,17 +24,19 @@ from schemas.settings import IncomingServer
 WATCHER_STACK_BYTES = 512 * 1024  # there is a thread for each incoming server, maybe hundreds
 
 
-def connect(config: IngestConfig, server: IncomingServer) -> Connector:
+def connect(accounts: Accounts, server: IncomingServer) -> Connector:
     """The password is asked for at each connection: one that was changed in its file or environment is taken up."""
-    return connector_for(server, credentials(server, config))
+    return connector_for(server, accounts.credentials(server))
 
 
 def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     logging.getLogger("imapclient").setLevel(logging.WARNING)  # it tells of every connection
     threading.stack_size(WATCHER_STACK_BYTES)
     publisher = Publisher(config, "ingest")
+    accounts = Accounts(config, Tokens(config, TopicTokenStore(config, publisher.publish)))
     around = Surroundings(
-        connect=partial(connect, config),
+        connect=partial(connect, accounts),
+        refused=accounts.refused,
         publish=publisher.publish,
         keep=BlobStore(config.blob_url).put,
         health=health,

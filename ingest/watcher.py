@@ -33,9 +33,13 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a watcher needs of the process. `publish` returns once all is acknowledged; `keep` stores a blob."""
+    """What a watcher needs of the process. `publish` returns once all is acknowledged; `keep` stores a blob.
+
+    `refused` is told of a log-in that was refused; it answers whether another one may go better at once.
+    """
 
     connect: Callable[[IncomingServer], Connector]
+    refused: Callable[[IncomingServer], bool]
     publish: Callable[[list[Message]], None]
     keep: Callable[[bytes], str]
     health: Health
@@ -158,7 +162,8 @@ class Watcher:
         if self._stop.is_set():
             return
         self._failures += 1
-        seconds = delay(self._failures, temporary=error.temporary, draw=self._around.draw())
+        again = error.reason is Reason.AUTHENTICATION_REFUSED and self._around.refused(self.server)
+        seconds = delay(self._failures, temporary=error.temporary or again, draw=self._around.draw())
         MAIL_SERVER_ERRORS.labels(self.server.protocol, error.reason).inc()
         log.warning(
             "an incoming server fails", server=self.server.id, why=error.text, next_try_seconds=round(seconds, 1)

@@ -1,18 +1,17 @@
-"""Requirement, "Methods of Authentication for Mail Servers": which method goes with which protocol, and how to log in.
-
-All methods of the requirement stand in the table. Those that are not built yet say so when they are used.
-"""
+"""Requirement, "Methods of Authentication for Mail Servers": which goes with which protocol, and what each needs."""
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from mailserver.connection import Protocol
+from mailserver.connection import Protocol, port_of
 from mailserver.errors import MailServerError, place
+from mailserver.sasl import Credentials, SaslExchange, Target
+from mailserver.sasl_error import SaslError
 from mailserver.security import check_password_may_travel
-from runtime.secrets import HasSecretKey, SecretError, reveal
 from schemas.reasons import Reason
 from schemas.settings import Authentication, MailServer
 
@@ -22,66 +21,97 @@ class Exchange(StrEnum):
 
     NOTHING = "nothing"
     COMMAND = "command"  # the protocol's own: LOGIN (RFC 9051, 6.2.3), USER and PASS (RFC 1939, 7)
+    APOP = "apop"  # RFC 1939, 7
     SASL = "sasl"  # AUTHENTICATE or AUTH with a mechanism (RFC 4422)
+
+
+class Need(StrEnum):
+    """What of a server's settings a method logs in with."""
+
+    NOTHING = "nothing"
+    PASSWORD = "username and password"
+    TOKEN = "username and oauth"
+    TICKET = "a Kerberos ticket"  # got with username and password, or the process's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """One authentication method. `excluded`: protocols it cannot go with, and why, in a sentence."""
+    """One authentication method. `mechanisms`: by any of these names, the first that the server offers.
+
+    `in_clear`: who reads the connection can log in. `proves_server`: the server proves that it knows the password, too.
+    `excluded`: protocols it cannot go with, and why, in a sentence.
+    """
 
     exchange: Exchange
-    mechanism: str = ""
+    needs: Need = Need.PASSWORD
+    mechanisms: tuple[str, ...] = ()
     in_clear: bool = False
-    built: bool = False
+    proves_server: bool = False
     excluded: Mapping[Protocol, str] = field(default_factory=dict)
 
 
 _NEEDS_ACCOUNT = "a mailbox belongs to an account, so its server has to be logged in to"
 _APOP_IS_POP3 = "APOP is a command of POP3 and not a SASL method"
 _SMTP_HAS_NO_LOGIN = "SMTP knows no log-in but SASL: choose sasl-plain or sasl-login"
+_NO_LOGIN: Mapping[Protocol, str] = {"folder": "a folder of this machine is not logged in to: choose none"}
+
+
+def _sasl(*mechanisms: str, needs: Need = Need.PASSWORD, in_clear: bool = False, proves_server: bool = False) -> Method:
+    return Method(
+        exchange=Exchange.SASL,
+        needs=needs,
+        mechanisms=mechanisms,
+        in_clear=in_clear,
+        proves_server=proves_server,
+        excluded=_NO_LOGIN,
+    )
+
 
 METHODS: Mapping[Authentication, Method] = {
     Authentication.NONE: Method(
-        exchange=Exchange.NOTHING, built=True, excluded={"imap": _NEEDS_ACCOUNT, "pop3": _NEEDS_ACCOUNT}
+        exchange=Exchange.NOTHING, needs=Need.NOTHING, excluded={"imap": _NEEDS_ACCOUNT, "pop3": _NEEDS_ACCOUNT}
     ),
     Authentication.STANDARD: Method(
-        exchange=Exchange.COMMAND, in_clear=True, built=True, excluded={"smtp": _SMTP_HAS_NO_LOGIN}
+        exchange=Exchange.COMMAND, in_clear=True, excluded={"smtp": _SMTP_HAS_NO_LOGIN, **_NO_LOGIN}
     ),
-    Authentication.APOP: Method(exchange=Exchange.COMMAND, excluded={"imap": _APOP_IS_POP3, "smtp": _APOP_IS_POP3}),
-    Authentication.SASL_LOGIN: Method(exchange=Exchange.SASL, mechanism="LOGIN", in_clear=True, built=True),
-    Authentication.SASL_PLAIN: Method(exchange=Exchange.SASL, mechanism="PLAIN", in_clear=True, built=True),
-    Authentication.SASL_CRAM_MD5: Method(exchange=Exchange.SASL, mechanism="CRAM-MD5"),
-    Authentication.SASL_DIGEST_MD5: Method(exchange=Exchange.SASL, mechanism="DIGEST-MD5"),
-    Authentication.SASL_NTLM: Method(exchange=Exchange.SASL, mechanism="NTLM"),
-    Authentication.SASL_MSN: Method(exchange=Exchange.SASL, mechanism="MSN"),
-    Authentication.SASL_GSS: Method(exchange=Exchange.SASL, mechanism="GSSAPI"),
-    Authentication.SASL_SCRAM_SHA_256: Method(exchange=Exchange.SASL, mechanism="SCRAM-SHA-256"),
-    Authentication.SASL_XOAUTH2: Method(exchange=Exchange.SASL, mechanism="XOAUTH2", in_clear=True),
-    Authentication.SASL_OAUTHBEARER: Method(exchange=Exchange.SASL, mechanism="OAUTHBEARER", in_clear=True),
+    Authentication.APOP: Method(
+        exchange=Exchange.APOP, excluded={"imap": _APOP_IS_POP3, "smtp": _APOP_IS_POP3, **_NO_LOGIN}
+    ),
+    Authentication.SASL_LOGIN: _sasl("LOGIN", in_clear=True),
+    Authentication.SASL_PLAIN: _sasl("PLAIN", in_clear=True),
+    Authentication.SASL_CRAM_MD5: _sasl("CRAM-MD5"),
+    Authentication.SASL_DIGEST_MD5: _sasl("DIGEST-MD5", proves_server=True),
+    Authentication.SASL_NTLM: _sasl("NTLM"),
+    Authentication.SASL_MSN: _sasl("MSN", "NTLM"),  # "equivalent to NTLM": by the name that the server gives it
+    Authentication.SASL_GSS: _sasl("GSSAPI", needs=Need.TICKET),
+    Authentication.SASL_SCRAM_SHA_256: _sasl("SCRAM-SHA-256", proves_server=True),
+    Authentication.SASL_XOAUTH2: _sasl("XOAUTH2", needs=Need.TOKEN, in_clear=True),
+    Authentication.SASL_OAUTHBEARER: _sasl("OAUTHBEARER", needs=Need.TOKEN, in_clear=True),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """User name and password of a mail account. Never printed."""
-
-    username: str
-    password: str = field(repr=False)
-
-
-SaslClient = Callable[[bytes], bytes]
-"""Answers a server's challenge; both without base64."""
+_SERVICES: Mapping[Protocol, str] = {"imap": "imap", "pop3": "pop", "smtp": "smtp"}
 
 
 def problem(authentication: Authentication, protocol: Protocol) -> str | None:
     """Why this method cannot be used with this protocol, in a sentence; None where it can."""
-    method = METHODS[authentication]
-    if protocol in method.excluded:
-        return f"authentication {authentication} does not go with {protocol.upper()}: {method.excluded[protocol]}"
-    if not method.built:
-        ready = ", ".join(name for name, one in METHODS.items() if one.built and protocol not in one.excluded)
-        return f"authentication {authentication} is not built yet. Ready for {protocol.upper()}: {ready}"
-    return None
+    excluded = METHODS[authentication].excluded.get(protocol)
+    if excluded is None:
+        return None
+    return f"authentication {authentication} does not go with {protocol.upper()}: {excluded}"
+
+
+def missing(server: MailServer) -> str | None:
+    """What the server's method needs and its settings do not give, in a sentence; None where all is there."""
+    given = {
+        Need.NOTHING: True,
+        Need.PASSWORD: bool(server.username) and server.password is not None,
+        Need.TOKEN: bool(server.username) and server.oauth is not None,
+        Need.TICKET: bool(server.username) or server.password is None,
+    }
+    need = METHODS[server.authentication].needs
+    if given[need]:
+        return None
+    what = "a username beside the password" if need is Need.TICKET else str(need)
+    return f"authentication {server.authentication} needs {what}"
 
 
 def method_for(server: MailServer, protocol: Protocol) -> Method:
@@ -89,40 +119,54 @@ def method_for(server: MailServer, protocol: Protocol) -> Method:
 
     Raises `MailServerError`.
     """
-    text = problem(server.authentication, protocol)
+    text = problem(server.authentication, protocol) or missing(server)
     if text:
-        raise MailServerError(Reason.AUTHENTICATION_REFUSED, f"{place(server)}: {text}", temporary=False)
+        raise unusable(server, text)
     method = METHODS[server.authentication]
     if method.in_clear:
         check_password_may_travel(server)
     return method
 
 
-def credentials(server: MailServer, config: HasSecretKey) -> Credentials:
-    """User name and password of the server's account, the password revealed. Raises `MailServerError`."""
-    if not server.username or server.password is None:
-        raise _unusable(server, "username and password have to be set for this authentication")
+@contextmanager
+def sasl_log_in(
+    server: MailServer, protocol: Protocol, account: Credentials, offered: Collection[str]
+) -> Iterator[tuple[str, SaslExchange]]:
+    """Around one AUTHENTICATE or AUTH: the mechanism's name, and what answers the server's challenges.
+
+    `offered`: the server's mechanisms; empty where it does not say. Raises `MailServerError` before anything is sent
+    where it offers none of the method's; and where its own part of the exchange is wrong or left out.
+    """
+    method = METHODS[server.authentication]
+    mechanism = _mechanism(server, method, {name.upper() for name in offered})
+    target = Target(_SERVICES[protocol], server.host, port_of(server, protocol))
     try:
-        password = reveal(server.password, config)
-    except SecretError as error:
-        raise _unusable(server, str(error)) from error
-    if any(character in password for character in "\r\n\0"):
-        raise _unusable(server, "the password holds a line end or a NUL, which no mail server can be told")
-    return Credentials(server.username, password)
+        exchange = SaslExchange(mechanism, account, target)
+        yield mechanism, exchange
+        if method.proves_server and not exchange.ended:
+            raise SaslError("the server did not prove that it knows the password: it may be another one")
+    except SaslError as error:
+        raise unusable(server, f"the log-in by {server.authentication} failed: {error}") from error
 
 
-def sasl_client(method: Method, account: Credentials) -> SaslClient:
-    """The client's side of a SASL exchange, for a method that is built."""
-    return _SASL[method.mechanism](account)
+def _mechanism(server: MailServer, method: Method, offered: set[str]) -> str:
+    for name in method.mechanisms:
+        if name in offered or not offered:
+            return name
+    text = (
+        f"the server does not offer {' or '.join(method.mechanisms)}; it offers {', '.join(sorted(offered))}. "
+        "Choose one of these as authentication, or have the method switched on at the server"
+    )
+    raise unusable(server, text)
 
 
-def answer_in_base64(client: SaslClient, challenge: bytes) -> str:
+def answer_in_base64(exchange: SaslExchange, challenge: bytes) -> str:
     """The line that answers a challenge, as POP3 (RFC 5034, 4) and SMTP (RFC 4954, 4) carry both."""
     try:
         decoded = base64.b64decode(challenge)
     except binascii.Error:
         decoded = b""  # LOGIN: some servers ask in plain words
-    return base64.b64encode(client(decoded)).decode("ascii")
+    return base64.b64encode(exchange(decoded)).decode("ascii")
 
 
 def refused(server: MailServer, said: str, *, temporary: bool = False) -> MailServerError:
@@ -134,19 +178,6 @@ def refused(server: MailServer, said: str, *, temporary: bool = False) -> MailSe
     return MailServerError(Reason.AUTHENTICATION_REFUSED, text, temporary=temporary)
 
 
-def _unusable(server: MailServer, text: str) -> MailServerError:
+def unusable(server: MailServer, text: str) -> MailServerError:
+    """The log-in cannot be tried as it is set."""
     return MailServerError(Reason.AUTHENTICATION_REFUSED, f"{place(server)}: {text}", temporary=False)
-
-
-def _plain(account: Credentials) -> SaslClient:
-    """RFC 4616, section 2."""
-    return lambda _challenge: f"\0{account.username}\0{account.password}".encode()
-
-
-def _login(account: Credentials) -> SaslClient:
-    """draft-murchison-sasl-login: the user name, then the password, whatever the server calls them."""
-    answers = iter((account.username.encode(), account.password.encode()))
-    return lambda _challenge: next(answers, b"")
-
-
-_SASL: Mapping[str, Callable[[Credentials], SaslClient]] = {"PLAIN": _plain, "LOGIN": _login}

@@ -47,7 +47,7 @@ def connection_error(server: MailServer, error: Exception) -> MailServerError:
     if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         text = (
             f"no TLS connection to {where}: {words(getattr(error, 'reason', None) or error)}. Check port and security "
-            "(tls and starttls use different ports); TLS 1.2 is the least that is accepted"
+            f"(tls and starttls use different ports); the oldest TLS accepted is {server.minimum_tls} (minimum_tls)"
         )
         return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
     if isinstance(error, TimeoutError):

@@ -11,14 +11,13 @@ from schemas.settings import MailServer, Security
 
 
 def tls_context(server: MailServer) -> ssl.SSLContext:
-    """A context that verifies certificate and host name, TLS 1.2 or newer.
+    """A context that verifies certificate and host name, TLS `minimum_tls` or newer.
 
     It trusts the authority in `ca_file` alone where that is set, else those of the system. Shared by all servers that
     trust the same, since loading the system's authorities takes time and a megabyte. Raises `MailServerError`.
     """
     try:
-        changed = Path(server.ca_file).stat().st_mtime_ns if server.ca_file else 0
-        return _context(server.ca_file, changed)
+        return _context(server.ca_file, _changed(server.ca_file), server.minimum_tls)
     except (OSError, ValueError) as error:
         text = (
             f"ca_file {server.ca_file!r} of {place(server)} cannot be used: {words(error)}. "
@@ -27,10 +26,23 @@ def tls_context(server: MailServer) -> ssl.SSLContext:
         raise MailServerError(Reason.SECURITY_REFUSED, text, temporary=False) from error
 
 
+def endpoint_context(ca_file: str | None) -> ssl.SSLContext:
+    """The same for an HTTPS endpoint. Raises `OSError`, `ValueError` where `ca_file` cannot be used."""
+    return _context(ca_file, _changed(ca_file), "1.2")
+
+
+def _changed(ca_file: str | None) -> int:
+    """When the file was changed, in nanoseconds: a new authority is taken up without a restart."""
+    return Path(ca_file).stat().st_mtime_ns if ca_file else 0
+
+
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
 @lru_cache(maxsize=64)
-def _context(ca_file: str | None, _changed: int) -> ssl.SSLContext:
+def _context(ca_file: str | None, _changed: int, minimum_tls: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = _VERSIONS[minimum_tls]
     return context
 
 

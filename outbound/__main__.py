@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from desk.deliveries import DeliveryLedger
 from desk.engine import open_desk
 from desk.migrate import wait_until_current
-from mailserver.authentication import credentials
+from mailserver.accounts import Accounts
+from mailserver.oauth import Tokens
+from mailserver.token_store import TopicTokenStore
 from outbound.config import OutboundConfig
 from outbound.delivery import Delivery
 from outbound.handler import OutboundHandler
@@ -31,8 +33,9 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     engine = open_desk(config.desk_url)
     ledger = DeliveryLedger(engine)
     states = ServerStates()
-    delivery = Delivery(ledger, states, lambda server: credentials(server, config), config.smtp_connections, _now)
     publisher = Publisher(config)
+    accounts = Accounts(config, Tokens(config, TopicTokenStore(config, publisher.publish)))
+    delivery = Delivery(ledger, states, accounts.credentials, config.smtp_connections, _now)
     handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now)
     try:
         wait_out(lambda: wait_until_current(engine, 1), Outage("outbound", health), stop.wait)

@@ -6,17 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mailserver.authentication import (
-    Credentials,
-    Exchange,
-    SaslClient,
-    answer_in_base64,
-    method_for,
-    refused,
-    sasl_client,
-)
+from mailserver.authentication import Exchange, answer_in_base64, method_for, refused, sasl_log_in
 from mailserver.connection import connect, port_of, shut_down
 from mailserver.errors import MailServerError, connection_error, words
+from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer, Security
@@ -185,9 +178,7 @@ def _open(server: OutgoingServer, login: Login) -> _Smtp:
         if server.security is Security.STARTTLS:
             _start_tls(smtp, server)
         if account is not None:
-            reply = _authenticate(smtp, method.mechanism, sasl_client(method, account))
-            if reply.code != 235:
-                raise refused(server, reply.text)
+            _authenticate(smtp, server, account)
     except BaseException as error:
         if smtp is not None:
             smtp.close()
@@ -217,12 +208,15 @@ def _start_tls(smtp: _Smtp, server: OutgoingServer) -> None:
     smtp.ehlo()
 
 
-def _authenticate(smtp: _Smtp, mechanism: str, client: SaslClient) -> _Reply:
-    """RFC 4954, section 4: challenges and answers until the server has decided."""
-    reply = smtp.command("AUTH", mechanism)
-    while reply.code == 334:
-        reply = smtp.command(answer_in_base64(client, reply.said))
-    return reply
+def _authenticate(smtp: _Smtp, server: OutgoingServer, account: Credentials) -> None:
+    """RFC 4954, section 4: challenges and answers until the server has decided. Raises `MailServerError`."""
+    offered = smtp.esmtp_features.get("auth", "").split()
+    with sasl_log_in(server, "smtp", account, offered) as (mechanism, exchange):
+        reply = smtp.command("AUTH", mechanism)
+        while reply.code == 334:
+            reply = smtp.command(answer_in_base64(exchange, reply.said))
+        if reply.code != 235:
+            raise refused(server, f"{reply.text} {exchange.said}".strip(), temporary=reply.code < 500)
 
 
 def _begin(smtp: _Smtp, sender: str, recipients: Sequence[str]) -> _Begun:

@@ -3,9 +3,12 @@
 import base64
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from schemas.settings import Secret
+
+if TYPE_CHECKING:
+    from nacl.public import PrivateKey
 
 
 class SecretError(Exception):
@@ -23,7 +26,7 @@ def reveal(secret: Secret, config: HasSecretKey) -> str:
         return _from_environment(secret.env)
     if secret.file is not None:
         return _from_file(Path(secret.file))
-    return _unseal(secret.sealed or "", config.secret_key_file)
+    return unseal(secret.sealed or "", config.secret_key_file)
 
 
 def seal(value: str, public_key: str) -> Secret:
@@ -72,17 +75,33 @@ def _from_file(path: Path) -> str:
         raise SecretError(f"password file {path} is not UTF-8 text") from None
 
 
-def _unseal(sealed: str, key_file: Path | None) -> str:
+def unseal(sealed: str, key_file: Path | None) -> str:
+    """What was sealed for the holder of the private key in that file. Raises `SecretError`."""
     from nacl.exceptions import CryptoError
-    from nacl.public import PrivateKey, SealedBox
+    from nacl.public import SealedBox
 
     if key_file is None:
         raise SecretError("a password is sealed and there is no key to open it: set MAILCALL_SECRET_KEY_FILE")
-    try:
-        box = SealedBox(PrivateKey(base64.b64decode(_from_file(key_file), validate=True)))
-    except (ValueError, CryptoError):
-        raise SecretError(f"{key_file} holds no private key: 32 bytes in base64 are expected") from None
+    box = SealedBox(_private_key(key_file))
     try:
         return box.decrypt(base64.b64decode(sealed, validate=True)).decode()
     except (ValueError, CryptoError):
         raise SecretError(f"a sealed password does not fit the key in {key_file}; enter the password again") from None
+
+
+def seal_for_us(value: str, key_file: Path) -> str:
+    """The text sealed for the processes that share this private key, in base64. Raises `SecretError`."""
+    from nacl.public import SealedBox
+
+    box = SealedBox(_private_key(key_file).public_key)
+    return base64.b64encode(box.encrypt(value.encode())).decode()
+
+
+def _private_key(key_file: Path) -> "PrivateKey":
+    from nacl.exceptions import CryptoError
+    from nacl.public import PrivateKey
+
+    try:
+        return PrivateKey(base64.b64decode(_from_file(key_file), validate=True))
+    except (ValueError, CryptoError):
+        raise SecretError(f"{key_file} holds no private key: 32 bytes in base64 are expected") from None

@@ -46,10 +46,11 @@ class MailboxCursor(Model):
     )
 
 
-class ServerToken(Model):
-    """Value of `server.tokens`: the OAuth2 tokens of a mail server's account, sealed for the processes that use it."""
+class AccountTokens(Model):
+    """Value of `server.tokens`: the OAuth2 tokens of an account, sealed for the processes that use it."""
 
-    server_id: Id
+    account: str = Field(pattern=r"^[0-9a-f]{32}$", description="digest of where its tokens come from")
+    server_id: Id = Field(description="the mail server that they were last renewed for")
     sealed: str = Field(description="base64 of a NaCl sealed box; only the processes can open it")
     renewed_at: datetime
 

@@ -13,11 +13,11 @@ from schemas.events import CallEvent, NotificationRequested, NotificationResult
 from schemas.mail import RejectedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.servers import (
+    AccountTokens,
     MailboxCursor,
     ServerStatus,
     ServerTest,
     ServerTestResult,
-    ServerToken,
     SettingsChange,
 )
 from schemas.settings import Setting
@@ -186,8 +186,8 @@ SERVER_STATUS = Topic(
 SERVER_TOKENS = Topic(
     short="server.tokens",
     doc="The OAuth2 tokens of mail accounts, sealed: a renewed refresh token outlives the process that got it.",
-    key="server id",
-    value=TypeAdapter(ServerToken),
+    key="account",
+    value=TypeAdapter(AccountTokens),
     writers=("ingest", "outbound"),
     readers=("ingest", "outbound"),
     partitions=1,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from ingest.connectors.base import Connector
 from ingest.connectors.imap import ImapConnector
 from ingest.connectors.pop3 import Pop3Connector
-from mailserver.authentication import Credentials
+from mailserver.sasl import Credentials
 from schemas.settings import IncomingServer
 
 CONNECTORS: Mapping[str, Callable[[IncomingServer, Credentials], Connector]] = {

@@ -14,8 +14,9 @@ from imapclient.exceptions import CapabilityError
 
 from ingest.connectors.base import IDLE_SECONDS, MAX_MAIL_BYTES, Block, RemoteMail, take_block
 from ingest.connectors.imap_session import ImapSession
-from mailserver.authentication import Credentials, method_for, refused
+from mailserver.authentication import Method, method_for, refused
 from mailserver.errors import MailServerError, connection_error, place, words
+from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
 from runtime.logs import get_logger
 from schemas.reasons import Reason
@@ -69,7 +70,7 @@ class ImapConnector:
         except OSError as error:
             raise connection_error(self._server, error) from error
 
-    def _log_in(self, session: ImapSession, method: Any) -> None:
+    def _log_in(self, session: ImapSession, method: Method) -> None:
         try:
             with self._translated(refusals=False):
                 session.log_in(method, self._account)

@@ -14,8 +14,9 @@ from imapclient import IMAPClient
 
 from ingest.connectors.base import BLOCK_BYTES, MAX_MAIL_BYTES
 from ingest.connectors.sockets import LOGOUT_SECONDS, acknowledge_at_once
-from mailserver.authentication import Credentials, Exchange, Method, sasl_client
+from mailserver.authentication import Exchange, Method, sasl_log_in
 from mailserver.connection import connect, port_of, shut_down
+from mailserver.sasl import Credentials
 from schemas.settings import IncomingServer
 
 MAX_ANSWER_BYTES = BLOCK_BYTES + MAX_MAIL_BYTES + 32_000_000  # a block, one large mail, and a listing of 500,000 mails
@@ -70,11 +71,19 @@ class ImapSession(IMAPClient):  # type: ignore[misc]  # it has no types
     def log_in(self, method: Method, account: Credentials) -> None:
         """Raises `imaplib.IMAP4.error` in the server's words where it refuses, `abort` where the connection breaks."""
         if method.exchange is Exchange.SASL:
-            answer = sasl_client(method, account)
-            self._imap.authenticate(method.mechanism, answer)
+            with sasl_log_in(self._server, "imap", account, self._mechanisms()) as (mechanism, exchange):
+                try:
+                    self._imap.authenticate(mechanism, exchange)
+                except imaplib.IMAP4.error as error:
+                    raise type(error)(f"{_text(error)} {exchange.said}".strip()) from error
+        elif self.has_capability("LOGINDISABLED"):  # RFC 9051, 6.2.3: then the password must not be sent
+            raise imaplib.IMAP4.error("the server has LOGIN switched off (LOGINDISABLED) on this connection")
         else:
             self._imap.login(account.username, account.password)
         self._cached_capabilities = None  # a server may offer more now
+
+    def _mechanisms(self) -> list[str]:
+        return [str(name[5:], "ascii", "replace") for name in self.capabilities() if name.startswith(b"AUTH=")]
 
     def new_round(self) -> None:
         """Forget what the server said unasked, which imaplib keeps for ever, and give the next answers their bound."""
@@ -139,3 +148,9 @@ class ImapSession(IMAPClient):  # type: ignore[misc]  # it has no types
     def interrupt(self) -> None:
         """End every read of another thread."""
         shut_down(self.socket())
+
+
+def _text(error: imaplib.IMAP4.error) -> str:
+    """The server's words in an error of imaplib, which holds them as bytes or as text."""
+    said = error.args[0] if error.args else type(error).__name__
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

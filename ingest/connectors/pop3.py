@@ -10,8 +10,9 @@ from itertools import chain
 
 from ingest.connectors.base import MAX_MAIL_BYTES, Block, RemoteMail, take_block
 from ingest.connectors.pop3_session import Pop3Session
-from mailserver.authentication import Credentials, Method, method_for, refused
+from mailserver.authentication import Method, method_for, refused
 from mailserver.errors import MailServerError, connection_error, place, words
+from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
 from runtime.logs import get_logger
 from schemas.reasons import Reason

@@ -6,8 +6,11 @@ from io import BufferedReader
 from typing import cast
 
 from ingest.connectors.sockets import LOGOUT_SECONDS
-from mailserver.authentication import Credentials, Exchange, Method, answer_in_base64, sasl_client
+from mailserver.authentication import Exchange, Method, answer_in_base64, sasl_log_in, unusable
 from mailserver.connection import connect, port_of, shut_down
+from mailserver.digests import apop
+from mailserver.sasl import Credentials
+from mailserver.sasl_error import SaslError
 from schemas.settings import IncomingServer
 
 MAX_LINE_BYTES = 10_000  # of a listing or a header; poplib's own 2,048 is less than real headers have
@@ -28,17 +31,41 @@ class Pop3Session(poplib.POP3):
 
     def log_in(self, method: Method, account: Credentials) -> None:
         if method.exchange is Exchange.SASL:
-            self._authenticate(method, account)
+            self._authenticate(account)
+        elif method.exchange is Exchange.APOP:
+            self._apop(account)
         else:
             self.user(account.username)
             self.pass_(account.password)
 
-    def _authenticate(self, method: Method, account: Credentials) -> None:
+    def _authenticate(self, account: Credentials) -> None:
         """RFC 5034, section 4: answers to challenges, in base64, until +OK."""
-        client = sasl_client(method, account)
-        reply = self._command(f"AUTH {method.mechanism}")
-        while reply.startswith(b"+ ") or reply == b"+":
-            reply = self._command(answer_in_base64(client, reply[2:]))
+        with sasl_log_in(self._server, "pop3", account, self._mechanisms()) as (mechanism, exchange):
+            try:
+                reply = self._command(f"AUTH {mechanism}")
+                while reply.startswith(b"+ ") or reply == b"+":
+                    reply = self._command(answer_in_base64(exchange, reply[2:]))
+            except poplib.error_proto as error:
+                raise poplib.error_proto(_with_reason(error, exchange.said)) from error
+
+    def _apop(self, account: Credentials) -> None:
+        try:
+            digest = apop(self.welcome, account.password)
+        except SaslError as error:
+            raise unusable(self._server, str(error)) from error
+        self._command(f"APOP {account.username} {digest}")
+
+    def _mechanisms(self) -> list[str]:
+        """What the server says it offers (RFC 5034, section 6); nothing where it has no CAPA (RFC 2449)."""
+        try:
+            return self.capa().get("SASL", [])
+        except poplib.error_proto:
+            return []
+
+    def capa(self) -> dict[str, list[str]]:
+        """As poplib's, which `stls` calls, but bounded as every listing here."""
+        lines = (line.decode("ascii", "replace").upper().split() for line in self._lines("CAPA"))
+        return {line[0]: line[1:] for line in lines if line}
 
     def sizes(self) -> dict[int, int]:
         """Size of each mail by its number in this session."""
@@ -119,3 +146,9 @@ class Pop3Session(poplib.POP3):
 def _unstuffed(raw: bytes) -> bytes:
     """RFC 1939, section 3: a line that begins with a dot was sent with one more."""
     return raw.replace(b"\r\n..", b"\r\n.")
+
+
+def _with_reason(error: poplib.error_proto, said: str) -> bytes:
+    """The server's words, and behind them what it explained in the exchange."""
+    words = error.args[0] if error.args else b""
+    return (words if isinstance(words, bytes) else str(words).encode()) + (b" " + said.encode() if said else b"")

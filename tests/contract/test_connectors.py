@@ -13,8 +13,8 @@ import pytest
 from deploy.local.mail_host import MailHost
 from ingest.connectors import CONNECTORS, base, connector_for, imap, pop3
 from ingest.connectors.base import Block, Connector, RemoteMail
-from mailserver.authentication import Credentials
 from mailserver.errors import MailServerError
+from mailserver.sasl import Credentials
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
@@ -58,6 +58,7 @@ class Mailbox:
             "port": getattr(self.host, PORTS[self.protocol]),
             "security": "none",
             "username": self.address,
+            "password": {"env": "DESK_PASSWORD"},
             "start_from": "beginning",
             "call_template": "it",
             "default_logging_analyst": "anna",

@@ -26,6 +26,7 @@ def incoming_server() -> MakeServer:
             "host": "127.0.0.1",
             "security": "none",
             "username": "desk",
+            "password": {"env": "DESK_PASSWORD"},
             "start_from": "beginning",
             "call_template": "it",
             "default_logging_analyst": "anna",

@@ -10,8 +10,8 @@ import pytest
 
 from ingest.connectors import connector_for, imap_session, pop3_session
 from ingest.connectors.base import Block
-from mailserver.authentication import Credentials
 from mailserver.errors import MailServerError
+from mailserver.sasl import Credentials
 from schemas.reasons import Reason
 
 Script = Callable[[socket.socket], None]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ingest.connectors.imap import ImapConnector
-from mailserver.authentication import Credentials
 from mailserver.errors import MailServerError
+from mailserver.sasl import Credentials
 from schemas.reasons import Reason
 
 Make = Callable[..., ImapConnector]

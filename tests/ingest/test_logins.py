@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from ingest.connectors import connector_for
-from mailserver.authentication import Credentials
 from mailserver.errors import MailServerError
+from mailserver.sasl import Credentials
 from schemas.reasons import Reason
 
 PORTS = {

@@ -9,7 +9,7 @@ from deploy.local.mail_host import MailHost
 from ingest.connectors import imap_session
 from ingest.connectors.base import BLOCK_MAILS
 from ingest.connectors.imap import ImapConnector
-from mailserver.authentication import Credentials
+from mailserver.sasl import Credentials
 
 MAILS = 3 * BLOCK_MAILS
 BODY = b"Subject: long\r\n\r\n" + b"x" * 5_000 + b"\r\n"

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.connectors import connector_for
 from ingest.watcher import Surroundings, Watcher
-from mailserver.authentication import Credentials
+from mailserver.sasl import Credentials
 from runtime.health import Health
 from runtime.outcomes import OutageError
 from schemas import ids
@@ -80,6 +80,7 @@ def watch(inbox: Any, incoming_server: Any, broker: Broker) -> Iterator[Watch]:
         account = Credentials(inbox.address, password or inbox.password)
         around = Surroundings(
             connect=lambda server: connector_for(server, account),
+            refused=lambda _server: False,
             publish=broker.publish,
             keep=lambda _data: "sha256/aa/key",
             health=Health(),

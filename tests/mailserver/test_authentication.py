@@ -6,17 +6,28 @@ from typing import Any
 
 import pytest
 
-from mailserver.authentication import METHODS, Credentials, credentials, method_for, problem, sasl_client
+from mailserver.accounts import Accounts
+from mailserver.authentication import METHODS, Need, method_for, missing, problem, sasl_log_in
 from mailserver.connection import Protocol
 from mailserver.errors import MailServerError
+from mailserver.oauth import Tokens
+from mailserver.sasl import Credentials
 from runtime.secrets import make_keys, seal
 from schemas.reasons import Reason
 from schemas.settings import Authentication, MailServer, Secret
+from tests.mailserver.memory_store import MemoryStore
 
 
 @dataclass
 class Config:
     secret_key_file: Path | None = None
+
+
+def accounts(config: Config) -> Accounts:
+    return Accounts(config, Tokens(config, MemoryStore()))
+
+
+OAUTH = {"token_url": "https://login.example.test/token", "client_id": "mailcall", "client_secret": {"env": "PW"}}
 
 
 def server(**settings: Any) -> MailServer:
@@ -41,12 +52,15 @@ def test_every_method_stands_in_the_table() -> None:
         (Authentication.STANDARD, "smtp", "SMTP knows no log-in but SASL"),
         (Authentication.APOP, "imap", "APOP is a command of POP3"),
         (Authentication.APOP, "smtp", "APOP is a command of POP3"),
-        (Authentication.APOP, "pop3", "not built yet"),
+        (Authentication.APOP, "pop3", None),
         (Authentication.SASL_PLAIN, "imap", None),
         (Authentication.SASL_PLAIN, "smtp", None),
         (Authentication.SASL_LOGIN, "pop3", None),
-        (Authentication.SASL_NTLM, "imap", "not built yet"),
-        (Authentication.SASL_GSS, "smtp", "not built yet"),
+        (Authentication.SASL_NTLM, "imap", None),
+        (Authentication.SASL_GSS, "smtp", None),
+        (Authentication.NONE, "folder", None),
+        (Authentication.STANDARD, "folder", "is not logged in to"),
+        (Authentication.SASL_XOAUTH2, "folder", "is not logged in to"),
     ],
 )
 def test_each_pair_works_or_says_why_not(
@@ -59,27 +73,59 @@ def test_each_pair_works_or_says_why_not(
         assert told is not None and expected in told
 
 
-def test_a_method_that_is_not_built_names_those_that_are() -> None:
-    with pytest.raises(MailServerError) as caught:
-        method_for(server(authentication="sasl-cram-md5"), "imap")
-    assert caught.value.reason is Reason.AUTHENTICATION_REFUSED
-    assert "standard, sasl-login, sasl-plain" in caught.value.text
+@pytest.mark.parametrize("authentication", Authentication)
+def test_what_a_method_needs_is_asked_for(authentication: Authentication) -> None:
+    needs = METHODS[authentication].needs
+    bare = server(authentication=authentication, username=None, password=None)
+    full = server(authentication=authentication, oauth=OAUTH)
+    assert (missing(bare) is None) == (needs in (Need.NOTHING, Need.TICKET))
+    assert missing(full) is None
+
+
+def test_a_ticket_got_with_a_password_is_somebodys() -> None:
+    assert "username" in str(missing(server(authentication="sasl-gss", username=None)))
+
+
+@pytest.mark.parametrize(
+    ("authentication", "offered", "expected"),
+    [
+        ("sasl-plain", ["LOGIN", "PLAIN"], "PLAIN"),
+        ("sasl-plain", ["plain"], "PLAIN"),
+        ("sasl-plain", [], "PLAIN"),
+        ("sasl-msn", ["NTLM"], "NTLM"),
+        ("sasl-msn", ["NTLM", "MSN"], "MSN"),
+        ("sasl-gss", ["GSSAPI"], "GSSAPI"),
+    ],
+)
+def test_the_mechanism_is_one_that_the_server_offers(authentication: str, offered: list[str], expected: str) -> None:
+    with sasl_log_in(server(authentication=authentication), "imap", Credentials("desk", "pw"), offered) as (name, _):
+        assert name == expected
+
+
+def test_a_mechanism_that_is_not_offered_is_not_tried() -> None:
+    with (
+        pytest.raises(MailServerError) as caught,
+        sasl_log_in(server(authentication="sasl-cram-md5"), "imap", Credentials("desk", "pw"), ["PLAIN", "LOGIN"]),
+    ):
+        pytest.fail("the log-in was begun")
+    assert "does not offer CRAM-MD5; it offers LOGIN, PLAIN" in caught.value.text
+    assert (caught.value.reason, caught.value.temporary) == (Reason.AUTHENTICATION_REFUSED, False)
+
+
+@pytest.mark.parametrize("authentication", ["sasl-scram-sha-256", "sasl-digest-md5"])
+def test_a_server_that_lets_us_in_without_its_proof_is_not_trusted(authentication: str) -> None:
+    with (
+        pytest.raises(MailServerError) as caught,
+        sasl_log_in(server(authentication=authentication), "imap", Credentials("desk", "pw"), []),
+    ):
+        pass  # the server says OK at once
+    assert "did not prove" in caught.value.text
 
 
 def test_a_readable_password_does_not_travel_unencrypted() -> None:
     with pytest.raises(MailServerError) as caught:
         method_for(server(security="none"), "imap")
     assert caught.value.reason is Reason.SECURITY_REFUSED
-
-
-def test_sasl_plain_is_that_of_rfc_4616() -> None:
-    client = sasl_client(METHODS[Authentication.SASL_PLAIN], Credentials("tim", "tanstaafltanstaafl"))
-    assert client(b"") == b"\0tim\0tanstaafltanstaafl"
-
-
-def test_sasl_login_gives_the_user_then_the_password() -> None:
-    client = sasl_client(METHODS[Authentication.SASL_LOGIN], Credentials("jörg", "geheim"))
-    assert [client(b"Username:"), client(b"Password:"), client(b"?")] == ["jörg".encode(), b"geheim", b""]
 
 
 def test_a_password_is_found_where_the_settings_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -93,14 +139,12 @@ def test_a_password_is_found_where_the_settings_say(monkeypatch: pytest.MonkeyPa
         "from box": seal("from box", public),
     }
     for expected, secret in secrets.items():
-        assert credentials(server(password=secret), config) == Credentials("desk", expected)
+        assert accounts(config).credentials(server(password=secret)) == Credentials("desk", expected)
 
 
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"password": None}, "username and password"),
-        ({"username": None}, "username and password"),
         ({"password": {"env": "ABSENT"}}, "ABSENT"),
         ({"password": {"file": "/absent"}}, "/absent"),
         ({"password": {"sealed": "AAAA"}}, "MAILCALL_SECRET_KEY_FILE"),
@@ -112,7 +156,7 @@ def test_a_password_that_cannot_be_had_says_why(
 ) -> None:
     monkeypatch.setenv("TWO_LINES", "secret\r\nDELE 1")
     with pytest.raises(MailServerError) as caught:
-        credentials(server(**settings), Config())
+        accounts(Config()).credentials(server(**settings))
     assert caught.value.reason is Reason.AUTHENTICATION_REFUSED
     assert not caught.value.temporary
     assert told in caught.value.text

@@ -15,8 +15,8 @@ from deploy.local.smtp_sink import SmtpSink
 from desk.deliveries import DeliveryLedger
 from desk.engine import open_desk
 from desk.migrate import upgrade
-from mailserver.authentication import Credentials
 from mailserver.errors import MailServerError
+from mailserver.sasl import Credentials
 from outbound import delivery as delivery_module
 from outbound.delivery import IN_HAND_SECONDS, Delivery
 from outbound.handler import OutboundHandler

@@ -15,14 +15,15 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from deploy.local.certificates import Certificates, make_certificates
 from deploy.local.ports import HOST, free_port
 from deploy.local.smtp_sink import SmtpSink
-from mailserver.authentication import Credentials
 from mailserver.errors import MailServerError
+from mailserver.sasl import Credentials
 from outbound.transport import SmtpTransport, Verdict
 from schemas.reasons import Reason
-from schemas.settings import Authentication, OutgoingServer, Security
+from schemas.settings import Authentication, OutgoingServer, Secret, Security
 
 MakeServer = Callable[..., OutgoingServer]
 MAIL = b"Subject: dots\r\n\r\n.\r\n..two\r\nend\r\n"
+_PASSWORD = Secret(env="NOT_READ_HERE")  # `_login` gives it
 TO = ["ursula@example.com"]
 GREETING, HANG_UP = b"", b""
 
@@ -112,7 +113,7 @@ def test_a_protected_connection_is_verified_and_logged_in(
     with _serve(handler, **tls, **options) as port:
         server = make_server(
             port=port, host="localhost", security=security, authentication=authentication,
-            ca_file=str(certificates.authority), username="it@desk.example",
+            ca_file=str(certificates.authority), username="it@desk.example", password=_PASSWORD,
         )  # fmt: skip
         transport = SmtpTransport(server, _login)
         assert _send(transport).outcome == "sent"
@@ -136,7 +137,11 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
 
 def test_a_server_without_starttls_gets_neither_password_nor_mail(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
     server = make_server(
-        port=smtp_sink.port, security=Security.STARTTLS, authentication=Authentication.SASL_PLAIN, username="it"
+        port=smtp_sink.port,
+        security=Security.STARTTLS,
+        authentication=Authentication.SASL_PLAIN,
+        username="it",
+        password=_PASSWORD,
     )
     assert _refused(server, _login).reason is Reason.SECURITY_REFUSED
     assert smtp_sink.messages == ()
@@ -145,7 +150,7 @@ def test_a_server_without_starttls_gets_neither_password_nor_mail(smtp_sink: Smt
 def test_a_wrong_password_is_told_without_the_password(make_server: MakeServer) -> None:
     handler = Guarded()
     with _serve(handler, authenticator=handler.authenticate, auth_require_tls=False) as port:
-        server = make_server(port=port, authentication=Authentication.SASL_PLAIN, username="it")
+        server = make_server(port=port, authentication=Authentication.SASL_PLAIN, username="it", password=_PASSWORD)
         error = _refused(server, lambda _: Credentials("it", "wr0ng-one"))
     assert error.reason is Reason.AUTHENTICATION_REFUSED
     assert "it-out" in error.text
@@ -154,7 +159,7 @@ def test_a_wrong_password_is_told_without_the_password(make_server: MakeServer) 
 
 
 def test_standard_authentication_is_not_for_smtp(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
-    server = make_server(port=smtp_sink.port, authentication=Authentication.STANDARD, username="it")
+    server = make_server(port=smtp_sink.port, authentication=Authentication.STANDARD, username="it", password=_PASSWORD)
     error = _refused(server, _login)
     assert error.reason is Reason.AUTHENTICATION_REFUSED
     assert "SMTP" in error.text
