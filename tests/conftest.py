@@ -20,6 +20,7 @@ from deploy.local.database import Database
 from deploy.local.dovecot import Dovecot
 from deploy.local.dovecot_container import choose_dovecot
 from deploy.local.mail_host import MailHost
+from deploy.local.oauth import OAuthServer
 from deploy.local.smtp_sink import SmtpSink
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
@@ -157,9 +158,23 @@ def dovecot_relay() -> Iterator[SmtpSink]:
 
 
 @pytest.fixture(scope="session")
-def dovecot(dovecot_relay: SmtpSink) -> Iterator[Dovecot]:
-    """Shared by all tests: every address is an account, `dovecot_account` is one of your own."""
-    with choose_dovecot("s3cret", relay_port=dovecot_relay.port) as dovecot:
+def oauth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OAuthServer]:
+    """Shared by all tests: register a client of your own for the mailbox it may open."""
+    with OAuthServer(tmp_path_factory.mktemp("oauth")) as oauth:
+        yield oauth
+
+
+@pytest.fixture(scope="session")
+def dovecot(dovecot_relay: SmtpSink, oauth: OAuthServer) -> Iterator[Dovecot]:
+    """Shared by all tests: every user name is an account, `dovecot_account` is one of your own."""
+    with choose_dovecot()("s3cret", dovecot_relay.port, oauth) as dovecot:
+        yield dovecot
+
+
+@pytest.fixture(scope="session")
+def plain_dovecot(dovecot_relay: SmtpSink, oauth: OAuthServer) -> Iterator[Dovecot]:
+    """As `dovecot`, but it offers PLAIN and LOGIN only."""
+    with choose_dovecot()("s3cret", dovecot_relay.port, oauth, ("plain", "login")) as dovecot:
         yield dovecot
 
 

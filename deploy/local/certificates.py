@@ -1,6 +1,7 @@
 """A small certificate authority for the servers that are started here, and their certificate for localhost."""
 
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,12 @@ class Certificates:
     certificate: Path
     key: Path
     keystore: Path
+
+    def context(self) -> ssl.SSLContext:
+        """For a server."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
 
 
 def make_certificates(directory: Path) -> Certificates:

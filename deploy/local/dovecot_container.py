@@ -1,6 +1,7 @@
 """The same Dovecot in a container, where it is not installed and a Docker engine answers."""
 
 import pwd
+from collections.abc import Sequence
 from pathlib import Path
 
 import docker
@@ -8,7 +9,9 @@ from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 
 from deploy.local import NotAvailableError, StartError
-from deploy.local.dovecot import CONFIGURATION_FILE, PACKAGES, Dovecot, find_dovecot
+from deploy.local.dovecot import PACKAGES, Dovecot, find_dovecot
+from deploy.local.dovecot_configuration import ALL_MECHANISMS, CONFIGURATION_FILE
+from deploy.local.oauth import OAuthServer
 from deploy.local.ports import wait_until
 
 IMAGE = "debian:bookworm-slim"  # the same packages as on Debian itself, so the same configuration
@@ -26,22 +29,24 @@ exec setpriv --reuid=65534 --regid=65534 --clear-groups dovecot -c {_HERE / CONF
 _NOBODY = pwd.struct_passwd(("nobody", "x", 65534, 65534, "", "/", "/usr/sbin/nologin"))
 
 
-def choose_dovecot(password: str, relay_port: int) -> Dovecot:
+def choose_dovecot() -> type[Dovecot]:
     """Debian's own where it is installed or can be, else one in a container. Raises `NotAvailableError`."""
     try:
         find_dovecot()
     except NotAvailableError as error:
         if not _docker_answers():
             raise NotAvailableError(f"{error}, or start a Docker engine") from None
-        return DovecotContainer(password, relay_port)
-    return Dovecot(password, relay_port)
+        return DovecotContainer
+    return Dovecot
 
 
 class DovecotContainer(Dovecot):
-    """In the network of the host, so that ports and relay are those of 127.0.0.1 here as well."""
+    """In the network of the host, so that ports, relay and OAuth2 provider are those of 127.0.0.1 here as well."""
 
-    def __init__(self, password: str, relay_port: int) -> None:
-        super().__init__(password, relay_port)
+    def __init__(
+        self, password: str, relay_port: int, oauth: OAuthServer, mechanisms: Sequence[str] = ALL_MECHANISMS
+    ) -> None:
+        super().__init__(password, relay_port, oauth, mechanisms)
         self._container = (
             DockerContainer(IMAGE)
             .with_command(["sh", "-c", _SCRIPT])
@@ -50,7 +55,7 @@ class DovecotContainer(Dovecot):
         )
 
     def start(self) -> None:
-        self._write_configuration(_HERE, _NOBODY, "nogroup")
+        self._configuration.write(self.directory, seen_at=_HERE, user=_NOBODY, group="nogroup")
         self._container.start()
         if not wait_until(self._ready, START_SECONDS):
             output = b"".join(self._container.get_logs()).decode("utf-8", "replace")

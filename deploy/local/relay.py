@@ -7,7 +7,6 @@ taken, and an address that means the same is handed on.
 import asyncio
 import logging
 import smtplib
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -38,8 +37,6 @@ class Relay:
         directory.mkdir(parents=True, exist_ok=True)
         certificates = make_certificates(directory)
         self.authority = certificates.authority
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(certificates.certificate, certificates.key)
         self._mail_host = mail_host
         self._accounts = accounts
         self.port, self.tls_port = free_ports(2)
@@ -53,7 +50,7 @@ class Relay:
                 auth_require_tls=False,  # the implicit TLS of `tls_port` does not count as such for aiosmtpd
                 enable_SMTPUTF8=True,
             )
-            for port, tls in ((self.port, None), (self.tls_port, context))
+            for port, tls in ((self.port, None), (self.tls_port, certificates.context()))
         ]
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
