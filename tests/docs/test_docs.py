@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -9,18 +10,22 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
+from mailserver.authentication import METHODS
+from mailserver.connection import Protocol
 from runtime import metrics
 from runtime.config import ENV_PREFIX, ProcessConfig
 from schemas.events import CallEvent
 from schemas.reasons import Reason
-from schemas.settings import Secret, Setting
+from schemas.settings import Authentication, IncomingServer, MailServer, OutgoingServer, Secret, Setting
 from schemas.topics import TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("runtime", "mailserver", "desk", "ingest", "resolver", "logger", "outbound", "console")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_BLOCK = re.compile(r"^```(yaml|sh)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 # Written so that this file does not find itself.
 _MACHINE = re.compile(r"(?<![\w.-])/(?:wor[k]|roo[t]|User[s])/[\w.]")
@@ -59,6 +64,52 @@ def _exported(metric: MetricWrapperBase) -> str:
     return f"{described.name}_total" if described.type == "counter" else described.name
 
 
+def _page(folder: str, name: str) -> str:
+    return _documents().get(ROOT / "docs" / folder / f"{name}.md", "")
+
+
+def _blocks(page: str, language: str) -> list[str]:
+    return [text for found, text in _BLOCK.findall(page) if found == language]
+
+
+def _servers_in_yaml(page: str) -> list[MailServer]:
+    """The servers of a page's settings files. Raises `ValidationError` where one could not be applied."""
+    return [
+        SERVERS[direction](**fields)
+        for block in _blocks(page, "yaml")
+        for direction in SERVERS
+        for fields in yaml.safe_load(block).get(f"{direction}_servers", ())
+    ]
+
+
+def _servers_in_commands(page: str) -> list[MailServer]:
+    """The servers of a page's `mailcall servers add DIRECTION ID KEY=VALUE ...`."""
+    words = [shlex.split(block) for block in _blocks(page, "sh")]
+    return [
+        SERVERS[direction](id=server_id, **_fields_of(pairs))
+        for mailcall, servers, add, direction, server_id, *pairs in words
+        if [mailcall, servers, add] == ["mailcall", "servers", "add"]
+    ]
+
+
+def _fields_of(pairs: list[str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        outer, _, inner = key.rpartition(".")
+        (fields.setdefault(outer, {}) if outer else fields)[inner] = yaml.safe_load(value)
+    return fields
+
+
+def _table_of_methods() -> dict[str, dict[str, str]]:
+    """The table of methods and protocols, as it is written: method -> protocol -> yes or no."""
+    lines = _page("protocols", "README").partition("\n| method |")[2].partition("\n\n")[0].splitlines()
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    return {re.sub(r"\[(.*)\].*", r"\1", row[0]): dict(zip(head, row[1:], strict=True)) for row in rows}
+
+
+PROVIDERS = ("Microsoft 365", "Gmail", "Exchange", "Dovecot")
+SERVERS: dict[str, type[MailServer]] = {"incoming": IncomingServer, "outgoing": OutgoingServer}
 METRICS = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
 VARIABLES = sorted({f"{ENV_PREFIX}{name.upper()}" for config in _configurations() for name in config.model_fields})
 
@@ -91,6 +142,31 @@ def test_every_reason_is_documented(reason: Reason) -> None:
 @pytest.mark.parametrize("event", [member.__name__ for member in get_args(get_args(CallEvent)[0])])
 def test_every_event_is_documented(event: str) -> None:
     assert event in _written()
+
+
+@pytest.mark.parametrize("method", Authentication)
+def test_every_method_has_a_page_that_says_what_to_enter_at_each_provider(method: Authentication) -> None:
+    page = _page("authentication", method)
+    assert not [provider for provider in PROVIDERS if f"\n| {provider} |" not in page]
+    assert method in {server.authentication for server in _servers_in_yaml(page)}
+    assert _servers_in_commands(page) == _servers_in_yaml(page)
+
+
+@pytest.mark.parametrize("protocol", get_args(Protocol))
+def test_every_protocol_has_a_page(protocol: str) -> None:
+    assert _page("protocols", protocol)
+
+
+@pytest.mark.parametrize("protocol", get_args(Protocol))
+def test_the_table_of_methods_and_protocols_is_the_one_in_code(protocol: Protocol) -> None:
+    written = {method: words[protocol] for method, words in _table_of_methods().items()}
+    assert written == {one: "no" if protocol in METHODS[one].excluded else "yes" for one in Authentication}
+
+
+@pytest.mark.parametrize("file", _documents(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_server_that_is_shown_can_be_saved(file: Path) -> None:
+    shown = _servers_in_yaml(_documents()[file])
+    assert not [server for server in _servers_in_commands(_documents()[file]) if server not in shown]
 
 
 def test_there_is_something_to_check() -> None:
