@@ -96,8 +96,11 @@ def _fields_of(pairs: list[str]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for pair in pairs:
         key, _, value = pair.partition("=")
-        outer, _, inner = key.rpartition(".")
-        (fields.setdefault(outer, {}) if outer else fields)[inner] = yaml.safe_load(value)
+        *outer, name = key.split(".")
+        around = fields
+        for one in outer:
+            around = around.setdefault(one, {})
+        around[name] = yaml.safe_load(value)
     return fields
 
 
