@@ -75,7 +75,7 @@ def _blocks(page: str, language: str) -> list[str]:
 def _servers_in_yaml(page: str) -> list[MailServer]:
     """The servers of a page's settings files. Raises `ValidationError` where one could not be applied."""
     return [
-        SERVERS[direction](**fields)
+        SERVERS[direction].model_validate(fields, extra="forbid")
         for block in _blocks(page, "yaml")
         for direction in SERVERS
         for fields in yaml.safe_load(block).get(f"{direction}_servers", ())
@@ -84,9 +84,9 @@ def _servers_in_yaml(page: str) -> list[MailServer]:
 
 def _servers_in_commands(page: str) -> list[MailServer]:
     """The servers of a page's `mailcall servers add DIRECTION ID KEY=VALUE ...`."""
-    words = [shlex.split(block) for block in _blocks(page, "sh")]
+    words = [shlex.split(block.replace("\\\n", "")) for block in _blocks(page, "sh")]
     return [
-        SERVERS[direction](id=server_id, **_fields_of(pairs))
+        SERVERS[direction].model_validate({"id": server_id, **_fields_of(pairs)}, extra="forbid")
         for mailcall, servers, add, direction, server_id, *pairs in words
         if [mailcall, servers, add] == ["mailcall", "servers", "add"]
     ]
@@ -96,8 +96,11 @@ def _fields_of(pairs: list[str]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for pair in pairs:
         key, _, value = pair.partition("=")
-        outer, _, inner = key.rpartition(".")
-        (fields.setdefault(outer, {}) if outer else fields)[inner] = yaml.safe_load(value)
+        *outer, name = key.split(".")
+        around = fields
+        for one in outer:
+            around = around.setdefault(one, {})
+        around[name] = yaml.safe_load(value)
     return fields
 
 
