@@ -38,7 +38,7 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
         connect=partial(connect, accounts),
         refused=accounts.refused,
         publish=publisher.publish,
-        keep=BlobStore(config.blob_url).put,
+        blobs=BlobStore(config.blob_url),
         health=health,
     )
     view = SettingsView(config, health)

@@ -1,19 +1,26 @@
 """Mails and cursors as records. Pure but for the blob store, where a mail above the inline size is put first."""
 
 import hashlib
-from collections.abc import Callable
 from datetime import datetime
+from typing import BinaryIO, Protocol
 
-from ingest.connectors.base import RemoteMail
+from ingest.connectors.base import FIRST_PART_BYTES, RemoteMail
 from ingest.sender_key import sender_key
+from runtime.blobs import digest_of
 from schemas import ids
 from schemas.fetched import FetchedMail
 from schemas.servers import MailboxCursor, ServerStatus
+from schemas.settings import IncomingServer
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, MAX_INLINE_BYTES, SERVER_STATUS
 from schemas.wire import Message, encode
 
-Keep = Callable[[bytes], str]
-"""Stores bytes and returns their key: `BlobStore.put`."""
+
+class Blobs(Protocol):
+    """What is needed of the blob store: `runtime.blobs.BlobStore`."""
+
+    def put(self, data: bytes) -> str: ...
+
+    def put_file(self, file: BinaryIO) -> str: ...
 
 
 def source(server_id: str) -> str:
@@ -21,30 +28,50 @@ def source(server_id: str) -> str:
     return f"/mailcall/ingest/{server_id}"
 
 
-def fetched(server_id: str, mail: RemoteMail, keep: Keep, now: datetime) -> Message:
-    """The `mail.fetched` record of a mail. Its blob, if it has one, is kept when this returns."""
-    raw = mail.raw
-    inline = len(raw) <= MAX_INLINE_BYTES
-    known = FetchedMail(
-        mail_id=ids.mail_id(server_id, raw),
-        server_id=server_id,
-        received=mail.internal_date or now,
-        size=len(raw),
-        sha256=hashlib.sha256(raw).hexdigest(),
-        mailbox=mail.locator,
-        dataref=None if inline else keep(raw),
-        truncated=mail.size,
-    )
+def fetched(server: IncomingServer, mail: RemoteMail, blobs: Blobs, now: datetime) -> Message:
+    """The `mail.fetched` record of a mail. Its blob, if it has one, is kept when this returns.
+
+    Of a mail above the server's limit the record holds the headers and first part, and names the blob of all of it.
+    """
+    known = _known(server, mail, blobs, mail.internal_date or now)
     return encode(
         MAIL_FETCHED,
-        sender_key(raw),
-        raw if inline else b"",
+        sender_key(mail.raw),
+        b"" if known.dataref else mail.raw[: known.size],
         id=known.mail_id,
-        source=source(server_id),
+        source=source(server.id),
         time=now,
         traceparent=ids.traceparent(known.mail_id),
         extensions=known.extensions(),
     )
+
+
+def _known(server: IncomingServer, mail: RemoteMail, blobs: Blobs, received: datetime) -> FetchedMail:
+    size = len(mail.raw) if mail.size is None else mail.size
+    complete = mail.size is None or mail.spool is not None
+    oversize = size > server.max_mail_bytes or not complete
+    blob = _keep(mail, blobs) if complete and (oversize or size > MAX_INLINE_BYTES) else None
+    there = mail.raw[:FIRST_PART_BYTES] if oversize else mail.raw
+    claimed = blob is not None and not oversize
+    return FetchedMail(
+        mail_id=_mail_id(server.id, mail),
+        server_id=server.id,
+        received=received,
+        size=len(there) if oversize else size,
+        sha256=digest_of(blob) if blob and claimed else hashlib.sha256(there).hexdigest(),
+        mailbox=mail.locator,
+        dataref=blob if claimed else None,
+        truncated=size if oversize else None,
+        wholeref=blob if oversize else None,
+    )
+
+
+def _keep(mail: RemoteMail, blobs: Blobs) -> str:
+    return blobs.put(mail.raw) if mail.spool is None else blobs.put_file(mail.spool)
+
+
+def _mail_id(server_id: str, mail: RemoteMail) -> str:
+    return ids.mail_id(server_id, mail.raw) if mail.spool is None else ids.mail_id_of_file(server_id, mail.spool)
 
 
 def cursor_record(cursor: MailboxCursor, now: datetime) -> Message:

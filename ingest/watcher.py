@@ -33,7 +33,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a watcher needs of the process. `publish` returns once all is acknowledged; `keep` stores a blob.
+    """What a watcher needs of the process. `publish` returns once all is acknowledged; `blobs` keeps what is large.
 
     `refused` is told of a log-in that was refused; it answers whether another one may go better at once.
     """
@@ -41,7 +41,7 @@ class Surroundings:
     connect: Callable[[IncomingServer], Connector]
     refused: Callable[[IncomingServer], bool]
     publish: Callable[[list[Message]], None]
-    keep: Callable[[bytes], str]
+    blobs: records.Blobs
     health: Health
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     draw: Callable[[], float] = random.random
@@ -137,11 +137,11 @@ class Watcher:
         if block.skipped:
             log.info("first look: only new mail is taken", server=self.server.id, left_unread=block.skipped)
         now = self._around.now()
-        self._publish(lambda: [records.fetched(self.server.id, mail, self._around.keep, now) for mail in block.mails])
+        self._publish(lambda: [records.fetched(self.server, mail, self._around.blobs, now) for mail in block.mails])
         MAILS_FETCHED.labels(self.server.protocol).inc(len(block.mails))
         for mail in block.mails:
-            if mail.size is not None:
-                log.warning("a mail is too large and was cut", server=self.server.id, mail=mail.locator, size=mail.size)
+            if mail.size is not None and mail.spool is None:
+                log.warning("a mail is too large to be kept whole", server=self.server.id, mail=mail.locator)
         self.cursor, self._unsettled = block.cursor, block
 
     def _settle_late(self, connector: Connector) -> None:

@@ -1,5 +1,6 @@
 """What can go wrong with a mail server, in an administrator's words. Never a secret, never a mail's content."""
 
+import errno
 import socket
 import ssl
 
@@ -38,6 +39,9 @@ def place(server: MailServer) -> str:
 def connection_error(server: MailServer, error: Exception) -> MailServerError:
     """A failure of socket, name look-up or TLS, as an administrator should read it."""
     where = place(server)
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        text = f"no room for a large mail of {where}: {words(error)}. Give the process's temporary directory more room"
+        return MailServerError(Reason.NO_ROOM, text, temporary=True)
     if isinstance(error, ssl.SSLCertVerificationError):
         text = (
             f"the certificate of {where} is not trusted: {words(error.verify_message)}. Set ca_file to the PEM file of "

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal, TypedDict
 
 from resolver.resolve import Examined, Resolution
+from runtime.blobs import digest_of
 from schemas.events import NotificationResult
 from schemas.fetched import FetchedMail
 from schemas.ids import OWN_MESSAGE_ID
@@ -136,7 +137,7 @@ def _resolved_mail(
         reply=_cut(mail.reply, limits.reply),
         html=mail.html if html_fits else None,
         date=mail.date,
-        defects=mail.defects,
+        defects=_defects(fetched, mail),
         files=tuple(_files(origin, examined, keep, limits)),
         sender=resolution.sender,
         conversation=resolution.conversation,
@@ -150,6 +151,9 @@ def _resolved_mail(
 def _files(origin: Origin, examined: Examined, keep: Keep, limits: Limits) -> Iterator[StoredFile]:
     """Attachments, then what did not fit into the record, then the raw mail where it says more than all of these."""
     mail, files = examined.parsed.mail, examined.parsed.files
+    if origin.fetched.truncated is not None:  # what was read is its beginning: the files in it may be cut in the middle
+        yield from _whole_mail(origin.fetched)
+        files = ()
     too_many = len(files) > limits.attachments
     for file in () if too_many else files:
         yield StoredFile(**dict(file.attachment), blob=keep(file.content))
@@ -159,6 +163,22 @@ def _files(origin: Origin, examined: Examined, keep: Keep, limits: Limits) -> It
         yield _file("body.html", "text/html; charset=utf-8", mail.html.encode("utf-8", "replace"), keep)
     if too_many or Defect.UNPARSED in mail.defects:
         yield _file("mail.eml", "message/rfc822", origin.raw, keep)
+
+
+def _defects(fetched: FetchedMail, mail: ParsedMail) -> tuple[Defect, ...]:
+    return mail.defects if fetched.truncated is None else (*mail.defects, Defect.TRUNCATED)
+
+
+def _whole_mail(fetched: FetchedMail) -> Iterator[StoredFile]:
+    """A mail above the incoming server's limit, as the blob store holds it."""
+    if fetched.wholeref:
+        yield StoredFile(
+            name="mail.eml",
+            content_type="message/rfc822",
+            size=fetched.truncated or 0,
+            sha256=digest_of(fetched.wholeref),
+            blob=fetched.wholeref,
+        )
 
 
 def _file(name: str, content_type: str, content: bytes, keep: Keep) -> StoredFile:

@@ -3,11 +3,12 @@
 import hashlib
 import re
 from functools import cached_property
-from typing import Any
+from typing import Any, BinaryIO
 
 from runtime.outcomes import OutageError
 from schemas.reasons import Reason
 
+_PIECE_BYTES = 1_000_000
 _KEY = re.compile(r"^sha256/[0-9a-f]{2}/[0-9a-f]{64}$")
 
 
@@ -34,10 +35,23 @@ class BlobStore:
 
         Raises `OutageError` (BLOB_STORE_AWAY).
         """
-        digest = hashlib.sha256(data).hexdigest()
-        key = f"sha256/{digest[:2]}/{digest}"
+        key = _key(hashlib.sha256(data).hexdigest())
         try:
             self._store.put(key, data)
+        except Exception as error:
+            raise _away(error) from error
+        return key
+
+    def put_file(self, file: BinaryIO) -> str:
+        """`put` for what a file holds from its beginning on, however large. Raises `OutageError` (BLOB_STORE_AWAY)."""
+        file.seek(0)
+        state = hashlib.sha256()
+        while piece := file.read(_PIECE_BYTES):
+            state.update(piece)
+        key = _key(state.hexdigest())
+        file.seek(0)
+        try:
+            self._store.put(key, file)
         except Exception as error:
             raise _away(error) from error
         return key
@@ -52,6 +66,15 @@ class BlobStore:
             raise BlobMissingError(f"the blob store holds no {key}") from None
         except Exception as error:
             raise _away(error) from error
+
+
+def digest_of(key: str) -> str:
+    """SHA-256 (hexadecimal) of the blob under that key."""
+    return key.rpartition("/")[2]
+
+
+def _key(digest: str) -> str:
+    return f"sha256/{digest[:2]}/{digest}"
 
 
 def _away(error: Exception) -> OutageError:

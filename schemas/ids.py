@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
+from typing import BinaryIO
 
 # What mail stores add or rewrite when they keep a mail: the same mail read over IMAP and POP3, or after a re-import,
 # must have the same id. (mbox format: Status, X-Status, X-UID, X-Keywords; Content-Length and Lines of SysV mbox.)
@@ -11,15 +13,21 @@ _STORE_HEADERS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 MAIL_ID = re.compile(r"^[0-9a-f]{32}$")
+MAX_HEAD_BYTES = 1_000_000
+_PIECE_BYTES = 1_000_000
 
 
 def _digest(*parts: bytes) -> str:
     """32 hexadecimal digits over the parts, each led by its length, so that no two lists of parts meet."""
+    return _begun(*parts).hexdigest()[:32]
+
+
+def _begun(*parts: bytes) -> "hashlib._Hash":
     state = hashlib.sha256()
     for part in parts:
         state.update(b"%d:" % len(part))
         state.update(part)
-    return state.hexdigest()[:32]
+    return state
 
 
 def mail_id(server_id: str, raw: bytes) -> str:
@@ -32,6 +40,39 @@ def mail_id(server_id: str, raw: bytes) -> str:
     end = text.find(b"\n\n")
     head, body = (text, b"") if end < 0 else (text[: end + 1], text[end + 1 :])
     return _digest(server_id.encode(), _STORE_HEADERS.sub(b"", head), body.rstrip(b"\n"))
+
+
+def mail_id_of_file(server_id: str, file: BinaryIO) -> str:
+    """`mail_id` of a mail that is too large to be held in memory: the file is read from its beginning, twice.
+
+    Both are the same where the header block has no more than `MAX_HEAD_BYTES`.
+    """
+    start, position, text_end = b"", 0, 0
+    for piece in _lf_pieces(file):
+        start += piece[: max(0, MAX_HEAD_BYTES - position)]
+        text = len(piece.rstrip(b"\n"))
+        text_end = position + text if text else text_end
+        position += len(piece)
+    head = start[: start.find(b"\n\n") + 1] or start
+    body_end = max(len(head), text_end)
+    state = _begun(server_id.encode(), _STORE_HEADERS.sub(b"", head))
+    state.update(b"%d:" % (body_end - len(head)))
+    position = 0
+    for piece in _lf_pieces(file):
+        state.update(piece[max(0, len(head) - position) : max(0, body_end - position)])
+        position += len(piece)
+    return state.hexdigest()[:32]
+
+
+def _lf_pieces(file: BinaryIO) -> Iterator[bytes]:
+    """The file from its beginning with bare line feeds, piece by piece."""
+    file.seek(0)
+    carried = b""  # a CR at the end of a piece, whose LF may come with the next
+    while read := file.read(_PIECE_BYTES):
+        piece = carried + read
+        carried = piece[-1:] if piece.endswith(b"\r") else b""
+        yield piece[: len(piece) - len(carried)].replace(b"\r\n", b"\n")
+    yield carried
 
 
 def person_id(address: str) -> str:

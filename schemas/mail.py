@@ -59,6 +59,7 @@ class Defect(StrEnum):
     BAD_TNEF = "bad-tnef"
     BAD_UUENCODE = "bad-uuencode"
     UNPARSED = "unparsed"
+    TRUNCATED = "truncated"
 
 
 class ParsedMail(Model):

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     AUTHENTICATION_REFUSED = "authentication-refused"
     SECURITY_REFUSED = "security-refused"
     FOLDER_REFUSED = "folder-refused"
+    NO_ROOM = "no-room"
     SERVER_DISABLED = "server-disabled"
     NO_OUTGOING_SERVER = "no-outgoing-server"
     RECIPIENT_REFUSED = "recipient-refused"
@@ -151,6 +152,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.FOLDER_REFUSED: Explanation(
         "The incoming server does not give the folder, a mail in it, or the right to change it.",
         "Correct folder, move_to or after_fetch of the server, or the account's rights.",
+    ),
+    Reason.NO_ROOM: Explanation(
+        "ingest has no room on its disk for a mail that is too large to be held in memory; it is fetched again later.",
+        "Give the temporary directory of ingest (TMPDIR) more room.",
     ),
     Reason.SERVER_DISABLED: Explanation(
         "The mail server is disabled in the settings; its mail waits.", "Enable it, or name another server."

@@ -1,15 +1,18 @@
 """What a watcher asks of a mailbox, whatever the protocol."""
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, Protocol, cast
 
 from schemas.servers import MailboxCursor
 
 BLOCK_MAILS = 50  # fetching 50 at once is 2.4 times as fast as one by one; more gains nothing
-BLOCK_BYTES = 8_000_000  # what one watcher holds in memory, unless one mail alone is larger
-MAX_MAIL_BYTES = 50_000_000  # of a larger mail only the beginning is fetched
+BLOCK_BYTES = 8_000_000  # what one watcher holds in memory; a larger mail lies in a temporary file meanwhile
+FIRST_PART_BYTES = 100_000  # of a mail that is not held in memory: its headers, and mostly all of its text
+MAX_SPOOL_BYTES = 2_000_000_000  # of a mail larger than this only the beginning is kept
 IDLE_SECONDS = 540.0  # IDLE is renewed before RFC 2177's 29 minutes, and before most firewalls forget the connection
 
 
@@ -17,7 +20,8 @@ IDLE_SECONDS = 540.0  # IDLE is renewed before RFC 2177's 29 minutes, and before
 class RemoteMail:
     """One mail as its server gave it. `handle`: what `settle` finds it by (UID, UIDL); `locator`: the same for people.
 
-    `size` is the size on the server where only the beginning was fetched, else None.
+    `raw` is all of it; or, where `size` (bytes in all) is set, its beginning: then `spool` holds all of it, or is None
+    where even that was too much.
     """
 
     handle: str
@@ -25,6 +29,7 @@ class RemoteMail:
     raw: bytes
     internal_date: datetime | None = None
     size: int | None = None
+    spool: BinaryIO | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +77,31 @@ def take_block(waiting: list[tuple[str, int]]) -> list[tuple[str, int]]:
     """Take the next mails from the front of `waiting`, (handle, size) each: within the bounds, but one at least."""
     total, count = 0, 0
     for _, size in waiting[:BLOCK_MAILS]:
-        total += min(size, MAX_MAIL_BYTES)
-        if count and (total > BLOCK_BYTES or size > MAX_MAIL_BYTES):
+        total += size
+        if count and total > BLOCK_BYTES:
             break
         count += 1
-        if size > MAX_MAIL_BYTES:
-            break
     taken = waiting[:count]
     del waiting[:count]
     return taken
+
+
+def spooled(
+    handle: str, locator: str, pieces: Iterable[bytes], internal_date: datetime | None = None, announced: int = 0
+) -> RemoteMail:
+    """A mail that comes in pieces: held in memory up to `BLOCK_BYTES`, beyond that in a temporary file.
+
+    `announced`: its size as the server says, for the case that not all of it is taken.
+    """
+    spool = cast(BinaryIO, SpooledTemporaryFile(max_size=BLOCK_BYTES))  # noqa: SIM115 - it goes with the mail
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > MAX_SPOOL_BYTES:
+            spool.seek(0)
+            return RemoteMail(handle, locator, spool.read(FIRST_PART_BYTES), internal_date, max(size, announced))
+        spool.write(piece)
+    spool.seek(0)
+    if size <= BLOCK_BYTES:
+        return RemoteMail(handle, locator, spool.read(), internal_date)
+    return RemoteMail(handle, locator, spool.read(FIRST_PART_BYTES), internal_date, size, spool)

@@ -3,8 +3,9 @@
 import imaplib
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from imapclient import DELETED, SEEN
 from imapclient.datetime_util import parse_to_datetime
 from imapclient.exceptions import CapabilityError
 
-from ingest.connectors.base import IDLE_SECONDS, MAX_MAIL_BYTES, Block, RemoteMail, take_block
+from ingest.connectors.base import BLOCK_BYTES, IDLE_SECONDS, Block, RemoteMail, spooled, take_block
 from ingest.connectors.imap_session import ImapSession
 from mailserver.authentication import Method, method_for, refused
 from mailserver.errors import MailServerError, connection_error, place, words
@@ -25,13 +26,24 @@ from schemas.settings import IncomingServer, Security
 
 log = get_logger(__name__)
 
+PIECE_BYTES = 4_000_000  # of a mail that is too large to be fetched at once
+
 _UID = re.compile(rb"\bUID (\d{1,10})\b")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b")
 _INTERNALDATE = re.compile(rb'\bINTERNALDATE "([^"]{1,40})"')
 # Response codes (RFC 5530) and words of refusals that pass by themselves.
 _PASSING = re.compile(
-    r"\[(?:UNAVAILABLE|LIMIT|INUSE|OVERQUOTA|SERVERBUG|THROTTLED)\]|too many|try again", re.IGNORECASE
+    r"\[(?:UNAVAILABLE|LIMIT|INUSE|OVERQUOTA|SERVERBUG|THROTTLED)\]|too many|try again|throttled", re.IGNORECASE
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A mail in the folder, not yet fetched. `date`: its INTERNALDATE, where that was asked for."""
+
+    uid: int
+    size: int
+    date: datetime | None
 
 
 class ImapConnector:
@@ -44,6 +56,7 @@ class ImapConnector:
         self._uidvalidity = 0
         self._uidnext: int | None = None
         self._can_idle = False
+        self._left_until: datetime | None = None  # date of the newest mail that the first look left alone
         self._waiting: list[tuple[str, int]] = []  # (UID, size) not yet fetched
 
     @property
@@ -98,64 +111,124 @@ class ImapConnector:
             raise self._folder_error(
                 f"the folder {server.folder!r} cannot be opened: {words(_said(error))}. Check folder and its rights"
             ) from error
+        if b"READ-ONLY" in chosen and server.after_fetch != "leave":
+            raise self._folder_error(
+                f"the folder {server.folder!r} can only be read: give the account the right to change it, or set "
+                "after_fetch to leave"
+            )
         self._uidvalidity = chosen.get(b"UIDVALIDITY", 0)
         self._uidnext = chosen.get(b"UIDNEXT")
         self._can_idle = session.has_capability("IDLE")
 
     def next_block(self, cursor: MailboxCursor | None) -> Block | None:
-        if cursor is not None and (cursor.folder != self._server.folder or cursor.uid is None):
-            cursor = None  # of another folder or protocol: this one was never read
+        if cursor is not None and self._is_of_another_mailbox(cursor):
+            cursor = None
+        uidnext, self._uidnext = self._uidnext, None  # it is that of the log-in: later cursors go beyond it
         with self._translated():
             if cursor is None and self._server.start_from == "now":
-                return self._from_now_on()
-            if not self._waiting:
-                self._waiting = self._look(self._read_up_to(cursor))
-            return self._fetch(take_block(self._waiting)) if self._waiting else None
+                return self._from_now_on(uidnext or 1)
+            if self._waiting:
+                return self._fetch(take_block(self._waiting))
+            self._left_until = cursor.left_until if cursor else None
+            if cursor is None or self._is_numbered_as(cursor, uidnext):
+                after = cursor.uid or 0 if cursor else 0
+                self._waiting = [(str(one.uid), one.size) for one in self._look(after)]
+                return self._fetch(take_block(self._waiting)) if self._waiting else None
+            return self._from_the_start()
 
-    def _read_up_to(self, cursor: MailboxCursor | None) -> int:
-        """The last UID read; 0 where the UIDs mean other mails now: what comes again is known again by its mail id."""
-        if cursor is None or cursor.uid is None:
-            return 0
-        if cursor.uidvalidity != self._uidvalidity:
-            log.warning(
-                "the server numbered the mailbox anew (UIDVALIDITY): it is read from the start",
-                server=self._server.id,
-                before=cursor.uidvalidity,
-                now=self._uidvalidity,
-            )
-            return 0
-        return cursor.uid
+    def _is_of_another_mailbox(self, cursor: MailboxCursor) -> bool:
+        """Another folder, another protocol; or another account, unless it is the same mailbox under a new name."""
+        server = self._server
+        renamed = cursor.username is not None and cursor.username != server.username
+        other = renamed and cursor.uidvalidity != self._uidvalidity
+        return cursor.folder != server.folder or cursor.uid is None or other
 
-    def _from_now_on(self) -> Block:
+    def _is_numbered_as(self, cursor: MailboxCursor, uidnext: int | None) -> bool:
+        """Whether UIDs mean what they meant. A mailbox put back from a backup may number on from an earlier UID."""
+        went_back = uidnext is not None and cursor.uid is not None and cursor.uid >= uidnext
+        return cursor.uidvalidity == self._uidvalidity and not went_back
+
+    def _from_the_start(self) -> Block | None:
+        """Of a mailbox that is numbered anew: what comes again is known again by its mail id.
+
+        What the first look left alone stays alone; it is told by its date, which servers keep when they number anew.
+        """
+        log.warning("the server numbered the mailbox anew: it is read from the start", server=self._server.id)
+        present, until = self._look(0), self._left_until
+        new = [one for one in present if until is None or one.date is None or one.date > until]
+        self._waiting = [(str(one.uid), one.size) for one in new]
+        if self._waiting:
+            return self._fetch(take_block(self._waiting))
+        return Block((), self._cursor(max((one.uid for one in present), default=0)))
+
+    def _from_now_on(self, uidnext: int) -> Block:
         present = self._look(0)
-        last = max((int(uid) for uid, _ in present), default=0)
-        return Block((), self._cursor(max(last, (self._uidnext or 1) - 1)), skipped=len(present))
+        dates = [one.date for one in present if one.date is not None]
+        self._left_until = max(dates, default=None)
+        last = max((one.uid for one in present), default=0)
+        return Block((), self._cursor(max(last, uidnext - 1)), skipped=len(present))
 
-    def _look(self, after: int) -> list[tuple[str, int]]:
-        """(UID, size) of every mail behind a UID, in order."""
+    def _look(self, after: int) -> list["_Listed"]:
+        """Every mail behind a UID, in order; with its date where all are looked at."""
         session = self._require()
         session.new_round()
+        items = "(UID RFC822.SIZE)" if after else "(UID RFC822.SIZE INTERNALDATE)"
         found = {}
-        for line, _ in _answers(session.uid_fetch(f"{after + 1}:*", "(UID RFC822.SIZE)")):
+        for line, _ in _answers(session.uid_fetch(f"{after + 1}:*", items)):
             uid, size = _number(_UID, line), _number(_SIZE, line)
             if uid is not None and uid > after:  # n:* names the last mail even where its UID is below n
-                found[uid] = size or 0
-        return [(str(uid), found[uid]) for uid in sorted(found)]
+                found[uid] = _Listed(uid, size or 0, None if after else _internal_date(line))
+        return [found[uid] for uid in sorted(found)]
 
     def _fetch(self, wanted: Sequence[tuple[str, int]]) -> Block:
-        session = self._require()
         sizes = dict(wanted)
-        large = max(sizes.values()) > MAX_MAIL_BYTES  # take_block: then it is alone
-        body = f"BODY.PEEK[]<0.{MAX_MAIL_BYTES}>" if large else "BODY.PEEK[]"
-        bodies: dict[str, RemoteMail] = {}
-        for line, raw in _answers(session.uid_fetch(",".join(sizes), f"(UID INTERNALDATE {body})")):
-            uid = str(_number(_UID, line))
-            if uid in sizes and raw is not None:
-                size = sizes[uid] if large else None
-                bodies[uid] = RemoteMail(uid, self._locator(uid), raw, _internal_date(line), size)
+        if max(sizes.values()) > BLOCK_BYTES:  # take_block: then it is alone
+            (uid,) = sizes
+            mail = self._fetch_large(uid, sizes[uid])
+            bodies = {uid: mail} if mail else {}
+        else:
+            bodies = self._fetch_whole(sizes.keys())
+        session = self._require()
         self._check_gone(session, sizes.keys() - bodies.keys())
         mails = tuple(bodies[uid] for uid in sizes if uid in bodies)
         return Block(mails, self._cursor(max(map(int, sizes))))
+
+    def _fetch_whole(self, wanted: Set[str]) -> dict[str, RemoteMail]:
+        bodies: dict[str, RemoteMail] = {}
+        answer = self._require().uid_fetch(",".join(wanted), "(UID INTERNALDATE BODY.PEEK[])")
+        for line, raw in _answers(answer):
+            uid = str(_number(_UID, line))
+            if uid in wanted and raw is not None:
+                bodies[uid] = RemoteMail(uid, self._locator(uid), raw, _internal_date(line))
+        return bodies
+
+    def _fetch_large(self, uid: str, size: int) -> RemoteMail | None:
+        """Piece by piece, so that it is never in memory whole; None where it is gone."""
+        first = self._piece(uid, 0)
+        if first is None:
+            return None
+        line, start = first
+        return spooled(uid, self._locator(uid), self._pieces(uid, start), _internal_date(line), size)
+
+    def _pieces(self, uid: str, start: bytes) -> Iterator[bytes]:
+        position, piece = 0, start
+        while piece:
+            yield piece
+            position += len(piece)
+            if len(piece) < PIECE_BYTES:
+                return
+            following = self._piece(uid, position)
+            if following is None:
+                raise imaplib.IMAP4.error("a mail was taken away while it was fetched")
+            piece = following[1]
+
+    def _piece(self, uid: str, position: int) -> tuple[bytes, bytes] | None:
+        """(line, bytes) of a mail's bytes from a position on (RFC 9051, 6.4.5: BODY[]<position.length>)."""
+        items = f"(UID INTERNALDATE BODY.PEEK[]<{position}.{PIECE_BYTES}>)"
+        for line, raw in _answers(self._require().uid_fetch(uid, items)):
+            if str(_number(_UID, line)) == uid and raw is not None:
+                return line, raw
+        return None
 
     def _check_gone(self, session: ImapSession, missing: set[str]) -> None:
         """A mail that was not given must have been taken away meanwhile: it is not passed over while it is there."""
@@ -222,7 +295,12 @@ class ImapConnector:
 
     def _cursor(self, uid: int) -> MailboxCursor:
         return MailboxCursor(
-            server_id=self._server.id, folder=self._server.folder, uidvalidity=self._uidvalidity, uid=uid
+            server_id=self._server.id,
+            folder=self._server.folder,
+            uidvalidity=self._uidvalidity,
+            uid=uid,
+            username=self._server.username,
+            left_until=self._left_until,
         )
 
     def _locator(self, uid: str) -> str:
@@ -274,7 +352,7 @@ def _answers(data: Sequence[Any]) -> Iterator[tuple[bytes, bytes | None]]:
         yield line, literal
 
 
-_EMPTY_BODY = re.compile(rb'\bBODY\[\](?:<0>)? (?:""|NIL)')
+_EMPTY_BODY = re.compile(rb'\bBODY\[\](?:<\d+>)? (?:""|NIL)')
 
 
 def _number(pattern: re.Pattern[bytes], line: bytes) -> int | None:

@@ -12,14 +12,14 @@ from typing import Any
 
 from imapclient import IMAPClient
 
-from ingest.connectors.base import BLOCK_BYTES, MAX_MAIL_BYTES
+from ingest.connectors.base import BLOCK_BYTES
 from ingest.connectors.sockets import LOGOUT_SECONDS, acknowledge_at_once
 from mailserver.authentication import Exchange, Method, sasl_log_in
 from mailserver.connection import connect, port_of, shut_down
 from mailserver.sasl import Credentials
 from schemas.settings import IncomingServer
 
-MAX_ANSWER_BYTES = BLOCK_BYTES + MAX_MAIL_BYTES + 32_000_000  # a block, one large mail, and a listing of 500,000 mails
+MAX_ANSWER_BYTES = 2 * BLOCK_BYTES + 32_000_000  # a block that is larger than announced; a listing of 500,000 mails
 
 
 class _GuardedImap4(imaplib.IMAP4):

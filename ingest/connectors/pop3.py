@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 
-from ingest.connectors.base import MAX_MAIL_BYTES, Block, RemoteMail, take_block
+from ingest.connectors.base import Block, RemoteMail, spooled, take_block
 from ingest.connectors.pop3_session import Pop3Session
 from mailserver.authentication import Method, method_for, refused
 from mailserver.errors import MailServerError, connection_error, place, words
@@ -86,8 +86,8 @@ class Pop3Connector:
 
     def next_block(self, cursor: MailboxCursor | None) -> Block | None:
         session = self._ensure()
-        if cursor is not None and cursor.uid is not None:
-            cursor = None  # of another protocol: this mailbox was never read
+        if cursor is not None and self._is_of_another_mailbox(cursor):
+            cursor = None
         if cursor is None and self._server.start_from == "now":
             return Block((), self._cursor(tuple(self._numbers)), skipped=len(self._numbers))
         known = frozenset(cursor.uidls) if cursor else frozenset()
@@ -101,11 +101,17 @@ class Pop3Connector:
         still_there = (uidl for uidl in self._numbers if uidl in known)
         return Block(mails, self._cursor(tuple(chain(still_there, (mail.handle for mail in mails)))))
 
+    def _is_of_another_mailbox(self, cursor: MailboxCursor) -> bool:
+        """Another protocol; or another account of which nothing is known, so that it is no new name of the same one."""
+        renamed = cursor.username is not None and cursor.username != self._server.username
+        return cursor.uid is not None or (renamed and self._numbers.keys().isdisjoint(cursor.uidls))
+
     def _fetch(self, session: Pop3Session, uidl: str, size: int) -> RemoteMail:
-        raw, whole = session.content(self._numbers[uidl], MAX_MAIL_BYTES)
-        if not whole:
+        mail = spooled(uidl, f"POP3;UIDL={uidl}", session.content(self._numbers[uidl]), announced=size)
+        if mail.size is not None and mail.spool is None:  # the server is still sending
             self._forget()
-        return RemoteMail(uidl, f"POP3;UIDL={uidl}", raw, size=None if whole else max(size, len(raw)))
+            session.close()
+        return mail
 
     def settle(self, block: Block) -> None:
         """Deletes, where that is wanted: it counts only once the server has said yes to QUIT (RFC 1939, section 6)."""
@@ -145,7 +151,7 @@ class Pop3Connector:
         self._session, self._waiting = None, None
 
     def _cursor(self, uidls: tuple[str, ...]) -> MailboxCursor:
-        return MailboxCursor(server_id=self._server.id, uidls=uidls)
+        return MailboxCursor(server_id=self._server.id, uidls=uidls, username=self._server.username)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

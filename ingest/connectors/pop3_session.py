@@ -2,6 +2,7 @@
 
 import poplib
 import socket
+from collections.abc import Iterator
 from io import BufferedReader
 from typing import cast
 
@@ -16,6 +17,7 @@ from schemas.settings import IncomingServer
 MAX_LINE_BYTES = 10_000  # of a listing or a header; poplib's own 2,048 is less than real headers have
 MAX_LISTING_BYTES = 64_000_000
 _CHUNK = 64 * 1024
+_LINE_END = b"\r\n"
 _END = b"\r\n.\r\n"
 
 
@@ -78,19 +80,23 @@ class Pop3Session(poplib.POP3):
     def header(self, number: int) -> bytes:
         return b"\r\n".join(self._lines(f"TOP {number} 0"))
 
-    def content(self, number: int, limit: int) -> tuple[bytes, bool]:
-        """The mail as it is, and whether that is all of it: beyond `limit` bytes it is cut, and the session is over."""
+    def content(self, number: int) -> Iterator[bytes]:
+        """The mail as it is, piece by piece (RFC 1939, section 3: a dot alone on a line ends it)."""
         self._command(f"RETR {number}")
-        pieces = bytearray(b"\r\n")  # so that a first line of dots is like any other
-        while not pieces.endswith(_END):
-            if len(pieces) > limit + _CHUNK:
-                self.close()
-                return _unstuffed(bytes(pieces))[2 : limit + 2], False
+        pending, skip = _LINE_END, len(_LINE_END)  # so that a first line of dots is like any other
+        while True:
             chunk = cast(BufferedReader, self.file).read1(_CHUNK)
             if not chunk:
                 raise poplib.error_proto("the connection was closed in the middle of a mail")
-            pieces += chunk
-        return _unstuffed(bytes(pieces))[2:-3], True
+            pending += chunk
+            if pending.endswith(_END):
+                yield _unstuffed(pending)[skip : 2 - len(_END)]
+                return
+            cut = _before_a_line_end(pending)
+            if piece := _unstuffed(pending[:cut])[skip:]:
+                yield piece
+                skip = 0
+            pending = pending[cut:]
 
     def _pairs(self, command: str) -> list[tuple[int, bytes]]:
         pairs = []
@@ -141,6 +147,12 @@ class Pop3Session(poplib.POP3):
         """End every read of another thread."""
         if self.sock is not None:
             shut_down(self.sock)
+
+
+def _before_a_line_end(data: bytes) -> int:
+    """How much of it can be read by itself: what may be the beginning of an end, or of a stuffed dot, is not."""
+    found = data.find(b"\r", max(0, len(data) - len(_END) + 1))
+    return len(data) if found < 0 else found
 
 
 def _unstuffed(raw: bytes) -> bytes:

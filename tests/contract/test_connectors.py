@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deploy.local.mail_host import MailHost
-from ingest.connectors import CONNECTORS, base, connector_for, imap, pop3
+from ingest.connectors import CONNECTORS, base, connector_for, imap
 from ingest.connectors.base import Block, Connector, RemoteMail
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
@@ -163,11 +163,12 @@ def test_blocks_are_bounded_by_bytes(mailbox: Mailbox, opened: Open, monkeypatch
     assert [subjects(block) for block in drain(opened(mailbox.connector()))] == [[1, 2], [3]]
 
 
-def test_of_a_mail_above_the_limit_the_beginning_comes_and_the_rest_goes_on(
+def test_a_mail_that_is_too_large_for_the_memory_comes_whole_and_the_rest_goes_on(
     mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (base, imap, pop3):
-        monkeypatch.setattr(module, "MAX_MAIL_BYTES", 100_000)
+    for module in (base, imap):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 200_000)
+    monkeypatch.setattr(imap, "PIECE_BYTES", 70_000)
     mailbox.deliver(1)
     mailbox.deliver(2, size=300_000)
     mailbox.deliver(3)
@@ -175,10 +176,29 @@ def test_of_a_mail_above_the_limit_the_beginning_comes_and_the_rest_goes_on(
     blocks = drain(connector)
     assert [subjects(block) for block in blocks] == [[1], [2], [3]]
     large = blocks[1].mails[0]
-    assert len(large.raw) == 100_000
-    assert large.size is not None and large.size > 300_000
+    assert large.spool is not None
+    large.spool.seek(0)
+    whole = large.spool.read()
+    assert whole.rstrip().endswith(b"\r\n..2\r\n.\r\n" + b"x" * 300_000)
+    assert (large.size, large.raw) == (len(whole), whole[: base.FIRST_PART_BYTES])
     connector.settle(blocks[1])
     assert len(mailbox.flags()) == 2
+
+
+def test_a_mail_without_end_is_cut_and_the_rest_goes_on(
+    mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (base, imap):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 200_000)
+    monkeypatch.setattr(imap, "PIECE_BYTES", 70_000)
+    monkeypatch.setattr(base, "MAX_SPOOL_BYTES", 250_000)
+    mailbox.deliver(1, size=400_000)
+    mailbox.deliver(2)
+    blocks = drain(opened(mailbox.connector()))
+    assert [subjects(block) for block in blocks] == [[1], [2]]
+    large = blocks[0].mails[0]
+    assert (len(large.raw), large.spool) == (base.FIRST_PART_BYTES, None)
+    assert large.size is not None and large.size > 400_000
 
 
 def test_settled_mails_are_deleted_where_that_is_wanted_and_no_others(mailbox: Mailbox, opened: Open) -> None:

@@ -1,6 +1,9 @@
 """The decisions of ingest, without a network: back-off, status, ownership, blocks, records."""
 
+import hashlib
+import itertools
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +13,17 @@ from kafka.partitioner import DefaultPartitioner
 
 from ingest import records
 from ingest.backoff import HOPELESS_SECONDS, MOST_SECONDS, delay
-from ingest.connectors.base import BLOCK_BYTES, BLOCK_MAILS, MAX_MAIL_BYTES, RemoteMail, take_block
+from ingest.connectors import base
+from ingest.connectors.base import BLOCK_BYTES, BLOCK_MAILS, FIRST_PART_BYTES, RemoteMail, spooled, take_block
 from ingest.ownership import changes, partition_of, servers_of
 from ingest.status import REFRESH, StatusTracker, state_after
 from mailserver.errors import MailServerError
+from runtime.blobs import BlobStore
 from schemas import ids
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
+from schemas.settings import IncomingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, MAX_INLINE_BYTES
 from schemas.wire import Message, Record, decode
@@ -28,10 +34,6 @@ RAW = b"From: Ann <Ann@Example.test>\r\nSubject: hello\r\n\r\nhello\r\n"
 
 def record_of(message: Message) -> Record:
     return Record(message.topic.short, 0, 0, message.key.encode(), message.value, message.headers, 0)
-
-
-def no_blobs(_data: bytes) -> str:
-    raise AssertionError("a small mail needs no blob")
 
 
 def trouble(reason: Reason) -> MailServerError:
@@ -136,7 +138,7 @@ def test_a_changed_server_is_stopped_and_started_others_are_left_alone(incoming_
 # ---- blocks ----
 
 
-@given(st.lists(st.integers(0, 2 * MAX_MAIL_BYTES)))
+@given(st.lists(st.integers(0, 2 * 3 * BLOCK_BYTES)))
 def test_blocks_hold_all_in_order_within_their_bounds(sizes: list[int]) -> None:
     waiting = [(str(number), size) for number, size in enumerate(sizes)]
     everything, taken = list(waiting), []
@@ -151,36 +153,68 @@ def test_blocks_hold_all_in_order_within_their_bounds(sizes: list[int]) -> None:
 # ---- records ----
 
 
-def test_a_mail_is_published_as_it_is_with_what_is_known_of_it() -> None:
+SERVER = IncomingServer(
+    id="it", protocol="imap", call_template="it", default_logging_analyst="anna", max_mail_bytes=10_000_000
+)
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path.as_uri())
+
+
+def spooled_mail(size: int) -> tuple[bytes, RemoteMail]:
+    raw = RAW + b"x" * size
+    return raw, spooled("7", "", (raw[at : at + 3_000_000] for at in range(0, len(raw), 3_000_000)))
+
+
+def test_a_mail_is_published_as_it_is_with_what_is_known_of_it(blobs: BlobStore) -> None:
     date = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
-    message = records.fetched("it", RemoteMail("7", "INBOX;UIDVALIDITY=1;UID=7", RAW, date), no_blobs, NOW)
+    message = records.fetched(SERVER, RemoteMail("7", "INBOX;UIDVALIDITY=1;UID=7", RAW, date), blobs, NOW)
     assert (message.topic, message.key, message.value) == (MAIL_FETCHED, "ann@example.test", RAW)
     mail = open_fetched(record_of(message))
     assert mail.mail_id == ids.mail_id("it", RAW)
     assert (mail.server_id, mail.mailbox, mail.received) == ("it", "INBOX;UIDVALIDITY=1;UID=7", date)
-    assert (mail.size, mail.raw, mail.dataref, mail.truncated) == (len(RAW), RAW, None, None)
+    assert (mail.size, mail.raw, mail.dataref, mail.truncated, mail.wholeref) == (len(RAW), RAW, None, None, None)
     assert mail.traceparent == ids.traceparent(mail.mail_id)
 
 
-def test_a_large_mail_is_kept_as_a_blob() -> None:
-    raw = RAW + b"x" * MAX_INLINE_BYTES
-    kept: list[bytes] = []
-
-    def keep(data: bytes) -> str:
-        kept.append(data)
-        return "sha256/aa/key"
-
-    message = records.fetched("it", RemoteMail("7", "", raw), keep, NOW)
-    mail = open_fetched(record_of(message))
-    assert (message.value, kept) == (b"", [raw])
-    assert (mail.dataref, mail.raw, mail.size) == ("sha256/aa/key", b"", len(raw))
-    assert mail.mail_id == ids.mail_id("it", raw)
-    assert mail.received == NOW
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_large_mail_is_kept_as_a_blob(blobs: BlobStore, in_memory: bool) -> None:
+    raw, mail = spooled_mail(MAX_INLINE_BYTES if in_memory else BLOCK_BYTES)
+    assert (mail.spool is None) == in_memory
+    message = records.fetched(SERVER, mail, blobs, NOW)
+    known = open_fetched(record_of(message))
+    assert message.value == b""
+    assert blobs.get(known.dataref or "") == raw
+    assert (known.size, known.sha256) == (len(raw), hashlib.sha256(raw).hexdigest())
+    assert (known.raw, known.truncated, known.wholeref) == (b"", None, None)
+    assert known.mail_id == ids.mail_id("it", raw)
+    assert known.received == NOW
 
 
-def test_a_cut_mail_says_how_large_it_was() -> None:
-    message = records.fetched("it", RemoteMail("7", "", RAW, size=60_000_000), no_blobs, NOW)
-    assert open_fetched(record_of(message)).truncated == 60_000_000
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_mail_over_the_limit_is_its_beginning_and_its_bytes_are_kept(blobs: BlobStore, in_memory: bool) -> None:
+    raw, mail = spooled_mail(200_000 if in_memory else BLOCK_BYTES)
+    assert (mail.spool is None) == in_memory
+    message = records.fetched(SERVER.model_copy(update={"max_mail_bytes": 150_000}), mail, blobs, NOW)
+    known = open_fetched(record_of(message))
+    assert message.value == known.raw == raw[:FIRST_PART_BYTES]
+    assert (known.size, known.truncated, known.dataref) == (FIRST_PART_BYTES, len(raw), None)
+    assert blobs.get(known.wholeref or "") == raw
+    assert known.mail_id == ids.mail_id("it", raw)
+
+
+def test_a_mail_that_is_too_large_to_be_kept_says_how_large_it_was(blobs: BlobStore) -> None:
+    message = records.fetched(SERVER, RemoteMail("7", "", RAW, size=60_000_000), blobs, NOW)
+    known = open_fetched(record_of(message))
+    assert (known.truncated, known.wholeref, known.raw) == (60_000_000, None, RAW)
+
+
+def test_a_mail_without_end_is_given_up_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "MAX_SPOOL_BYTES", 1_000_000)
+    mail = spooled("7", "", itertools.repeat(b"x" * 300_000), announced=5)
+    assert (len(mail.raw), mail.size, mail.spool) == (FIRST_PART_BYTES, 1_200_000, None)
 
 
 @given(st.text(), st.text(), st.binary(min_size=1), st.none() | st.integers(0, 10**12))

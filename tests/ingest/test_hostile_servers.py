@@ -154,6 +154,24 @@ def test_a_server_that_is_full_is_left_alone(serve: Any, incoming_server: Any) -
     assert (caught.value.reason, caught.value.temporary) == (Reason.SERVER_DEFERRED, True)
 
 
+def test_a_folder_that_can_only_be_read_is_told_before_anything_is_fetched(serve: Any, incoming_server: Any) -> None:
+    def script(client: socket.socket) -> None:
+        for line in client.makefile("rb"):
+            tag, command = line.split()[:2]
+            special = {b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n", b"SELECT": b"* OK [UIDVALIDITY 1] ok\r\n"}
+            code = b"[READ-ONLY] " if command == b"SELECT" else b""
+            client.sendall(special.get(command, b"") + tag + b" OK " + code + b"done\r\n")
+
+    def greeting(client: socket.socket) -> None:
+        client.sendall(b"* OK ready\r\n")
+        script(client)
+
+    with pytest.raises(MailServerError) as caught:
+        look(incoming_server(port=serve(greeting), after_fetch="seen"))
+    assert (caught.value.reason, caught.value.temporary) == (Reason.FOLDER_REFUSED, False)
+    assert "after_fetch" in caught.value.text
+
+
 def sent_to(serve: Any, incoming_server: Any, protocol: str, script_of: Callable[[list[bytes]], Script]) -> bytes:
     """What a STARTTLS client sent to a server that does not protect it. It must have raised SECURITY_REFUSED."""
     sent: list[bytes] = []

@@ -80,6 +80,88 @@ def test_a_mailbox_numbered_anew_is_read_from_the_start(inbox: Any, connector: M
     assert anew.cursor.uidvalidity != block.cursor.uidvalidity
 
 
+def number_anew(inbox: Any) -> None:
+    """Dovecot forgets its numbers, as a server does whose mailboxes are moved to another one: dates and mails stay."""
+    store = inbox.dovecot.directory / "mail" / inbox.address
+    for file in [*store.glob("dovecot-uidlist*"), *store.glob("dovecot.index*"), *store.glob("dovecot-uidvalidity*")]:
+        file.unlink()
+    time.sleep(1.1)  # it takes UIDVALIDITY from the clock, in seconds
+
+
+def test_what_a_first_look_left_alone_stays_alone_when_the_mailbox_is_numbered_anew(
+    inbox: Any, connector: Make
+) -> None:
+    inbox.deliver("old")
+    first = connector(start_from="now").next_block(None)
+    assert first is not None and (first.mails, first.skipped) == ((), 1)
+    time.sleep(1.1)  # INTERNALDATE counts seconds
+    taken = inbox.deliver("taken")
+    block = connector(start_from="now").next_block(first.cursor)
+    assert block is not None and len(block.mails) == 1
+    number_anew(inbox)
+    missed = inbox.deliver("came meanwhile")
+    anew = connector(start_from="now").next_block(block.cursor)
+    assert anew is not None
+    assert anew.cursor.uidvalidity != block.cursor.uidvalidity
+    assert [mail.raw for mail in anew.mails] == [taken, missed]
+
+
+def test_a_mailbox_numbered_anew_with_nothing_new_is_noted(inbox: Any, connector: Make) -> None:
+    inbox.deliver("old")
+    first = connector(start_from="now").next_block(None)
+    assert first is not None
+    number_anew(inbox)
+    reader = connector(start_from="now")
+    anew = reader.next_block(first.cursor)
+    assert anew is not None
+    assert (anew.mails, anew.cursor.uid) == ((), 1)
+    assert reader.next_block(anew.cursor) is None
+
+
+def test_a_mailbox_put_back_from_a_backup_numbers_on_from_an_earlier_uid(inbox: Any, connector: Make) -> None:
+    raw = inbox.deliver("after the backup")
+    read = connector().next_block(None)
+    assert read is not None
+    ahead = read.cursor.model_copy(update={"uid": 40})
+    again = connector().next_block(ahead)
+    assert again is not None
+    assert [mail.raw for mail in again.mails] == [raw]
+
+
+def test_a_mail_that_comes_while_connected_does_not_look_like_an_earlier_uid(inbox: Any, connector: Make) -> None:
+    reader = connector()
+    assert reader.next_block(None) is None
+    cursor = None
+    for subject in ("1", "2", "3"):
+        raw = inbox.deliver(subject)
+        reader.wait(30, threading.Event())
+        block = reader.next_block(cursor)
+        assert block is not None
+        assert [mail.raw for mail in block.mails] == [raw]
+        cursor = block.cursor
+
+
+def test_another_account_under_the_same_id_is_another_mailbox(inbox: Any, connector: Make) -> None:
+    inbox.deliver("not ours")
+    block = connector(start_from="beginning").next_block(None)
+    assert block is not None
+    cursor = block.cursor.model_copy(update={"username": "somebody-else", "uidvalidity": 1})
+    first = connector(start_from="now").next_block(cursor)
+    assert first is not None
+    assert (first.mails, first.skipped) == ((), 1)
+
+
+def test_the_same_mailbox_under_a_new_account_name_is_read_on(inbox: Any, connector: Make) -> None:
+    inbox.deliver("read already")
+    block = connector().next_block(None)
+    assert block is not None
+    renamed = block.cursor.model_copy(update={"username": "its-old-name"})
+    raw = inbox.deliver("new")
+    after = connector(start_from="now").next_block(renamed)
+    assert after is not None
+    assert [mail.raw for mail in after.mails] == [raw]
+
+
 def test_mails_of_a_mailbox_numbered_anew_are_not_settled_by_their_old_numbers(inbox: Any, connector: Make) -> None:
     inbox.deliver("1")
     reader = connector(after_fetch="delete")
@@ -137,7 +219,7 @@ def test_a_mail_taken_away_while_it_is_fetched_is_passed_over(inbox: Any, connec
     for subject in ("1", "2"):
         inbox.deliver(subject)
     reader = connector()
-    reader._waiting = reader._look(0)
+    reader._waiting = [(str(one.uid), one.size) for one in reader._look(0)]
     with inbox.client() as client:
         client.select("INBOX")
         client.store("1", "+FLAGS", "\\Deleted")

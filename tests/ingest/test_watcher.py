@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from ingest.connectors import connector_for
 from ingest.watcher import Surroundings, Watcher
 from mailserver.sasl import Credentials
+from runtime.blobs import BlobStore
 from runtime.health import Health
 from runtime.outcomes import OutageError
 from schemas import ids
@@ -71,7 +73,7 @@ Watch = Callable[..., Watcher]
 
 
 @pytest.fixture
-def watch(inbox: Any, incoming_server: Any, broker: Broker) -> Iterator[Watch]:
+def watch(inbox: Any, incoming_server: Any, broker: Broker, tmp_path: Path) -> Iterator[Watch]:
     """Starts a watcher of the inbox."""
     started: list[Watcher] = []
 
@@ -82,7 +84,7 @@ def watch(inbox: Any, incoming_server: Any, broker: Broker) -> Iterator[Watch]:
             connect=lambda server: connector_for(server, account),
             refused=lambda _server: False,
             publish=broker.publish,
-            keep=lambda _data: "sha256/aa/key",
+            blobs=BlobStore(tmp_path.as_uri()),
             health=Health(),
             draw=lambda: 0.0,
         )

@@ -1,5 +1,8 @@
 """Derived ids: the same cause gives the same id, whatever a mail store did to the bytes; another cause another one."""
 
+import io
+from unittest import mock
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -98,3 +101,14 @@ def test_a_person_made_by_mail_is_the_same_person_each_time() -> None:
     assert ids.person_id("a@example.com") == ids.person_id("a@example.com")
     assert ids.person_id("a@example.com") != ids.person_id("b@example.com")
     assert ids.person_id("\udcff@example.com").startswith("m-")
+
+
+LINES = st.lists(
+    st.sampled_from([b"a", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\n\n", b"Status: x", b"\xff"]), max_size=30
+)
+
+
+@given(st.binary(max_size=200) | LINES.map(b"".join), st.integers(1, 7))
+def test_a_mail_in_a_file_has_the_id_of_its_bytes(raw: bytes, piece: int) -> None:
+    with mock.patch.object(ids, "_PIECE_BYTES", piece):
+        assert ids.mail_id_of_file("s", io.BytesIO(raw)) == ids.mail_id("s", raw)
