@@ -6,8 +6,8 @@ prefix, database, account, sink) is its own.
 
 import os
 import uuid
-from collections.abc import Generator, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psycopg
@@ -16,9 +16,11 @@ from kafka import KafkaAdminClient
 
 from deploy.local import NotAvailableError
 from deploy.local.broker import Broker, choose_broker
+from deploy.local.certificates import FAULTY
 from deploy.local.database import Database
 from deploy.local.dovecot import Dovecot
 from deploy.local.dovecot_container import choose_dovecot
+from deploy.local.kerberos import Realm, User
 from deploy.local.mail_host import MailHost
 from deploy.local.oauth import OAuthServer
 from deploy.local.smtp_sink import SmtpSink
@@ -174,8 +176,32 @@ def dovecot(dovecot_relay: SmtpSink, oauth: OAuthServer) -> Iterator[Dovecot]:
 @pytest.fixture(scope="session")
 def plain_dovecot(dovecot_relay: SmtpSink, oauth: OAuthServer) -> Iterator[Dovecot]:
     """As `dovecot`, but it offers PLAIN and LOGIN only."""
-    with choose_dovecot()("s3cret", dovecot_relay.port, oauth, ("plain", "login")) as dovecot:
+    with choose_dovecot()("s3cret", dovecot_relay.port, oauth, mechanisms=("plain", "login")) as dovecot:
         yield dovecot
+
+
+@pytest.fixture(scope="session")
+def faulty_dovecots(dovecot_relay: SmtpSink, oauth: OAuthServer) -> Iterator[Mapping[str, Dovecot]]:
+    """As `dovecot`, but with a bad certificate each: `expired`, `other host`, `self-signed`."""
+    with ExitStack() as stack:
+        yield {
+            fault: stack.enter_context(choose_dovecot()("s3cret", dovecot_relay.port, oauth, certificate=kind))
+            for fault, kind in FAULTY.items()
+        }
+
+
+@pytest.fixture(scope="session")
+def kerberos(dovecot: Dovecot) -> Iterator[Realm]:
+    """The realm whose users `dovecot` lets in by GSSAPI. Shared by all tests: `kerberos_user` is one of your own."""
+    with Realm() as realm:
+        dovecot.join(realm)
+        yield realm
+
+
+@pytest.fixture
+def kerberos_user(kerberos: Realm) -> User:
+    """A user of this test alone. Its mailbox is `dovecot`'s account `kerberos_user.mailbox`, and empty."""
+    return kerberos.add_user(uuid.uuid4().hex[:12], "of a ticket")
 
 
 @pytest.fixture

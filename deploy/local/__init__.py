@@ -1,7 +1,8 @@
 """Everything on one machine, without root and with nothing but Python and make: the demo, and the tests' servers.
 
 `jars.py` and the wheels bring the programs, `child.py` starts them so that none outlives its parent, and one module for
-each server (`broker.py`, `mail_host.py`, `database.py`, `dovecot.py`, `smtp_sink.py`) knows how to start that one.
+each server (`broker.py`, `mail_host.py`, `database.py`, `dovecot.py`, `smtp_sink.py`, `oauth.py`, `kerberos.py`) knows
+how to start that one.
 `supervisor.py` keeps the processes of the pipeline running.
 """
 

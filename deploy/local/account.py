@@ -30,8 +30,8 @@ def unprivileged(*preferred: str) -> Account | None:
     raise NotAvailableError("the tests' servers do not run as root, and there is no user `nobody`: use another user")
 
 
-def hand_over(directory: Path, account: Account | None) -> None:
-    """Give the directory and all in it to that account; nothing to do where there is none."""
+def hand_over(path: Path, account: Account | None) -> None:
+    """Give a file, or a directory and all in it, to that account; nothing to do where there is none."""
     if account:
-        for path in (directory, *directory.rglob("*")):
-            os.chown(path, account.uid, account.gid)
+        for each in (path, *path.rglob("*")):
+            os.chown(each, account.uid, account.gid)

@@ -3,7 +3,10 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
+from importlib import invalidate_caches
+from importlib.util import find_spec
 from pathlib import Path
 
 from deploy.local import NotAvailableError
@@ -25,15 +28,36 @@ def need(program: str, files: Sequence[Path], packages: Sequence[str]) -> Path:
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise NotAvailableError(f"{program} is not installed: run `{' '.join(command)}` as root on Debian")
-    with locked(cache_directory()):
-        for step in (["apt-get", "update"], command):
-            done = subprocess.run(step, capture_output=True, text=True, env={**os.environ, **_ENVIRONMENT}, check=False)
-            if done.returncode:
-                raise NotAvailableError(f"`{' '.join(step)}` failed, and {program} is needed:\n{done.stderr[-2000:]}")
+    _run(program, ["apt-get", "update"], command)
     found = _find(program, files)
     if not found:
         raise NotAvailableError(f"{program} is not there although {', '.join(packages)} are installed")
     return found
+
+
+def need_module(
+    module: str, requirements: Path, *, compiler: str, headers: Sequence[Path], packages: Sequence[str]
+) -> None:
+    """A Python module that has to be compiled. Builds it where that can be done: this Python has it then.
+
+    Raises `NotAvailableError`: what is missing, how to get it.
+    """
+    if find_spec(module):
+        return
+    need(compiler, headers, packages)
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    _run(f"Python's {module}", [*install, "--requirement", str(requirements)])
+    invalidate_caches()
+
+
+def _run(needed: str, *commands: Sequence[str]) -> None:
+    """One after the other, and not while another process does the same. Raises `NotAvailableError`."""
+    environment = {**os.environ, **_ENVIRONMENT}
+    with locked(cache_directory()):
+        for command in commands:
+            done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+            if done.returncode:
+                raise NotAvailableError(f"`{' '.join(command)}` failed, and {needed} is needed:\n{done.stderr[-2000:]}")
 
 
 def _find(program: str, files: Sequence[Path]) -> Path | None:

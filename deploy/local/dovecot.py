@@ -4,14 +4,17 @@ import grp
 import imaplib
 import os
 import pwd
+import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local.account import hand_over, unprivileged
-from deploy.local.certificates import make_certificates
+from deploy.local.certificates import GOOD, Kind, make_certificates
 from deploy.local.child import Child
 from deploy.local.debian import need
-from deploy.local.dovecot_configuration import ALL_MECHANISMS, CONFIGURATION_FILE, Configuration
+from deploy.local.dovecot_configuration import ALL_MECHANISMS, CONFIGURATION_FILE, KERBEROS_FILE, KEYTAB, Configuration
+from deploy.local.kerberos import Realm
 from deploy.local.oauth import OAuthServer
 from deploy.local.ports import HOST, free_ports, is_open
 from deploy.local.server import Server
@@ -34,13 +37,19 @@ class Dovecot(Server):
 
     A token of `oauth` opens the mailbox of the user it is for. What is submitted goes to the SMTP server on
     `relay_port` of 127.0.0.1. `mechanisms` are those that are offered. `authority` is the PEM file that TLS clients
-    have to trust; the certificate is that of `localhost` and 127.0.0.1.
+    have to trust; a good `certificate` is that of `localhost` and 127.0.0.1.
     """
 
     name = "dovecot"
 
     def __init__(
-        self, password: str, relay_port: int, oauth: OAuthServer, mechanisms: Sequence[str] = ALL_MECHANISMS
+        self,
+        password: str,
+        relay_port: int,
+        oauth: OAuthServer,
+        *,
+        mechanisms: Sequence[str] = ALL_MECHANISMS,
+        certificate: Kind = GOOD,
     ) -> None:
         super().__init__()
         self.password = password
@@ -49,7 +58,7 @@ class Dovecot(Server):
         self.imap_port, self.imaps_port = self._ports["imap"], self._ports["imaps"]
         self.pop3_port, self.pop3s_port = self._ports["pop3"], self._ports["pop3s"]
         self.submission_port, self.submissions_port = self._ports["submission"], self._ports["submissions"]
-        certificates = make_certificates(self.directory)
+        certificates = make_certificates(self.directory, certificate)
         self.authority = certificates.authority
         self._configuration = Configuration(
             ports=self._ports,
@@ -67,6 +76,11 @@ class Dovecot(Server):
             imap.login(address, self.password)
             imap.append("INBOX", "", "", raw)
 
+    def join(self, realm: Realm) -> None:
+        """Let that realm's users in by GSSAPI, from now on: alice@TEST.LOCAL is the account alice@test.local."""
+        for file, name in ((realm.keytab, KEYTAB), (realm.configuration, KERBEROS_FILE)):
+            hand_over(Path(shutil.copy(file, self.directory / name)), unprivileged())
+
     def _ready(self) -> bool:
         return all(is_open(HOST, port) for port in self._ports.values())
 
@@ -78,4 +92,10 @@ class Dovecot(Server):
         self._configuration.write(self.directory, seen_at=self.directory, user=user, group=group)
         hand_over(self.directory, account)
         configuration = self.directory / CONFIGURATION_FILE
-        return Child("Dovecot", [program, "-c", configuration, "-F"], log=self.log, account=account)
+        return Child(
+            "Dovecot",
+            [program, "-c", configuration, "-F"],
+            log=self.log,
+            account=account,
+            stop_signal=signal.SIGKILL,  # in order it would wait for seconds until the last client is gone
+        )

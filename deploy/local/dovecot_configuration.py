@@ -37,7 +37,7 @@ ssl_key = <{directory}/{key}
 disable_plaintext_auth = no
 auth_mechanisms = {mechanisms}
 auth_default_realm = {domain}
-# A refused login is answered at once, also the tenth.
+# A refused login is answered within half a second (which is in its code), also the tenth.
 auth_failure_delay = 0
 mail_max_userip_connections = 1000
 submission_relay_host = {host}

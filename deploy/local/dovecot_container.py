@@ -1,7 +1,9 @@
-"""The same Dovecot in a container, where it is not installed and a Docker engine answers."""
+"""The same Dovecot in a container, where it is not installed and a Docker engine answers.
+
+It has every mechanism but GSSAPI: the files of a realm come when it runs, and what comes then is not readable in there.
+"""
 
 import pwd
-from collections.abc import Sequence
 from pathlib import Path
 
 import docker
@@ -10,8 +12,8 @@ from testcontainers.core.container import DockerContainer
 
 from deploy.local import NotAvailableError, StartError
 from deploy.local.dovecot import PACKAGES, Dovecot, find_dovecot
-from deploy.local.dovecot_configuration import ALL_MECHANISMS, CONFIGURATION_FILE
-from deploy.local.oauth import OAuthServer
+from deploy.local.dovecot_configuration import CONFIGURATION_FILE
+from deploy.local.kerberos import Realm
 from deploy.local.ports import wait_until
 
 IMAGE = "debian:bookworm-slim"  # the same packages as on Debian itself, so the same configuration
@@ -43,29 +45,32 @@ def choose_dovecot() -> type[Dovecot]:
 class DovecotContainer(Dovecot):
     """In the network of the host, so that ports, relay and OAuth2 provider are those of 127.0.0.1 here as well."""
 
-    def __init__(
-        self, password: str, relay_port: int, oauth: OAuthServer, mechanisms: Sequence[str] = ALL_MECHANISMS
-    ) -> None:
-        super().__init__(password, relay_port, oauth, mechanisms)
+    _container: DockerContainer | None = None
+
+    def start(self) -> None:
+        self._configuration.write(self.directory, seen_at=_HERE, user=_NOBODY, group="nogroup")
         self._container = (
             DockerContainer(IMAGE)
             .with_command(["sh", "-c", _SCRIPT])
             .with_volume_mapping(str(self.directory), _GIVEN, "ro")
             .with_kwargs(network_mode="host")
         )
-
-    def start(self) -> None:
-        self._configuration.write(self.directory, seen_at=_HERE, user=_NOBODY, group="nogroup")
         self._container.start()
         if not wait_until(self._ready, START_SECONDS):
             output = b"".join(self._container.get_logs()).decode("utf-8", "replace")
             raise StartError(f"Dovecot was not ready in its container after {START_SECONDS:.0f} s:\n{output[-2000:]}")
 
+    def join(self, realm: Realm) -> None:  # noqa: ARG002 (no realm can be joined)
+        raise NotAvailableError(
+            f"a Dovecot in a container knows no Kerberos realm: install {', '.join(PACKAGES)} on this machine"
+        )
+
     def stop(self) -> None:
-        self._container.stop()
+        if self._container:
+            self._container.stop()
 
     def kill(self) -> None:
-        self._container.stop()
+        self.stop()
 
 
 def _docker_answers() -> bool:

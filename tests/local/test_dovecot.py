@@ -1,14 +1,16 @@
-"""Dovecot offers every protocol with every connection security, by user and password."""
+"""Dovecot offers every protocol with every connection security, by user and password; bad certificates can be had."""
 
 import imaplib
 import poplib
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from deploy.local.dovecot import Dovecot
+from deploy.local.dovecot_container import choose_dovecot
+from deploy.local.oauth import OAuthServer
 from deploy.local.smtp_sink import SmtpSink
 
 TIMEOUT = 20
@@ -95,3 +97,30 @@ def test_a_wrong_password_is_refused_at_once(dovecot: Dovecot, dovecot_account: 
 def test_a_client_that_does_not_trust_the_authority_is_not_served(dovecot: Dovecot) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         imaplib.IMAP4_SSL(dovecot.host, dovecot.imaps_port, ssl_context=ssl.create_default_context(), timeout=TIMEOUT)
+
+
+CERTIFICATE_ERRORS = {"expired": "certificate has expired", "other host": "mismatch", "self-signed": "self.signed"}
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize("protocol", [IMAP, POP3, SMTP], ids=["imap", "pop3", "smtp"])
+@pytest.mark.parametrize("fault", CERTIFICATE_ERRORS)
+def test_a_bad_certificate_has_just_that_fault(
+    faulty_dovecots: Mapping[str, Dovecot],
+    fault: str,
+    protocol: Mapping[str, Callable[[Dovecot, ssl.SSLContext], object]],
+    security: str,
+) -> None:
+    trust = ssl.create_default_context(cafile=str(faulty_dovecots[fault].authority))
+    with pytest.raises(ssl.SSLCertVerificationError, match=CERTIFICATE_ERRORS[fault]):
+        protocol[security](faulty_dovecots[fault], trust)
+
+
+def test_a_killed_dovecot_comes_back_with_its_mails(dovecot_relay: SmtpSink, oauth: OAuthServer) -> None:
+    with choose_dovecot()("s3cret", dovecot_relay.port, oauth) as dovecot:
+        dovecot.deliver("hans@example.test", MAIL % b"hans@example.test")
+        dovecot.kill()
+        dovecot.start()
+        with IMAP["plain"](dovecot, ssl.create_default_context()) as imap:
+            imap.login("hans@example.test", dovecot.password)
+            assert imap.select()[1] == [b"1"]
