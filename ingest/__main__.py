@@ -11,20 +11,22 @@ from ingest.connectors.base import Connector
 from ingest.replica import Replica
 from ingest.watcher import Surroundings
 from ingest.watchers import Watchers
-from mailserver.authentication import credentials
+from mailserver.authentication import Credentials, credentials
 from runtime.blobs import BlobStore
 from runtime.health import Health
 from runtime.lifecycle import run
 from runtime.publisher import Publisher
 from runtime.settings_view import SettingsView
-from schemas.settings import IncomingServer
+from schemas.settings import Authentication, IncomingServer
 
 WATCHER_STACK_BYTES = 512 * 1024  # there is a thread for each incoming server, maybe hundreds
+NO_ACCOUNT = Credentials("", "")  # a server that takes none says so itself, when it is connected to
 
 
 def connect(config: IngestConfig, server: IncomingServer) -> Connector:
     """The password is asked for at each connection: one that was changed in its file or environment is taken up."""
-    return connector_for(server, credentials(server, config))
+    account = NO_ACCOUNT if server.authentication is Authentication.NONE else credentials(server, config)
+    return connector_for(server, account, config.folder_root)
 
 
 def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:

@@ -76,6 +76,8 @@ SaslClient = Callable[[bytes], bytes]
 def problem(authentication: Authentication, protocol: Protocol) -> str | None:
     """Why this method cannot be used with this protocol, in a sentence; None where it can."""
     method = METHODS[authentication]
+    if protocol == "folder" and authentication is not Authentication.NONE:
+        return "a folder of this machine has no account to log in to: its authentication is none"
     if protocol in method.excluded:
         return f"authentication {authentication} does not go with {protocol.upper()}: {method.excluded[protocol]}"
     if not method.built:

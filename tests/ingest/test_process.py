@@ -157,3 +157,28 @@ def test_replicas_share_the_servers_and_take_over_from_one_that_dies(
         desk.send(address, "after")
     desk.until(lambda: len(desk.mails_by_id()) == 8)
     assert {mail.server_id for mail in desk.mails()} == set(accounts)
+
+
+def test_a_folder_is_read(desk: MailHostDesk, server: Make, tmp_path: Path) -> None:
+    """Without an account, and with a password nowhere."""
+    maildir = mailbox.Maildir(tmp_path / "Maildir")
+    maildir.add(b"From: ann@example.test\nSubject: first\n\nHello\n")
+    desk.apply(
+        server(
+            protocol="folder",
+            path=str(tmp_path / "Maildir"),
+            authentication="none",
+            username=None,
+            password=None,
+            poll_seconds=0.2,
+        )
+    )
+    process = desk.start()
+    desk.until(lambda: len(desk.mails()) == 1 and desk.states("it")[-1] == "idle")
+    maildir.add(b"From: ann@example.test\nSubject: second\n\nHello\n")
+    desk.until(lambda: len(desk.mails()) == 2)
+    desk.until(lambda: desk.cursors() == 2)
+    assert [message.get_subdir() + message.get_flags() for message in maildir] == ["curS", "curS"]
+    desk.apply(server(protocol="folder", path=str(tmp_path / "missing"), authentication="none"))
+    desk.until(lambda: desk.states("it")[-1] == "unreachable")
+    assert desk.gauge("up", process) == {"it": 0}
