@@ -10,7 +10,8 @@ mail can harm it.
     watcher.py     one server: fetch, publish, settle, note how far, wait
     connectors/    how each protocol does that
     records.py     mails, cursors and status as records; sender_key.py: the key of a mail
-    status.py, backoff.py   what is told of a server, and how long to wait after a failure
+    status.py, gauges.py   what is told of a server, on its topic and on /metrics
+    backoff.py     how long to wait after a failure
 
 It fails to nothing: a mail server in trouble is tried again, with back-off, and told of in `server.status`; a broker or
 blob store away is waited out with the mails in hand.

@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 
 from ingest.config import IngestConfig
 from ingest.connectors import connector_for
@@ -24,9 +25,9 @@ from schemas.settings import IncomingServer
 WATCHER_STACK_BYTES = 512 * 1024  # there is a thread for each incoming server, maybe hundreds
 
 
-def connect(accounts: Accounts, server: IncomingServer) -> Connector:
+def connect(accounts: Accounts, folder_root: Path, server: IncomingServer) -> Connector:
     """The password is asked for at each connection: one that was changed in its file or environment is taken up."""
-    return connector_for(server, accounts.credentials(server))
+    return connector_for(server, accounts.credentials(server), folder_root)
 
 
 def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
@@ -35,7 +36,7 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     publisher = Publisher(config, "ingest")
     accounts = Accounts(config, Tokens(config, TopicTokenStore(config, publisher.publish)))
     around = Surroundings(
-        connect=partial(connect, accounts),
+        connect=partial(connect, accounts, config.folder_root),
         refused=accounts.refused,
         publish=publisher.publish,
         blobs=BlobStore(config.blob_url),

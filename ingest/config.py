@@ -1,7 +1,15 @@
 """Configuration of ingest."""
 
+from pathlib import Path
+
+from pydantic import Field
+
 from runtime.config import ProcessConfig
 
 
 class IngestConfig(ProcessConfig):
-    """Ingest needs what every process needs, and nothing more."""
+    """What ingest needs to know beyond every process."""
+
+    folder_root: Path = Field(
+        Path("/"), description="incoming servers of protocol folder may read in this directory only, links resolved"
+    )

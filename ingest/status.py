@@ -10,6 +10,8 @@ from schemas.servers import ServerState, ServerStatus
 
 REFRESH = timedelta(minutes=10)  # an unchanged state is written again for its last success, no more often than this
 
+SUCCESSES: frozenset[ServerState] = frozenset({"connected", "idle"})
+
 _STATES: Mapping[Reason, ServerState] = {
     Reason.AUTHENTICATION_REFUSED: "authentication-refused",
     Reason.SERVER_DEFERRED: "throttled",
@@ -35,7 +37,7 @@ class StatusTracker:
         """`connected` and `idle` are successes. Nothing is written while state and reason stay, but for `REFRESH`."""
         before = self.written
         reason = error.reason if error else None
-        succeeded = state in ("connected", "idle")
+        succeeded = state in SUCCESSES
         same = before is not None and (before.state, before.reason) == (state, reason)
         if same and not (succeeded and self.written_at is not None and now - self.written_at >= REFRESH):
             return self, None

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ingest import records
+from ingest import gauges, records
 from ingest.backoff import delay
 from ingest.connectors.base import Block, Connector
 from ingest.status import StatusTracker, state_after
@@ -173,8 +173,11 @@ class Watcher:
 
     def _tell(self, state: ServerState, *, error: MailServerError | None = None, backlog: int | None = None) -> bool:
         """Write `server.status` where it changed; whether it was written. Without a broker the watcher goes on."""
+        if self._stop.is_set():
+            return False
+        gauges.show(self.server.id, state, self._around.now(), backlog)
         tracker, status = self._status.moved(state, self._around.now(), error=error, backlog=backlog)
-        if status is None or self._stop.is_set():
+        if status is None:
             return False
         try:
             self._around.publish([records.status_record(status, self._around.now())])

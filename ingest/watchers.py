@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Iterable
 
-from ingest import records
+from ingest import gauges, records
 from ingest.ownership import changes, partition_of, servers_of
 from ingest.status import StatusTracker
 from ingest.watcher import Surroundings, Watcher
@@ -12,6 +12,8 @@ from runtime.outcomes import OutageError
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
 from schemas.snapshot import SettingsSnapshot
+from schemas.topics import SERVER_STATUS
+from schemas.wire import tombstone
 
 log = get_logger(__name__)
 
@@ -26,6 +28,7 @@ class Watchers:
         self._running: dict[str, Watcher] = {}
         self._cursors: dict[str, MailboxCursor] = {}
         self._disabled: dict[str, IncomingServer] = {}
+        self._deleted: set[str] = set()  # servers that are no more, whose status is still to be deleted
 
     def learn(self, server_id: str, cursor: MailboxCursor | None) -> None:
         """A cursor as the topic has it; None: it was deleted."""
@@ -38,6 +41,7 @@ class Watchers:
         """Make the running watchers those of the owned partitions."""
         wanted, disabled = servers_of(snapshot, owned, partitions)
         change = changes({id_: watcher.server for id_, watcher in self._running.items()}, wanted)
+        had = self._running.keys() | self._disabled.keys()
         self._stop(change.stop)
         for server in change.start:
             watcher = Watcher(server, self._cursors.get(server.id), self._around)
@@ -45,6 +49,7 @@ class Watchers:
             watcher.start()
             log.info("watching", server=server.id, protocol=server.protocol, folder=server.folder)
         self._tell_disabled(disabled)
+        self._tell_deleted(had, {server.id for server in snapshot.all_of(IncomingServer)})
 
     def drop(self, partitions_lost: Collection[int], partitions: int) -> None:
         """Stop the watchers of partitions that are another replica's from now on."""
@@ -71,6 +76,7 @@ class Watchers:
                 log.warning("a watcher did not stop in time and was broken off", server=id_)
             else:
                 log.info("no longer watching", server=id_)
+            gauges.forget(id_)
             self.learn(id_, watcher.cursor)
 
     def _tell_disabled(self, disabled: Iterable[IncomingServer]) -> None:
@@ -81,3 +87,13 @@ class Watchers:
             self._around.publish([records.status_record(status, now) for status in told if status])
         except OutageError as error:
             log.info("a status could not be published", state="disabled", why=str(error))
+
+    def _tell_deleted(self, had: Iterable[str], existing: Collection[str]) -> None:
+        """Whoever had a server until it was deleted deletes its status."""
+        self._deleted = {id_ for id_ in self._deleted.union(had) if id_ not in existing}
+        try:
+            self._around.publish([tombstone(SERVER_STATUS, id_) for id_ in sorted(self._deleted)])
+        except OutageError as error:
+            log.info("the status of deleted servers could not be deleted, it is tried again", why=str(error))
+        else:
+            self._deleted = set()

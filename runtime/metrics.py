@@ -1,6 +1,7 @@
 """Every metric of every process. The text of each says what it means and what to do about it.
 
-Labels hold words of fixed lists only: never an address, a subject or a reference.
+Labels hold words of fixed lists only: never an address, a subject or a reference. The one exception is `server`: the
+id that an administrator gave to an incoming server.
 """
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -68,6 +69,23 @@ MAIL_SERVER_ERRORS = Counter(
     "Failures of incoming servers, by protocol and reason; each is tried again by itself. "
     "If it grows, server.status says which server and what to do.",
     ["protocol", "reason"],
+)
+INCOMING_SERVER_UP = Gauge(
+    "mailcall_incoming_server_up",
+    "1 while this process can read the incoming server's mailbox (connected or idle), else 0. "
+    "If it is 0 for minutes, server.status says what to do.",
+    ["server"],
+)
+INCOMING_SERVER_LAST_SUCCESS = Gauge(
+    "mailcall_incoming_server_last_success_timestamp_seconds",
+    "When this process last looked into the incoming server's mailbox. "
+    "If it falls behind by much more than the server's poll_seconds, the server is in trouble.",
+    ["server"],
+)
+INCOMING_SERVER_BACKLOG = Gauge(
+    "mailcall_incoming_server_backlog_mails",
+    "Mails seen on the incoming server and not yet fetched. If it grows, the broker or the mail server is slow.",
+    ["server"],
 )
 SETTINGS_RECORDS = Counter(
     "mailcall_settings_records",

@@ -96,11 +96,11 @@ def spooled(
     spool = cast(BinaryIO, SpooledTemporaryFile(max_size=BLOCK_BYTES))  # noqa: SIM115 - it goes with the mail
     size = 0
     for piece in pieces:
+        spool.write(piece)
         size += len(piece)
         if size > MAX_SPOOL_BYTES:
             spool.seek(0)
             return RemoteMail(handle, locator, spool.read(FIRST_PART_BYTES), internal_date, max(size, announced))
-        spool.write(piece)
     spool.seek(0)
     if size <= BLOCK_BYTES:
         return RemoteMail(handle, locator, spool.read(), internal_date)

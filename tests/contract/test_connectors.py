@@ -1,11 +1,14 @@
 """What every connector promises (`ingest.connectors.base.Connector`), each run against a real server."""
 
 import imaplib
+import mailbox as mailbox_module
+import os
 import re
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,28 +23,56 @@ from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
 
 PORTS = {"imap": "imap_port", "pop3": "pop3_port"}
+KINDS = {"imap": "imap", "pop3": "pop3", "folder-maildir": "folder", "folder-eml": "folder"}  # each with its protocol
 
 
-@dataclass
-class Mailbox:
-    """An account on the mail host, seen from outside (by IMAP), and connectors to it by one protocol."""
+def mail(number: int, size: int = 0) -> bytes:
+    return f"From: a@example.test\r\nSubject: {number}\r\n\r\n..{number}\r\n.\r\n{'x' * size}\r\n".encode()
 
-    host: MailHost
-    address: str
-    password: str
+
+class Mailbox(ABC):
+    """A mailbox seen from outside, and connectors to it by one protocol."""
+
     protocol: str
+    locator: str
+
+    @abstractmethod
+    def deliver(self, *numbers: int, size: int = 0) -> None: ...
+
+    @abstractmethod
+    def flags(self) -> dict[int, frozenset[str]]:
+        """What each mail that is there bears, by its number in the mailbox."""
+
+    @abstractmethod
+    def connector(self, **settings: Any) -> Connector: ...
+
+    def server(self, **settings: Any) -> IncomingServer:
+        values: Mapping[str, Any] = {
+            "id": "it",
+            "protocol": self.protocol,
+            "start_from": "beginning",
+            "call_template": "it",
+            "default_logging_analyst": "anna",
+            **settings,
+        }
+        return IncomingServer.model_validate(values)
+
+
+class Account(Mailbox):
+    """An account on the mail host, seen by IMAP."""
+
+    def __init__(self, host: MailHost, address: str, password: str, protocol: str) -> None:
+        self.host, self.address, self.password, self.protocol = host, address, password, protocol
+        self.locator = {"imap": "INBOX;UIDVALIDITY=", "pop3": "POP3;UIDL="}[protocol]
 
     def deliver(self, *numbers: int, size: int = 0) -> None:
         with imaplib.IMAP4(self.host.host, self.host.imap_port, timeout=30) as client:
             client.login(self.address, self.password)
             for number in numbers:
-                raw = f"From: a@example.test\r\nSubject: {number}\r\n\r\n..{number}\r\n.\r\n{'x' * size}\r\n".encode()
-                client.append("INBOX", "", "", raw)
+                client.append("INBOX", "", "", mail(number, size))
 
     def flags(self) -> dict[int, frozenset[str]]:
-        """Flags of each mail that is there, by its number in the inbox, less those that the server sets by itself:
-        \\Recent goes with any SELECT, and this server's POP3 sets \\Seen.
-        """
+        """Less what the server sets by itself: \\Recent goes with any SELECT, and this server's POP3 sets \\Seen."""
         own = {"\\Recent", "\\Seen"} if self.protocol == "pop3" else {"\\Recent"}
         with imaplib.IMAP4(self.host.host, self.host.imap_port, timeout=30) as client:
             client.login(self.address, self.password)
@@ -51,27 +82,64 @@ class Mailbox:
             return {int(line.split()[0]): frozenset(re.findall(r"\\\w+", line)) - own for line in lines}
 
     def connector(self, password: str | None = None, **settings: Any) -> Connector:
-        values: Mapping[str, Any] = {
-            "id": "it",
-            "protocol": self.protocol,
-            "host": self.host.host,
-            "port": getattr(self.host, PORTS[self.protocol]),
-            "security": "none",
-            "username": self.address,
-            "password": {"env": "DESK_PASSWORD"},
-            "start_from": "beginning",
-            "call_template": "it",
-            "default_logging_analyst": "anna",
-            "timeout_seconds": 10,
-            **settings,
-        }
-        account = Credentials(self.address, password or self.password)
-        return connector_for(IncomingServer.model_validate(values), account)
+        where = {"host": self.host.host, "port": getattr(self.host, PORTS[self.protocol]), "security": "none"}
+        server = self.server(
+            **{**where, "username": self.address, "password": {"env": "NOT_READ"}, "timeout_seconds": 10, **settings}
+        )
+        return connector_for(server, Credentials(self.address, password or self.password))
 
 
-@pytest.fixture(params=sorted(CONNECTORS))
-def mailbox(request: pytest.FixtureRequest, mail_host: MailHost, mail_account: tuple[str, str]) -> Mailbox:
-    return Mailbox(mail_host, *mail_account, protocol=request.param)
+class Directory(Mailbox):
+    """A Maildir that the standard library writes, or a directory of .eml files, written a minute ago."""
+
+    protocol = "folder"
+    locator = "FOLDER;NAME="
+
+    def __init__(self, path: Path, *, maildir: bool) -> None:
+        self.path = path
+        self.maildir = mailbox_module.Maildir(path) if maildir else None
+        path.mkdir(exist_ok=True)
+
+    def deliver(self, *numbers: int, size: int = 0) -> None:
+        for number in numbers:
+            if self.maildir is not None:
+                self.maildir.add(mail(number, size))
+                continue
+            file = self.path / f"{number}.eml"
+            file.write_bytes(mail(number, size))
+            os.utime(file, (time.time() - 60,) * 2)
+
+    def flags(self) -> dict[int, frozenset[str]]:
+        if self.maildir is None:
+            return {number: frozenset() for number, _ in enumerate(self.path.glob("*.eml"), 1)}
+        seen = [message.get_subdir() + message.get_flags() for message in self.maildir]
+        return {number: frozenset((flags,)) for number, flags in enumerate(seen, 1)}
+
+    def connector(self, **settings: Any) -> Connector:
+        return connector_for(self.server(path=str(self.path), **settings), Credentials("", ""))
+
+
+def _account(request: pytest.FixtureRequest, protocol: str) -> Account:
+    address, password = request.getfixturevalue("mail_account")
+    return Account(request.getfixturevalue("mail_host"), address, password, protocol)
+
+
+@pytest.fixture(params=sorted(KINDS))
+def mailbox(request: pytest.FixtureRequest, tmp_path: Path) -> Mailbox:
+    protocol = KINDS[request.param]
+    if protocol == "folder":
+        return Directory(tmp_path / "mails", maildir=request.param == "folder-maildir")
+    return _account(request, protocol)
+
+
+@pytest.fixture(params=sorted(PORTS))
+def account(request: pytest.FixtureRequest) -> Account:
+    """A mailbox on another machine, which has to be reached and logged in to."""
+    return _account(request, request.param)
+
+
+def test_every_connector_is_held_to_the_contract() -> None:
+    assert set(KINDS.values()) == set(CONNECTORS)
 
 
 @pytest.fixture
@@ -249,18 +317,18 @@ def test_a_stop_ends_a_wait_at_once(mailbox: Mailbox, opened: Open) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_a_wrong_password_is_told_from_trouble_that_passes(mailbox: Mailbox) -> None:
-    connector = mailbox.connector(password="wrong")
+def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account) -> None:
+    connector = account.connector(password="wrong")
     with pytest.raises(MailServerError) as caught:
         connector.open()
     connector.close()
     assert (caught.value.reason, caught.value.temporary) == (Reason.AUTHENTICATION_REFUSED, False)
-    assert mailbox.address in caught.value.text
+    assert account.address in caught.value.text
     assert "wrong" not in caught.value.text
 
 
-def test_a_server_that_is_away_is_trouble_that_passes(mailbox: Mailbox) -> None:
-    connector = mailbox.connector(port=1)
+def test_a_server_that_is_away_is_trouble_that_passes(account: Account) -> None:
+    connector = account.connector(port=1)
     with pytest.raises(MailServerError) as caught:
         connector.open()
     connector.close()
@@ -272,6 +340,7 @@ def test_a_cursor_of_another_protocol_is_no_cursor(mailbox: Mailbox, opened: Ope
     foreign = {
         "imap": MailboxCursor(server_id="it", uidls=("1",)),
         "pop3": MailboxCursor(server_id="it", uidvalidity=1, uid=5),
+        "folder": MailboxCursor(server_id="it", uidls=("1",)),
     }[mailbox.protocol]
     mailbox.deliver(1)
     block = opened(mailbox.connector(start_from="now")).next_block(foreign)
@@ -285,5 +354,5 @@ def test_blocks_hold_remote_mails_that_say_where_they_lie(mailbox: Mailbox, open
     assert block is not None
     (mail,) = block.mails
     assert isinstance(mail, RemoteMail)
-    assert mail.locator.startswith({"imap": "INBOX;UIDVALIDITY=", "pop3": "POP3;UIDL="}[mailbox.protocol])
+    assert mail.locator.startswith(mailbox.locator)
     assert mail.locator.endswith(f"={mail.handle}")

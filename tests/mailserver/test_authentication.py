@@ -47,6 +47,7 @@ def test_every_method_stands_in_the_table() -> None:
         (Authentication.NONE, "smtp", None),
         (Authentication.NONE, "imap", "has to be logged in to"),
         (Authentication.NONE, "pop3", "has to be logged in to"),
+        (Authentication.NONE, "folder", None),
         (Authentication.STANDARD, "imap", None),
         (Authentication.STANDARD, "pop3", None),
         (Authentication.STANDARD, "smtp", "SMTP knows no log-in but SASL"),
