@@ -105,17 +105,17 @@ class ImapConnector:
             )
         try:
             chosen: Mapping[bytes, Any] = session.select_folder(server.folder, readonly=server.after_fetch == "leave")
+        except imaplib.IMAP4.readonly as error:
+            raise self._folder_error(
+                f"the folder {server.folder!r} can only be read: give the account the right to change it, or set "
+                "after_fetch to leave"
+            ) from error
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:
             raise self._folder_error(
                 f"the folder {server.folder!r} cannot be opened: {words(_said(error))}. Check folder and its rights"
             ) from error
-        if b"READ-ONLY" in chosen and server.after_fetch != "leave":
-            raise self._folder_error(
-                f"the folder {server.folder!r} can only be read: give the account the right to change it, or set "
-                "after_fetch to leave"
-            )
         self._uidvalidity = chosen.get(b"UIDVALIDITY", 0)
         self._uidnext = chosen.get(b"UIDNEXT")
         self._can_idle = session.has_capability("IDLE")
