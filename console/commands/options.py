@@ -4,6 +4,7 @@ The latter win over the environment, and the environment over the file named by 
 """
 
 import getpass
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,13 +26,16 @@ def one_line(value: str) -> str:
     return value
 
 
+def _author(value: str) -> str:
+    """Who is named, else the account's name, else its number: containers run accounts that have no name."""
+    try:
+        return one_line(value or getpass.getuser())
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Who = Annotated[
-    str,
-    typer.Option(
-        callback=lambda value: one_line(value or getpass.getuser()), help="Who makes the change; you when left out."
-    ),
-]
+Who = Annotated[str, typer.Option(callback=_author, help="Who makes the change; you when left out.")]
 ChangeReason = Annotated[str, typer.Option(callback=one_line, help="Change Reason, kept with the change.")]
 
 

@@ -64,7 +64,13 @@ def test(
     config = config_of(context)
     password = asked_password(ask_password, config)
     server, asked = _tested(read_state(config), server_id, new, words or [], password)
-    mail = {"to": to, "cc": cc, "bcc": bcc, "subject": subject, "message": message}
+    mail = {
+        "to": tuple(to or ()),
+        "cc": tuple(cc or ()),
+        "bcc": tuple(bcc or ()),
+        "subject": subject,
+        "message": message,
+    }
     incoming = server.kind == "incoming-server"
     if incoming and any(mail.values()):
         raise UserError(f"{server_id} is an incoming server", "leave --to, --cc, --bcc, --subject and --message out")

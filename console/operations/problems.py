@@ -20,7 +20,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.path) if part)
-        return f"{place}: {self.text}" + (f" - {self.remedy}" if self.remedy else "")
+        return (f"{place}: " if place else "") + self.text + (f" - {self.remedy}" if self.remedy else "")
 
 
 class SettingsError(UserError):
