@@ -10,6 +10,7 @@ import typer
 from console.commands import dead_letters, desk, explain, reconcile, secrets, servers, settings, topics
 from console.commands.options import Options
 from console.operations.errors import UserError
+from console.output import harmless
 from runtime.outcomes import OutageError
 from runtime.reader import TopicMissingError
 from runtime.secrets import SecretError
@@ -67,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _fail(text: str, code: int) -> None:
-    print(f"mailcall: {text}", file=sys.stderr)
+    shown = "\n".join(harmless(line) for line in text.split("\n"))
+    print(f"mailcall: {shown}", file=sys.stderr)
     raise SystemExit(code)
 
 

@@ -66,8 +66,9 @@ class OAuth(Model):
     With `refresh_token` the refresh-token flow (section 6), without it the client-credentials flow (section 4.4).
     """
 
-    token_url: Line = Field(
-        pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/)",
+    token_url: str = Field(
+        pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/)[^\x00-\x20\x7f]*$",
+        max_length=1000,
         description="the provider's token endpoint; https, but for this machine itself",
     )
     client_id: Line = Field(min_length=1, description="the application's id at the provider")
@@ -123,7 +124,9 @@ class IncomingServer(MailServer):
         le=1_000_000_000,
         description="a larger mail is logged with its headers and first part; its bytes are kept in the blob store",
     )
-    poll_seconds: float = Field(60, gt=0, description="how often to look when the server does not call")
+    poll_seconds: float = Field(
+        60, gt=0, allow_inf_nan=False, description="how often to look when the server does not call"
+    )
     after_fetch: Literal["leave", "seen", "move", "delete"] = Field(
         "seen", description="what becomes of a mail on its server once the broker has acknowledged it"
     )

@@ -1,8 +1,10 @@
-"""Options that every command has: where broker, desk and blobs are.
+"""Options that many commands have: who changes what and why, and where broker, desk and blobs are.
 
-They win over the environment, and the environment over the file named by --config.
+The latter win over the environment, and the environment over the file named by --config.
 """
 
+import getpass
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +16,27 @@ from console.operations.errors import UserError
 if TYPE_CHECKING:
     from console.config import ConsoleConfig
 
+MAX_LINE = 1000
+
+
+def one_line(value: str) -> str:
+    """Refuses what is no single line of text: it would not fit the record it is kept in."""
+    if len(value) > MAX_LINE or any(ord(character) < 0x20 or character == "\x7f" for character in value):
+        raise typer.BadParameter(f"one line of at most {MAX_LINE} characters, without control characters")
+    return value
+
+
+def _author(value: str) -> str:
+    """Who is named, else the account's name, else its number: containers run accounts that have no name."""
+    try:
+        return one_line(value or getpass.getuser())
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Who = Annotated[str, typer.Option(callback=_author, help="Who makes the change; you when left out.")]
+ChangeReason = Annotated[str, typer.Option(callback=one_line, help="Change Reason, kept with the change.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
-"""Applying a settings file: what would change, whether all of it fits together, and publishing it in one go."""
+"""Applying settings: what would change, whether all of it fits together, and publishing it in one go."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from console.operations.references import check_references
+from console.operations.setting_secrets import redacted
 from console.operations.settings_file import SettingsFile
 from console.operations.state import State
 from console.operations.workable import check_workable
@@ -14,22 +15,26 @@ from schemas import ids
 from schemas.base import Model
 from schemas.persons import Person
 from schemas.servers import SettingsChange
-from schemas.settings import Setting
+from schemas.settings import IncomingServer, OutgoingServer, Setting
 from schemas.topics import PERSONS, SETTINGS, SETTINGS_CHANGES
-from schemas.wire import Message, encode
+from schemas.wire import Message, encode, tombstone
 
 SOURCE = "/mailcall/console"
-Effect = Literal["new", "changed", "unchanged"]
+Effect = Literal["new", "changed", "unchanged", "deleted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What applying does to one setting (`key` is `kind/id`) or person (`person/id`)."""
+    """What applying does to one setting (`key` is `kind/id`) or person (`person/id`). `after`: None for deleted."""
 
     key: str
     effect: Effect
     before: Model | None
-    after: Setting | Person
+    after: Setting | Person | None
+
+    @property
+    def is_server(self) -> bool:
+        return isinstance(self.after, IncomingServer | OutgoingServer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Plan:
 
 
 def plan(file: SettingsFile, state: State) -> Plan:
-    """What applying the file would change. Raises `SettingsFileError` where a setting could not work as it stands."""
+    """What applying the file would change. Raises `SettingsError` where a setting could not work as it stands."""
     check_workable(file)
     check_references(file, state)
     return Plan(
@@ -60,14 +65,6 @@ def publish(plan: Plan, publisher: Publisher, who: str, change_reason: str, now:
     messages = [message for change in plan.effective for message in _messages(change, who, change_reason, now)]
     if messages:
         publisher.publish(messages)
-
-
-def redacted(value: Model) -> dict[str, Any]:
-    """The value as it may be shown and kept: a sealed password is only named as such."""
-    data = value.model_dump(mode="json", exclude_defaults=True)
-    if isinstance(data.get("password"), dict) and "sealed" in data["password"]:
-        data["password"] = {"sealed": "(sealed)"}
-    return data
 
 
 def _setting_change(key: str, after: Setting, before: Setting | None) -> Change:
@@ -87,16 +84,22 @@ def _person_change(person: Person, before: Person | None) -> Change:
 
 
 def _messages(change: Change, who: str, change_reason: str, now: datetime) -> Iterator[Message]:
-    topic, key = (PERSONS, change.after.id) if isinstance(change.after, Person) else (SETTINGS, change.key)
-    cause = ids.event_id(change.key, change.after.model_dump_json())
-    yield encode(topic, key, change.after, id=cause, source=SOURCE, time=now)
-    if topic is SETTINGS:
-        record = SettingsChange(
-            key=key,
-            who=who,
-            at=now,
-            change_reason=change_reason,
-            before=redacted(change.before) if change.before is not None else None,
-            after=redacted(change.after),
-        )
-        yield encode(SETTINGS_CHANGES, key, record, id=ids.event_id(cause, now.isoformat()), source=SOURCE, time=now)
+    after = change.after
+    cause = ids.event_id(change.key, after.model_dump_json() if after else "deleted")
+    if isinstance(after, Person):
+        yield encode(PERSONS, after.id, after, id=cause, source=SOURCE, time=now)
+        return
+    if after is None:
+        yield tombstone(SETTINGS, change.key)
+    else:
+        yield encode(SETTINGS, change.key, after, id=cause, source=SOURCE, time=now)
+    record = SettingsChange(
+        key=change.key,
+        who=who,
+        at=now,
+        change_reason=change_reason,
+        before=redacted(change.before) if change.before else None,
+        after=redacted(after) if after else None,
+    )
+    record_id = ids.event_id(cause, now.isoformat())
+    yield encode(SETTINGS_CHANGES, change.key, record, id=record_id, source=SOURCE, time=now)

@@ -1,17 +1,18 @@
-"""Whether everything that a settings file names is there: in the file itself, or already set up."""
+"""Whether everything that settings name is there: in the same file, or already set up."""
 
 from collections.abc import Iterator, Mapping
 
-from console.operations.settings_file import Problem, SettingsFile, SettingsFileError
+from console.operations.problems import Problem, SettingsError
+from console.operations.settings_file import SettingsFile
 from console.operations.state import State
 from schemas.persons import Person
 from schemas.settings import IncomingServer
 
-_REMEDY = "define it in this file, apply it first, or name one that exists"
+_REMEDY = "apply it first or in the same file, or name one that exists"
 
 
 def check_references(file: SettingsFile, state: State, *, persons_too: bool = True) -> None:
-    """Raises `SettingsFileError` where a reference would lead nowhere once the file is applied.
+    """Raises `SettingsError` where a reference would lead nowhere once the file is applied.
 
     `persons_too`: Default Logging Analysts must be known, and Analysts.
     """
@@ -22,7 +23,7 @@ def check_references(file: SettingsFile, state: State, *, persons_too: bool = Tr
     if persons_too:
         problems += _analysts(file, snapshot.all_of(IncomingServer), persons)
     if problems:
-        raise SettingsFileError(tuple(problems))
+        raise SettingsError(tuple(problems))
 
 
 def _analysts(

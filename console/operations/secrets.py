@@ -23,7 +23,7 @@ def new_keys(path: Path) -> str:
 
 
 def sealer(public_key_file: Path) -> Callable[[str], Secret]:
-    """Seals passwords with the public key in this file. Raises `UserError`; sealing raises `SecretError`."""
+    """Seals passwords with the public key in this file. Raises `UserError`; sealing too, and `SecretError`."""
     try:
         public_key = public_key_file.read_text(encoding="ascii").strip()
     except OSError as error:
@@ -33,4 +33,20 @@ def sealer(public_key_file: Path) -> Callable[[str], Secret]:
         ) from None
     except UnicodeDecodeError:
         raise UserError(f"{public_key_file} holds no public key", "name the file that ends in .pub") from None
-    return lambda password: seal(password, public_key)
+
+    def sealed(password: str) -> Secret:
+        fault = unfit(password)
+        if fault:
+            raise UserError(*fault)
+        return seal(password, public_key)
+
+    return sealed
+
+
+def unfit(password: str) -> tuple[str, str] | None:
+    """Why no mail server can be told this password, and what to do; None where it can. Never the password."""
+    if any(character in password for character in "\r\n\0"):
+        return "the password holds a line end or a NUL, which no mail server can be told", "enter it without"
+    if any("\ud800" <= character <= "\udfff" for character in password):
+        return "the password is no Unicode text", "enter it in UTF-8"
+    return None

@@ -1,14 +1,58 @@
-"""How the mail servers are."""
+"""The mail servers: what is set up, how each of them is, and what refers to one."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.operations.errors import UserError
+from console.operations.server_settings import Direction, Server, all_servers, direction_of, find_server
+from console.operations.setting_secrets import redacted
+from console.operations.state import read_state
 from runtime.config import ProcessConfig
 from runtime.reader import read_to_end
 from schemas.servers import ServerStatus
+from schemas.settings import IncomingServer, Partition
+from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SERVER_STATUS
 from schemas.wire import UndecodableError, decode
 
 
-def server_statuses(config: ProcessConfig) -> list[ServerStatus]:
-    """The last status of every mail server, in the order of the ids. Raises `OutageError`, `TopicMissingError`."""
+@dataclass(frozen=True, slots=True)
+class ServerAndStatus:
+    """A server as it is set up, and the last that was heard of it."""
+
+    server: Server
+    status: ServerStatus | None
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, every field there, no sealed box in it: what `--json` prints."""
+        status = self.status.model_dump(mode="json") if self.status else None
+        return {"server": redacted(self.server, defaults=True), "status": status}
+
+
+def servers_with_status(config: ProcessConfig) -> Mapping[Direction, list[ServerAndStatus]]:
+    """Outgoing and incoming servers in the order of their ids. A status whose server is set up no more is left out.
+
+    Raises `OutageError`, `TopicMissingError`.
+    """
+    statuses = read_statuses(config)
+    found: dict[Direction, list[ServerAndStatus]] = {"outgoing": [], "incoming": []}
+    for server in all_servers(read_state(config).settings):
+        found[direction_of(server)].append(_with_status(server, statuses))
+    return found
+
+
+def server_with_status(config: ProcessConfig, name: str) -> ServerAndStatus:
+    """The server named as for `find_server`. Raises `UserError`, `OutageError`, `TopicMissingError`."""
+    return _with_status(find_server(read_state(config).settings, name), read_statuses(config))
+
+
+def _with_status(server: Server, statuses: Mapping[tuple[str, str], ServerStatus]) -> ServerAndStatus:
+    return ServerAndStatus(server, statuses.get((direction_of(server), server.id)))
+
+
+def read_statuses(config: ProcessConfig) -> Mapping[tuple[str, str], ServerStatus]:
+    """The last status of every server that had one, by direction and id. Raises `OutageError`, `TopicMissingError`."""
     found: dict[bytes, ServerStatus] = {}
     for record in read_to_end(config, [SERVER_STATUS.name(config.topic_prefix)]):
         key = record.key or b""
@@ -18,4 +62,24 @@ def server_statuses(config: ProcessConfig) -> list[ServerStatus]:
                 found[key] = decode(SERVER_STATUS, record)[1]
             except UndecodableError:
                 continue  # somebody else's record says nothing of the server
-    return [status for _, status in sorted(found.items())]
+    return {(status.direction, status.server_id): status for status in found.values()}
+
+
+def check_unreferred(settings: SettingsSnapshot, server: Server) -> None:
+    """Raises `UserError` naming every place that names this server."""
+    places = list(_referring(settings, server))
+    if places:
+        raise UserError(
+            f"{server.kind}/{server.id} is in use by {', '.join(places)}",
+            "name another server there, or none, with `mailcall apply`; then delete it",
+        )
+
+
+def _referring(settings: SettingsSnapshot, server: Server) -> Iterator[str]:
+    if isinstance(server, IncomingServer):
+        return
+    for partition in settings.all_of(Partition):
+        if partition.outgoing_server == server.id:
+            yield f"partition/{partition.id}: outgoing_server"
+    if settings.email_options().default_outgoing_server == server.id:
+        yield "email-options: default_outgoing_server"

@@ -6,15 +6,15 @@
 The keys are the fields of the models in `schemas/settings.py` and `schemas/persons.py`.
 """
 
-import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-from pydantic import ValidationError
-
+from console.operations.entries import nearest, read_entry
 from console.operations.errors import UserError
+from console.operations.problems import Problem, SettingsError, dotted
+from console.operations.setting_secrets import Seal
 from console.operations.yaml_lines import Document, Path, YamlError, load
 from schemas.base import Model
 from schemas.persons import Person
@@ -25,7 +25,6 @@ from schemas.settings import (
     MessageTemplate,
     OutgoingServer,
     Partition,
-    Secret,
     Setting,
 )
 
@@ -42,48 +41,13 @@ SECTIONS: Mapping[str, type[Model]] = {
 SINGLE = "email_options"  # the one section that is one record, not a list
 MAX_FILE_BYTES = 5_000_000
 
-# Kind of a validation error (pydantic's) -> what to do about it.
-REMEDIES: Mapping[str, str] = {
-    "missing": "add this field",
-    "enum": "write one of these words",
-    "literal_error": "write one of these words",
-    "string_type": 'write text; what YAML takes for a number, a date or yes/no goes in quotes, such as "12"',
-    "string_too_long": "shorten it",
-    "too_short": "add at least one",
-    "model_type": "write fields and values here, such as {id: it}",
-    "tuple_type": "write a list here, such as [a, b]",
-    "dict_type": "write fields and values here, such as {High: {Low: P3}}",
-}
-
-Seal = Callable[[str], Secret]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong in a settings file. `path` as in `incoming_servers[0].port`."""
-
-    file: str
-    line: int | None
-    path: str
-    text: str
-    remedy: str
-
-    def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line, self.path) if part)
-        return f"{place}: {self.text}" + (f" - {self.remedy}" if self.remedy else "")
-
-
-class SettingsFileError(UserError):
-    """A settings file that is not right: everything that is wrong with it, at once."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
-
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What a file holds. Keys as on the topics: `kind/id` for settings, the id for persons; `lines` by `section/id`."""
+    """What a file holds; or a command line, which has neither name nor lines.
+
+    Keys as on the topics: `kind/id` for settings, the id for persons; `lines` by `section/id`.
+    """
 
     name: str
     settings: Mapping[str, Setting]
@@ -98,7 +62,7 @@ class SettingsFile:
 
 
 def read_settings_file(path: FilePath, seal: Seal | None = None) -> SettingsFile:
-    """The checked content of a file. Raises `SettingsFileError` with every problem found.
+    """The checked content of a file. Raises `SettingsError` with every problem found.
 
     `seal` makes a sealed secret of a password that is given as `{clear: ...}`; without it such a password is refused.
     """
@@ -107,7 +71,7 @@ def read_settings_file(path: FilePath, seal: Seal | None = None) -> SettingsFile
         document = load(_text(path))
     except YamlError as error:
         remedy = "put the YAML right there, then apply again"
-        raise SettingsFileError((Problem(name, error.line, "", str(error), remedy),)) from None
+        raise SettingsError((Problem(name, error.line, "", str(error), remedy),)) from None
     return _Reading(name, document, seal).result()
 
 
@@ -141,12 +105,12 @@ class _Reading:
             data = {}
         for section in data:
             if section not in SECTIONS:
-                self._problem((section,), "there is no such section", _nearest(str(section), SECTIONS))
+                self._problem((section,), "there is no such section", nearest(str(section), SECTIONS))
         for section, model in SECTIONS.items():
             for path, entry in self._entries(section, data.get(section)):
                 self._read(path, entry, model)
         if self._problems:
-            raise SettingsFileError(tuple(sorted(self._problems, key=lambda problem: problem.line or 0)))
+            raise SettingsError(tuple(sorted(self._problems, key=lambda problem: problem.line or 0)))
         return SettingsFile(self._name, self._settings, self._persons, self._lines)
 
     def _entries(self, section: str, value: Any) -> Iterator[tuple[Path, Any]]:
@@ -160,14 +124,10 @@ class _Reading:
             self._problem((section,), "this section is a list", "begin each entry with a dash: - id: ...")
 
     def _read(self, path: Path, entry: Any, model: type[Model]) -> None:
-        if isinstance(entry, dict) and "password" in entry:
-            entry = self._sealed(path, entry)
-        try:
-            value = model.model_validate(entry, extra="forbid")
-        except ValidationError as error:
-            for fault in error.errors(include_url=False, include_context=False, include_input=False):
-                text, remedy = _told(fault["type"], fault["msg"], fault["loc"], model)
-                self._problem((*path, *fault["loc"]), text, remedy)
+        value, faults = read_entry(entry, model, self._seal)
+        for fault in faults:
+            self._problem((*path, *fault.path), fault.text, fault.remedy)
+        if value is None:
             return
         key = value.id if isinstance(value, Person) else f"{value.kind}/{value.id}"  # type: ignore[attr-defined]
         place = f"person/{key}" if isinstance(value, Person) else key
@@ -179,55 +139,5 @@ class _Reading:
         else:
             self._settings[key] = value  # type: ignore[assignment]
 
-    def _sealed(self, path: Path, entry: dict[str, Any]) -> dict[str, Any]:
-        """The entry with a password given in clear sealed, or as it is where there is none."""
-        password, place = entry["password"], (*path, "password")
-        without = {**entry, "password": None}
-        if isinstance(password, str):
-            self._problem(
-                place,
-                "a password is not written as plain text",
-                "write {env: NAME}, {file: PATH}, {sealed: BOX} or {clear: PASSWORD}, which is sealed on the spot",
-            )
-            return without
-        if not isinstance(password, dict) or "clear" not in password:
-            return entry
-        clear = password["clear"]
-        if len(password) > 1 or not isinstance(clear, str):
-            self._problem(place, "clear stands alone and is text", 'write {clear: "PASSWORD"}')
-            return without
-        if self._seal is None:
-            self._problem(
-                place,
-                "a password in clear needs a public key to seal it with, and none is configured",
-                "make one with `mailcall secrets make-keys`, or write {env: NAME} or {file: PATH}",
-            )
-            return without
-        return {**entry, "password": self._seal(clear)}
-
     def _problem(self, path: Path, text: str, remedy: str) -> None:
-        self._problems.append(Problem(self._name, self._document.line(path), _dotted(path), text, remedy))
-
-
-def _told(kind: str, message: str, place: tuple[int | str, ...], model: type[Model]) -> tuple[str, str]:
-    """Text and remedy of one validation error."""
-    if kind == "extra_forbidden":
-        known = model.model_fields if len(place) == 1 else ()
-        return "there is no such field", _nearest(str(place[-1]), known)
-    if kind == "missing":
-        return "this field is missing", REMEDIES[kind]
-    if kind == "string_pattern_mismatch":
-        return "it holds characters that are not allowed", "use letters, digits, '.', '_', '@' and '-' on one line"
-    return message.removeprefix("Value error, "), REMEDIES.get(kind, "put the value right")
-
-
-def _nearest(word: str, known: Any) -> str:
-    names = [name for name in known if name != "kind"]
-    near = difflib.get_close_matches(word, names, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    return f"known are: {', '.join(names)}" if names else "leave it out"
-
-
-def _dotted(path: Path) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+        self._problems.append(Problem(self._name, self._document.line(path), dotted(path), text, remedy))

@@ -1,8 +1,9 @@
-"""Whether each setting of a file can work as it stands, by the rules of those who use it."""
+"""Whether each setting can work as it stands, by the rules of those who use it."""
 
 from collections.abc import Iterator
 
-from console.operations.settings_file import SettingsFile, SettingsFileError
+from console.operations.problems import SettingsError
+from console.operations.settings_file import SettingsFile
 from mailserver.authentication import problem as authentication_problem
 from schemas.settings import IncomingServer, MessageTemplate, OutgoingServer, Setting
 from schemas.template_language import check as template_problem
@@ -12,14 +13,14 @@ _MEND_TEMPLATE = "mend the template there, see docs/outgoing-mail.md"
 
 
 def check_workable(file: SettingsFile) -> None:
-    """Raises `SettingsFileError` with every setting that whoever uses it would refuse."""
+    """Raises `SettingsError` with every setting that whoever uses it would refuse."""
     found = [
         file.problem(f"{key}: {fault}", remedy)
         for key, setting in file.settings.items()
         for fault, remedy in _faults(setting)
     ]
     if found:
-        raise SettingsFileError(tuple(found))
+        raise SettingsError(tuple(found))
 
 
 def _faults(setting: Setting) -> Iterator[tuple[str, str]]:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from console.operations.errors import UserError
+from console.operations.problems import Problem, SettingsError
 from console.operations.references import check_references
-from console.operations.settings_file import Problem, SettingsFileError, read_settings_file
+from console.operations.settings_file import read_settings_file
 from console.operations.state import State
 from schemas.settings import IncomingServer, Secret
 
@@ -22,7 +23,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def problems(folder: Path, text: str) -> tuple[Problem, ...]:
-    with pytest.raises(SettingsFileError) as told:
+    with pytest.raises(SettingsError) as told:
         read_settings_file(write(folder, text))
     return told.value.problems
 
@@ -130,7 +131,7 @@ def test_a_reference_that_leads_nowhere_is_told_where_it_stands(
 ) -> None:
     file = read_settings_file(write(tmp_path, text))
 
-    with pytest.raises(SettingsFileError) as error:
+    with pytest.raises(SettingsError) as error:
         check_references(file, State())
 
     problem = next(problem for problem in error.value.problems if told in problem.text)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from console.operations.apply import plan
-from console.operations.settings_file import SettingsFileError, read_settings_file
+from console.operations.problems import SettingsError
+from console.operations.settings_file import read_settings_file
 from console.operations.state import State
 from console.operations.workable import check_workable
 
@@ -29,7 +30,7 @@ def test_the_demo_works() -> None:
 def test_a_setting_that_cannot_work_is_refused(tmp_path: Path, text: str, line: int, key: str, told: str) -> None:
     path = tmp_path / "desk.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(SettingsFileError) as refused:
+    with pytest.raises(SettingsError) as refused:
         plan(read_settings_file(path), State())
     [problem] = refused.value.problems
     assert (problem.line, problem.path) == (line, key)

@@ -1,0 +1,152 @@
+"""`mailcall servers add`, `update` and `delete`: changes of one mail server, checked and published as `apply` does."""
+
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from console.commands.options import ChangeReason, Json, Who, config_of
+from console.commands.server_options import AskPassword, Direction, ServerId, Words, asked_password
+from console.commands.server_output import print_answer, print_server
+from console.operations.errors import UserError
+from console.output import print_json
+
+if TYPE_CHECKING:
+    from console.config import ConsoleConfig
+    from console.operations.apply import Plan
+    from console.operations.server_settings import Server
+    from schemas.snapshot import SettingsSnapshot
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and show, publish nothing.")]
+Wait = Annotated[
+    float, typer.Option(min=0, help="Seconds to wait for what ingest finds at the server; 0: do not ask it.")
+]
+
+
+def add(
+    context: typer.Context,
+    direction: Annotated[Direction, typer.Argument(help="Which way its mail goes.")],
+    server_id: Annotated[str, typer.Argument(metavar="ID", help="The new server's id.")],
+    words: Words = None,
+    ask_password: AskPassword = False,
+    wait: Wait = 30,
+    dry_run: DryRun = False,
+    who: Who = "",
+    change_reason: ChangeReason = "",
+    json: Json = False,
+) -> None:
+    """Add a mail server. Its account has to exist already: ingest looks at once, and what it finds is shown."""
+    from console.operations.server_settings import new_server
+
+    config = config_of(context)
+    password = asked_password(ask_password, config)
+    server, planned = _planned(config, lambda now: new_server(now, direction, server_id, words or [], password))
+    _save(config, server, planned, dry_run, who, change_reason, wait, json)
+
+
+def update(
+    context: typer.Context,
+    server_id: ServerId,
+    words: Words = None,
+    ask_password: AskPassword = False,
+    wait: Wait = 30,
+    dry_run: DryRun = False,
+    who: Who = "",
+    change_reason: ChangeReason = "",
+    json: Json = False,
+) -> None:
+    """Change fields of a mail server; the others stay as they are. Ingest looks at once, and what it finds is shown."""
+    from console.operations.server_settings import changed_server, find_server
+
+    if not words and not ask_password:
+        raise UserError("there is nothing to change", f"write `mailcall servers update {server_id} KEY=VALUE`")
+    config = config_of(context)
+    password = asked_password(ask_password, config)
+    server, planned = _planned(config, lambda now: changed_server(find_server(now, server_id), words or [], password))
+    _save(config, server, planned, dry_run, who, change_reason, wait, json)
+
+
+def delete(
+    context: typer.Context,
+    server_id: ServerId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether to delete it.")] = False,
+    who: Who = "",
+    change_reason: ChangeReason = "",
+    json: Json = False,
+) -> None:
+    """Delete a mail server, unless something refers to it. Mail that lies there stays there."""
+    from console.operations.apply import Change, Plan, publish
+    from console.operations.server_settings import find_server
+    from console.operations.servers import check_unreferred
+    from console.operations.state import read_state
+    from runtime.publisher import Publisher
+
+    config = config_of(context)
+    settings = read_state(config).settings
+    server = find_server(settings, server_id)
+    check_unreferred(settings, server)
+    if not json:
+        print_server(server)
+    if not yes:
+        _confirm(f"{server.kind}/{server.id}")
+    change = Change(f"{server.kind}/{server.id}", "deleted", server, None)
+    with closing(Publisher(config, "console")) as publisher:
+        publish(Plan((change,)), publisher, who, change_reason, datetime.now(UTC))
+    if json:
+        print_json({"key": change.key, "effect": change.effect})
+    else:
+        print(f"{change.key} is deleted")
+
+
+def _planned(config: "ConsoleConfig", build: "Callable[[SettingsSnapshot], Server]") -> "tuple[Server, Plan]":
+    """The server that `build` makes of the settings, and what saving it changes. Raises `UserError`."""
+    from console.operations.apply import plan
+    from console.operations.server_settings import as_file
+    from console.operations.state import read_state
+
+    state = read_state(config)
+    server = build(state.settings)
+    return server, plan(as_file(server), state)
+
+
+def _save(
+    config: "ConsoleConfig",
+    server: "Server",
+    planned: "Plan",
+    dry_run: bool,
+    who: str,
+    change_reason: str,
+    wait: float,
+    json: bool,
+) -> None:
+    """Publishes the change and has ingest look, unless there is nothing to change or it is a dry run; shows both."""
+    from console.operations.apply import publish
+    from console.operations.server_tests import Answer, look_at_saved
+    from runtime.publisher import Publisher
+
+    [change] = planned.changes
+    saved = bool(planned.effective) and not dry_run
+    answer = Answer()
+    with closing(Publisher(config, "console")) as publisher:
+        if saved:
+            publish(planned, publisher, who, change_reason, datetime.now(UTC))
+        if not json:
+            print(f"{change.key}: {change.effect}, {'saved' if saved else 'nothing is published'}", flush=True)
+        if saved:
+            answer = look_at_saved(config, publisher, server, datetime.now(UTC), wait)
+    if json:
+        print_json({"key": change.key, "effect": change.effect, "saved": saved, "look": answer})
+    else:
+        print_answer(answer)
+
+
+def _confirm(key: str) -> None:
+    """Raises `UserError` where nobody can be asked, `typer.Exit` where the answer is no."""
+    if not sys.stdin.isatty():
+        raise UserError("a deletion has to be confirmed, and there is no terminal to ask at", "say it with --yes")
+    if not typer.confirm(f"Delete {key}?", err=True):
+        print("nothing is deleted")
+        raise typer.Exit(1)

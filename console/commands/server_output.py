@@ -1,0 +1,58 @@
+"""How mail servers, and what a test of one found, are shown to people."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from console.output import harmless, print_fields, print_table
+
+if TYPE_CHECKING:
+    from console.operations.server_settings import Server
+    from console.operations.server_tests import Answer
+
+_SECRET_FIELDS = {"sealed", "env", "file"}
+
+
+def print_server(server: "Server") -> None:
+    """Every field by the key that `mailcall servers update` takes; secrets are only named."""
+    from console.operations.setting_secrets import redacted
+
+    print_fields(_fields(redacted(server, defaults=True)))
+
+
+def print_answer(answer: "Answer") -> None:
+    """Each step with its status, then the mail that was found; or why there is no answer."""
+    result = answer.result
+    if answer.note:
+        print(harmless(answer.note))
+    if result is None:
+        return
+    rows = ((step.step, "ok" if step.ok else "failed", step.status) for step in result.steps)
+    print_table(("step", "", "status"), rows, "the process took no step")
+    if result.sender or result.subject or result.message:
+        print()
+        print_fields((("Sender", result.sender), ("Subject", result.subject)))
+        print("Message")
+        print("\n".join(f"    {harmless(line)}".rstrip() for line in result.message.splitlines()))
+
+
+def _fields(data: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in data.items():
+        if not isinstance(value, dict):
+            yield before + name, _shown(value)
+        elif set(value) == _SECRET_FIELDS:
+            yield before + name, _secret(value)
+        else:
+            yield from _fields(value, f"{before}{name}.")
+
+
+def _secret(value: Mapping[str, str | None]) -> str:
+    """`(sealed)`, `env NAME` or `file PATH`."""
+    return value["sealed"] or next(f"{source} {where}" for source, where in value.items() if where)
+
+
+def _shown(value: Any) -> str:
+    """As it would be written behind `KEY=`."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
