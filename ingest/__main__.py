@@ -3,21 +3,23 @@
 import logging
 import sys
 import threading
+from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 from ingest.config import IngestConfig
 from ingest.connectors import connector_for
-from ingest.connectors.base import Connector
+from ingest.connectors.base import Connector, Mode
 from ingest.replica import Replica
+from ingest.trials import TrialHandler
 from ingest.watcher import Surroundings
 from ingest.watchers import Watchers
 from mailserver.accounts import Accounts
 from mailserver.oauth import Tokens
 from mailserver.token_store import TopicTokenStore
 from runtime.blobs import BlobStore
+from runtime.consumer import ConsumerLoop
 from runtime.health import Health
-from runtime.lifecycle import run
+from runtime.lifecycle import beside, run
 from runtime.publisher import Publisher
 from runtime.settings_view import SettingsView
 from schemas.settings import IncomingServer
@@ -25,9 +27,9 @@ from schemas.settings import IncomingServer
 WATCHER_STACK_BYTES = 512 * 1024  # there is a thread for each incoming server, maybe hundreds
 
 
-def connect(accounts: Accounts, folder_root: Path, server: IncomingServer) -> Connector:
+def connect(accounts: Accounts, mode: Mode, server: IncomingServer) -> Connector:
     """The password is asked for at each connection: one that was changed in its file or environment is taken up."""
-    return connector_for(server, accounts.credentials(server), folder_root)
+    return connector_for(server, accounts.credentials(server), mode)
 
 
 def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
@@ -36,7 +38,7 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     publisher = Publisher(config, "ingest")
     accounts = Accounts(config, Tokens(config, TopicTokenStore(config, publisher.publish)))
     around = Surroundings(
-        connect=partial(connect, accounts, config.folder_root),
+        connect=partial(connect, accounts, Mode(folder_root=config.folder_root)),
         refused=accounts.refused,
         publish=publisher.publish,
         blobs=BlobStore(config.blob_url),
@@ -46,9 +48,15 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     replica = Replica(config, lambda: view.current, Watchers(around), health)
     view.on_change(replica.settings_changed)
     view.start(stop)
+    look = partial(connect, accounts, Mode(look_only=True, folder_root=config.folder_root))
+    trials = TrialHandler(lambda: view.current, look, lambda: datetime.now(UTC))
+    # With a health of its own: most replicas own no partition of the tests, and are ready all the same.
+    loop = ConsumerLoop(config, trials, publisher, "ingest-tests", stop, Health(config.stall_seconds))
     try:
-        replica.run(stop)
+        with beside(loop.run, stop):
+            replica.run(stop)
     finally:
+        trials.close()
         publisher.close()
 
 

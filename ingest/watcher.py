@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from ingest import gauges, records
 from ingest.backoff import delay
-from ingest.connectors.base import Block, Connector
+from ingest.connectors.base import Block, Connector, open_mailbox
 from ingest.status import StatusTracker, state_after
 from mailserver.errors import MailServerError, place
 from runtime.health import Health
@@ -115,7 +115,7 @@ class Watcher:
         connector = self._around.connect(self.server)
         self._connector = connector
         try:
-            connector.open()
+            open_mailbox(connector)
             yield connector
         finally:
             self._connector = None

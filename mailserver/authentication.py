@@ -169,6 +169,11 @@ def answer_in_base64(exchange: SaslExchange, challenge: bytes) -> str:
     return base64.b64encode(exchange(decoded)).decode("ascii")
 
 
+def logged_in(server: MailServer) -> str:
+    """Who was let in, for people."""
+    return f"logged in {f'as {server.username} ' if server.username else ''}by {server.authentication}"
+
+
 def refused(server: MailServer, said: str, *, temporary: bool = False) -> MailServerError:
     """The server did not let the account in; `said` are its own words."""
     text = (

@@ -1,6 +1,7 @@
 """The socket to a mail server."""
 
 import socket
+import ssl
 from collections.abc import Mapping
 from typing import Literal
 
@@ -47,6 +48,13 @@ def connect(server: MailServer, protocol: Protocol) -> socket.socket:
     except (OSError, ValueError) as error:
         sock.close()
         raise connection_error(server, error) from error
+
+
+def connected(server: MailServer, protocol: Protocol, sock: socket.socket) -> str:
+    """Where to, and how the connection is protected, for people."""
+    version = sock.version() if isinstance(sock, ssl.SSLSocket) else None
+    protection = str(version).replace("TLSv", "TLS ") if version else "not encrypted"
+    return f"connected to {server.host}:{port_of(server, protocol)}, {protection}"
 
 
 def shut_down(sock: socket.socket) -> None:

@@ -2,7 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
@@ -60,6 +61,32 @@ def run(
             server.close()
     log.info("done")
     return DONE
+
+
+@contextmanager
+def beside(loop: Callable[[], None], stop: threading.Event) -> Iterator[None]:
+    """Runs a second loop of the process in a thread, until the block ends; `loop` returns after `stop`.
+
+    What it raises ends the process: `stop` is set, and it is raised at the end of the block.
+    """
+    failures: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            loop()
+        except BaseException as error:  # raised again below, in the main thread
+            failures.append(error)
+            stop.set()
+
+    thread = threading.Thread(target=body, name="beside")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def _stop_on_signals(stop: threading.Event, health: Health) -> None:

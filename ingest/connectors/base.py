@@ -1,18 +1,22 @@
 """What a watcher asks of a mailbox, whatever the protocol."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Protocol, cast
 
 from schemas.servers import MailboxCursor
+from schemas.settings import IncomingServer
 
 BLOCK_MAILS = 50  # fetching 50 at once is 2.4 times as fast as one by one; more gains nothing
 BLOCK_BYTES = 8_000_000  # what one watcher holds in memory; a larger mail lies in a temporary file meanwhile
 FIRST_PART_BYTES = 100_000  # of a mail that is not held in memory: its headers, and mostly all of its text
 MAX_SPOOL_BYTES = 2_000_000_000  # of a mail larger than this only the beginning is kept
+LOOKED_AT = 50  # the last mails of a mailbox, among which a test looks for its own
+SHOWN_BYTES = 64_000  # of a mail that a test shows
 IDLE_SECONDS = 540.0  # IDLE is renewed before RFC 2177's 29 minutes, and before most firewalls forget the connection
 
 
@@ -44,14 +48,38 @@ class Block:
     skipped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """`look_only`: the mailbox is only looked at, for a test. `folder_root`: folders that may be read lie in it."""
+
+    look_only: bool = False
+    folder_root: Path = Path("/")
+
+
+WATCH = Mode()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step on the way into a mailbox. `take` says what was found, in an administrator's words."""
+
+    name: str
+    take: Callable[[], str]
+
+
 class Connector(Protocol):
     """One mailbox over one connection, used by one thread; only `interrupt` may be called from another.
 
-    Every method but `interrupt` and `close` raises `MailServerError`; the connector is then closed and not used again.
+    Every method but `interrupt` and `close` raises `MailServerError`, a step's `take` too; the connector is then closed
+    and not used again.
     """
 
-    def open(self) -> None:
-        """Connect, protect the connection, log in, choose the folder."""
+    def opening(self) -> tuple[Step, ...]:
+        """Connect and protect the connection, log in, choose the folder: to be taken in this order."""
+
+    def newest(self, marker: str) -> bytes | None:
+        """The beginning of the newest mail, or of the newest whose subject holds the marker, among the last
+        `LOOKED_AT`. None: there is none. Changes nothing on the server."""
 
     def next_block(self, cursor: MailboxCursor | None) -> Block | None:
         """The next mails after `cursor` (None: never read), changing nothing on the server. None: there are no more."""
@@ -71,6 +99,18 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Leave the server, politely where that takes no time. Never raises."""
+
+
+def open_mailbox(connector: Connector) -> None:
+    """Take every step of the opening. Raises `MailServerError`."""
+    for step in connector.opening():
+        step.take()
+
+
+def lies_there(server: IncomingServer, mails: int) -> str:
+    """What a first look at so many mails would do with them."""
+    first = {"now": "leaves them alone", "beginning": "takes all of them"}[server.start_from]
+    return f"{mails} mails lie there; a first look {first} (start_from: {server.start_from})"
 
 
 def take_block(waiting: list[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -16,10 +16,23 @@ from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
-from ingest.connectors.base import Block, RemoteMail, spooled, take_block
+from ingest.connectors.base import (
+    LOOKED_AT,
+    SHOWN_BYTES,
+    WATCH,
+    Block,
+    Mode,
+    RemoteMail,
+    Step,
+    lies_there,
+    spooled,
+    take_block,
+)
 from ingest.connectors.mail_files import MAILDIR, TOP, EmlDirectory, Kind, Maildir, MailFile, in_order
+from ingest.shown import header_of, holds
 from mailserver.authentication import method_for
 from mailserver.errors import MailServerError, words
+from mailserver.sasl import Credentials
 from runtime.logs import get_logger
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
@@ -44,11 +57,11 @@ _REMEDIES: Mapping[int, str] = {
 
 
 class FolderConnector:
-    """One directory. See `Connector`. `root`: the directory that it has to lie in, links resolved."""
+    """One directory. See `Connector`. It has to lie in the mode's `folder_root`, links resolved."""
 
-    def __init__(self, server: IncomingServer, root: Path) -> None:
+    def __init__(self, server: IncomingServer, _account: Credentials, mode: Mode = WATCH) -> None:
         self._server = server
-        self._root = root
+        self._root = mode.folder_root
         self._kind: Kind = EmlDirectory()
         self._opened: dict[str, int] = {}  # path within the folder -> descriptor of the directory
         self._files: dict[str, MailFile] = {}  # by handle, as the last look found them
@@ -60,7 +73,10 @@ class FolderConnector:
     def backlog(self) -> int:
         return len(self._waiting)
 
-    def open(self) -> None:
+    def opening(self) -> tuple[Step, ...]:
+        return Step("open folder", self._open), Step("list mails", self._count)
+
+    def _open(self) -> str:
         method_for(self._server, "folder")
         self._check_move_to()
         with self._translated():
@@ -69,6 +85,20 @@ class FolderConnector:
             self._kind = Maildir() if all((path / name).is_dir() for name in MAILDIR) else EmlDirectory()
             for directory in self._kind.directories:
                 self._enter(TOP, directory)
+        return f"{self._server.path} is {self._kind.words}"
+
+    def _count(self) -> str:
+        with self._translated():
+            self._look()
+        return lies_there(self._server, len(self._files))
+
+    def newest(self, marker: str) -> bytes | None:
+        with self._translated():
+            for handle, _ in sorted(self._files.items(), key=lambda item: item[1].mtime_ns, reverse=True)[:LOOKED_AT]:
+                mail = self._fetch(handle)
+                if mail is not None and holds(header_of(mail.raw), marker):
+                    return mail.raw[:SHOWN_BYTES]
+        return None
 
     def _check_move_to(self) -> None:
         name = self._server.move_to
@@ -257,7 +287,7 @@ class FolderConnector:
 
     def _ensure(self) -> None:
         if not self._opened:
-            self.open()
+            self._open()
 
     def _cursor(self, handles: tuple[str, ...]) -> MailboxCursor:
         if sum(len(handle.encode()) + 3 for handle in handles) > MAX_CURSOR_BYTES:

@@ -13,9 +13,24 @@ from imapclient import DELETED, SEEN
 from imapclient.datetime_util import parse_to_datetime
 from imapclient.exceptions import CapabilityError
 
-from ingest.connectors.base import BLOCK_BYTES, IDLE_SECONDS, Block, RemoteMail, spooled, take_block
+from ingest.connectors.base import (
+    BLOCK_BYTES,
+    IDLE_SECONDS,
+    LOOKED_AT,
+    SHOWN_BYTES,
+    WATCH,
+    Block,
+    Mode,
+    RemoteMail,
+    Step,
+    lies_there,
+    spooled,
+    take_block,
+)
 from ingest.connectors.imap_session import ImapSession
-from mailserver.authentication import Method, method_for, refused
+from ingest.shown import holds
+from mailserver.authentication import logged_in, method_for, refused
+from mailserver.connection import connected
 from mailserver.errors import MailServerError, connection_error, place, words
 from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
@@ -49,12 +64,14 @@ class _Listed:
 class ImapConnector:
     """One IMAP folder. See `Connector`."""
 
-    def __init__(self, server: IncomingServer, account: Credentials) -> None:
+    def __init__(self, server: IncomingServer, account: Credentials, mode: Mode = WATCH) -> None:
         self._server = server
+        self._look_only = mode.look_only
         self._account = account
         self._session: ImapSession | None = None
         self._uidvalidity = 0
         self._uidnext: int | None = None
+        self._exists = 0  # mails in the folder, when it was chosen
         self._can_idle = False
         self._left_until: datetime | None = None  # date of the newest mail that the first look left alone
         self._waiting: list[tuple[str, int]] = []  # (UID, size) not yet fetched
@@ -63,16 +80,16 @@ class ImapConnector:
     def backlog(self) -> int:
         return len(self._waiting)
 
-    def open(self) -> None:
-        method = method_for(self._server, "imap")
+    def opening(self) -> tuple[Step, ...]:
+        return Step("connect", self._connect), Step("log in", self._log_in), Step("open mailbox", self._choose_folder)
+
+    def _connect(self) -> str:
+        method_for(self._server, "imap")
         with self._translated():
             session = self._session = ImapSession(self._server)
         if self._server.security is Security.STARTTLS:
             self._start_tls(session)
-        if not session.authenticated:
-            self._log_in(session, method)
-        with self._translated():
-            self._choose_folder(session)
+        return connected(self._server, "imap", session.socket())
 
     def _start_tls(self, session: ImapSession) -> None:
         context = tls_context(self._server)
@@ -83,10 +100,13 @@ class ImapConnector:
         except OSError as error:
             raise connection_error(self._server, error) from error
 
-    def _log_in(self, session: ImapSession, method: Method) -> None:
+    def _log_in(self) -> str:
+        session = self._require()
+        if session.authenticated:
+            return "the server lets us in without a log-in (PREAUTH)"
         try:
             with self._translated(refusals=False):
-                session.log_in(method, self._account)
+                session.log_in(method_for(self._server, "imap"), self._account)
         except UnicodeEncodeError:
             text = "the LOGIN command takes no letters beyond ASCII in user name or password; choose sasl-plain"
             raise refused(self._server, text) from None
@@ -95,16 +115,27 @@ class ImapConnector:
             if _PASSING.search(said):
                 raise self._throttled(said) from error
             raise refused(self._server, said) from error
+        return logged_in(self._server)
 
-    def _choose_folder(self, session: ImapSession) -> None:
+    def _choose_folder(self) -> str:
+        with self._translated():
+            chosen = self._select(self._require())
+        self._uidvalidity = chosen.get(b"UIDVALIDITY", 0)
+        self._uidnext = chosen.get(b"UIDNEXT")
+        self._exists = chosen.get(b"EXISTS", 0)
+        self._can_idle = self._require().has_capability("IDLE")
+        return f"{self._server.folder}: {lies_there(self._server, self._exists)}"
+
+    def _select(self, session: ImapSession) -> Mapping[bytes, Any]:
         """Read-only where nothing is to be changed, so that not even \\Recent is (RFC 3501, 6.3.2)."""
         server = self._server
+        readonly = self._look_only or server.after_fetch == "leave"
         if server.move_to is not None and not session.folder_exists(server.move_to):
             raise self._folder_error(
                 f"there is no folder {server.move_to!r} to move mail to: make it, or correct move_to"
             )
         try:
-            chosen: Mapping[bytes, Any] = session.select_folder(server.folder, readonly=server.after_fetch == "leave")
+            chosen: Mapping[bytes, Any] = session.select_folder(server.folder, readonly=readonly)
         except imaplib.IMAP4.readonly as error:
             raise self._folder_error(
                 f"the folder {server.folder!r} can only be read: give the account the right to change it, or set "
@@ -116,9 +147,19 @@ class ImapConnector:
             raise self._folder_error(
                 f"the folder {server.folder!r} cannot be opened: {words(_said(error))}. Check folder and its rights"
             ) from error
-        self._uidvalidity = chosen.get(b"UIDVALIDITY", 0)
-        self._uidnext = chosen.get(b"UIDNEXT")
-        self._can_idle = session.has_capability("IDLE")
+        return chosen
+
+    def newest(self, marker: str) -> bytes | None:
+        with self._translated():
+            session = self._require()
+            last = f"{max(1, self._exists - LOOKED_AT + 1)}:{self._exists}"
+            listed = session.fetch_by_number(last, "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])") if self._exists else []
+            subjects = {_number(_UID, line) or 0: header or b"" for line, header in _answers(listed)}
+            for uid in sorted(subjects, reverse=True):
+                if holds(subjects[uid], marker):
+                    found = self._piece(str(uid), 0, SHOWN_BYTES)
+                    return found[1] if found else None
+        return None
 
     def next_block(self, cursor: MailboxCursor | None) -> Block | None:
         if cursor is not None and self._is_of_another_mailbox(cursor):
@@ -222,9 +263,9 @@ class ImapConnector:
                 raise imaplib.IMAP4.error("a mail was taken away while it was fetched")
             piece = following[1]
 
-    def _piece(self, uid: str, position: int) -> tuple[bytes, bytes] | None:
+    def _piece(self, uid: str, position: int, length: int = 0) -> tuple[bytes, bytes] | None:
         """(line, bytes) of a mail's bytes from a position on (RFC 9051, 6.4.5: BODY[]<position.length>)."""
-        items = f"(UID INTERNALDATE BODY.PEEK[]<{position}.{PIECE_BYTES}>)"
+        items = f"(UID INTERNALDATE BODY.PEEK[]<{position}.{length or PIECE_BYTES}>)"
         for line, raw in _answers(self._require().uid_fetch(uid, items)):
             if str(_number(_UID, line)) == uid and raw is not None:
                 return line, raw

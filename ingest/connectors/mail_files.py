@@ -29,9 +29,11 @@ class MailFile:
 class Kind(Protocol):
     """How mails lie in a folder.
 
-    `directories`: where they lie. `quiet_seconds`: a file that was written to later than that is not taken yet.
+    `words`: what such a folder is called. `directories`: where they lie. `quiet_seconds`: a file that was written to
+    later than that is not taken yet.
     """
 
+    words: str
     directories: tuple[str, ...]
     quiet_seconds: float
 
@@ -51,6 +53,7 @@ class Kind(Protocol):
 class Maildir:
     """A name is given once only (its first part, before the colon), and a file never changes."""
 
+    words = "a Maildir"
     # In this order a mail that is moved during the look is met twice rather than missed.
     directories: tuple[str, ...] = ("new", "cur")
     quiet_seconds = 0.0
@@ -74,6 +77,7 @@ class Maildir:
 class EmlDirectory:
     """A name can be used again for another mail: the time of its last change belongs to what it is known by."""
 
+    words = "a directory of .eml files"
     directories: tuple[str, ...] = (TOP,)
     quiet_seconds = 1.0
 

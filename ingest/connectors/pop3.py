@@ -8,9 +8,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 
-from ingest.connectors.base import Block, RemoteMail, spooled, take_block
+from ingest.connectors.base import (
+    LOOKED_AT,
+    SHOWN_BYTES,
+    WATCH,
+    Block,
+    Mode,
+    RemoteMail,
+    Step,
+    lies_there,
+    open_mailbox,
+    spooled,
+    take_block,
+)
 from ingest.connectors.pop3_session import Pop3Session
-from mailserver.authentication import Method, method_for, refused
+from ingest.shown import holds
+from mailserver.authentication import logged_in, method_for, refused
+from mailserver.connection import connected
 from mailserver.errors import MailServerError, connection_error, place, words
 from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
@@ -32,8 +46,9 @@ class Pop3Connector:
     it, and the next look begins another.
     """
 
-    def __init__(self, server: IncomingServer, account: Credentials) -> None:
+    def __init__(self, server: IncomingServer, account: Credentials, mode: Mode = WATCH) -> None:
         self._server = server
+        self._look_only = mode.look_only
         self._account = account
         self._session: Pop3Session | None = None
         self._numbers: dict[str, int] = {}  # unique id -> number in this session, in the mailbox's order
@@ -43,16 +58,22 @@ class Pop3Connector:
     def backlog(self) -> int:
         return len(self._waiting or ())
 
-    def open(self) -> None:
-        method = method_for(self._server, "pop3")
+    def opening(self) -> tuple[Step, ...]:
+        return Step("connect", self._connect), Step("log in", self._log_in), Step("open mailbox", self._list)
+
+    def _connect(self) -> str:
+        method_for(self._server, "pop3")
         with self._translated():
             session = self._session = Pop3Session(self._server)
         if self._server.security is Security.STARTTLS:
             self._start_tls(session)
-        self._log_in(session, method)
+        return connected(self._server, "pop3", session.sock)
+
+    def _list(self) -> str:
         with self._translated():
-            self._numbers = self._identify(session)
+            self._numbers = self._identify(self._require())
         self._waiting = None
+        return lies_there(self._server, len(self._numbers))
 
     def _start_tls(self, session: Pop3Session) -> None:
         context = tls_context(self._server)
@@ -63,9 +84,9 @@ class Pop3Connector:
         except OSError as error:
             raise connection_error(self._server, error) from error
 
-    def _log_in(self, session: Pop3Session, method: Method) -> None:
+    def _log_in(self) -> str:
         try:
-            session.log_in(method, self._account)
+            self._require().log_in(method_for(self._server, "pop3"), self._account)
         except poplib.error_proto as error:
             said = words(_said(error))
             if not said.startswith("-ERR") or _PASSING.search(said):
@@ -73,6 +94,16 @@ class Pop3Connector:
             raise refused(self._server, said) from error
         except OSError as error:
             raise connection_error(self._server, error) from error
+        return logged_in(self._server)
+
+    def newest(self, marker: str) -> bytes | None:
+        """By TOP: RETR would mark the mail as read on many servers."""
+        with self._translated():
+            session = self._require()
+            for number in sorted(self._numbers.values(), reverse=True)[:LOOKED_AT]:
+                if not marker or holds(session.header(number), marker):
+                    return session.beginning(number, SHOWN_BYTES)
+        return None
 
     def _identify(self, session: Pop3Session) -> dict[str, int]:
         """Number of each mail by its unique id; by a digest of its header where the server has no UIDL."""
@@ -139,12 +170,18 @@ class Pop3Connector:
         self._forget()
         if session is None:
             return
-        session.leave()
+        if self._look_only:
+            session.close()  # without QUIT: some servers do with mails what they like at the end of a session
+        else:
+            session.leave()
 
     def _ensure(self) -> Pop3Session:
         if self._session is None:
-            self.open()
-        assert self._session is not None
+            open_mailbox(self)
+        return self._require()
+
+    def _require(self) -> Pop3Session:
+        assert self._session is not None, "the mailbox is opened first"
         return self._session
 
     def _forget(self) -> None:

@@ -16,6 +16,7 @@ from schemas.settings import IncomingServer
 
 MAX_LINE_BYTES = 10_000  # of a listing or a header; poplib's own 2,048 is less than real headers have
 MAX_LISTING_BYTES = 64_000_000
+TOP_LINES = 200  # of a mail that a test shows
 _CHUNK = 64 * 1024
 _LINE_END = b"\r\n"
 _END = b"\r\n.\r\n"
@@ -79,6 +80,10 @@ class Pop3Session(poplib.POP3):
 
     def header(self, number: int) -> bytes:
         return b"\r\n".join(self._lines(f"TOP {number} 0"))
+
+    def beginning(self, number: int, limit: int) -> bytes:
+        """Header and first lines of a mail, by TOP; at most `limit` bytes."""
+        return b"\r\n".join(self._lines(f"TOP {number} {TOP_LINES}"))[:limit]
 
     def content(self, number: int) -> Iterator[bytes]:
         """The mail as it is, piece by piece (RFC 1939, section 3: a dot alone on a line ends it)."""

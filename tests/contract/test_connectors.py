@@ -15,7 +15,7 @@ import pytest
 
 from deploy.local.mail_host import MailHost
 from ingest.connectors import CONNECTORS, base, connector_for, imap
-from ingest.connectors.base import Block, Connector, RemoteMail
+from ingest.connectors.base import Block, Connector, RemoteMail, open_mailbox
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
 from schemas.reasons import Reason
@@ -149,7 +149,7 @@ def opened() -> Iterator[Callable[[Connector], Connector]]:
 
     def open_(connector: Connector) -> Connector:
         connectors.append(connector)
-        connector.open()
+        open_mailbox(connector)
         return connector
 
     yield open_
@@ -320,7 +320,7 @@ def test_a_stop_ends_a_wait_at_once(mailbox: Mailbox, opened: Open) -> None:
 def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account) -> None:
     connector = account.connector(password="wrong")
     with pytest.raises(MailServerError) as caught:
-        connector.open()
+        open_mailbox(connector)
     connector.close()
     assert (caught.value.reason, caught.value.temporary) == (Reason.AUTHENTICATION_REFUSED, False)
     assert account.address in caught.value.text
@@ -330,7 +330,7 @@ def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account) -> 
 def test_a_server_that_is_away_is_trouble_that_passes(account: Account) -> None:
     connector = account.connector(port=1)
     with pytest.raises(MailServerError) as caught:
-        connector.open()
+        open_mailbox(connector)
     connector.close()
     assert (caught.value.reason, caught.value.temporary) == (Reason.SERVER_UNREACHABLE, True)
     assert "refused" in caught.value.text

@@ -3,6 +3,7 @@
 import imaplib
 import re
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from deploy.local.dovecot import Dovecot
 from schemas.settings import IncomingServer
 
 MakeServer = Callable[..., IncomingServer]
+Script = Callable[[socket.socket], None]
 
 
 @pytest.fixture
@@ -76,3 +78,30 @@ def unused_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Script], int]]:
+    """Runs a script for the first client of a port of its own; the port."""
+    listeners: list[socket.socket] = []
+
+    def start(script: Script) -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def run() -> None:
+            try:
+                client, _ = listener.accept()
+                with client:
+                    client.settimeout(10)
+                    script(client)
+            except OSError:
+                pass  # the client left, as it should
+
+        threading.Thread(target=run, daemon=True).start()
+        port: int = listener.getsockname()[1]
+        return port
+
+    yield start
+    for listener in listeners:
+        listener.close()

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from ingest.connectors import folder
-from ingest.connectors.base import Block
+from ingest.connectors.base import Block, Mode, open_mailbox
 from ingest.connectors.folder import FolderConnector
 from ingest.connectors.mail_files import MailFile, in_order
 from mailserver.errors import MailServerError
+from mailserver.sasl import Credentials
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 
@@ -36,9 +37,9 @@ def connect(incoming_server: Any) -> Iterator[Connect]:
         server = incoming_server(
             **{"protocol": "folder", "path": str(path), "authentication": "none", "username": None, **settings}
         )
-        connector = FolderConnector(server, root)
+        connector = FolderConnector(server, Credentials(""), Mode(folder_root=root))
         connectors.append(connector)
-        connector.open()
+        open_mailbox(connector)
         return connector
 
     yield open_
@@ -420,11 +421,13 @@ FETCH_AND_SETTLE = """
 import sys
 from pathlib import Path
 from ingest.connectors.folder import FolderConnector
+from ingest.connectors.base import open_mailbox
 from mailserver.errors import MailServerError
+from mailserver.sasl import Credentials
 from schemas.settings import IncomingServer
-connector = FolderConnector(IncomingServer.model_validate_json(sys.argv[1]), Path("/"))
+connector = FolderConnector(IncomingServer.model_validate_json(sys.argv[1]), Credentials(""))
 try:
-    connector.open()
+    open_mailbox(connector)
     connector.settle(connector.next_block(None))
 except MailServerError as error:
     print(error.reason, error.text)
@@ -468,7 +471,7 @@ def test_a_large_directory_is_looked_through_without_opening_what_is_known(
     first = connector.next_block(None)
     assert first is not None and first.skipped == 2_000
     connector.wait(0, threading.Event())
-    connector.open()
+    open_mailbox(connector)
     put(eml / "another.eml")
     opened: list[object] = []
     plain_open = os.open

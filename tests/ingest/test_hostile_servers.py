@@ -1,47 +1,18 @@
 """Mail servers that misbehave: an error in words and in bounded time and memory; never a hang, never half a mail."""
 
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from ingest.connectors import connector_for, imap_session, pop3_session
-from ingest.connectors.base import Block
+from ingest.connectors.base import Block, open_mailbox
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
 from schemas.reasons import Reason
-
-Script = Callable[[socket.socket], None]
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Script], int]]:
-    """Runs a script for the first client of a port of its own; the port."""
-    listeners: list[socket.socket] = []
-
-    def start(script: Script) -> int:
-        listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
-
-        def run() -> None:
-            try:
-                client, _ = listener.accept()
-                with client:
-                    client.settimeout(10)
-                    script(client)
-            except OSError:
-                pass  # the client left, as it should
-
-        threading.Thread(target=run, daemon=True).start()
-        port: int = listener.getsockname()[1]
-        return port
-
-    yield start
-    for listener in listeners:
-        listener.close()
+from tests.ingest.conftest import Script
 
 
 def imap_server(*answers: bytes) -> Script:
@@ -115,7 +86,7 @@ HOSTILE: Sequence[tuple[str, str, str, Script]] = [
 def look(server: Any) -> Block | None:
     connector = connector_for(server, Credentials("desk", "s3cret"))
     try:
-        connector.open()
+        open_mailbox(connector)
         return connector.next_block(None)
     finally:
         connector.close()

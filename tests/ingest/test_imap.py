@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ingest.connectors.base import open_mailbox
 from ingest.connectors.imap import ImapConnector
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
@@ -23,7 +24,7 @@ def connector(inbox: Any, incoming_server: Any) -> Iterator[Make]:
     def make(**settings: Any) -> ImapConnector:
         server = incoming_server(port=inbox.dovecot.imap_port, username=inbox.address, **settings)
         made.append(ImapConnector(server, Credentials(inbox.address, inbox.password)))
-        made[-1].open()
+        open_mailbox(made[-1])
         return made[-1]
 
     yield make

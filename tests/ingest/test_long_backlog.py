@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.mail_host import MailHost
 from ingest.connectors import imap_session
-from ingest.connectors.base import BLOCK_MAILS
+from ingest.connectors.base import BLOCK_MAILS, open_mailbox
 from ingest.connectors.imap import ImapConnector
 from mailserver.sasl import Credentials
 
@@ -28,7 +28,7 @@ def test_the_bound_is_that_of_one_answer_not_of_the_whole_backlog(
     connector = ImapConnector(
         incoming_server(port=mail_host.imap_port, username=address), Credentials(address, password)
     )
-    connector.open()
+    open_mailbox(connector)
     try:
         cursor, read = None, 0
         while (block := connector.next_block(cursor)) is not None:

@@ -11,6 +11,7 @@ import pytest
 from deploy.local.dovecot import Dovecot
 from deploy.local.oauth import OAuthServer
 from ingest.connectors import connector_for
+from ingest.connectors.base import open_mailbox
 from mailserver.accounts import Accounts
 from mailserver.authentication import METHODS, Need
 from mailserver.connection import Protocol
@@ -85,7 +86,7 @@ def log_in(server: MailServer) -> list[bytes]:
     assert isinstance(server, IncomingServer)
     connector = connector_for(server, accounts().credentials(server))
     try:
-        connector.open()
+        open_mailbox(connector)
         block = connector.next_block(None)
         return [mail.raw for mail in block.mails] if block else []
     finally:
