@@ -15,7 +15,7 @@ ServerId = Annotated[str, typer.Argument(metavar="ID", help="The server's id; in
 Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="KEY=VALUE...",
+        metavar="KEY=VALUE",
         help="Fields as in docs/reference/settings.md: port=993, password.env=NAME; KEY= takes the value away.",
     ),
 ]
