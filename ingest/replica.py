@@ -25,6 +25,8 @@ log = get_logger(__name__)
 
 GROUP = "ingest"
 POLL_MS = 250
+SESSION_MS = 6_000  # the least that brokers allow by default; a replica that is killed has handed on within 20 s
+HEARTBEAT_MS = 2_000
 
 
 class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no types
@@ -74,8 +76,8 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
             "ingest",
             group_id=f"{self._config.topic_prefix}.{GROUP}",
             partition_assignment_strategy=(CooperativeStickyAssignor,),  # a new replica does not end all connections
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=3_000,
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
         )
         try:
             with broker_errors():

@@ -17,7 +17,7 @@ from schemas.wire import tombstone
 
 log = get_logger(__name__)
 
-STOP_SECONDS = 5.0  # less than the consumer's session time-out: a rebalance waits for it without a heartbeat
+STOP_SECONDS = 3.0  # a rebalance waits for it without a heartbeat: with one interval less than the session's time-out
 
 
 class Watchers:

@@ -127,10 +127,10 @@ class FolderConnector:
     def next_block(self, cursor: MailboxCursor | None) -> Block | None:
         if cursor is not None and (cursor.folder != self._server.path or cursor.uid is not None):
             cursor = None  # of another folder or protocol: this one was never read
-        known = frozenset(cursor.uidls) if cursor else frozenset()
+        known = cursor.uidls if cursor else ()
         with self._translated():
             if not self._waiting:
-                self._look_for_new(known)
+                self._look_for_new(frozenset(known))
             if cursor is None and self._server.start_from == "now":
                 self._waiting.clear()
                 return Block((), self._cursor(tuple(self._files)), skipped=len(self._files))
@@ -138,7 +138,7 @@ class FolderConnector:
                 fetched = [self._fetch(handle) for handle, _ in take_block(self._waiting)]
                 mails = tuple(mail for mail in fetched if mail is not None)
                 if mails:
-                    still_there = (handle for handle in self._files if handle in known)
+                    still_there = (handle for handle in known if handle in self._files)
                     return Block(mails, self._cursor(tuple(chain(still_there, (mail.handle for mail in mails)))))
         return None
 

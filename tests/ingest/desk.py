@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.error import URLError
 
 from deploy.local.ports import HOST, free_ports
 from runtime.clients import make_consumer
@@ -68,9 +69,12 @@ class Desk:
         return process
 
     def gauge(self, name: str, process: subprocess.Popen[bytes]) -> dict[str, float]:
-        """What a process shows on /metrics, by server."""
-        with urllib.request.urlopen(f"http://{HOST}:{self._ports[process.pid]}/metrics", timeout=10) as answer:
-            text = answer.read().decode()
+        """What a process shows on /metrics, by server; nothing before it serves them."""
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{self._ports[process.pid]}/metrics", timeout=10) as answer:
+                text = answer.read().decode()
+        except URLError:
+            return {}
         found = re.findall(rf'^mailcall_incoming_server_{name}{{server="(.*)"}} (\S+)$', text, re.MULTILINE)
         return {server_id: float(value) for server_id, value in found}
 
@@ -86,6 +90,11 @@ class Desk:
 
     def mails_by_id(self) -> dict[str, FetchedMail]:
         return {mail.mail_id: mail for mail in self.mails()}
+
+    def fetched_at(self) -> dict[str, float]:
+        """When each mail came to `mail.fetched` first, in seconds since 1970, by its id."""
+        records = reversed(self._of(MAIL_FETCHED))
+        return {open_fetched(record).mail_id: record.timestamp_ms / 1000 for record in records}
 
     def states(self, server_id: str) -> list[str | None]:
         """What was told of a server; None where that was deleted."""
