@@ -32,7 +32,13 @@ class StatusTracker:
     written_at: datetime | None = None
 
     def moved(
-        self, state: ServerState, now: datetime, *, error: MailServerError | None = None, backlog: int | None = None
+        self,
+        state: ServerState,
+        now: datetime,
+        *,
+        error: MailServerError | None = None,
+        backlog: int | None = None,
+        left_alone: int | None = None,
     ) -> "tuple[StatusTracker, ServerStatus | None]":
         """`connected` and `idle` are successes. Nothing is written while state and reason stay, but for `REFRESH`."""
         before = self.written
@@ -50,5 +56,6 @@ class StatusTracker:
             last_error=error.text if error else None,
             reason=reason,
             backlog=backlog,
+            left_alone=left_alone,
         )
         return replace(self, written=status, written_at=now), status

@@ -10,7 +10,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ingest import gauges, records
@@ -126,12 +126,18 @@ class Watcher:
         try:
             if self._stop.is_set():  # what was read while the connection was broken off is not trusted
                 raise Stopped
-            self._publish_block(block)
-            self._settle(connector, block)
+            remembering = self._remembering(block)
+            self._publish_block(remembering)
+            self._settle(connector, remembering)
         finally:
             self._finishing = False
         if connector.backlog:
             self._tell("connected", backlog=connector.backlog)
+
+    def _remembering(self, block: Block) -> Block:
+        """The block, its cursor knowing how many mails the first look left alone."""
+        before = self.cursor.left_alone if self.cursor else None
+        return replace(block, cursor=block.cursor.model_copy(update={"left_alone": block.skipped or before}))
 
     def _publish_block(self, block: Block) -> None:
         if block.skipped:
@@ -176,7 +182,10 @@ class Watcher:
         if self._stop.is_set():
             return False
         gauges.show(self.server.id, state, self._around.now(), backlog)
-        tracker, status = self._status.moved(state, self._around.now(), error=error, backlog=backlog)
+        left_alone = self.cursor.left_alone if self.cursor else None
+        tracker, status = self._status.moved(
+            state, self._around.now(), error=error, backlog=backlog, left_alone=left_alone
+        )
         if status is None:
             return False
         try:

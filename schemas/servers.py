@@ -44,6 +44,7 @@ class MailboxCursor(Model):
     left_until: datetime | None = Field(
         None, description="date of the newest mail that a first look left alone: it stays alone if numbered anew"
     )
+    left_alone: int | None = Field(None, description="how many mails a first look left alone (start_from: now)")
 
 
 class AccountTokens(Model):

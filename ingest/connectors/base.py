@@ -109,8 +109,9 @@ def open_mailbox(connector: Connector) -> None:
 
 def lies_there(server: IncomingServer, mails: int) -> str:
     """What a first look at so many mails would do with them."""
-    first = {"now": "leaves them alone", "beginning": "takes all of them"}[server.start_from]
-    return f"{mails} mails lie there; a first look {first} (start_from: {server.start_from})"
+    there = "1 mail lies there" if mails == 1 else f"{mails} mails lie there"
+    first = {"now": "leaves alone what lies there", "beginning": "takes all of it"}[server.start_from]
+    return f"{there}; a first look {first} (start_from: {server.start_from})"
 
 
 def take_block(waiting: list[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -20,7 +20,8 @@ from tests.console.answering import Answering
 
 Mailcall = Callable[..., Any]
 DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
-NEW = ("protocol=imap", "host=new.example", "call_template=it-by-mail", "default_logging_analyst=ida")
+ACCOUNT = ("username=new@desk.example", "password.env=NEW_PW")
+NEW = ("protocol=imap", "host=new.example", *ACCOUNT, "call_template=it-by-mail", "default_logging_analyst=ida")
 
 
 @pytest.fixture
@@ -137,8 +138,8 @@ def test_a_stored_server_is_tested(run: Mailcall, config: ConsoleConfig) -> None
 def test_what_is_tested_with_other_fields_is_not_saved(run: Mailcall, config: ConsoleConfig) -> None:
     before = settings_records(config)
     with Answering(config, fine) as ingest:
-        changed = run("test", "it-mailbox", "host=elsewhere.example", "password=")
-        new = run("test", "trial", "--new", "incoming", *NEW, "password.env=TRIAL_PW")
+        changed = run("test", "it-mailbox", "host=elsewhere.example")
+        new = run("test", "trial", "--new", "incoming", *NEW)
         wrong = run("test", "it-mailbox", "port=x")
         taken = run("test", "it-mailbox", "--new", "incoming", *NEW)
         clear = run("test", "it-mailbox", "password=geheim")
@@ -148,10 +149,10 @@ def test_what_is_tested_with_other_fields_is_not_saved(run: Mailcall, config: Co
     stored = read_state(config).settings.incoming_server("it-mailbox")
     assert stored is not None
     assert of_stored.server_id == "it-mailbox"
-    assert of_stored.server == stored.model_copy(update={"host": "elsewhere.example", "password": None})
+    assert of_stored.server == stored.model_copy(update={"host": "elsewhere.example"})
     assert of_new.server_id is None
     assert isinstance(of_new.server, IncomingServer)
-    assert (of_new.server.id, of_new.server.password) == ("trial", Secret(env="TRIAL_PW"))
+    assert (of_new.server.id, of_new.server.password) == ("trial", Secret(env="NEW_PW"))
     assert "port: " in wrong.err
     assert "leave --new out" not in taken.out
     assert settings_records(config) == before

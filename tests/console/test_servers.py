@@ -19,13 +19,14 @@ from runtime.publisher import Publisher
 from runtime.reader import read_to_end
 from runtime.secrets import reveal
 from schemas.servers import ServerStatus, SettingsChange
-from schemas.settings import IncomingServer, OutgoingServer
+from schemas.settings import IncomingServer, OutgoingServer, Secret
 from schemas.topics import SERVER_STATUS, SERVER_TESTS, SETTINGS, SETTINGS_CHANGES, Topic
 from schemas.wire import Record, decode, encode
 
 Mailcall = Callable[..., Any]
 DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
-NEW = ("incoming", "new", "protocol=imap", "call_template=it-by-mail", "default_logging_analyst=ida")
+ACCOUNT = ("username=new@desk.example", "password.env=NEW_PW")
+NEW = ("incoming", "new", "protocol=imap", *ACCOUNT, "call_template=it-by-mail", "default_logging_analyst=ida")
 
 
 @pytest.fixture
@@ -75,7 +76,13 @@ def test_a_server_is_added_changed_and_deleted(run: Mailcall, config: ConsoleCon
 
     assert (added.code, updated.code, deleted.code) == (0, 0, 0)
     assert first == IncomingServer(
-        id="new", protocol="imap", host="imap.example", call_template="it-by-mail", default_logging_analyst="ida"
+        id="new",
+        protocol="imap",
+        host="imap.example",
+        username="new@desk.example",
+        password=Secret(env="NEW_PW"),
+        call_template="it-by-mail",
+        default_logging_analyst="ida",
     )
     assert (first_change.who, first_change.change_reason, first_change.before) == ("anna", "more mail", None)
     assert second == first.model_copy(update={"port": 1993, "name": "New"})

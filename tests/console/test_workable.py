@@ -12,6 +12,11 @@ from console.operations.workable import check_workable
 
 DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
 OUTGOING = "outgoing_servers:\n- {{id: out, from_address: it@desk.test, authentication: {}}}\n"
+ACCOUNT = "username: it, password: {env: PW}"
+INCOMING = (
+    "incoming_servers:\n"
+    "- {{id: it, protocol: imap, host: imap.test, call_template: it, default_logging_analyst: ida, {}}}\n"
+)
 TEMPLATE = "message_templates:\n- id: welcome\n  event: CallLogged\n  subject: Your call\n  text: {}\n"
 
 
@@ -23,6 +28,10 @@ def test_the_demo_works() -> None:
     ("text", "line", "key", "told"),
     [
         (OUTGOING.format("standard"), 2, "outgoing-server/out", "standard does not go with SMTP"),
+        (INCOMING.format("username: it"), 2, "incoming-server/it", "needs username and password"),
+        (INCOMING.format(f"{ACCOUNT}, authentication: apop"), 2, "incoming-server/it", "APOP is a command of POP3"),
+        (INCOMING.format(f"{ACCOUNT}, authentication: sasl-xoauth2"), 2, "incoming-server/it", "username and oauth"),
+        (INCOMING.format(f"{ACCOUNT}, security: none"), 2, "incoming-server/it", "would travel unencrypted"),
         (TEMPLATE.format("'{{ reference'"), 2, "message-template/welcome", "text: line 1"),
         (TEMPLATE.format("'{% for x in y %}{% endfor %}'"), 2, "message-template/welcome", "may not hold For"),
     ],
