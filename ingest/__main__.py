@@ -40,6 +40,7 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     around = Surroundings(
         connect=partial(connect, accounts, Mode(folder_root=config.folder_root)),
         refused=accounts.refused,
+        secret=accounts.digest,
         publish=publisher.publish,
         blobs=BlobStore(config.blob_url),
         health=health,

@@ -8,6 +8,7 @@ anywhere in between reads some mails again, which are known again by their ids.
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,16 +31,20 @@ from schemas.wire import Message
 
 log = get_logger(__name__)
 
+SECRET_SECONDS = 15.0  # how often it is looked whether a refused secret was replaced
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a watcher needs of the process. `publish` returns once all is acknowledged; `blobs` keeps what is large.
 
-    `refused` is told of a log-in that was refused; it answers whether another one may go better at once.
+    `refused` is told of a log-in that was refused; it answers whether another one may go better at once. `secret`: a
+    digest of what the account is logged in with.
     """
 
     connect: Callable[[IncomingServer], Connector]
     refused: Callable[[IncomingServer], bool]
+    secret: Callable[[IncomingServer], str]
     publish: Callable[[list[Message]], None]
     blobs: records.Blobs
     health: Health
@@ -61,6 +66,7 @@ class Watcher:
         self._outage = Outage("ingest", around.health)
         self._status = StatusTracker(server.id)
         self._failures = 0
+        self._secret = ""  # digest of what the last log-in was made with
         self._thread = threading.Thread(target=self._run, name=f"watch {server.id}", daemon=True)
 
     def start(self) -> None:
@@ -112,6 +118,7 @@ class Watcher:
 
     @contextmanager
     def _connection(self) -> Iterator[Connector]:
+        self._secret = self._around.secret(self.server)
         connector = self._around.connect(self.server)
         self._connector = connector
         try:
@@ -169,13 +176,24 @@ class Watcher:
             return
         self._failures += 1
         again = error.reason is Reason.AUTHENTICATION_REFUSED and self._around.refused(self.server)
-        seconds = delay(self._failures, temporary=error.temporary or again, draw=self._around.draw())
+        temporary = error.temporary or again
+        seconds = delay(self._failures, temporary=temporary, draw=self._around.draw(), asked=error.after)
         MAIL_SERVER_ERRORS.labels(self.server.protocol, error.reason).inc()
         log.warning(
             "an incoming server fails", server=self.server.id, why=error.text, next_try_seconds=round(seconds, 1)
         )
         self._tell(state_after(error), error=error)
-        self._stop.wait(seconds)
+        self._pause(seconds, error)
+
+    def _pause(self, seconds: float, error: MailServerError) -> None:
+        """Wait. A refused log-in is tried at once when another secret lies where it was found: it was corrected."""
+        if error.reason is not Reason.AUTHENTICATION_REFUSED:
+            self._stop.wait(seconds)
+            return
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and self._around.secret(self.server) == self._secret:
+            if self._stop.wait(min(left, SECRET_SECONDS)):
+                return
 
     def _tell(self, state: ServerState, *, error: MailServerError | None = None, backlog: int | None = None) -> bool:
         """Write `server.status` where it changed; whether it was written. Without a broker the watcher goes on."""

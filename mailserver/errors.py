@@ -13,14 +13,15 @@ MAX_WORDS = 300
 class MailServerError(Exception):
     """A mail server could not be used. `text` says what happened, where, and what to do.
 
-    `temporary`: the same may work later without anybody's help.
+    `temporary`: the same may work later without anybody's help; `after`: in so many seconds, as the server asked.
     """
 
-    def __init__(self, reason: Reason, text: str, *, temporary: bool) -> None:
+    def __init__(self, reason: Reason, text: str, *, temporary: bool, after: float = 0.0) -> None:
         super().__init__(text)
         self.reason = reason
         self.text = text
         self.temporary = temporary
+        self.after = after
 
 
 def words(said: object) -> str:

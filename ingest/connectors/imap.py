@@ -50,6 +50,7 @@ _INTERNALDATE = re.compile(rb'\bINTERNALDATE "([^"]{1,40})"')
 _PASSING = re.compile(
     r"\[(?:UNAVAILABLE|LIMIT|INUSE|OVERQUOTA|SERVERBUG|THROTTLED)\]|too many|try again|throttled", re.IGNORECASE
 )
+_ASKED = re.compile(r"Backoff Time: (\d{1,9}) milliseconds", re.IGNORECASE)  # Exchange Online
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +371,9 @@ class ImapConnector:
 
     def _throttled(self, said: str) -> MailServerError:
         text = f"{place(self._server)} asks to be left alone for a while: {said}"
-        return MailServerError(Reason.SERVER_DEFERRED, text, temporary=True)
+        asked = _ASKED.search(said)
+        after = int(asked.group(1)) / 1000 if asked else 0.0
+        return MailServerError(Reason.SERVER_DEFERRED, text, temporary=True, after=after)
 
     def _folder_error(self, text: str) -> MailServerError:
         return MailServerError(Reason.FOLDER_REFUSED, f"{place(self._server)}: {text}", temporary=False)

@@ -43,6 +43,11 @@ def trouble(reason: Reason) -> MailServerError:
 # ---- back-off ----
 
 
+def test_what_the_server_asks_for_is_heeded_within_bounds() -> None:
+    assert 120 <= delay(1, temporary=True, draw=0.5, asked=120) <= 150
+    assert delay(1, temporary=True, draw=1, asked=10**9) <= 4_000
+
+
 @given(st.integers(1, 10_000), st.floats(0, 1))
 def test_waits_grow_within_bounds(failures: int, draw: float) -> None:
     assert 0.5 <= delay(failures, temporary=True, draw=draw) <= MOST_SECONDS

@@ -3,13 +3,18 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.local.oauth import OAuthServer
+from ingest import watcher as watcher_module
 from ingest.connectors import connector_for
 from ingest.watcher import Surroundings, Watcher
+from mailserver.accounts import Accounts
+from mailserver.oauth import Tokens
 from mailserver.sasl import Credentials
 from runtime.blobs import BlobStore
 from runtime.health import Health
@@ -19,6 +24,12 @@ from schemas.reasons import Reason
 from schemas.servers import MailboxCursor, ServerStatus
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS
 from schemas.wire import Message, Record, decode
+from tests.mailserver.memory_store import MemoryStore
+
+
+@dataclass(frozen=True)
+class Keys:
+    secret_key_file: Path | None = None
 
 
 class Broker:
@@ -77,12 +88,19 @@ def watch(inbox: Any, incoming_server: Any, broker: Broker, tmp_path: Path) -> I
     """Starts a watcher of the inbox."""
     started: list[Watcher] = []
 
-    def start(cursor: MailboxCursor | None = None, password: str | None = None, **settings: Any) -> Watcher:
+    def start(
+        cursor: MailboxCursor | None = None,
+        password: str | None = None,
+        accounts: Accounts | None = None,
+        **settings: Any,
+    ) -> Watcher:
+        """With that password, or with what `accounts` finds."""
         server = incoming_server(**{"port": inbox.dovecot.imap_port, "username": inbox.address, **settings})
         account = Credentials(inbox.address, password or inbox.password)
         around = Surroundings(
-            connect=lambda server: connector_for(server, account),
-            refused=lambda _server: False,
+            connect=lambda server: connector_for(server, accounts.credentials(server) if accounts else account),
+            refused=accounts.refused if accounts else lambda _server: False,
+            secret=accounts.digest if accounts else lambda _server: "the same",
             publish=broker.publish,
             blobs=BlobStore(tmp_path.as_uri()),
             health=Health(),
@@ -195,6 +213,65 @@ def test_a_wrong_password_is_tried_once_and_told(inbox: Any, broker: Broker, wat
     assert broker.states() == ["starting", "authentication-refused"]
     assert (status.reason, status.last_success) == (Reason.AUTHENTICATION_REFUSED, None)
     assert "wrong" not in str(status.last_error)
+
+
+def test_a_password_that_is_corrected_in_its_file_is_taken_up(
+    inbox: Any, broker: Broker, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher_module, "SECRET_SECONDS", 0.05)
+    file = tmp_path / "password"
+    file.write_text("wrong")
+    watch(accounts=Accounts(Keys(), Tokens(Keys(), MemoryStore())), password={"file": str(file)})
+    broker.wait_until(lambda: "authentication-refused" in broker.states())
+    file.write_text(inbox.password)
+    broker.wait_until(lambda: "idle" in broker.states())
+
+
+def test_a_token_that_the_server_no_longer_takes_is_renewed_at_once(
+    inbox: Any, broker: Broker, watch: Watch, oauth: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = oauth.register(inbox.address)
+    monkeypatch.setenv("CLIENT_SECRET", client.client_secret or "")
+    settings = {"token_url": oauth.token_url, "client_id": client.client_id, "client_secret": {"env": "CLIENT_SECRET"}}
+    clock = iter(range(1_000_000, 2_000_000, 100))  # seconds go by at each look
+    accounts = Accounts(Keys(), Tokens(Keys(), MemoryStore(), lambda: float(next(clock))))
+    login = {"authentication": "sasl-xoauth2", "oauth": settings, "accounts": accounts}
+    watcher = watch(**login)
+    broker.wait_until(lambda: "idle" in broker.states())
+    oauth.end_tokens(client)
+    watcher.interrupt()
+    broker.wait_until(lambda: broker.states().count("idle") == 2)
+    assert broker.states() == [
+        "starting", "connected", "idle", "unreachable", "authentication-refused", "connected", "idle",
+    ]  # fmt: skip
+    assert len(client.requests) == 2
+
+
+def test_how_many_mails_were_left_alone_stands_in_the_status(inbox: Any, broker: Broker, watch: Watch) -> None:
+    for subject in ("1", "2"):
+        inbox.deliver(subject)
+    first = watch(start_from="now")
+    broker.wait_until(lambda: "idle" in broker.states())
+    assert broker.statuses()[-1].left_alone == 2
+    first.stop()
+    assert first.join(5)
+    watch(start_from="now", cursor=broker.cursor())
+    broker.wait_until(lambda: broker.states().count("idle") == 2)
+    assert broker.statuses()[-1].left_alone == 2
+
+
+@pytest.mark.parametrize(
+    "header", [b"Message-ID: <a\r\nb@x.test>", b"Message-ID: <a\r\n\tUID EXPUNGE 1@x>", b"\0\xff: x"]
+)
+def test_a_mail_whose_header_looks_like_a_command_is_a_mail_like_any_other(
+    inbox: Any, broker: Broker, watch: Watch, protocol: dict[str, Any], header: bytes
+) -> None:
+    raw = header + b"\r\nFrom: ann@example.test\r\nSubject: 1\r\n\r\nHello\r\n"
+    inbox.dovecot.deliver(inbox.address, raw.replace(b"\0", b"0"))
+    inbox.deliver("2")
+    watch(**protocol)
+    broker.wait_until(lambda: len(broker.mails()) == 2 and inbox.flags() == [])
+    assert broker.mails()[0] == raw.replace(b"\0", b"0")
 
 
 def test_a_server_that_is_away_is_told_and_tried_again(
