@@ -9,9 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.error import URLError
 
-from deploy.local.ports import HOST, free_ports
 from runtime.clients import make_consumer
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
@@ -36,9 +34,9 @@ class Desk:
         self.publisher = Publisher(self.config)
         self._consumer = make_consumer(self.config, "test", fetch_max_wait_ms=100)
         self._records: list[Record] = []
-        self.log = directory / "ingest.log"
+        self._directory = directory
+        self._logs: dict[int, Path] = {}  # by process id
         self.processes: list[subprocess.Popen[bytes]] = []
-        self._ports: dict[int, int] = {}
         self._follow(MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS)
 
     def _follow(self, *topics: Topic) -> None:
@@ -53,28 +51,31 @@ class Desk:
                 time.sleep(0.1)
 
     def start(self) -> subprocess.Popen[bytes]:
-        (port,) = free_ports(1)
         environment = {
             **os.environ,
-            "MAILCALL_METRICS_PORT": str(port),
             "MAILCALL_TOPIC_PREFIX": self.config.topic_prefix,
             "MAILCALL_KAFKA_BOOTSTRAP_SERVERS": self.config.kafka_bootstrap_servers,
             "MAILCALL_BLOB_URL": self.config.blob_url,
             "DESK_PASSWORD": "s3cret",
         }
-        with self.log.open("ab") as log:
+        file = self._directory / f"ingest-{len(self.processes)}.log"
+        with file.open("wb") as log:
             process = subprocess.Popen([sys.executable, "-m", "ingest"], env=environment, stderr=log)
         self.processes.append(process)
-        self._ports[process.pid] = port
+        self._logs[process.pid] = file
         return process
+
+    def log(self) -> str:
+        """What all processes have logged, one after the other."""
+        return "".join(file.read_text() for file in self._logs.values())
 
     def gauge(self, name: str, process: subprocess.Popen[bytes]) -> dict[str, float]:
         """What a process shows on /metrics, by server; nothing before it serves them."""
-        try:
-            with urllib.request.urlopen(f"http://{HOST}:{self._ports[process.pid]}/metrics", timeout=10) as answer:
-                text = answer.read().decode()
-        except URLError:
+        served = re.search(r'"address": "(http://[^"]+)"', self._logs[process.pid].read_text())
+        if served is None:
             return {}
+        with urllib.request.urlopen(f"{served.group(1)}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
         found = re.findall(rf'^mailcall_incoming_server_{name}{{server="(.*)"}} (\S+)$', text, re.MULTILINE)
         return {server_id: float(value) for server_id, value in found}
 
@@ -112,7 +113,7 @@ class Desk:
         """Follow the topics until the condition holds."""
         deadline = time.monotonic() + SECONDS
         while not condition():
-            assert time.monotonic() < deadline, self.log.read_text()[-4000:]
+            assert time.monotonic() < deadline, self.log()[-4000:]
             for batch in self._consumer.poll(200).values():
                 self._records += map(to_record, batch)
 

@@ -126,7 +126,7 @@ def test_settings_take_effect_while_it_runs(desk: MailHostDesk, mail_account: tu
     desk.until(lambda: desk.states("it")[-1] is None)
     for name in ("up", "last_success_timestamp_seconds", "backlog_mails"):
         assert desk.gauge(name, process) == {}
-    assert "s3cret" not in desk.log.read_text()
+    assert "s3cret" not in desk.log()
 
 
 def test_one_server_in_trouble_stops_no_other(desk: MailHostDesk, mail_account: tuple[str, str], server: Make) -> None:
@@ -148,7 +148,7 @@ def test_replicas_share_the_servers_and_take_over_from_one_that_dies(
     first = desk.start()
     desk.until(lambda: all("idle" in desk.states(server_id) for server_id in accounts))
     desk.start()
-    desk.until(lambda: "partitions given up" in desk.log.read_text())
+    desk.until(lambda: "partitions given up" in desk.log())
     for address in accounts.values():
         desk.send(address, "before")
     desk.until(lambda: len(desk.mails()) >= 4)

@@ -1,0 +1,114 @@
+"""The running watchers as settings and ownership change: what is told of servers that are no longer watched here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+
+from deploy.local.ports import wait_until
+from ingest.connectors import connector_for
+from ingest.ownership import partition_of
+from ingest.watcher import Surroundings
+from ingest.watchers import Watchers
+from mailserver.authentication import Credentials
+from runtime.health import Health
+from runtime.outcomes import OutageError
+from schemas.reasons import Reason
+from schemas.settings import IncomingServer
+from schemas.snapshot import SettingsSnapshot
+from schemas.topics import SERVER_STATUS
+from schemas.wire import Message
+
+PARTITIONS = 12
+EVERY = range(PARTITIONS)
+GAUGES = ("up", "last_success_timestamp_seconds", "backlog_mails")
+
+
+class Broker:
+    """Takes what is published, or is away."""
+
+    def __init__(self) -> None:
+        self.published: list[Message] = []
+        self.away = False
+
+    def publish(self, messages: list[Message]) -> None:
+        if self.away and messages:
+            raise OutageError(Reason.BROKER_AWAY, "away")
+        self.published += messages
+
+    def deleted(self) -> list[str]:
+        return [message.key for message in self.published if message.topic is SERVER_STATUS and message.value is None]
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def watchers(broker: Broker) -> Iterator[Watchers]:
+    watchers = Watchers(
+        Surroundings(
+            connect=lambda server: connector_for(server, Credentials("", "")),
+            publish=broker.publish,
+            keep=lambda _data: "",
+            health=Health(),
+        )
+    )
+    yield watchers
+    watchers.close()
+
+
+def settings(*servers: IncomingServer) -> SettingsSnapshot:
+    return SettingsSnapshot({f"incoming-server/{server.id}": server for server in servers})
+
+
+def shown(server_id: str) -> list[float | None]:
+    return [REGISTRY.get_sample_value(f"mailcall_incoming_server_{name}", {"server": server_id}) for name in GAUGES]
+
+
+def test_the_status_of_a_deleted_server_is_deleted_once_the_broker_is_there(
+    watchers: Watchers, broker: Broker, incoming_server: Any
+) -> None:
+    disabled = incoming_server(enabled=False)
+    for _ in range(2):
+        watchers.adjust(settings(disabled), EVERY, PARTITIONS)
+    assert broker.deleted() == []
+    broker.away = True
+    watchers.adjust(settings(), EVERY, PARTITIONS)
+    broker.away = False
+    watchers.adjust(settings(incoming_server(id="other", enabled=False)), EVERY, PARTITIONS)
+    assert broker.deleted() == ["it"]
+    watchers.adjust(settings(), EVERY, PARTITIONS)
+    assert broker.deleted() == ["it", "other"]
+
+
+def test_a_server_that_is_another_replicas_now_keeps_its_status_and_has_no_metrics_here(
+    watchers: Watchers, broker: Broker, incoming_server: Any, tmp_path: Path
+) -> None:
+    server = incoming_server(id="ours-for-a-while", protocol="folder", path=str(tmp_path), authentication="none")
+    watchers.adjust(settings(server), EVERY, PARTITIONS)
+    assert wait_until(lambda: shown(server.id)[0] == 1, 20)
+    assert None not in shown(server.id)
+    given_up = partition_of(server.id, PARTITIONS)
+    watchers.drop({given_up}, PARTITIONS)
+    assert shown(server.id) == [None, None, None]
+    watchers.adjust(settings(server), set(EVERY) - {given_up}, PARTITIONS)
+    assert (len(watchers), broker.deleted()) == (0, [])
+
+
+def test_a_server_in_trouble_is_down_and_its_last_success_stays(
+    watchers: Watchers, incoming_server: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "mails"
+    path.mkdir()
+    server = incoming_server(
+        id="soon-in-trouble", protocol="folder", path=str(path), authentication="none", poll_seconds=0.1
+    )
+    watchers.adjust(settings(server), EVERY, PARTITIONS)
+    assert wait_until(lambda: shown(server.id)[0] == 1, 20)
+    path.rmdir()
+    assert wait_until(lambda: shown(server.id)[0] == 0, 20)
+    assert shown(server.id)[1] is not None
