@@ -19,7 +19,7 @@ from rich.table import Table
 from deploy.local import NotAvailableError
 from deploy.local.bench_latency import at_pace, latencies_ms
 from deploy.local.bench_mails import BenchMail, make_mails
-from deploy.local.bench_measure import MemoryWatch, cpu_seconds, quantile
+from deploy.local.bench_measure import MemoryWatch, counted, cpu_seconds, quantile
 from deploy.local.bench_outcome import Counts, Outcome, counts, expected_counts
 from deploy.local.bench_servers import (
     MAILBOXES,
@@ -40,6 +40,7 @@ from runtime.blobs import BlobStore
 
 BUILD = Path("build")
 APART = "mail_host"  # makes the load, and is no part of the pipeline
+STEPS = ("fetch", "publish", "settle")  # of ingest, as its metric has them
 LOOK_SECONDS = 0.05
 QUIET_SECONDS = 60.0  # without one more answer for so long, the rest is given up
 
@@ -57,11 +58,15 @@ class Options:
 
 @dataclass(frozen=True)
 class Result:
-    """What `build/bench.json` holds. CPU in milliseconds a mail, memory in MB; `total` leaves the mail host out."""
+    """What `build/bench.json` holds. CPU in milliseconds a mail, memory in MB; `total` leaves the mail host out.
+
+    `ingest_ms_per_mail`: where ingest's part of it goes; `rest` is the Kafka clients' threads, mostly.
+    """
 
     mails: int
     mails_per_s: float
     cpu_ms_per_mail: Mapping[str, float]
+    ingest_ms_per_mail: Mapping[str, float]
     latency_ms: Mapping[str, float | None]
     peak_rss_mb: Mapping[str, float]
     outcome: Outcome
@@ -98,13 +103,15 @@ class Bench:
             self._read(WARM_UP, MEASURED)
             self._wait_for_answers(len(self._warm_up) + len(self._first))
             seconds, after = time.monotonic() - began, self._cpu()
+            cost = _per_mail(before, after, len(self._first))
             latency = self._measure_latency()
         self._say("checking what became of the mails")
         sent = [*self._first, *self._later]
         return Result(
             mails=len(self._first),
             mails_per_s=round(len(self._first) / seconds, 1),
-            cpu_ms_per_mail=_per_mail(before, after, len(self._first)),
+            cpu_ms_per_mail={name: cost[name] for name in cost if name not in STEPS},
+            ingest_ms_per_mail=_steps(cost),
             latency_ms=latency,
             peak_rss_mb=memory.peak_mb(),
             outcome=Outcome(expected_counts(sent), self._counts(sent)),
@@ -149,7 +156,10 @@ class Bench:
                 )
 
     def _cpu(self) -> dict[str, float]:
-        return {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+        """CPU seconds so far of each process, and of each step of ingest."""
+        steps = counted(self._pipeline.metrics_url("ingest"), "mailcall_ingest_cpu_seconds", "step")
+        processes = {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+        return {**processes, **{step: steps.get(step, 0.0) for step in STEPS}}
 
     def _measure_latency(self) -> dict[str, float | None]:
         if not self._later:
@@ -180,14 +190,21 @@ def _pipeline(directory: Path, servers: BenchServers) -> Pipeline:
 
 def _per_mail(before: Mapping[str, float], after: Mapping[str, float], mails: int) -> dict[str, float]:
     spent = {name: (after[name] - before[name]) * 1000 / mails for name in before}
-    spent["total"] = sum(cost for name, cost in spent.items() if name != APART)
+    spent["total"] = sum(cost for name, cost in spent.items() if name not in (APART, *STEPS))
     return {name: round(cost, 3) for name, cost in spent.items()}
+
+
+def _steps(cost: Mapping[str, float]) -> dict[str, float]:
+    steps = {step: cost[step] for step in STEPS}
+    return {**steps, "rest": round(cost["ingest"] - sum(steps.values()), 3)}
 
 
 def show(result: Result, console: Console) -> None:
     table = Table("", "CPU ms a mail", "peak memory MB", box=None, header_style="bold")
     for name, cost in result.cpu_ms_per_mail.items():
         table.add_row(name.replace("_", " "), f"{cost:.2f}", f"{result.peak_rss_mb.get(name, 0):.0f}")
+        for step, part in result.ingest_ms_per_mail.items() if name == "ingest" else ():
+            table.add_row(f"  {step}", f"{part:.2f}", "", style="dim")
     console.print(table)
     p50, p99 = result.latency_ms["p50"], result.latency_ms["p99"]
     console.print(f"{result.mails} mails, {result.mails_per_s} a second; latency p50 {p50} ms, p99 {p99} ms")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from schemas.servers import MailboxCursor
 
-BLOCK_MAILS = 50  # fetching 50 at once is 2.4 times as fast as one by one; more gains nothing
+BLOCK_MAILS = 100  # fetched and published at once: half the cost of 50; 200 gains no more, in a longer command
 BLOCK_BYTES = 8_000_000  # what one watcher holds in memory, unless one mail alone is larger
 MAX_MAIL_BYTES = 50_000_000  # of a larger mail only the beginning is fetched
 IDLE_SECONDS = 540.0  # IDLE is renewed before RFC 2177's 29 minutes, and before most firewalls forget the connection

@@ -12,7 +12,7 @@ from deploy.local.pipeline import PROCESSES, ROOT
 
 pytestmark = pytest.mark.timeout(180)
 
-SHAPE = {"mails", "mails_per_s", "cpu_ms_per_mail", "latency_ms", "peak_rss_mb", "outcome"}
+SHAPE = {"mails", "mails_per_s", "cpu_ms_per_mail", "ingest_ms_per_mail", "latency_ms", "peak_rss_mb", "outcome"}
 
 
 def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> None:
@@ -29,6 +29,10 @@ def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> N
     assert costs.keys() == {*PROCESSES, "broker", "database", "mail_host", "total"}
     assert all(costs[name] > 0 for name in PROCESSES)
     assert costs["total"] == pytest.approx(sum(costs.values()) - costs["total"] - costs["mail_host"], abs=0.01)
+    steps = report["ingest_ms_per_mail"]
+    assert steps.keys() == {"fetch", "publish", "settle", "rest"}
+    assert all(cost > 0 for cost in steps.values())
+    assert sum(steps.values()) == pytest.approx(costs["ingest"], abs=0.01)
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
     outcome = report["outcome"]
     assert outcome["ok"]
