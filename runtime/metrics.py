@@ -65,8 +65,8 @@ MAILS_FETCHED = Counter(
 )
 INGEST_CPU_SECONDS = Counter(
     "mailcall_ingest_cpu_seconds",
-    "CPU seconds of watching mailboxes, by step: fetch (asking and reading), publish (ids, records, handing them to the "
-    "Kafka client), settle (marking, moving, deleting). What the Kafka client does in its own thread is not in it. "
+    "CPU seconds of watching mailboxes, by step: fetch (asking and reading), publish (ids, records, handing them to "
+    "the Kafka client), settle (marking, moving, deleting). What that client does in its own thread is not in it. "
     "If fetch grows while no mail comes, poll_seconds is too short for so many mailboxes.",
     ["step"],
 )

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local import NotAvailableError
+from deploy.local.bench_idle import Idle, measure_idle
 from deploy.local.bench_latency import at_pace, latencies_ms
 from deploy.local.bench_mails import BenchMail, make_mails
 from deploy.local.bench_measure import MemoryWatch, counted, cpu_seconds, quantile
@@ -53,6 +54,8 @@ class Options:
     warm_up: int
     latency_mails: int
     per_second: float
+    idle_mailboxes: int
+    idle_seconds: float
     seed: int
 
 
@@ -70,9 +73,15 @@ class Result:
     latency_ms: Mapping[str, float | None]
     peak_rss_mb: Mapping[str, float]
     outcome: Outcome
+    idle: Idle | None = None  # where it was asked for
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome.ok and (self.idle is None or self.idle.all_idle)
 
     def as_dict(self) -> dict[str, object]:
-        return {**vars(self), "outcome": self.outcome.as_dict()}
+        idle = self.idle.as_dict() if self.idle else None
+        return {**vars(self), "outcome": self.outcome.as_dict(), "idle": idle}
 
 
 class Bench:
@@ -80,6 +89,7 @@ class Bench:
 
     def __init__(self, options: Options, directory: Path, stack: ExitStack, console: Console) -> None:
         self._options = options
+        self._directory = directory
         self._console = console
         self._say("starting broker, PostgreSQL, mail host and sink")
         self._servers = start_servers(directory, stack)
@@ -115,6 +125,7 @@ class Bench:
             latency_ms=latency,
             peak_rss_mb=memory.peak_mb(),
             outcome=Outcome(expected_counts(sent), self._counts(sent)),
+            idle=self._measure_idle(),
         )
 
     def _say(self, text: str) -> None:
@@ -172,6 +183,15 @@ class Bench:
         times = latencies_ms(self._later, MEASURED, told, len(self._first) + 1, dsn)
         return {"p50": round(quantile(times, 0.5), 1), "p99": round(quantile(times, 0.99), 1)}
 
+    def _measure_idle(self) -> Idle | None:
+        """With the pipeline at its end, so that nothing else uses the broker."""
+        count = self._options.idle_mailboxes
+        if not count:
+            return None
+        self._pipeline.supervisor.stop()
+        self._say(f"measuring ingest with {count} idle mailboxes")
+        return measure_idle(count, self._servers.broker, self._directory / "idle", self._options.idle_seconds)
+
     def _counts(self, sent: Sequence[BenchMail]) -> Counts:
         blobs, answers = BlobStore(self._pipeline.config.blob_url), self._servers.sink.answers()
         with reading(open_desk(self._pipeline.config.desk_url)) as connection:
@@ -210,14 +230,23 @@ def show(result: Result, console: Console) -> None:
     console.print(f"{result.mails} mails, {result.mails_per_s} a second; latency p50 {p50} ms, p99 {p99} ms")
     console.print(f"outcome {'as expected' if result.outcome.ok else result.outcome.as_dict()}")
 
+    if idle := result.idle:
+        console.print(
+            f"{idle.mailboxes} idle mailboxes: {idle.rss_mb} MB ({idle.rss_mb_empty} MB without any), "
+            f"CPU {idle.cpu_percent} % ({idle.cpu_percent_empty} % without any), "
+            f"all idle after {idle.seconds_to_all_idle} s"
+        )
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit 0 when every mail became what it should, else 1."""
+    """Exit 0 when every mail became what it should and every idle mailbox was watched, else 1."""
     parser = argparse.ArgumentParser("python -m deploy.local.bench", description="What a mail costs, end to end.")
     parser.add_argument("--mails", type=int, default=2000, help="mails that throughput and CPU are measured on")
     parser.add_argument("--warm-up", type=int, default=300, help="mails before that, which are not measured")
     parser.add_argument("--latency-mails", type=int, default=200, help="mails whose latency is measured; 0: none")
     parser.add_argument("--per-second", type=float, default=5.0, help="how fast those come")
+    parser.add_argument("--idle-mailboxes", type=int, default=0, help="mailboxes whose idle cost is measured; 0: none")
+    parser.add_argument("--idle-seconds", type=float, default=90.0, help="how long they are watched")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same mails")
     options = Options(**vars(parser.parse_args(argv)))
     console, directory = Console(), BUILD / "bench"
@@ -233,7 +262,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     show(result, console)
     (BUILD / "bench.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n")
-    return 0 if result.outcome.ok else 1
+    return 0 if result.ok else 1
 
 
 if __name__ == "__main__":
