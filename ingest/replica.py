@@ -78,6 +78,7 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
             partition_assignment_strategy=(CooperativeStickyAssignor,),  # a new replica does not end all connections
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
+            retry_backoff_ms=POLL_MS,  # with everything paused a poll sleeps for so long, and begins anew
         )
         try:
             with broker_errors():

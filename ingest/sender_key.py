@@ -11,8 +11,7 @@ UNKNOWN = "unknown"
 
 MAX_HEADER_BYTES = 64 * 1024  # a From behind more header than this is not looked for
 MAX_FROM_BYTES = 4 * 1024
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
-_FROM = re.compile(rb"^From[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE | re.MULTILINE)
+_FROM = re.compile(rb"\nFrom[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE)  # with ^ it takes three times as long
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\([^()]*\)')  # names and comments may hold anything, addresses too
 _ANGLE = re.compile(r"<([^<>]*)>")
 _BARE = re.compile(r"[^\s,;:<>()]+@[^\s,;:<>()]+")
@@ -20,13 +19,20 @@ _BARE = re.compile(r"[^\s,;:<>()]+@[^\s,;:<>()]+")
 
 def sender_key(raw: bytes) -> str:
     """Normalised address of the first From header, else `unknown`. Never raises; at most 320 printable characters."""
-    end = _HEADER_END.search(raw, 0, MAX_HEADER_BYTES)
-    found = _FROM.search(raw, 0, end.start() if end else MAX_HEADER_BYTES)
+    found = _FROM.search(b"\n" + _head(raw))
     if not found:
         return UNKNOWN
     address = _address(found.group(1)[:MAX_FROM_BYTES].decode("utf-8", "replace"))
-    printable = "".join(c for c in address if c.isprintable() and not c.isspace())
-    return normalise(printable[:MAX_ADDRESS])[:MAX_ADDRESS] or UNKNOWN
+    printable = address if address.isprintable() else "".join(c for c in address if c.isprintable())
+    return normalise(printable.replace(" ", "")[:MAX_ADDRESS])[:MAX_ADDRESS] or UNKNOWN
+
+
+def _head(raw: bytes) -> bytes:
+    """The header up to its last line's text: what stands before the first empty line, which may be LF or CRLF."""
+    end = raw.find(b"\n\r\n", 0, MAX_HEADER_BYTES)
+    end = MAX_HEADER_BYTES if end < 0 else end
+    unix_end = raw.find(b"\n\n", 0, end)
+    return raw[: end if unix_end < 0 else unix_end]
 
 
 def _address(value: str) -> str:

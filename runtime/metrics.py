@@ -64,6 +64,13 @@ MAILS_FETCHED = Counter(
     "If it stands still while people write, see server.status for the state of each mailbox.",
     ["protocol"],
 )
+INGEST_CPU_SECONDS = Counter(
+    "mailcall_ingest_cpu_seconds",
+    "CPU seconds of watching mailboxes, by step: fetch (asking and reading), publish (ids, records, handing them to "
+    "the Kafka client), settle (marking, moving, deleting). What that client does in its own thread is not in it. "
+    "If fetch grows while no mail comes, poll_seconds is too short for so many mailboxes.",
+    ["step"],
+)
 MAIL_SERVER_ERRORS = Counter(
     "mailcall_mail_server_errors",
     "Failures of incoming servers, by protocol and reason; each is tried again by itself. "

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from schemas.line_ends import to_lf
+
 # What mail stores add or rewrite when they keep a mail: the same mail read over IMAP and POP3, or after a re-import,
 # must have the same id. (mbox format: Status, X-Status, X-UID, X-Keywords; Content-Length and Lines of SysV mbox.)
 _STORE_HEADERS = re.compile(
@@ -17,7 +19,7 @@ MAX_HEAD_BYTES = 1_000_000
 _PIECE_BYTES = 1_000_000
 
 
-def _digest(*parts: bytes) -> str:
+def _digest(*parts: bytes | memoryview) -> str:
     """32 hexadecimal digits over the parts, each led by its length, so that no two lists of parts meet."""
     return _begun(*parts).hexdigest()[:32]
 
@@ -36,10 +38,11 @@ def mail_id(server_id: str, raw: bytes) -> str:
     Taken over the raw bytes less what mail stores rewrite: line ends, trailing line ends and their own headers.
     The Message-ID is no part of it: people and machines reuse it.
     """
-    text = raw.replace(b"\r\n", b"\n")
-    end = text.find(b"\n\n")
-    head, body = (text, b"") if end < 0 else (text[: end + 1], text[end + 1 :])
-    return _digest(server_id.encode(), _STORE_HEADERS.sub(b"", head), body.rstrip(b"\n"))
+    text = to_lf(raw)
+    head_end = text.find(b"\n\n") + 1 or len(text)
+    body_end = max(head_end, len(text.rstrip(b"\n")))
+    head = _STORE_HEADERS.sub(b"", text[:head_end])
+    return _digest(server_id.encode(), head, memoryview(text)[head_end:body_end])
 
 
 def mail_id_of_file(server_id: str, file: BinaryIO) -> str:

@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local import NotAvailableError
+from deploy.local.bench_idle import Idle, measure_idle
 from deploy.local.bench_latency import at_pace, latencies_ms
 from deploy.local.bench_mails import BenchMail, make_mails
-from deploy.local.bench_measure import MemoryWatch, cpu_seconds, quantile
+from deploy.local.bench_measure import MemoryWatch, counted, cpu_seconds, quantile
 from deploy.local.bench_outcome import Counts, Outcome, counts, expected_counts
 from deploy.local.bench_servers import (
     MAILBOXES,
@@ -40,6 +41,7 @@ from runtime.blobs import BlobStore
 
 BUILD = Path("build")
 APART = "mail_host"  # makes the load, and is no part of the pipeline
+STEPS = ("fetch", "publish", "settle")  # of ingest, as its metric has them
 LOOK_SECONDS = 0.05
 QUIET_SECONDS = 60.0  # without one more answer for so long, the rest is given up
 
@@ -52,22 +54,34 @@ class Options:
     warm_up: int
     latency_mails: int
     per_second: float
+    idle_mailboxes: int
+    idle_seconds: float
     seed: int
 
 
 @dataclass(frozen=True)
 class Result:
-    """What `build/bench.json` holds. CPU in milliseconds a mail, memory in MB; `total` leaves the mail host out."""
+    """What `build/bench.json` holds. CPU in milliseconds a mail, memory in MB; `total` leaves the mail host out.
+
+    `ingest_ms_per_mail`: where ingest's part of it goes; `rest` is the Kafka clients' threads, mostly.
+    """
 
     mails: int
     mails_per_s: float
     cpu_ms_per_mail: Mapping[str, float]
+    ingest_ms_per_mail: Mapping[str, float]
     latency_ms: Mapping[str, float | None]
     peak_rss_mb: Mapping[str, float]
     outcome: Outcome
+    idle: Idle | None = None  # where it was asked for
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome.ok and (self.idle is None or self.idle.all_idle)
 
     def as_dict(self) -> dict[str, object]:
-        return {**vars(self), "outcome": self.outcome.as_dict()}
+        idle = self.idle.as_dict() if self.idle else None
+        return {**vars(self), "outcome": self.outcome.as_dict(), "idle": idle}
 
 
 class Bench:
@@ -75,6 +89,7 @@ class Bench:
 
     def __init__(self, options: Options, directory: Path, stack: ExitStack, console: Console) -> None:
         self._options = options
+        self._directory = directory
         self._console = console
         self._say("starting broker, PostgreSQL, mail host and sink")
         self._servers = start_servers(directory, stack)
@@ -98,16 +113,19 @@ class Bench:
             self._read(WARM_UP, MEASURED)
             self._wait_for_answers(len(self._warm_up) + len(self._first))
             seconds, after = time.monotonic() - began, self._cpu()
+            cost = _per_mail(before, after, len(self._first))
             latency = self._measure_latency()
         self._say("checking what became of the mails")
         sent = [*self._first, *self._later]
         return Result(
             mails=len(self._first),
             mails_per_s=round(len(self._first) / seconds, 1),
-            cpu_ms_per_mail=_per_mail(before, after, len(self._first)),
+            cpu_ms_per_mail={name: cost[name] for name in cost if name not in STEPS},
+            ingest_ms_per_mail=_steps(cost),
             latency_ms=latency,
             peak_rss_mb=memory.peak_mb(),
             outcome=Outcome(expected_counts(sent), self._counts(sent)),
+            idle=self._measure_idle(),
         )
 
     def _say(self, text: str) -> None:
@@ -149,7 +167,10 @@ class Bench:
                 )
 
     def _cpu(self) -> dict[str, float]:
-        return {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+        """CPU seconds so far of each process, and of each step of ingest."""
+        steps = counted(self._pipeline.metrics_url("ingest"), "mailcall_ingest_cpu_seconds", "step")
+        processes = {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+        return {**processes, **{step: steps.get(step, 0.0) for step in STEPS}}
 
     def _measure_latency(self) -> dict[str, float | None]:
         if not self._later:
@@ -161,6 +182,15 @@ class Bench:
         told, dsn = host.told(MAILBOXES[MEASURED]), self._servers.database.dsn("bench")
         times = latencies_ms(self._later, MEASURED, told, len(self._first) + 1, dsn)
         return {"p50": round(quantile(times, 0.5), 1), "p99": round(quantile(times, 0.99), 1)}
+
+    def _measure_idle(self) -> Idle | None:
+        """With the pipeline at its end, so that nothing else uses the broker."""
+        count = self._options.idle_mailboxes
+        if not count:
+            return None
+        self._pipeline.supervisor.stop()
+        self._say(f"measuring ingest with {count} idle mailboxes")
+        return measure_idle(count, self._servers.broker, self._directory / "idle", self._options.idle_seconds)
 
     def _counts(self, sent: Sequence[BenchMail]) -> Counts:
         blobs, answers = BlobStore(self._pipeline.config.blob_url), self._servers.sink.answers()
@@ -180,27 +210,43 @@ def _pipeline(directory: Path, servers: BenchServers) -> Pipeline:
 
 def _per_mail(before: Mapping[str, float], after: Mapping[str, float], mails: int) -> dict[str, float]:
     spent = {name: (after[name] - before[name]) * 1000 / mails for name in before}
-    spent["total"] = sum(cost for name, cost in spent.items() if name != APART)
+    spent["total"] = sum(cost for name, cost in spent.items() if name not in (APART, *STEPS))
     return {name: round(cost, 3) for name, cost in spent.items()}
+
+
+def _steps(cost: Mapping[str, float]) -> dict[str, float]:
+    steps = {step: cost[step] for step in STEPS}
+    return {**steps, "rest": round(cost["ingest"] - sum(steps.values()), 3)}
 
 
 def show(result: Result, console: Console) -> None:
     table = Table("", "CPU ms a mail", "peak memory MB", box=None, header_style="bold")
     for name, cost in result.cpu_ms_per_mail.items():
         table.add_row(name.replace("_", " "), f"{cost:.2f}", f"{result.peak_rss_mb.get(name, 0):.0f}")
+        for step, part in result.ingest_ms_per_mail.items() if name == "ingest" else ():
+            table.add_row(f"  {step}", f"{part:.2f}", "", style="dim")
     console.print(table)
     p50, p99 = result.latency_ms["p50"], result.latency_ms["p99"]
     console.print(f"{result.mails} mails, {result.mails_per_s} a second; latency p50 {p50} ms, p99 {p99} ms")
     console.print(f"outcome {'as expected' if result.outcome.ok else result.outcome.as_dict()}")
 
+    if idle := result.idle:
+        console.print(
+            f"{idle.mailboxes} idle mailboxes: {idle.rss_mb} MB ({idle.rss_mb_empty} MB without any), "
+            f"CPU {idle.cpu_percent} % ({idle.cpu_percent_empty} % without any), "
+            f"all idle after {idle.seconds_to_all_idle} s"
+        )
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit 0 when every mail became what it should, else 1."""
+    """Exit 0 when every mail became what it should and every idle mailbox was watched, else 1."""
     parser = argparse.ArgumentParser("python -m deploy.local.bench", description="What a mail costs, end to end.")
     parser.add_argument("--mails", type=int, default=2000, help="mails that throughput and CPU are measured on")
     parser.add_argument("--warm-up", type=int, default=300, help="mails before that, which are not measured")
     parser.add_argument("--latency-mails", type=int, default=200, help="mails whose latency is measured; 0: none")
     parser.add_argument("--per-second", type=float, default=5.0, help="how fast those come")
+    parser.add_argument("--idle-mailboxes", type=int, default=0, help="mailboxes whose idle cost is measured; 0: none")
+    parser.add_argument("--idle-seconds", type=float, default=90.0, help="how long they are watched")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same mails")
     options = Options(**vars(parser.parse_args(argv)))
     console, directory = Console(), BUILD / "bench"
@@ -216,7 +262,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     show(result, console)
     (BUILD / "bench.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n")
-    return 0 if result.outcome.ok else 1
+    return 0 if result.ok else 1
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import re
 import signal
+import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,23 +19,28 @@ from types import TracebackType
 from typing import Self
 
 from deploy.local.bench_mails import BenchMail
+from deploy.local.certificates import Certificates
 from deploy.local.ports import HOST, free_port
 
 _UIDVALIDITY = 1
 _LIMIT = 1_000_000  # bytes of a command: a list of UIDs can be long
+_BACKLOG = 1000  # hundreds of mailboxes may be logged in to at once
 _INTERNALDATE = "%d-%b-%Y %H:%M:%S +0000"
 
 
 class BenchMailHost:
-    """Serves the mailboxes from the beginning to the end of its block. Any password will do."""
+    """Serves the mailboxes from the beginning to the end of its block, over TLS where it is given certificates.
+
+    Any password will do.
+    """
 
     host = HOST
 
-    def __init__(self, mailboxes: Sequence[str]) -> None:
+    def __init__(self, mailboxes: Sequence[str], certificates: Certificates | None = None) -> None:
         self.imap_port = free_port()
         context = multiprocessing.get_context("spawn")
         self._pipe, far_end = context.Pipe()
-        arguments = (far_end, self.imap_port, tuple(mailboxes))
+        arguments = (far_end, self.imap_port, tuple(mailboxes), certificates)
         self._process = context.Process(target=_serve, args=arguments, name="mail-host", daemon=True)
 
     @property
@@ -52,6 +58,12 @@ class BenchMailHost:
         self._pipe.send((mailbox, None))
         told: dict[int, float] = self._pipe.recv()
         return told
+
+    def idle(self) -> int:
+        """In how many mailboxes a client waits in IDLE."""
+        self._pipe.send((None, None))
+        waiting: int = self._pipe.recv()
+        return waiting
 
     def __enter__(self) -> Self:
         self._process.start()
@@ -157,24 +169,33 @@ def _numbers(uids: str, last: int) -> Iterator[int]:
     """The numbers of a sequence set (RFC 3501, 9) that are there; the last one stands for `*`."""
     for first, colon, final in re.findall(r"(\d+|\*)(:?)(\d+|\*)?", uids):
         bounds = sorted(last if text == "*" else int(text) for text in (first, final if colon else first))
-        yield from range(bounds[0], min(bounds[1], last) + 1)
+        yield from range(max(bounds[0], 1), min(bounds[1], last) + 1)
 
 
-def _serve(pipe: "Connection", port: int, names: tuple[str, ...]) -> None:
+def _serve(pipe: "Connection", port: int, names: tuple[str, ...], certificates: Certificates | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the benchmark, which then ends this
-    asyncio.run(_listen(pipe, port, {name: _Mailbox() for name in names}))
+    asyncio.run(_listen(pipe, port, {name: _Mailbox() for name in names}, certificates))
 
 
-async def _listen(pipe: "Connection", port: int, mailboxes: Mapping[str, _Mailbox]) -> None:
+async def _listen(
+    pipe: "Connection", port: int, mailboxes: Mapping[str, _Mailbox], certificates: Certificates | None
+) -> None:
     async def run_session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):  # a client may go when it likes
             await _Session(mailboxes, reader, writer).run()
 
-    server = await asyncio.start_server(run_session, HOST, port, limit=_LIMIT)
+    context = _tls(certificates) if certificates else None
+    server = await asyncio.start_server(run_session, HOST, port, limit=_LIMIT, backlog=_BACKLOG, ssl=context)
     loop = asyncio.get_running_loop()
     threading.Thread(target=_take_orders, args=(pipe, mailboxes, loop), name="orders", daemon=True).start()
     pipe.send("listening")
     await server.serve_forever()
+
+
+def _tls(certificates: Certificates) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    return context
 
 
 def _take_orders(pipe: "Connection", mailboxes: Mapping[str, _Mailbox], loop: asyncio.AbstractEventLoop) -> None:
@@ -183,7 +204,9 @@ def _take_orders(pipe: "Connection", mailboxes: Mapping[str, _Mailbox], loop: as
             name, raw = pipe.recv()
         except EOFError:
             return
-        if raw is None:
+        if name is None:
+            pipe.send(sum(bool(mailbox.idle) for mailbox in mailboxes.values()))
+        elif raw is None:
             pipe.send(mailboxes[name].told)
         else:
             loop.call_soon_threadsafe(mailboxes[name].deliver, raw)

@@ -1,11 +1,13 @@
-"""What processes cost: CPU time and memory of process trees, and quantiles of times."""
+"""What processes cost: CPU time and memory of process trees, what a process says of itself, and quantiles of times."""
 
 import threading
+import urllib.request
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 SAMPLE_SECONDS = 0.5
 MEGABYTE = 1_000_000
@@ -30,6 +32,14 @@ def cpu_seconds(pid: int) -> float:
             continue  # its parent has its times now
         total += times.user + times.system + times.children_user + times.children_system
     return total
+
+
+def counted(metrics_url: str, name: str, label: str) -> dict[str, float]:
+    """A process's counter by one label of it, as `/metrics` has it now; `name` without `_total`."""
+    with urllib.request.urlopen(metrics_url, timeout=10) as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    samples = [sample for family in families if family.name == name for sample in family.samples]
+    return {sample.labels[label]: sample.value for sample in samples if sample.name == f"{name}_total"}
 
 
 def resident_bytes(pid: int) -> int:

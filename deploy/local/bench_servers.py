@@ -1,6 +1,6 @@
 """What the benchmark starts beside the pipeline, and its desk: one partition, two mailboxes, answers to a sink."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -85,29 +85,29 @@ def acknowledgement_id(server_id: str, mail: BenchMail) -> str:
 
 def bench_settings(servers: BenchServers, enabled: Collection[str]) -> SettingsFile:
     """The benchmark's desk. Only the incoming servers that are `enabled` are read."""
-    settings: list[Setting] = [
-        _PARTITION,
-        _TEMPLATE,
-        EmailOptions(default_outgoing_server="sink"),
-        OutgoingServer(
-            id="sink",
-            host=servers.sink.host,
-            port=servers.sink.port,
-            security=Security.NONE,
-            authentication=Authentication.NONE,
-            from_address=f"desk@{DESK_DOMAIN}",
-        ),
-        *(_incoming(servers.mail_host, name, name in enabled) for name in MAILBOXES),
-    ]
-    persons = [Person(id="analyst", last_name="Analyst", addresses=("analyst@desk.example",), is_analyst=True)]
-    persons += [
+    sink = OutgoingServer(
+        id="sink",
+        host=servers.sink.host,
+        port=servers.sink.port,
+        security=Security.NONE,
+        authentication=Authentication.NONE,
+        from_address=f"desk@{DESK_DOMAIN}",
+    )
+    users = [
         Person(id=f"user-{number}", last_name=f"User {number}", addresses=(sender_address(number),), is_user=True)
         for number in range(int(SENDERS * KNOWN_SHARE))
     ]
+    incoming = [_incoming(servers.mail_host, name, name in enabled) for name in MAILBOXES]
+    return desk_settings([EmailOptions(default_outgoing_server=sink.id), sink, *incoming], users)
+
+
+def desk_settings(settings: Sequence[Setting], users: Sequence[Person] = ()) -> SettingsFile:
+    """A desk of one partition, one call template `mail` and one person `analyst`, with these settings and persons."""
+    everything = [_PARTITION, _TEMPLATE, *settings]
     return SettingsFile(
         name="benchmark",
-        settings={f"{setting.kind}/{setting.id}": setting for setting in settings},
-        persons={person.id: person for person in persons},
+        settings={f"{setting.kind}/{setting.id}": setting for setting in everything},
+        persons={person.id: person for person in (_ANALYST, *users)},
         lines={},
     )
 
@@ -132,3 +132,4 @@ _PARTITION = Partition(
     id="desk", impacts=("one",), urgencies=("usual",), priorities=("P3",), priority_matrix={"one": {"usual": "P3"}}
 )
 _TEMPLATE = CallTemplate(id="mail", partition="desk", impact="one", urgency="usual")
+_ANALYST = Person(id="analyst", last_name="Analyst", addresses=("analyst@desk.example",), is_analyst=True)

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol, cast
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
 
-BLOCK_MAILS = 50  # fetching 50 at once is 2.4 times as fast as one by one; more gains nothing
+BLOCK_MAILS = 100  # fetched and published at once: half the cost of 50; 200 gains no more, in a longer command
 BLOCK_BYTES = 8_000_000  # what one watcher holds in memory; a larger mail lies in a temporary file meanwhile
 FIRST_PART_BYTES = 100_000  # of a mail that is not held in memory: its headers, and mostly all of its text
 MAX_SPOOL_BYTES = 2_000_000_000  # of a mail larger than this only the beginning is kept

@@ -12,11 +12,21 @@ from deploy.local.pipeline import PROCESSES, ROOT
 
 pytestmark = pytest.mark.timeout(180)
 
-SHAPE = {"mails", "mails_per_s", "cpu_ms_per_mail", "latency_ms", "peak_rss_mb", "outcome"}
+SHAPE = {
+    "mails",
+    "mails_per_s",
+    "cpu_ms_per_mail",
+    "ingest_ms_per_mail",
+    "latency_ms",
+    "peak_rss_mb",
+    "outcome",
+    "idle",
+}
 
 
 def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "deploy.local.bench", "--mails", "80", "--warm-up", "20", "--latency-mails", "10"]
+    few = ["--mails", "80", "--warm-up", "20", "--latency-mails", "10", "--idle-mailboxes", "20", "--idle-seconds", "1"]
+    command = [sys.executable, "-m", "deploy.local.bench", *few]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=170, check=False
@@ -29,8 +39,16 @@ def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> N
     assert costs.keys() == {*PROCESSES, "broker", "database", "mail_host", "total"}
     assert all(costs[name] > 0 for name in PROCESSES)
     assert costs["total"] == pytest.approx(sum(costs.values()) - costs["total"] - costs["mail_host"], abs=0.01)
+    steps = report["ingest_ms_per_mail"]
+    assert steps.keys() == {"fetch", "publish", "settle", "rest"}
+    assert all(cost > 0 for cost in steps.values())
+    assert sum(steps.values()) == pytest.approx(costs["ingest"], abs=0.01)
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
     outcome = report["outcome"]
     assert outcome["ok"]
     assert outcome["got"] == outcome["expected"]
     assert outcome["expected"]["calls"] + outcome["expected"]["replies"] == outcome["expected"]["bodies"] == 90
+    idle = report["idle"]
+    assert (idle["mailboxes"], idle["all_idle"]) == (20, True)
+    assert idle["rss_mb"] > 0
+    assert idle["seconds_to_all_idle"] > 0
