@@ -12,7 +12,8 @@ from ingest.connectors import connector_for
 from ingest.ownership import partition_of
 from ingest.watcher import Surroundings
 from ingest.watchers import Watchers
-from mailserver.authentication import Credentials
+from mailserver.sasl import Credentials
+from runtime.blobs import BlobStore
 from runtime.health import Health
 from runtime.outcomes import OutageError
 from schemas.reasons import Reason
@@ -48,12 +49,14 @@ def broker() -> Broker:
 
 
 @pytest.fixture
-def watchers(broker: Broker) -> Iterator[Watchers]:
+def watchers(broker: Broker, tmp_path: Path) -> Iterator[Watchers]:
     watchers = Watchers(
         Surroundings(
             connect=lambda server: connector_for(server, Credentials("", "")),
             publish=broker.publish,
-            keep=lambda _data: "",
+            refused=lambda _server: False,
+            secret=lambda _server: "",
+            blobs=BlobStore(tmp_path.as_uri()),
             health=Health(),
         )
     )
