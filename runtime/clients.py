@@ -30,6 +30,8 @@ def make_producer(config: ProcessConfig, role: str) -> "KafkaProducer":
     """An idempotent producer that waits for all replicas. Raises `OutageError` (BROKER_AWAY)."""
     from kafka import KafkaProducer
 
+    from runtime.partitioner import KeyPartitioner
+
     with broker_errors():
         return KafkaProducer(
             **_common(config, role),
@@ -38,6 +40,7 @@ def make_producer(config: ProcessConfig, role: str) -> "KafkaProducer":
             compression_type="lz4",
             linger_ms=50,  # never waited for: a batch ends with a flush
             batch_size=512 * 1024,
+            partitioner=KeyPartitioner(),
             max_request_size=MAX_RECORD_BYTES,
             max_block_ms=10_000,
             delivery_timeout_ms=20_000,

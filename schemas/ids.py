@@ -24,7 +24,7 @@ def _digest(*parts: bytes | memoryview) -> str:
     return _begun(*parts).hexdigest()[:32]
 
 
-def _begun(*parts: bytes) -> "hashlib._Hash":
+def _begun(*parts: bytes | memoryview) -> "hashlib._Hash":
     state = hashlib.sha256()
     for part in parts:
         state.update(b"%d:" % len(part))

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from imapclient import DELETED, SEEN
-from imapclient.datetime_util import parse_to_datetime
 from imapclient.exceptions import CapabilityError
 
 from ingest.connectors.base import (
@@ -45,7 +44,10 @@ PIECE_BYTES = 4_000_000  # of a mail that is too large to be fetched at once
 
 _UID = re.compile(rb"\bUID (\d{1,10})\b")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b")
-_INTERNALDATE = re.compile(rb'\bINTERNALDATE "([^"]{1,40})"')
+_INTERNALDATE = re.compile(  # RFC 3501, section 9: date-time
+    rb'\bINTERNALDATE "([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)"'
+)
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 # Response codes (RFC 5530) and words of refusals that pass by themselves.
 _PASSING = re.compile(
     r"\[(?:UNAVAILABLE|LIMIT|INUSE|OVERQUOTA|SERVERBUG|THROTTLED)\]|too many|try again|throttled", re.IGNORECASE
@@ -406,9 +408,13 @@ def _number(pattern: re.Pattern[bytes], line: bytes) -> int | None:
 
 def _internal_date(line: bytes) -> datetime | None:
     found = _INTERNALDATE.search(line)
+    if not found:
+        return None
+    day, month, year, time, hours, minutes = (part.decode() for part in found.groups())
     try:
-        return parse_to_datetime(found.group(1), normalise=False) if found else None
-    except (ValueError, OverflowError):
+        month_number = 1 + _MONTHS.index(month.lower())
+        return datetime.fromisoformat(f"{year}-{month_number:02}-{day.strip():0>2}T{time}{hours}:{minutes}")
+    except ValueError:
         return None
 
 

@@ -13,7 +13,7 @@ from kafka.partitioner import DefaultPartitioner
 
 from ingest import records
 from ingest.backoff import HOPELESS_SECONDS, MOST_SECONDS, delay
-from ingest.connectors import base
+from ingest.connectors import base, imap
 from ingest.connectors.base import BLOCK_BYTES, BLOCK_MAILS, FIRST_PART_BYTES, RemoteMail, spooled, take_block
 from ingest.ownership import changes, partition_of, servers_of
 from ingest.status import REFRESH, StatusTracker, state_after
@@ -248,3 +248,21 @@ def test_a_cursor_is_published_under_its_server() -> None:
     context, read = decode(MAILBOX_CURSORS, record_of(message))
     assert (read, context.source) == (cursor, "/mailcall/ingest/it")
     assert records.cursor_record(cursor, NOW + REFRESH).headers[1] == message.headers[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        (" 7-Nov-2026 12:34:56 +0100", "2026-11-07T12:34:56+01:00"),
+        ("17-JAN-2026 00:00:00 -0330", "2026-01-17T00:00:00-03:30"),
+        ("32-Nov-2026 12:34:56 +0000", None),
+        ("17-Foo-2026 12:34:56 +0000", None),
+        ("17-Nov-2026 12:34:60 +0000", None),
+        ("17-Nov-2026 12:34:56 +9900", None),
+        ("17-Nov-0000 12:34:56 +0000", None),
+        ("yesterday", None),
+    ],
+)
+def test_an_internal_date_is_read_or_there_is_none(text: str, iso: str | None) -> None:
+    moment = imap._internal_date(f'* 1 FETCH (UID 1 INTERNALDATE "{text}" BODY[] {{3}}'.encode())
+    assert (moment and moment.isoformat()) == iso

@@ -73,6 +73,10 @@ HOSTILE: Sequence[tuple[str, str, str, Script]] = [
         imap_server(LISTED, b"TAG OK done\r\n", b"* 1 FETCH (UID 1)\r\nTAG OK done\r\n"),
     ),
     ("imap", "a refusal", "no such luck", imap_server(b"TAG NO no such luck\r\n")),
+    ("imap", "a refusal of what it listed", "no such luck", imap_server(LISTED, b"TAG NO no such luck\r\n")),
+    ("imap", "BYE among the mails", "going down", imap_server(LISTED, b"* BYE going down\r\n* 1 FETCH (UID 1)\r\n")),
+    ("imap", "closed after a literal", "EOF", imap_server(LISTED, b"* 1 FETCH (UID 1 BODY[] {3}\r\nabc")),
+    ("imap", "another command's answer", "unexpected", imap_server(LISTED, b"XX1 OK done\r\n")),
     ("pop3", "garbage for a greeting", "", lambda client: client.sendall(b"\x00\xff" * 100 + b"\r\n")),
     ("pop3", "nothing for a greeting", "closed", lambda _client: None),
     ("pop3", "an endless line", "too long", lambda client: client.sendall(b"+OK " + b"x" * 3_000_000)),
@@ -204,3 +208,14 @@ def test_a_server_without_uidl_is_read_by_headers(serve: Any, incoming_server: A
     assert mail.raw == b"Subject: one\r\n\r\n.dots\r\n"
     assert mail.handle.startswith("top-")
     assert block.cursor.uidls == (mail.handle,)
+
+
+def test_what_imap_tells_among_the_mails_does_not_spoil_them(serve: Any, incoming_server: Any) -> None:
+    answer = (
+        b"* 2 EXISTS\r\n"
+        b"* 1 FETCH (UID 1 BODY[] {12}\r\nA: b {3}\r\n\r\n X-NOTE {3}\r\n)\r\n)\r\n"
+        b"* OK still here\r\n* 1 FETCH (FLAGS (\\Seen))\r\nTAG OK done\r\n"
+    )
+    block = look(incoming_server(port=serve(imap_server(LISTED, answer))))
+    assert block is not None
+    assert [mail.raw for mail in block.mails] == [b"A: b {3}\r\n\r\n"]
