@@ -26,6 +26,7 @@ from ingest.connectors.base import (
     spooled,
     take_block,
 )
+from ingest.connectors.imap_answers import answers, internal_date, size_of, uid_of
 from ingest.connectors.imap_session import ImapSession
 from ingest.shown import holds
 from mailserver.authentication import logged_in, method_for, refused
@@ -42,12 +43,6 @@ log = get_logger(__name__)
 
 PIECE_BYTES = 4_000_000  # of a mail that is too large to be fetched at once
 
-_UID = re.compile(rb"\bUID (\d{1,10})\b")
-_SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b")
-_INTERNALDATE = re.compile(  # RFC 3501, section 9: date-time
-    rb'\bINTERNALDATE "([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)"'
-)
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 # Response codes (RFC 5530) and words of refusals that pass by themselves.
 _PASSING = re.compile(
     r"\[(?:UNAVAILABLE|LIMIT|INUSE|OVERQUOTA|SERVERBUG|THROTTLED)\]|too many|try again|throttled", re.IGNORECASE
@@ -157,7 +152,7 @@ class ImapConnector:
             session = self._require()
             last = f"{max(1, self._exists - LOOKED_AT + 1)}:{self._exists}"
             listed = session.fetch_by_number(last, "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])") if self._exists else []
-            subjects = {_number(_UID, line) or 0: header or b"" for line, header in _answers(listed)}
+            subjects = {uid_of(line) or 0: header or b"" for line, header in answers(listed)}
             for uid in sorted(subjects, reverse=True):
                 if holds(subjects[uid], marker):
                     found = self._piece(str(uid), 0, SHOWN_BYTES)
@@ -218,10 +213,10 @@ class ImapConnector:
         session.new_round()
         items = "(UID RFC822.SIZE)" if after else "(UID RFC822.SIZE INTERNALDATE)"
         found = {}
-        for line, _ in _answers(session.uid_fetch(f"{after + 1}:*", items)):
-            uid, size = _number(_UID, line), _number(_SIZE, line)
+        for line, _ in answers(session.uid_fetch(f"{after + 1}:*", items)):
+            uid, size = uid_of(line), size_of(line)
             if uid is not None and uid > after:  # n:* names the last mail even where its UID is below n
-                found[uid] = _Listed(uid, size or 0, None if after else _internal_date(line))
+                found[uid] = _Listed(uid, size or 0, None if after else internal_date(line))
         return [found[uid] for uid in sorted(found)]
 
     def _fetch(self, wanted: Sequence[tuple[str, int]]) -> Block:
@@ -240,10 +235,10 @@ class ImapConnector:
     def _fetch_whole(self, wanted: Set[str]) -> dict[str, RemoteMail]:
         bodies: dict[str, RemoteMail] = {}
         answer = self._require().uid_fetch(",".join(wanted), "(UID INTERNALDATE BODY.PEEK[])")
-        for line, raw in _answers(answer):
-            uid = str(_number(_UID, line))
+        for line, raw in answers(answer):
+            uid = str(uid_of(line))
             if uid in wanted and raw is not None:
-                bodies[uid] = RemoteMail(uid, self._locator(uid), raw, _internal_date(line))
+                bodies[uid] = RemoteMail(uid, self._locator(uid), raw, internal_date(line))
         return bodies
 
     def _fetch_large(self, uid: str, size: int) -> RemoteMail | None:
@@ -252,7 +247,7 @@ class ImapConnector:
         if first is None:
             return None
         line, start = first
-        return spooled(uid, self._locator(uid), self._pieces(uid, start), _internal_date(line), size)
+        return spooled(uid, self._locator(uid), self._pieces(uid, start), internal_date(line), size)
 
     def _pieces(self, uid: str, start: bytes) -> Iterator[bytes]:
         position, piece = 0, start
@@ -269,8 +264,8 @@ class ImapConnector:
     def _piece(self, uid: str, position: int, length: int = 0) -> tuple[bytes, bytes] | None:
         """(line, bytes) of a mail's bytes from a position on (RFC 9051, 6.4.5: BODY[]<position.length>)."""
         items = f"(UID INTERNALDATE BODY.PEEK[]<{position}.{length or PIECE_BYTES}>)"
-        for line, raw in _answers(self._require().uid_fetch(uid, items)):
-            if str(_number(_UID, line)) == uid and raw is not None:
+        for line, raw in answers(self._require().uid_fetch(uid, items)):
+            if str(uid_of(line)) == uid and raw is not None:
                 return line, raw
         return None
 
@@ -278,7 +273,7 @@ class ImapConnector:
         """A mail that was not given must have been taken away meanwhile: it is not passed over while it is there."""
         if not missing:
             return
-        there = [_number(_UID, line) for line, _ in _answers(session.uid_fetch(",".join(sorted(missing)), "(UID)"))]
+        there = [uid_of(line) for line, _ in answers(session.uid_fetch(",".join(sorted(missing)), "(UID)"))]
         stuck = [uid for uid in there if uid is not None and str(uid) in missing]
         if stuck:
             raise self._folder_error(
@@ -379,43 +374,6 @@ class ImapConnector:
 
     def _folder_error(self, text: str) -> MailServerError:
         return MailServerError(Reason.FOLDER_REFUSED, f"{place(self._server)}: {text}", temporary=False)
-
-
-def _answers(data: Sequence[Any]) -> Iterator[tuple[bytes, bytes | None]]:
-    """(line without the literal, literal or None) of each FETCH answer in what imaplib gives."""
-    line, literal = b"", None
-    for item in data:
-        if isinstance(item, tuple):
-            if line:
-                yield line, literal
-            line, literal = item
-        elif literal is not None:
-            yield line + item, literal  # what stands behind the literal
-            line, literal = b"", None
-        else:
-            yield item, b"" if _EMPTY_BODY.search(item) else None
-    if line:
-        yield line, literal
-
-
-_EMPTY_BODY = re.compile(rb'\bBODY\[\](?:<\d+>)? (?:""|NIL)')
-
-
-def _number(pattern: re.Pattern[bytes], line: bytes) -> int | None:
-    found = pattern.search(line)
-    return int(found.group(1)) if found else None
-
-
-def _internal_date(line: bytes) -> datetime | None:
-    found = _INTERNALDATE.search(line)
-    if not found:
-        return None
-    day, month, year, time, hours, minutes = (part.decode() for part in found.groups())
-    try:
-        month_number = 1 + _MONTHS.index(month.lower())
-        return datetime.fromisoformat(f"{year}-{month_number:02}-{day.strip():0>2}T{time}{hours}:{minutes}")
-    except ValueError:
-        return None
 
 
 def _said(error: Exception) -> object:

@@ -13,8 +13,9 @@ from kafka.partitioner import DefaultPartitioner
 
 from ingest import records
 from ingest.backoff import HOPELESS_SECONDS, MOST_SECONDS, delay
-from ingest.connectors import base, imap
+from ingest.connectors import base
 from ingest.connectors.base import BLOCK_BYTES, BLOCK_MAILS, FIRST_PART_BYTES, RemoteMail, spooled, take_block
+from ingest.connectors.imap_answers import internal_date
 from ingest.ownership import changes, partition_of, servers_of
 from ingest.status import REFRESH, StatusTracker, state_after
 from mailserver.errors import MailServerError
@@ -264,5 +265,5 @@ def test_a_cursor_is_published_under_its_server() -> None:
     ],
 )
 def test_an_internal_date_is_read_or_there_is_none(text: str, iso: str | None) -> None:
-    moment = imap._internal_date(f'* 1 FETCH (UID 1 INTERNALDATE "{text}" BODY[] {{3}}'.encode())
+    moment = internal_date(f'* 1 FETCH (UID 1 INTERNALDATE "{text}" BODY[] {{3}}'.encode())
     assert (moment and moment.isoformat()) == iso

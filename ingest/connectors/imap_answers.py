@@ -1,0 +1,59 @@
+"""FETCH answers (RFC 3501, section 7.4.2) taken apart. Pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+_UID = re.compile(rb"\bUID (\d{1,10})\b")
+_SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b")
+_INTERNALDATE = re.compile(  # RFC 3501, section 9: date-time
+    rb'\bINTERNALDATE "([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)"'
+)
+_EMPTY_BODY = re.compile(rb'\bBODY\[\](?:<\d+>)? (?:""|NIL)')
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+
+
+def answers(data: Sequence[Any]) -> Iterator[tuple[bytes, bytes | None]]:
+    """(line without the literal, literal or None) of each FETCH answer in what imaplib gives."""
+    line, literal = b"", None
+    for item in data:
+        if isinstance(item, tuple):
+            if line:
+                yield line, literal
+            line, literal = item
+        elif literal is not None:
+            yield line + item, literal  # what stands behind the literal
+            line, literal = b"", None
+        else:
+            yield item, b"" if _EMPTY_BODY.search(item) else None
+    if line:
+        yield line, literal
+
+
+def internal_date(line: bytes) -> datetime | None:
+    """When the mail store took the mail, aware; None where the answer has no such date."""
+    found = _INTERNALDATE.search(line)
+    if not found:
+        return None
+    day, month, year, time, hours, minutes = (part.decode() for part in found.groups())
+    try:
+        month_number = 1 + _MONTHS.index(month.lower())
+        return datetime.fromisoformat(f"{year}-{month_number:02}-{day.strip():0>2}T{time}{hours}:{minutes}")
+    except ValueError:
+        return None
+
+
+def uid_of(line: bytes) -> int | None:
+    """RFC 3501, section 2.3.1.1."""
+    return _number(_UID, line)
+
+
+def size_of(line: bytes) -> int | None:
+    """RFC822.SIZE, in bytes."""
+    return _number(_SIZE, line)
+
+
+def _number(pattern: re.Pattern[bytes], line: bytes) -> int | None:
+    found = pattern.search(line)
+    return int(found.group(1)) if found else None
