@@ -16,7 +16,7 @@ from runtime.blobs import BlobStore
 from runtime.outcomes import Dead, Ok, OutageError, Outcome, Reject
 from schemas import ids
 from schemas.events import NotificationResult
-from schemas.mail import RejectedMail, ResolvedMail
+from schemas.mail import Defect, RejectedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
@@ -124,6 +124,32 @@ def test_one_query_looks_up_all_senders_of_a_batch(handler: ResolverHandler, des
 
     assert for_one > 0
     assert len(statements) == 2 * for_one
+
+
+def test_of_a_mail_over_the_limit_the_whole_is_attached_and_no_part_that_may_be_cut(
+    handler: ResolverHandler, blobs: BlobStore, fetched: Fetched
+) -> None:
+    whole = mime(
+        ("Content-Type: text/plain", b"See the scan."),
+        ('Content-Disposition: attachment; filename="scan.pdf"\r\nContent-Transfer-Encoding: base64', b"QUJD" * 1_000),
+    )
+    key = blobs.put(whole)
+    record = fetched(whole[:600], truncated=str(len(whole)), wholeref=key)
+    value = resolved(handler.handle([record])[0])
+    assert value.text.strip() == "See the scan."
+    assert [(file.name, file.content_type, file.size) for file in value.files] == [
+        ("mail.eml", "message/rfc822", len(whole))
+    ]
+    assert blobs.get(value.files[0].blob) == whole
+    assert value.files[0].sha256 == hashlib.sha256(whole).hexdigest()
+    assert Defect.TRUNCATED in value.defects
+
+
+def test_of_a_mail_too_large_to_be_kept_the_beginning_becomes_a_call(
+    handler: ResolverHandler, fetched: Fetched
+) -> None:
+    value = resolved(handler.handle([fetched(mail(), truncated="3000000000")])[0])
+    assert (value.subject, value.files) == ("Printer", ())
 
 
 def test_attachments_go_to_the_blob_store(handler: ResolverHandler, blobs: BlobStore, fetched: Fetched) -> None:

@@ -5,11 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+
+from runtime.lifecycle import StopProcess, beside
 
 PROGRAM = """
 import sys, threading
@@ -73,3 +76,22 @@ def test_a_wrong_setting_ends_it_before_anything_starts() -> None:
         _, error = started.communicate(timeout=10)
     assert started.returncode == 2
     assert error.startswith("test: wrong configuration: MAILCALL_TOPIC_PREFIX: ")
+
+
+def test_a_second_loop_ends_with_the_process_and_what_it_raises_ends_it() -> None:
+    stop, began = threading.Event(), threading.Event()
+
+    def loop() -> None:
+        began.set()
+        stop.wait()
+
+    with beside(loop, stop):
+        assert began.wait(10)
+    assert stop.is_set()
+
+    def failing() -> None:
+        raise StopProcess(3, "too many dead letters")
+
+    stop = threading.Event()
+    with pytest.raises(StopProcess), beside(failing, stop):
+        assert stop.wait(10)
