@@ -1,7 +1,7 @@
 """What a watcher asks of a mailbox, whatever the protocol."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ BLOCK_MAILS = 100  # fetched and published at once: half the cost of 50; 200 gai
 BLOCK_BYTES = 8_000_000  # what one watcher holds in memory; a larger mail lies in a temporary file meanwhile
 FIRST_PART_BYTES = 100_000  # of a mail that is not held in memory: its headers, and mostly all of its text
 MAX_SPOOL_BYTES = 2_000_000_000  # of a mail larger than this only the beginning is kept
+MAX_CURSOR_BYTES = 12_000_000  # of unique ids or names: a record has to hold them
 LOOKED_AT = 50  # the last mails of a mailbox, among which a test looks for its own
 SHOWN_BYTES = 64_000  # of a mail that a test shows
 IDLE_SECONDS = 540.0  # IDLE is renewed before RFC 2177's 29 minutes, and before most firewalls forget the connection
@@ -125,6 +126,16 @@ def take_block(waiting: list[tuple[str, int]]) -> list[tuple[str, int]]:
     taken = waiting[:count]
     del waiting[:count]
     return taken
+
+
+def too_many(handles: Collection[str]) -> str | None:
+    """Why so many mails cannot be remembered as fetched, and what to do; None where a cursor's record holds them."""
+    if sum(len(handle.encode()) + 3 for handle in handles) <= MAX_CURSOR_BYTES:
+        return None
+    return (
+        f"it holds {len(handles)} mails that have been fetched, more than can be kept in mind: take them out of it, or "
+        "set after_fetch to delete or, where that can be, move"
+    )
 
 
 def spooled(

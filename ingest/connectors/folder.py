@@ -27,6 +27,7 @@ from ingest.connectors.base import (
     lies_there,
     spooled,
     take_block,
+    too_many,
 )
 from ingest.connectors.mail_files import MAILDIR, TOP, EmlDirectory, Kind, Maildir, MailFile, in_order
 from ingest.shown import header_of, holds
@@ -41,7 +42,6 @@ from schemas.settings import IncomingServer
 log = get_logger(__name__)
 
 PIECE_BYTES = 4_000_000  # read at once
-MAX_CURSOR_BYTES = 12_000_000  # of names: a record has to hold them
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # what turned into a pipe does not hold us up
@@ -290,11 +290,9 @@ class FolderConnector:
             self._open()
 
     def _cursor(self, handles: tuple[str, ...]) -> MailboxCursor:
-        if sum(len(handle.encode()) + 3 for handle in handles) > MAX_CURSOR_BYTES:
-            raise self._refused(
-                f"it holds {len(handles)} mails that have been fetched, more than can be kept in mind: take them "
-                "out of it, or set after_fetch to move or delete"
-            )
+        told = too_many(handles)
+        if told:
+            raise self._refused(told)
         return MailboxCursor(server_id=self._server.id, folder=self._server.path or "", uidls=handles)
 
     @contextmanager

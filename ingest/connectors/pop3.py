@@ -20,6 +20,7 @@ from ingest.connectors.base import (
     open_mailbox,
     spooled,
     take_block,
+    too_many,
 )
 from ingest.connectors.pop3_session import Pop3Session
 from ingest.shown import holds
@@ -188,6 +189,9 @@ class Pop3Connector:
         self._session, self._waiting = None, None
 
     def _cursor(self, uidls: tuple[str, ...]) -> MailboxCursor:
+        told = too_many(uidls)
+        if told:
+            raise MailServerError(Reason.FOLDER_REFUSED, f"{place(self._server)}: {told}", temporary=False)
         return MailboxCursor(server_id=self._server.id, uidls=uidls, username=self._server.username)
 
     @contextmanager

@@ -356,3 +356,16 @@ def test_blocks_hold_remote_mails_that_say_where_they_lie(mailbox: Mailbox, open
     assert isinstance(mail, RemoteMail)
     assert mail.locator.startswith(mailbox.locator)
     assert mail.locator.endswith(f"={mail.handle}")
+
+
+@pytest.mark.parametrize("mailbox", sorted(KINDS.keys() - {"imap"}), indirect=True)  # IMAP's cursor is one number
+def test_more_mails_than_a_cursor_can_hold_are_told_and_none_is_lost(
+    mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox.deliver(1, 2, 3)
+    monkeypatch.setattr(base, "MAX_CURSOR_BYTES", 5)
+    with pytest.raises(MailServerError) as caught:
+        opened(mailbox.connector()).next_block(None)
+    assert (caught.value.reason, "after_fetch" in caught.value.text) == (Reason.FOLDER_REFUSED, True)
+    monkeypatch.undo()
+    assert subjects(*drain(opened(mailbox.connector()))) == [1, 2, 3]

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from ingest.connectors import folder
 from ingest.connectors.base import Block, Mode, open_mailbox
 from ingest.connectors.folder import FolderConnector
 from ingest.connectors.mail_files import MailFile, in_order
@@ -402,17 +401,6 @@ def test_only_folders_below_the_root_are_read_links_resolved(eml: Path, connect:
 def test_a_folder_has_no_account(eml: Path, connect: Connect) -> None:
     with pytest.raises(MailServerError, match="choose none"):
         connect(eml, authentication="standard")
-
-
-def test_more_mails_than_a_cursor_can_hold_are_told(
-    eml: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(folder, "MAX_CURSOR_BYTES", 60)
-    put(eml / "1.eml")
-    assert len(all_of(connect(eml))) == 1
-    for number in range(2, 5):
-        put(eml / f"{number}.eml")
-    assert "set after_fetch to move or delete" in refusal(connect, eml).text
 
 
 # The superuser may do everything, unless that power is given up. A process of its own: it would miss it later.
