@@ -1,8 +1,8 @@
 """Mails and cursors as records. Pure but for the blob store, where a mail above the inline size is put first."""
 
 import hashlib
-from collections.abc import Callable
 from datetime import datetime
+from typing import Protocol
 
 from ingest.connectors.base import RemoteMail
 from ingest.sender_key import sender_key
@@ -12,8 +12,11 @@ from schemas.servers import MailboxCursor, ServerStatus
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, MAX_INLINE_BYTES, SERVER_STATUS
 from schemas.wire import Message, encode
 
-Keep = Callable[[bytes], str]
-"""Stores bytes and returns their key: `BlobStore.put`."""
+
+class Keep(Protocol):
+    """Stores bytes and returns their key: `BlobStore.put`. With their SHA-256 given it need not count it again."""
+
+    def __call__(self, data: bytes, sha256: str | None = None, /) -> str: ...
 
 
 def source(server_id: str) -> str:
@@ -25,14 +28,15 @@ def fetched(server_id: str, mail: RemoteMail, keep: Keep, now: datetime) -> Mess
     """The `mail.fetched` record of a mail. Its blob, if it has one, is kept when this returns."""
     raw = mail.raw
     inline = len(raw) <= MAX_INLINE_BYTES
+    sha256 = hashlib.sha256(raw).hexdigest()
     known = FetchedMail(
         mail_id=ids.mail_id(server_id, raw),
         server_id=server_id,
         received=mail.internal_date or now,
         size=len(raw),
-        sha256=hashlib.sha256(raw).hexdigest(),
+        sha256=sha256,
         mailbox=mail.locator,
-        dataref=None if inline else keep(raw),
+        dataref=None if inline else keep(raw, sha256),
         truncated=mail.size,
     )
     return encode(

@@ -38,7 +38,7 @@ class Surroundings:
 
     connect: Callable[[IncomingServer], Connector]
     publish: Callable[[list[Message]], None]
-    keep: Callable[[bytes], str]
+    keep: records.Keep
     health: Health
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     draw: Callable[[], float] = random.random

@@ -29,12 +29,12 @@ class BlobStore:
             return LocalStore.from_url(self._url, mkdir=True)
         return from_url(self._url)
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes, sha256: str | None = None) -> str:
         """Stores the bytes and returns their key, `sha256/<2 digits>/<64 digits>`; the same bytes give the same key.
 
-        Raises `OutageError` (BLOB_STORE_AWAY).
+        `sha256` is theirs, hexadecimal, where the caller has it already. Raises `OutageError` (BLOB_STORE_AWAY).
         """
-        digest = hashlib.sha256(data).hexdigest()
+        digest = sha256 or hashlib.sha256(data).hexdigest()
         key = f"sha256/{digest[:2]}/{digest}"
         try:
             self._store.put(key, data)

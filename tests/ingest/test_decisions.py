@@ -1,5 +1,6 @@
 """The decisions of ingest, without a network: back-off, status, ownership, blocks, records."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,7 +32,7 @@ def record_of(message: Message) -> Record:
     return Record(message.topic.short, 0, 0, message.key.encode(), message.value, message.headers, 0)
 
 
-def no_blobs(_data: bytes) -> str:
+def no_blobs(_data: bytes, _sha256: str | None = None, /) -> str:
     raise AssertionError("a small mail needs no blob")
 
 
@@ -167,8 +168,9 @@ def test_a_large_mail_is_kept_as_a_blob() -> None:
     raw = RAW + b"x" * MAX_INLINE_BYTES
     kept: list[bytes] = []
 
-    def keep(data: bytes) -> str:
+    def keep(data: bytes, sha256: str | None = None, /) -> str:
         kept.append(data)
+        assert sha256 == hashlib.sha256(data).hexdigest()
         return "sha256/aa/key"
 
     message = records.fetched("it", RemoteMail("7", "", raw), keep, NOW)

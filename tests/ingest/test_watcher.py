@@ -81,7 +81,7 @@ def watch(inbox: Any, incoming_server: Any, broker: Broker) -> Iterator[Watch]:
         around = Surroundings(
             connect=lambda server: connector_for(server, account),
             publish=broker.publish,
-            keep=lambda _data: "sha256/aa/key",
+            keep=lambda _data, _sha256=None: "sha256/aa/key",
             health=Health(),
             draw=lambda: 0.0,
         )

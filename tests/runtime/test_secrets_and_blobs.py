@@ -1,5 +1,6 @@
 """Passwords are opened only with the private key; blobs are found again by their content."""
 
+import hashlib
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ def test_a_blob_is_found_by_its_content_and_may_be_put_twice(tmp_path: Path) -> 
     store = BlobStore((tmp_path / "blob store").as_uri())
     key = store.put(b"mail")
     assert store.put(b"mail") == key
+    assert store.put(b"mail", hashlib.sha256(b"mail").hexdigest()) == key
     assert key.startswith("sha256/")
     assert store.get(key) == b"mail"
     assert store.get(store.put(b"")) == b""
