@@ -7,6 +7,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 from mailserver.errors import words
@@ -42,7 +43,7 @@ class TokenRefused(Exception):  # noqa: N818 - it is the server's word
 
 def request_token(url: str, ca_file: str | None, form: Mapping[str, str]) -> Granted:
     """Post the form. Raises `TokenRefused`."""
-    host = urllib.parse.urlsplit(url).netloc
+    host = urllib.parse.urlsplit(url).hostname or ""
     body = urllib.parse.urlencode(form).encode()
     request = urllib.request.Request(url, body, {"Accept": "application/json"})
     try:
@@ -54,7 +55,7 @@ def request_token(url: str, ca_file: str | None, form: Mapping[str, str]) -> Gra
     except urllib.error.HTTPError as error:
         with error:
             raise _refusal(host, error.code, _read(error)) from None
-    except (OSError, ValueError) as error:  # URLError and TLS errors are OSErrors; http.client's are ValueErrors or not
+    except (OSError, ValueError, HTTPException) as error:  # URLError and TLS errors are OSErrors
         cause = getattr(error, "reason", error)
         raise TokenRefused(f"the token endpoint {host} cannot be reached: {words(cause)}", temporary=True) from None
 

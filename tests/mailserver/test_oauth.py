@@ -1,5 +1,6 @@
 """OAuth2 tokens from a real token endpoint: both flows, renewed in time, renewed consent outliving a process."""
 
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -232,6 +233,22 @@ def test_an_endpoint_that_misbehaves_is_an_error_in_words(
     assert caught.value.temporary is temporary
     assert caught.value.text.isprintable()
     assert (client.client_secret or "") not in caught.value.text
+
+
+def test_an_endpoint_that_speaks_no_http_is_an_error_in_words(client: Client, server_of: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"+OK POP3 ready\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/token"
+        with pytest.raises(MailServerError) as caught:
+            token(Tokens(Keys(), MemoryStore()), server_of(client, token_url=url))
+    assert (caught.value.reason, caught.value.temporary) == (Reason.SERVER_UNREACHABLE, True)
 
 
 def test_an_endpoint_that_is_away_is_trouble_that_passes(client: Client, server_of: Any) -> None:
