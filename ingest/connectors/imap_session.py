@@ -123,7 +123,7 @@ class ImapSession(IMAPClient):  # type: ignore[misc]  # it has no types
         elif self.has_capability("LOGINDISABLED"):  # RFC 9051, 6.2.3: then the password must not be sent
             raise imaplib.IMAP4.error("the server has LOGIN switched off (LOGINDISABLED) on this connection")
         else:
-            self._imap.login(account.username, account.password)
+            self._imap.login(_quoted(account.username), account.password)  # imaplib quotes the password alone
         self._cached_capabilities = None  # a server may offer more now
 
     def _mechanisms(self) -> list[str]:
@@ -197,6 +197,11 @@ class ImapSession(IMAPClient):  # type: ignore[misc]  # it has no types
     def interrupt(self) -> None:
         """End every read of another thread."""
         shut_down(self.socket())
+
+
+def _quoted(text: str) -> str:
+    """RFC 9051, section 9: quoted. DOMAIN\\user is a user name, and no atom."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _text(error: imaplib.IMAP4.error) -> str:

@@ -32,6 +32,18 @@ def connector(inbox: Any, incoming_server: Any) -> Iterator[Make]:
         one.close()
 
 
+@pytest.mark.parametrize("username", ["DOMAIN\\desk", 'the "desk"', "it desk", "desk NIL (x)"])
+def test_a_user_name_is_told_as_it_is(inbox: Any, incoming_server: Any, username: str) -> None:
+    """Dovecot knows nobody of that name; it says so, and nothing of a command that it cannot read."""
+    server = incoming_server(port=inbox.dovecot.imap_port, username=username)
+    connector = ImapConnector(server, Credentials(username, "not this one"))
+    with pytest.raises(MailServerError) as caught:
+        open_mailbox(connector)
+    connector.close()
+    assert caught.value.reason is Reason.AUTHENTICATION_REFUSED
+    assert "Authentication failed" in caught.value.text
+
+
 def test_settled_mails_are_marked_as_seen_by_default_and_no_others(inbox: Any, connector: Make) -> None:
     inbox.deliver("1")
     reader = connector()
