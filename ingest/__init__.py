@@ -9,6 +9,7 @@ mail can harm it. Tests that are asked for on `server.tests` it answers on `serv
     watchers.py    the running watchers, kept as settings and ownership want them
     watcher.py     one server: fetch, publish, settle, note how far, wait
     connectors/    how each protocol does that
+    memory.py      how much mail all watchers may have in hand together
     records.py     mails, cursors and status as records; sender_key.py: the key of a mail
     status.py, gauges.py   what is told of a server, on its topic and on /metrics
     backoff.py     how long to wait after a failure

@@ -9,6 +9,7 @@ from functools import partial
 from ingest.config import IngestConfig
 from ingest.connectors import connector_for
 from ingest.connectors.base import Connector, Mode
+from ingest.memory import Memory
 from ingest.replica import Replica
 from ingest.trials import TrialHandler
 from ingest.watcher import Surroundings
@@ -43,6 +44,7 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
         secret=accounts.digest,
         publish=publisher.publish,
         blobs=BlobStore(config.blob_url),
+        memory=Memory(),
         health=health,
     )
     view = SettingsView(config, health)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from ingest import gauges, records
 from ingest.backoff import delay
 from ingest.connectors.base import Block, Connector, open_mailbox
+from ingest.memory import Memory
 from ingest.status import StatusTracker, state_after
 from mailserver.errors import MailServerError, place
 from runtime.health import Health
@@ -47,6 +48,7 @@ class Surroundings:
     secret: Callable[[IncomingServer], str]
     publish: Callable[[list[Message]], None]
     blobs: records.Blobs
+    memory: Memory
     health: Health
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     draw: Callable[[], float] = random.random
@@ -109,13 +111,20 @@ class Watcher:
             self._settle_late(connector)
             self._tell("connected")
             while not self._stop.is_set():
-                with _cpu("fetch"):
-                    block = connector.next_block(self.cursor)
-                if block is not None:
-                    self._take(connector, block)
-                elif not self._tell("idle", backlog=0):  # telling takes time: then look once more before waiting
+                if self._take_next(connector):
+                    continue
+                if not self._tell("idle", backlog=0):  # telling takes time: then look once more before waiting
                     connector.wait(self.server.poll_seconds, self._stop)
                     self._failures = 0
+
+    def _take_next(self, connector: Connector) -> bool:
+        """Fetch a block and see it through; False where there is no new mail."""
+        with self._around.memory.share() as room:
+            with _cpu("fetch"):
+                block = connector.next_block(self.cursor, room)
+            if block is not None:
+                self._take(connector, block)
+        return block is not None
 
     @contextmanager
     def _connection(self) -> Iterator[Connector]:
@@ -156,7 +165,7 @@ class Watcher:
         for mail in block.mails:
             if mail.size is not None and mail.spool is None:
                 log.warning("a mail is too large to be kept whole", server=self.server.id, mail=mail.locator)
-        self.cursor, self._unsettled = block.cursor, block
+        self.cursor, self._unsettled = block.cursor, _handles_of(block)
 
     def _settle_late(self, connector: Connector) -> None:
         if self._unsettled is not None:
@@ -216,6 +225,11 @@ class Watcher:
             return False
         self._status = tracker
         return True
+
+
+def _handles_of(block: Block) -> Block:
+    """What settling needs of a block: not the mails themselves, which may have to be waited with for long."""
+    return replace(block, mails=tuple(replace(mail, raw=b"", spool=None) for mail in block.mails))
 
 
 @contextmanager

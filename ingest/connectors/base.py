@@ -12,7 +12,8 @@ from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
 
 BLOCK_MAILS = 100  # fetched and published at once: half the cost of 50; 200 gains no more, in a longer command
-BLOCK_BYTES = 8_000_000  # what one watcher holds in memory; a larger mail lies in a temporary file meanwhile
+BLOCK_BYTES = 8_000_000  # the most that one watcher holds in memory; a larger mail lies in a temporary file meanwhile
+LEAST_BLOCK_BYTES = 1_000_000  # the least, where many watchers share the memory: more than what goes into a record
 FIRST_PART_BYTES = 100_000  # of a mail that is not held in memory: its headers, and mostly all of its text
 MAX_SPOOL_BYTES = 2_000_000_000  # of a mail larger than this only the beginning is kept
 MAX_CURSOR_BYTES = 12_000_000  # of unique ids or names: a record has to hold them
@@ -82,8 +83,11 @@ class Connector(Protocol):
         """The beginning of the newest mail, or of the newest whose subject holds the marker, among the last
         `LOOKED_AT`. None: there is none. Changes nothing on the server."""
 
-    def next_block(self, cursor: MailboxCursor | None) -> Block | None:
-        """The next mails after `cursor` (None: never read), changing nothing on the server. None: there are no more."""
+    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
+        """The next mails after `cursor` (None: never read), changing nothing on the server. None: there are no more.
+
+        `room`: bytes of mail that may be held in memory.
+        """
 
     def settle(self, block: Block) -> None:
         """Do with the block's mails what `after_fetch` says. Mails that are no longer there are passed over."""
@@ -115,12 +119,12 @@ def lies_there(server: IncomingServer, mails: int) -> str:
     return f"{there}; a first look {first} (start_from: {server.start_from})"
 
 
-def take_block(waiting: list[tuple[str, int]]) -> list[tuple[str, int]]:
+def take_block(waiting: list[tuple[str, int]], room: int) -> list[tuple[str, int]]:
     """Take the next mails from the front of `waiting`, (handle, size) each: within the bounds, but one at least."""
     total, count = 0, 0
     for _, size in waiting[:BLOCK_MAILS]:
         total += size
-        if count and total > BLOCK_BYTES:
+        if count and total > room:
             break
         count += 1
     taken = waiting[:count]
@@ -139,13 +143,19 @@ def too_many(handles: Collection[str]) -> str | None:
 
 
 def spooled(
-    handle: str, locator: str, pieces: Iterable[bytes], internal_date: datetime | None = None, announced: int = 0
+    handle: str,
+    locator: str,
+    pieces: Iterable[bytes],
+    *,
+    room: int,
+    internal_date: datetime | None = None,
+    announced: int = 0,
 ) -> RemoteMail:
-    """A mail that comes in pieces: held in memory up to `BLOCK_BYTES`, beyond that in a temporary file.
+    """A mail that comes in pieces: held in memory up to `room` bytes, beyond that in a temporary file.
 
     `announced`: its size as the server says, for the case that not all of it is taken.
     """
-    spool = cast(BinaryIO, SpooledTemporaryFile(max_size=BLOCK_BYTES))  # noqa: SIM115 - it goes with the mail
+    spool = cast(BinaryIO, SpooledTemporaryFile(max_size=room))  # noqa: SIM115 - it goes with the mail
     size = 0
     for piece in pieces:
         spool.write(piece)
@@ -154,6 +164,6 @@ def spooled(
             spool.seek(0)
             return RemoteMail(handle, locator, spool.read(FIRST_PART_BYTES), internal_date, max(size, announced))
     spool.seek(0)
-    if size <= BLOCK_BYTES:
+    if size <= room:
         return RemoteMail(handle, locator, spool.read(), internal_date)
     return RemoteMail(handle, locator, spool.read(FIRST_PART_BYTES), internal_date, size, spool)

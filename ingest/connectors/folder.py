@@ -17,6 +17,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from ingest.connectors.base import (
+    BLOCK_BYTES,
     LOOKED_AT,
     SHOWN_BYTES,
     WATCH,
@@ -95,7 +96,7 @@ class FolderConnector:
     def newest(self, marker: str) -> bytes | None:
         with self._translated():
             for handle, _ in sorted(self._files.items(), key=lambda item: item[1].mtime_ns, reverse=True)[:LOOKED_AT]:
-                mail = self._fetch(handle)
+                mail = self._fetch(handle, BLOCK_BYTES)
                 if mail is not None and holds(header_of(mail.raw), marker):
                     return mail.raw[:SHOWN_BYTES]
         return None
@@ -124,7 +125,7 @@ class FolderConnector:
             self._opened[path] = os.open(name, _DIRECTORY, dir_fd=self._opened[parent])
         return path
 
-    def next_block(self, cursor: MailboxCursor | None) -> Block | None:
+    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
         if cursor is not None and (cursor.folder != self._server.path or cursor.uid is not None):
             cursor = None  # of another folder or protocol: this one was never read
         known = cursor.uidls if cursor else ()
@@ -135,7 +136,7 @@ class FolderConnector:
                 self._waiting.clear()
                 return Block((), self._cursor(tuple(self._files)), skipped=len(self._files))
             while self._waiting:
-                fetched = [self._fetch(handle) for handle, _ in take_block(self._waiting)]
+                fetched = [self._fetch(handle, room) for handle, _ in take_block(self._waiting, room)]
                 mails = tuple(mail for mail in fetched if mail is not None)
                 if mails:
                     still_there = (handle for handle in known if handle in self._files)
@@ -180,7 +181,7 @@ class FolderConnector:
             self._passed_over_told = True
             log.warning("links and other things that are no files are passed over", server=self._server.id, first=name)
 
-    def _fetch(self, handle: str) -> RemoteMail | None:
+    def _fetch(self, handle: str, room: int) -> RemoteMail | None:
         """The mail; None where it is gone or was changed meanwhile: then the next look finds what is there."""
         file = self._files[handle]
         try:
@@ -190,8 +191,14 @@ class FolderConnector:
         with os.fdopen(descriptor, "rb") as content:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return None
-            pieces = iter(partial(content.read, PIECE_BYTES), b"")
-            mail = spooled(handle, f"FOLDER;NAME={handle}", pieces, _date(os.fstat(descriptor)), file.size)
+            mail = spooled(
+                handle,
+                f"FOLDER;NAME={handle}",
+                iter(partial(content.read, min(PIECE_BYTES, room)), b""),
+                room=room,
+                internal_date=_date(os.fstat(descriptor)),
+                announced=file.size,
+            )
             after = os.fstat(descriptor)
         return mail if (after.st_size, after.st_mtime_ns) == (file.size, file.mtime_ns) else None
 

@@ -3,7 +3,7 @@
 import imaplib
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -159,7 +159,7 @@ class ImapConnector:
                     return found[1] if found else None
         return None
 
-    def next_block(self, cursor: MailboxCursor | None) -> Block | None:
+    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
         if cursor is not None and self._is_of_another_mailbox(cursor):
             cursor = None
         uidnext, self._uidnext = self._uidnext, None  # it is that of the log-in: later cursors go beyond it
@@ -167,13 +167,13 @@ class ImapConnector:
             if cursor is None and self._server.start_from == "now":
                 return self._from_now_on(uidnext or 1)
             if self._waiting:
-                return self._fetch(take_block(self._waiting))
+                return self._fetch(room)
             self._left_until = cursor.left_until if cursor else None
             if cursor is None or self._is_numbered_as(cursor, uidnext):
                 after = cursor.uid or 0 if cursor else 0
                 self._waiting = [(str(one.uid), one.size) for one in self._look(after)]
-                return self._fetch(take_block(self._waiting)) if self._waiting else None
-            return self._from_the_start()
+                return self._fetch(room) if self._waiting else None
+            return self._from_the_start(room)
 
     def _is_of_another_mailbox(self, cursor: MailboxCursor) -> bool:
         """Another folder, another protocol; or another account, unless it is the same mailbox under a new name."""
@@ -187,7 +187,7 @@ class ImapConnector:
         went_back = uidnext is not None and cursor.uid is not None and cursor.uid >= uidnext
         return cursor.uidvalidity == self._uidvalidity and not went_back
 
-    def _from_the_start(self) -> Block | None:
+    def _from_the_start(self, room: int) -> Block:
         """Of a mailbox that is numbered anew: what comes again is known again by its mail id.
 
         What the first look left alone stays alone; it is told by its date, which servers keep when they number anew.
@@ -197,7 +197,7 @@ class ImapConnector:
         new = [one for one in present if until is None or one.date is None or one.date > until]
         self._waiting = [(str(one.uid), one.size) for one in new]
         if self._waiting:
-            return self._fetch(take_block(self._waiting))
+            return self._fetch(room)
         return Block((), self._cursor(max((one.uid for one in present), default=0)))
 
     def _from_now_on(self, uidnext: int) -> Block:
@@ -219,11 +219,12 @@ class ImapConnector:
                 found[uid] = _Listed(uid, size or 0, None if after else internal_date(line))
         return [found[uid] for uid in sorted(found)]
 
-    def _fetch(self, wanted: Sequence[tuple[str, int]]) -> Block:
-        sizes = dict(wanted)
-        if max(sizes.values()) > BLOCK_BYTES:  # take_block: then it is alone
+    def _fetch(self, room: int) -> Block:
+        """The next of those that wait."""
+        sizes = dict(take_block(self._waiting, room))
+        if max(sizes.values()) > room:  # take_block: then it is alone
             (uid,) = sizes
-            mail = self._fetch_large(uid, sizes[uid])
+            mail = self._fetch_large(uid, sizes[uid], room)
             bodies = {uid: mail} if mail else {}
         else:
             bodies = self._fetch_whole(sizes.keys())
@@ -241,29 +242,37 @@ class ImapConnector:
                 bodies[uid] = RemoteMail(uid, self._locator(uid), raw, internal_date(line))
         return bodies
 
-    def _fetch_large(self, uid: str, size: int) -> RemoteMail | None:
+    def _fetch_large(self, uid: str, size: int, room: int) -> RemoteMail | None:
         """Piece by piece, so that it is never in memory whole; None where it is gone."""
-        first = self._piece(uid, 0)
+        length = min(PIECE_BYTES, room)
+        first = self._piece(uid, 0, length)
         if first is None:
             return None
         line, start = first
-        return spooled(uid, self._locator(uid), self._pieces(uid, start), internal_date(line), size)
+        return spooled(
+            uid,
+            self._locator(uid),
+            self._pieces(uid, start, length),
+            room=room,
+            internal_date=internal_date(line),
+            announced=size,
+        )
 
-    def _pieces(self, uid: str, start: bytes) -> Iterator[bytes]:
+    def _pieces(self, uid: str, start: bytes, length: int) -> Iterator[bytes]:
         position, piece = 0, start
         while piece:
             yield piece
             position += len(piece)
-            if len(piece) < PIECE_BYTES:
+            if len(piece) < length:
                 return
-            following = self._piece(uid, position)
+            following = self._piece(uid, position, length)
             if following is None:
                 raise imaplib.IMAP4.error("a mail was taken away while it was fetched")
             piece = following[1]
 
-    def _piece(self, uid: str, position: int, length: int = 0) -> tuple[bytes, bytes] | None:
+    def _piece(self, uid: str, position: int, length: int) -> tuple[bytes, bytes] | None:
         """(line, bytes) of a mail's bytes from a position on (RFC 9051, 6.4.5: BODY[]<position.length>)."""
-        items = f"(UID INTERNALDATE BODY.PEEK[]<{position}.{length or PIECE_BYTES}>)"
+        items = f"(UID INTERNALDATE BODY.PEEK[]<{position}.{length}>)"
         for line, raw in answers(self._require().uid_fetch(uid, items)):
             if str(uid_of(line)) == uid and raw is not None:
                 return line, raw

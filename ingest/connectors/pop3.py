@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from itertools import chain
 
 from ingest.connectors.base import (
+    BLOCK_BYTES,
     LOOKED_AT,
     SHOWN_BYTES,
     WATCH,
@@ -116,7 +117,7 @@ class Pop3Connector:
         log.warning("the server has no UIDL: mails are told apart by their headers (TOP)", server=self._server.id)
         return {f"top-{hashlib.sha256(session.header(n)).hexdigest()[:32]}": n for n in session.sizes()}
 
-    def next_block(self, cursor: MailboxCursor | None) -> Block | None:
+    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
         session = self._ensure()
         if cursor is not None and self._is_of_another_mailbox(cursor):
             cursor = None
@@ -129,7 +130,7 @@ class Pop3Connector:
                 self._waiting = [(uidl, sizes.get(n, 0)) for uidl, n in self._numbers.items() if uidl not in known]
             if not self._waiting:
                 return None
-            mails = tuple(self._fetch(session, uidl, size) for uidl, size in take_block(self._waiting))
+            mails = tuple(self._fetch(session, uidl, size, room) for uidl, size in take_block(self._waiting, room))
         still_there = (uidl for uidl in self._numbers if uidl in known)
         return Block(mails, self._cursor(tuple(chain(still_there, (mail.handle for mail in mails)))))
 
@@ -138,8 +139,9 @@ class Pop3Connector:
         renamed = cursor.username is not None and cursor.username != self._server.username
         return cursor.uid is not None or (renamed and self._numbers.keys().isdisjoint(cursor.uidls))
 
-    def _fetch(self, session: Pop3Session, uidl: str, size: int) -> RemoteMail:
-        mail = spooled(uidl, f"POP3;UIDL={uidl}", session.content(self._numbers[uidl]), announced=size)
+    def _fetch(self, session: Pop3Session, uidl: str, size: int, room: int) -> RemoteMail:
+        pieces = session.content(self._numbers[uidl])
+        mail = spooled(uidl, f"POP3;UIDL={uidl}", pieces, room=room, announced=size)
         if mail.size is not None and mail.spool is None:  # the server is still sending
             self._forget()
             session.close()

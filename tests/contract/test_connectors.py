@@ -160,9 +160,9 @@ def opened() -> Iterator[Callable[[Connector], Connector]]:
 Open = Callable[[Connector], Connector]
 
 
-def drain(connector: Connector, cursor: MailboxCursor | None = None) -> list[Block]:
+def drain(connector: Connector, cursor: MailboxCursor | None = None, room: int = base.BLOCK_BYTES) -> list[Block]:
     blocks = []
-    while (block := connector.next_block(cursor)) is not None:
+    while (block := connector.next_block(cursor, room)) is not None:
         blocks.append(block)
         cursor = block.cursor
     return blocks
@@ -225,23 +225,20 @@ def test_blocks_are_bounded_by_number(mailbox: Mailbox, opened: Open, monkeypatc
     assert subjects(*drain(connector, first.cursor)) == [3]
 
 
-def test_blocks_are_bounded_by_bytes(mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "BLOCK_BYTES", 2_500)
+def test_blocks_are_bounded_by_bytes(mailbox: Mailbox, opened: Open) -> None:
     mailbox.deliver(1, 2, 3, size=1_000)
-    assert [subjects(block) for block in drain(opened(mailbox.connector()))] == [[1, 2], [3]]
+    assert [subjects(block) for block in drain(opened(mailbox.connector()), room=2_500)] == [[1, 2], [3]]
 
 
 def test_a_mail_that_is_too_large_for_the_memory_comes_whole_and_the_rest_goes_on(
     mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (base, imap):
-        monkeypatch.setattr(module, "BLOCK_BYTES", 200_000)
     monkeypatch.setattr(imap, "PIECE_BYTES", 70_000)
     mailbox.deliver(1)
     mailbox.deliver(2, size=300_000)
     mailbox.deliver(3)
     connector = opened(mailbox.connector(after_fetch="delete"))
-    blocks = drain(connector)
+    blocks = drain(connector, room=200_000)
     assert [subjects(block) for block in blocks] == [[1], [2], [3]]
     large = blocks[1].mails[0]
     assert large.spool is not None
@@ -256,13 +253,11 @@ def test_a_mail_that_is_too_large_for_the_memory_comes_whole_and_the_rest_goes_o
 def test_a_mail_without_end_is_cut_and_the_rest_goes_on(
     mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (base, imap):
-        monkeypatch.setattr(module, "BLOCK_BYTES", 200_000)
     monkeypatch.setattr(imap, "PIECE_BYTES", 70_000)
     monkeypatch.setattr(base, "MAX_SPOOL_BYTES", 250_000)
     mailbox.deliver(1, size=400_000)
     mailbox.deliver(2)
-    blocks = drain(opened(mailbox.connector()))
+    blocks = drain(opened(mailbox.connector()), room=200_000)
     assert [subjects(block) for block in blocks] == [[1], [2]]
     large = blocks[0].mails[0]
     assert (len(large.raw), large.spool) == (base.FIRST_PART_BYTES, None)

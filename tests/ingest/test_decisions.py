@@ -149,7 +149,7 @@ def test_blocks_hold_all_in_order_within_their_bounds(sizes: list[int]) -> None:
     waiting = [(str(number), size) for number, size in enumerate(sizes)]
     everything, taken = list(waiting), []
     while waiting:
-        block = take_block(waiting)
+        block = take_block(waiting, BLOCK_BYTES)
         assert 1 <= len(block) <= BLOCK_MAILS
         assert len(block) == 1 or sum(size for _, size in block) <= BLOCK_BYTES
         taken += block
@@ -171,7 +171,7 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 def spooled_mail(size: int) -> tuple[bytes, RemoteMail]:
     raw = RAW + b"x" * size
-    return raw, spooled("7", "", (raw[at : at + 3_000_000] for at in range(0, len(raw), 3_000_000)))
+    return raw, spooled("7", "", (raw[at : at + 3_000_000] for at in range(0, len(raw), 3_000_000)), room=BLOCK_BYTES)
 
 
 def test_a_mail_is_published_as_it_is_with_what_is_known_of_it(blobs: BlobStore) -> None:
@@ -219,7 +219,7 @@ def test_a_mail_that_is_too_large_to_be_kept_says_how_large_it_was(blobs: BlobSt
 
 def test_a_mail_without_end_is_given_up_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "MAX_SPOOL_BYTES", 1_000_000)
-    mail = spooled("7", "", itertools.repeat(b"x" * 300_000), announced=5)
+    mail = spooled("7", "", itertools.repeat(b"x" * 300_000), room=BLOCK_BYTES, announced=5)
     assert (len(mail.raw), mail.size, mail.spool) == (FIRST_PART_BYTES, 1_200_000, None)
 
 

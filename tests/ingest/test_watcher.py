@@ -12,6 +12,7 @@ import pytest
 from deploy.local.oauth import OAuthServer
 from ingest import watcher as watcher_module
 from ingest.connectors import connector_for
+from ingest.memory import Memory
 from ingest.watcher import Surroundings, Watcher
 from mailserver.accounts import Accounts
 from mailserver.oauth import Tokens
@@ -103,6 +104,7 @@ def watch(inbox: Any, incoming_server: Any, broker: Broker, tmp_path: Path) -> I
             secret=accounts.digest if accounts else lambda _server: "the same",
             publish=broker.publish,
             blobs=BlobStore(tmp_path.as_uri()),
+            memory=Memory(),
             health=Health(),
             draw=lambda: 0.0,
         )

@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 
 from deploy.local.ports import wait_until
 from ingest.connectors import connector_for
+from ingest.memory import Memory
 from ingest.ownership import partition_of
 from ingest.watcher import Surroundings
 from ingest.watchers import Watchers
@@ -57,6 +58,7 @@ def watchers(broker: Broker, tmp_path: Path) -> Iterator[Watchers]:
             refused=lambda _server: False,
             secret=lambda _server: "",
             blobs=BlobStore(tmp_path.as_uri()),
+            memory=Memory(),
             health=Health(),
         )
     )
