@@ -26,7 +26,6 @@ Connect = Callable[[IncomingServer], Connector]
 def try_out(test_id: str, server: IncomingServer, marker: str, connect: Connect) -> ServerTestResult:
     """Take every step until one fails. Never raises. `connect` gives a connector that only looks."""
     hurried = server.model_copy(update={"timeout_seconds": min(server.timeout_seconds, ANSWER_SECONDS)})
-    steps: list[TestStep] = []
     try:
         connector = connect(hurried)
     except MailServerError as error:
@@ -35,13 +34,14 @@ def try_out(test_id: str, server: IncomingServer, marker: str, connect: Connect)
     alarm.daemon = True
     alarm.start()
     try:
-        return _taken(test_id, connector, marker, steps)
+        return _taken(test_id, connector, marker)
     finally:
         alarm.cancel()
         connector.close()
 
 
-def _taken(test_id: str, connector: Connector, marker: str, steps: list[TestStep]) -> ServerTestResult:
+def _taken(test_id: str, connector: Connector, marker: str) -> ServerTestResult:
+    steps: list[TestStep] = []
     name = FIRST_STEP
     try:
         for step in connector.opening():
