@@ -10,12 +10,12 @@ _SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b")
 _INTERNALDATE = re.compile(  # RFC 3501, section 9: date-time
     rb'\bINTERNALDATE "([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)"'
 )
-_EMPTY_BODY = re.compile(rb'\bBODY\[\](?:<\d+>)? (?:""|NIL)')
+_SHORT_BODY = re.compile(rb'\bBODY\[\](?:<\d+>)? (?:NIL|"((?:[^"\\]|\\.)*)")')  # nstring that is no literal
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
 def answers(data: Sequence[Any]) -> Iterator[tuple[bytes, bytes | None]]:
-    """(line without the literal, literal or None) of each FETCH answer in what imaplib gives."""
+    """(line without the body, body or None) of each FETCH answer in what imaplib gives."""
     line, literal = b"", None
     for item in data:
         if isinstance(item, tuple):
@@ -26,7 +26,7 @@ def answers(data: Sequence[Any]) -> Iterator[tuple[bytes, bytes | None]]:
             yield line + item, literal  # what stands behind the literal
             line, literal = b"", None
         else:
-            yield item, b"" if _EMPTY_BODY.search(item) else None
+            yield _without_short_body(item)
     if line:
         yield line, literal
 
@@ -52,6 +52,14 @@ def uid_of(line: bytes) -> int | None:
 def size_of(line: bytes) -> int | None:
     """RFC822.SIZE, in bytes."""
     return _number(_SIZE, line)
+
+
+def _without_short_body(line: bytes) -> tuple[bytes, bytes | None]:
+    """Servers may give a short body quoted, and an empty one as NIL. It is taken out: it may read like a UID."""
+    found = _SHORT_BODY.search(line)
+    if not found:
+        return line, None
+    return line[: found.start()] + line[found.end() :], re.sub(rb"\\(.)", rb"\1", found.group(1) or b"")
 
 
 def _number(pattern: re.Pattern[bytes], line: bytes) -> int | None:

@@ -98,10 +98,9 @@ class Pop3Session(poplib.POP3):
                 yield _unstuffed(pending)[skip : 2 - len(_END)]
                 return
             cut = _before_a_line_end(pending)
-            if piece := _unstuffed(pending[:cut])[skip:]:
-                yield piece
-                skip = 0
-            pending = pending[cut:]
+            if cut:
+                yield _unstuffed(pending[:cut])[skip:]
+                pending, skip = pending[cut:], 0
 
     def _pairs(self, command: str) -> list[tuple[int, bytes]]:
         pairs = []
