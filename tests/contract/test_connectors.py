@@ -18,6 +18,7 @@ from ingest.connectors import CONNECTORS, base, connector_for, imap
 from ingest.connectors.base import Block, Connector, RemoteMail, open_mailbox
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
+from schemas import ids
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
@@ -38,6 +39,10 @@ class Mailbox(ABC):
 
     @abstractmethod
     def deliver(self, *numbers: int, size: int = 0) -> None: ...
+
+    @abstractmethod
+    def empty(self) -> None:
+        """Somebody else takes every mail out of it."""
 
     @abstractmethod
     def flags(self) -> dict[int, frozenset[str]]:
@@ -70,6 +75,13 @@ class Account(Mailbox):
             client.login(self.address, self.password)
             for number in numbers:
                 client.append("INBOX", "", "", mail(number, size))
+
+    def empty(self) -> None:
+        with imaplib.IMAP4(self.host.host, self.host.imap_port, timeout=30) as client:
+            client.login(self.address, self.password)
+            client.select("INBOX")
+            client.store("1:*", "+FLAGS", "\\Deleted")
+            client.expunge()
 
     def flags(self) -> dict[int, frozenset[str]]:
         """Less what the server sets by itself: \\Recent goes with any SELECT, and this server's POP3 sets \\Seen."""
@@ -108,6 +120,10 @@ class Directory(Mailbox):
             file = self.path / f"{number}.eml"
             file.write_bytes(mail(number, size))
             os.utime(file, (time.time() - 60,) * 2)
+
+    def empty(self) -> None:
+        for file in self.path.glob("*.eml" if self.maildir is None else "[cn]*/*"):
+            file.unlink()
 
     def flags(self) -> dict[int, frozenset[str]]:
         if self.maildir is None:
@@ -186,6 +202,30 @@ def test_after_its_cursor_only_new_mail_comes_also_over_a_new_connection(mailbox
     cursor = drain(opened(mailbox.connector()))[-1].cursor
     mailbox.deliver(3)
     assert subjects(*drain(opened(mailbox.connector()), cursor)) == [3]
+
+
+def test_a_mailbox_that_somebody_else_empties_is_read_on(mailbox: Mailbox, opened: Open) -> None:
+    mailbox.deliver(1, 2)
+    cursor = drain(opened(mailbox.connector()))[-1].cursor
+    mailbox.empty()
+    assert mailbox.flags() == {}
+    reader = opened(mailbox.connector())
+    assert drain(reader, cursor) == []
+    reader.close()
+    mailbox.deliver(3)
+    assert subjects(*drain(opened(mailbox.connector()), cursor)) == [3]
+
+
+def test_a_mail_that_is_put_back_is_known_again_by_its_id(mailbox: Mailbox, opened: Open) -> None:
+    """Moved to another folder and back, or copied: it may be fetched once more, and is the same mail."""
+    mailbox.deliver(1)
+    first = drain(opened(mailbox.connector()))
+    mailbox.empty()
+    mailbox.deliver(1, 2)
+    again = drain(opened(mailbox.connector()), first[-1].cursor)
+    assert subjects(*again)[-1] == 2
+    known = {ids.mail_id("it", one.raw) for block in first for one in block.mails}
+    assert len(known | {ids.mail_id("it", one.raw) for block in again for one in block.mails}) == 2
 
 
 def test_fetching_alone_changes_nothing_on_the_server(mailbox: Mailbox, opened: Open) -> None:
