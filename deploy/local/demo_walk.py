@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, select
 
 from deploy.local.demo_mails import Answered, DemoMail, Fate
 from deploy.local.mailboxes import Answer, Mailboxes
+from deploy.local.pipeline import patiently
 from desk.engine import reading
 from desk.items import Item, show_item
 from desk.references import reference
@@ -135,7 +136,7 @@ class _Rejected:
     """What arrives on `mail.rejected`."""
 
     def __init__(self, config: ProcessConfig) -> None:
-        self._consumer = make_consumer(config, "demo")
+        self._consumer = patiently(lambda: make_consumer(config, "demo"))
         assign_whole(self._consumer, [MAIL_REJECTED.name(config.topic_prefix)])
 
     def new(self) -> Iterator[RejectedMail]:

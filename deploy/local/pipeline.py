@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from sqlalchemy import select
 
@@ -26,6 +26,7 @@ from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
 from runtime.topic_setup import create_topics, plans
 
+R = TypeVar("R")
 PROCESSES = ("ingest", "resolver", "logger", "outbound")
 READY_SECONDS = 60.0
 RETRY_SECONDS = 0.2
@@ -33,18 +34,16 @@ APPLIED_SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _patiently(action: Callable[[], object], seconds: float = READY_SECONDS) -> None:
-    """Do it again while the broker is not there: a new one is busy with its topics for a while."""
+def patiently(action: Callable[[], R], seconds: float = READY_SECONDS) -> R:
+    """What it returns; done again while the broker is not there: a new one is busy with its topics for a while."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            action()
+            return action()
         except OutageError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(RETRY_SECONDS)
-        else:
-            return
 
 
 class Pipeline:
@@ -94,7 +93,7 @@ class Pipeline:
         return f"http://{HOST}:{self.ports[name]}/metrics"
 
     def create_topics(self) -> None:
-        _patiently(lambda: create_topics(self.config))
+        patiently(lambda: create_topics(self.config))
 
     def delete_topics(self) -> None:
         """For a broker that others use too: leave nothing there. The processes must have ended."""
@@ -110,7 +109,7 @@ class Pipeline:
                 planned = plan(file, read_state(self.config))
                 publish(planned, publisher, "deploy.local", change_reason, datetime.now(UTC))
 
-        _patiently(publish_changes)
+        patiently(publish_changes)
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
         """Until each process says that it is. Raises `NotAvailableError` with the logs of those that are not."""
