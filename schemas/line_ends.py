@@ -29,7 +29,7 @@ def to_lf(raw: bytes) -> bytes:
 
 
 def _equal_lines(raw: bytes, begin: int, length: int) -> int:
-    """How many lines of that length, their CRLF included, stand follow one another; 0 where they are too few."""
+    """How many lines of that length, their CRLF included, follow one another; 0 where they are too few."""
     few = _run(raw, begin, length, begin + length * MIN_LINES)
     return _run(raw, begin, length, len(raw)) if few == MIN_LINES else 0
 
