@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from deploy.local.certificates import make_certificates
 from deploy.local.dovecot import Dovecot
 from deploy.local.kerberos import Realm, User
+from deploy.local.oauth import OAuthServer
 from deploy.local.ports import HOST, free_port
 from mailserver.authentication import METHODS, Need
 from mailserver.connection import Protocol
@@ -75,10 +76,16 @@ def test_a_wrong_secret_is_refused_in_words_without_it(
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("authentication", [Authentication.SASL_XOAUTH2, Authentication.SASL_OAUTHBEARER])
 def test_a_token_that_is_no_longer_good_is_refused_in_the_servers_words(
-    way: MakeWay, oauth: Any, monkeypatch: pytest.MonkeyPatch, protocol: Protocol, authentication: Authentication
+    way: MakeWay,
+    oauth: OAuthServer,
+    monkeypatch: pytest.MonkeyPatch,
+    protocol: Protocol,
+    authentication: Authentication,
 ) -> None:
-    monkeypatch.setattr(oauth, "_introspect", lambda _form: {"active": False})
-    error = refused(way(protocol, Security.TLS, authentication))
+    one = way(protocol, Security.TLS, authentication)
+    client = oauth.register(one.mailbox, lifetime_seconds=0)
+    monkeypatch.setenv(CLIENT_SECRET, client.client_secret or "")
+    error = refused(one, one.server(oauth={**one.settings["oauth"], "client_id": client.client_id}))
     assert error.reason is Reason.AUTHENTICATION_REFUSED
     assert re.search("invalid_token|Authentication failed|status", error.text)
 
