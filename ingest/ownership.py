@@ -7,16 +7,14 @@ cursor's record goes to.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from kafka.partitioner.default import murmur2
-
+from runtime.partitioner import partition_of_key
 from schemas.settings import IncomingServer
 from schemas.snapshot import SettingsSnapshot
 
 
 def partition_of(server_id: str, partitions: int) -> int:
     """Where the default partitioner of producers puts a record with this key."""
-    number: int = murmur2(server_id.encode()) & 0x7FFFFFFF
-    return number % partitions
+    return partition_of_key(server_id.encode(), partitions)
 
 
 def servers_of(

@@ -32,6 +32,11 @@ def words(said: object) -> str:
     return " ".join(text.split())[:MAX_WORDS]
 
 
+def words_of(error: Exception) -> str:
+    """What a server said, in an error of imaplib or poplib: they hold it as bytes or as text."""
+    return words(error.args[0] if error.args else type(error).__name__)
+
+
 def place(server: MailServer) -> str:
     """The server in an error's text."""
     return f"{server.id} ({server.host}{'' if server.port is None else f':{server.port}'})"

@@ -21,7 +21,12 @@ class KeyPartitioner(DefaultPartitioner):  # type: ignore[misc]  # it has no typ
         if serialized_key is None or not numbers:
             chosen: int = super().partition(topic, key, serialized_key, value, data, cluster)
             return chosen
-        return sorted(numbers)[_hash(serialized_key) % len(numbers)]  # type: ignore[no-any-return]
+        return sorted(numbers)[partition_of_key(serialized_key, len(numbers))]  # type: ignore[no-any-return]
+
+
+def partition_of_key(key: bytes, partitions: int) -> int:
+    """Where a record with this key goes, of partitions numbered from 0."""
+    return _hash(key) % partitions
 
 
 @lru_cache(KNOWN_KEYS)

@@ -31,7 +31,7 @@ from ingest.connectors.imap_session import ImapSession
 from ingest.shown import holds
 from mailserver.authentication import logged_in, method_for, refused
 from mailserver.connection import connected
-from mailserver.errors import MailServerError, connection_error, place, words
+from mailserver.errors import MailServerError, connection_error, place, words_of
 from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
 from runtime.logs import get_logger
@@ -104,12 +104,12 @@ class ImapConnector:
             return "the server lets us in without a log-in (PREAUTH)"
         try:
             with self._translated(refusals=False):
-                session.log_in(method_for(self._server, "imap"), self._account)
+                session.log_in(self._account)
         except UnicodeEncodeError:
             text = "the LOGIN command takes no letters beyond ASCII in user name or password; choose sasl-plain"
             raise refused(self._server, text) from None
         except imaplib.IMAP4.error as error:
-            said = words(_said(error))
+            said = words_of(error)
             if _PASSING.search(said):
                 raise self._throttled(said) from error
             raise refused(self._server, said) from error
@@ -143,7 +143,7 @@ class ImapConnector:
             raise
         except imaplib.IMAP4.error as error:
             raise self._folder_error(
-                f"the folder {server.folder!r} cannot be opened: {words(_said(error))}. Check folder and its rights"
+                f"the folder {server.folder!r} cannot be opened: {words_of(error)}. Check folder and its rights"
             ) from error
         return chosen
 
@@ -369,7 +369,7 @@ class ImapConnector:
             raise connection_error(self._server, error) from error
 
     def _broken(self, error: imaplib.IMAP4.error) -> MailServerError:
-        said = words(_said(error))
+        said = words_of(error)
         if _PASSING.search(said):
             return self._throttled(said)
         text = f"{place(self._server)} broke off or refused: {said}"
@@ -383,8 +383,3 @@ class ImapConnector:
 
     def _folder_error(self, text: str) -> MailServerError:
         return MailServerError(Reason.FOLDER_REFUSED, f"{place(self._server)}: {text}", temporary=False)
-
-
-def _said(error: Exception) -> object:
-    """The server's words in an error of imaplib, which holds them as bytes or as text."""
-    return error.args[0] if error.args else type(error).__name__

@@ -15,8 +15,9 @@ from imapclient import IMAPClient
 
 from ingest.connectors.base import BLOCK_BYTES
 from ingest.connectors.sockets import LOGOUT_SECONDS, acknowledge_at_once
-from mailserver.authentication import Exchange, Method, sasl_log_in
+from mailserver.authentication import METHODS, Exchange, sasl_log_in
 from mailserver.connection import connect, port_of, shut_down
+from mailserver.errors import words_of
 from mailserver.sasl import Credentials
 from schemas.settings import IncomingServer
 
@@ -112,14 +113,14 @@ class ImapSession(IMAPClient):  # type: ignore[misc]  # it has no types
         """Whether the server lets us in already (PREAUTH, RFC 9051, 7.1.4)."""
         return bool(self._imap.state != "NONAUTH")
 
-    def log_in(self, method: Method, account: Credentials) -> None:
+    def log_in(self, account: Credentials) -> None:
         """Raises `imaplib.IMAP4.error` in the server's words where it refuses, `abort` where the connection breaks."""
-        if method.exchange is Exchange.SASL:
+        if METHODS[self._server.authentication].exchange is Exchange.SASL:
             with sasl_log_in(self._server, "imap", account, self._mechanisms()) as (mechanism, exchange):
                 try:
                     self._imap.authenticate(mechanism, exchange)
                 except imaplib.IMAP4.error as error:
-                    raise type(error)(f"{_text(error)} {exchange.said}".strip()) from error
+                    raise type(error)(f"{words_of(error)} {exchange.said}".strip()) from error
         elif self.has_capability("LOGINDISABLED"):  # RFC 9051, 6.2.3: then the password must not be sent
             raise imaplib.IMAP4.error("the server has LOGIN switched off (LOGINDISABLED) on this connection")
         else:
@@ -202,9 +203,3 @@ class ImapSession(IMAPClient):  # type: ignore[misc]  # it has no types
 def _quoted(text: str) -> str:
     """RFC 9051, section 9: quoted. DOMAIN\\user is a user name, and no atom."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _text(error: imaplib.IMAP4.error) -> str:
-    """The server's words in an error of imaplib, which holds them as bytes or as text."""
-    said = error.args[0] if error.args else type(error).__name__
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

@@ -27,7 +27,7 @@ from ingest.connectors.pop3_session import Pop3Session
 from ingest.shown import holds
 from mailserver.authentication import logged_in, method_for, refused
 from mailserver.connection import connected
-from mailserver.errors import MailServerError, connection_error, place, words
+from mailserver.errors import MailServerError, connection_error, place, words_of
 from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
 from runtime.logs import get_logger
@@ -88,9 +88,9 @@ class Pop3Connector:
 
     def _log_in(self) -> str:
         try:
-            self._require().log_in(method_for(self._server, "pop3"), self._account)
+            self._require().log_in(self._account)
         except poplib.error_proto as error:
-            said = words(_said(error))
+            said = words_of(error)
             if not said.startswith("-ERR") or _PASSING.search(said):
                 raise self._broken(error) from error
             raise refused(self._server, said) from error
@@ -112,7 +112,7 @@ class Pop3Connector:
         try:
             return {uidl: number for number, uidl in session.unique_ids().items()}
         except poplib.error_proto as error:
-            if not words(_said(error)).startswith("-ERR"):
+            if not words_of(error).startswith("-ERR"):
                 raise
         log.warning("the server has no UIDL: mails are told apart by their headers (TOP)", server=self._server.id)
         return {f"top-{hashlib.sha256(session.header(n)).hexdigest()[:32]}": n for n in session.sizes()}
@@ -206,14 +206,9 @@ class Pop3Connector:
             raise connection_error(self._server, error) from error
 
     def _broken(self, error: poplib.error_proto) -> MailServerError:
-        said = words(_said(error))
+        said = words_of(error)
         if _PASSING.search(said):
             text = f"{place(self._server)} asks to be left alone for a while: {said}"
             return MailServerError(Reason.SERVER_DEFERRED, text, temporary=True)
         text = f"{place(self._server)} broke off or refused: {said}"
         return MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)
-
-
-def _said(error: poplib.error_proto) -> object:
-    """The server's words in an error of poplib, which holds them as bytes or as text."""
-    return error.args[0] if error.args else type(error).__name__

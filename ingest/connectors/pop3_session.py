@@ -7,9 +7,10 @@ from io import BufferedReader
 from typing import cast
 
 from ingest.connectors.sockets import LOGOUT_SECONDS
-from mailserver.authentication import Exchange, Method, answer_in_base64, sasl_log_in, unusable
+from mailserver.authentication import METHODS, Exchange, answer_in_base64, sasl_log_in, unusable
 from mailserver.connection import connect, port_of, shut_down
 from mailserver.digests import apop
+from mailserver.errors import words_of
 from mailserver.sasl import Credentials
 from mailserver.sasl_error import SaslError
 from schemas.settings import IncomingServer
@@ -32,10 +33,11 @@ class Pop3Session(poplib.POP3):
     def _create_socket(self, timeout: float | None) -> socket.socket:  # noqa: ARG002 - the server's own is used
         return connect(self._server, "pop3")
 
-    def log_in(self, method: Method, account: Credentials) -> None:
-        if method.exchange is Exchange.SASL:
+    def log_in(self, account: Credentials) -> None:
+        exchange = METHODS[self._server.authentication].exchange
+        if exchange is Exchange.SASL:
             self._authenticate(account)
-        elif method.exchange is Exchange.APOP:
+        elif exchange is Exchange.APOP:
             self._apop(account)
         else:
             self.user(account.username)
@@ -49,7 +51,7 @@ class Pop3Session(poplib.POP3):
                 while reply.startswith(b"+ ") or reply == b"+":
                     reply = self._command(answer_in_base64(exchange, reply[2:]))
             except poplib.error_proto as error:
-                raise poplib.error_proto(_with_reason(error, exchange.said)) from error
+                raise poplib.error_proto(f"{words_of(error)} {exchange.said}".strip()) from error
 
     def _apop(self, account: Credentials) -> None:
         try:
@@ -162,9 +164,3 @@ def _before_a_line_end(data: bytes) -> int:
 def _unstuffed(raw: bytes) -> bytes:
     """RFC 1939, section 3: a line that begins with a dot was sent with one more."""
     return raw.replace(b"\r\n..", b"\r\n.")
-
-
-def _with_reason(error: poplib.error_proto, said: str) -> bytes:
-    """The server's words, and behind them what it explained in the exchange."""
-    words = error.args[0] if error.args else b""
-    return (words if isinstance(words, bytes) else str(words).encode()) + (b" " + said.encode() if said else b"")

@@ -3,11 +3,15 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import structlog
 
 from console.__main__ import main
+from console.config import ConsoleConfig
+
+DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,15 @@ def at_broker(mailcall: Mailcall, kafka_bootstrap: str, topic_prefix: str) -> Ma
 
     assert run("topics", "create").code == 0
     return run
+
+
+@pytest.fixture
+def config(kafka_bootstrap: str, topic_prefix: str) -> ConsoleConfig:
+    return ConsoleConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix)
+
+
+@pytest.fixture
+def servers(at_broker: Mailcall) -> Mailcall:
+    """`mailcall servers` where the demo is set up."""
+    assert at_broker("apply", DEMO).code == 0
+    return lambda *arguments: at_broker("servers", *arguments)

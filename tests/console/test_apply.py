@@ -21,11 +21,6 @@ Mailcall = Callable[..., Any]
 DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
 
 
-@pytest.fixture
-def config(kafka_bootstrap: str, topic_prefix: str) -> ConsoleConfig:
-    return ConsoleConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix)
-
-
 def records(config: ConsoleConfig, *topics: Topic) -> list[Record]:
     return list(read_to_end(config, [topic.name(config.topic_prefix) for topic in topics]))
 

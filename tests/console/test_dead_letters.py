@@ -22,11 +22,6 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ORIGINAL = (("ce_id", b"a" * 32), ("ce_serverid", b"it-mailbox"), ("binary", b"\xff\x00"))
 
 
-@pytest.fixture
-def config(kafka_bootstrap: str, topic_prefix: str) -> ConsoleConfig:
-    return ConsoleConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix)
-
-
 def dead(config: ConsoleConfig, topic: Topic, number: int, value: bytes | None = b"secret words") -> Any:
     record = Record(topic.name(config.topic_prefix), 2, number, b"key", value, ORIGINAL, 1)
     stage = topic.dead_letters[0]

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from console.config import ConsoleConfig
 from console.operations.state import read_state
 from runtime.reader import read_to_end
@@ -22,18 +20,6 @@ Mailcall = Callable[..., Any]
 DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
 ACCOUNT = ("username=new@desk.example", "password.env=NEW_PW")
 NEW = ("protocol=imap", "host=new.example", *ACCOUNT, "call_template=it-by-mail", "default_logging_analyst=ida")
-
-
-@pytest.fixture
-def config(kafka_bootstrap: str, topic_prefix: str) -> ConsoleConfig:
-    return ConsoleConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix)
-
-
-@pytest.fixture
-def run(at_broker: Mailcall) -> Mailcall:
-    """`mailcall servers` where the demo is set up."""
-    assert at_broker("apply", DEMO).code == 0
-    return lambda *arguments: at_broker("servers", *arguments)
 
 
 def fine(request: ServerTest) -> ServerTestResult:
@@ -63,10 +49,10 @@ def requests(config: ConsoleConfig) -> list[ServerTest]:
     return [decode(SERVER_TESTS, record)[1] for record in read_to_end(config, [SERVER_TESTS.name(config.topic_prefix)])]
 
 
-def test_a_saved_server_is_looked_at_and_every_step_is_told(run: Mailcall, config: ConsoleConfig) -> None:
+def test_a_saved_server_is_looked_at_and_every_step_is_told(servers: Mailcall, config: ConsoleConfig) -> None:
     with Answering(config, fine) as ingest:
-        added = run("add", "incoming", "new", *NEW)
-        changed = run("update", "new", "port=1993", "--json")
+        added = servers("add", "incoming", "new", *NEW)
+        changed = servers("update", "new", "port=1993", "--json")
 
     assert (added.code, changed.code) == (0, 0)
     assert added.out.index("new, saved") < added.out.index("connect")
@@ -84,11 +70,11 @@ def test_a_saved_server_is_looked_at_and_every_step_is_told(run: Mailcall, confi
     assert look["result"]["test_id"] == second.test_id
 
 
-def test_a_server_stays_saved_whatever_the_look_finds(run: Mailcall, config: ConsoleConfig) -> None:
+def test_a_server_stays_saved_whatever_the_look_finds(servers: Mailcall, config: ConsoleConfig) -> None:
     with Answering(config, refused):
-        found = run("update", "it-mailbox", "host=nowhere.example")
-    nobody = run("update", "it-mailbox", "port=1993", "--wait", 0.5)
-    disabled = run("update", "it-mailbox", "enabled=false")
+        found = servers("update", "it-mailbox", "host=nowhere.example")
+    nobody = servers("update", "it-mailbox", "port=1993", "--wait", 0.5)
+    disabled = servers("update", "it-mailbox", "enabled=false")
 
     server = read_state(config).settings.incoming_server("it-mailbox")
     assert (found.code, nobody.code, disabled.code) == (0, 0, 0)
@@ -102,7 +88,7 @@ def test_a_server_stays_saved_whatever_the_look_finds(run: Mailcall, config: Con
 
 
 def test_a_server_stays_saved_where_there_is_nobody_to_ask(
-    run: Mailcall, config: ConsoleConfig, kafka_bootstrap: str
+    servers: Mailcall, config: ConsoleConfig, kafka_bootstrap: str
 ) -> None:
     from kafka import KafkaAdminClient
 
@@ -110,7 +96,7 @@ def test_a_server_stays_saved_where_there_is_nobody_to_ask(
     admin.delete_topics([SERVER_TEST_RESULTS.name(config.topic_prefix)])
     admin.close()
 
-    ran = run("update", "it-mailbox", "port=1993")
+    ran = servers("update", "it-mailbox", "port=1993")
 
     assert ran.code == 0
     assert "ingest could not be asked to look" in ran.out
@@ -119,10 +105,10 @@ def test_a_server_stays_saved_where_there_is_nobody_to_ask(
     assert server is not None and server.port == 1993
 
 
-def test_a_stored_server_is_tested(run: Mailcall, config: ConsoleConfig) -> None:
+def test_a_stored_server_is_tested(servers: Mailcall, config: ConsoleConfig) -> None:
     with Answering(config, fine) as ingest:
-        ran = run("test", "it-mailbox", "--marker", "probe-7")
-        as_json = run("test", "incoming/it-mailbox", "--json")
+        ran = servers("test", "it-mailbox", "--marker", "probe-7")
+        as_json = servers("test", "incoming/it-mailbox", "--json")
 
     assert (ran.code, as_json.code) == (0, 0)
     assert [(request.server_id, request.server) for request in ingest.requests] == [("it-mailbox", None)] * 2
@@ -135,14 +121,14 @@ def test_a_stored_server_is_tested(run: Mailcall, config: ConsoleConfig) -> None
     assert ServerTestResult.model_validate(answer["result"]) == fine(ingest.requests[1])
 
 
-def test_what_is_tested_with_other_fields_is_not_saved(run: Mailcall, config: ConsoleConfig) -> None:
+def test_what_is_tested_with_other_fields_is_not_saved(servers: Mailcall, config: ConsoleConfig) -> None:
     before = settings_records(config)
     with Answering(config, fine) as ingest:
-        changed = run("test", "it-mailbox", "host=elsewhere.example")
-        new = run("test", "trial", "--new", "incoming", *NEW)
-        wrong = run("test", "it-mailbox", "port=x")
-        taken = run("test", "it-mailbox", "--new", "incoming", *NEW)
-        clear = run("test", "it-mailbox", "password=geheim")
+        changed = servers("test", "it-mailbox", "host=elsewhere.example")
+        new = servers("test", "trial", "--new", "incoming", *NEW)
+        wrong = servers("test", "it-mailbox", "port=x")
+        taken = servers("test", "it-mailbox", "--new", "incoming", *NEW)
+        clear = servers("test", "it-mailbox", "password=geheim")
 
     assert [ran.code for ran in (changed, new, wrong, taken, clear)] == [0, 0, 2, 2, 2]
     of_stored, of_new = ingest.requests
@@ -158,10 +144,12 @@ def test_what_is_tested_with_other_fields_is_not_saved(run: Mailcall, config: Co
     assert settings_records(config) == before
 
 
-def test_a_test_that_fails_or_is_not_answered_says_so_by_its_exit_code(run: Mailcall, config: ConsoleConfig) -> None:
+def test_a_test_that_fails_or_is_not_answered_says_so_by_its_exit_code(
+    servers: Mailcall, config: ConsoleConfig
+) -> None:
     with Answering(config, refused):
-        failed = run("test", "it-mailbox")
-    nobody = run("test", "it-mailbox", "--wait", 1, "--json")
+        failed = servers("test", "it-mailbox")
+    nobody = servers("test", "it-mailbox", "--wait", 1, "--json")
 
     assert (failed.code, nobody.code) == (1, 1)
     assert "check host" in failed.out
@@ -170,11 +158,11 @@ def test_a_test_that_fails_or_is_not_answered_says_so_by_its_exit_code(run: Mail
     assert "no ingest process has answered within 1 s" in answer["note"]
 
 
-def test_an_outgoing_server_is_asked_for_and_not_waited_for(run: Mailcall, config: ConsoleConfig) -> None:
+def test_an_outgoing_server_is_asked_for_and_not_waited_for(servers: Mailcall, config: ConsoleConfig) -> None:
     words = ("--to", "a@b.example", "--to", "c@d.example", "--cc", "e@f.example", "--bcc", "g@h.example")
-    ran = run("test", "it-outgoing", "port=2525", *words, "--subject", "Probe", "--message", "one\ntwo")
-    misplaced = run("test", "it-mailbox", "--to", "a@b.example")
-    injected = run("test", "it-outgoing", "--to", "a@b.example\r\nRCPT TO:<x@y.example>")
+    ran = servers("test", "it-outgoing", "port=2525", *words, "--subject", "Probe", "--message", "one\ntwo")
+    misplaced = servers("test", "it-mailbox", "--to", "a@b.example")
+    injected = servers("test", "it-outgoing", "--to", "a@b.example\r\nRCPT TO:<x@y.example>")
 
     assert (ran.code, misplaced.code, injected.code) == (1, 2, 2)
     assert "nobody answers for outgoing servers in this release" in ran.out

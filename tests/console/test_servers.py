@@ -30,18 +30,6 @@ NEW = ("incoming", "new", "protocol=imap", *ACCOUNT, "call_template=it-by-mail",
 
 
 @pytest.fixture
-def config(kafka_bootstrap: str, topic_prefix: str) -> ConsoleConfig:
-    return ConsoleConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix)
-
-
-@pytest.fixture
-def run(at_broker: Mailcall) -> Mailcall:
-    """`mailcall servers` where the demo is set up."""
-    assert at_broker("apply", DEMO).code == 0
-    return lambda *arguments: at_broker("servers", *arguments)
-
-
-@pytest.fixture
 def key(mailcall: Mailcall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The private key; the public one is configured."""
     assert mailcall("secrets", "make-keys", tmp_path / "key").code == 0
@@ -67,12 +55,12 @@ def types(monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
 
 
-def test_a_server_is_added_changed_and_deleted(run: Mailcall, config: ConsoleConfig) -> None:
-    added = run("add", *NEW, "host=imap.example", "--wait", 0, "--who", "anna", "--change-reason", "more mail")
+def test_a_server_is_added_changed_and_deleted(servers: Mailcall, config: ConsoleConfig) -> None:
+    added = servers("add", *NEW, "host=imap.example", "--wait", 0, "--who", "anna", "--change-reason", "more mail")
     first, first_change = incoming(config, "new"), last_change(config)
-    updated = run("update", "new", "port=1993", "name=New", "--wait", 0, "--json")
+    updated = servers("update", "new", "port=1993", "name=New", "--wait", 0, "--json")
     second, second_change = incoming(config, "new"), last_change(config)
-    deleted = run("delete", "new", "--yes", "--change-reason", "enough", "--json")
+    deleted = servers("delete", "new", "--yes", "--change-reason", "enough", "--json")
 
     assert (added.code, updated.code, deleted.code) == (0, 0, 0)
     assert first == IncomingServer(
@@ -103,24 +91,24 @@ def test_a_server_is_added_changed_and_deleted(run: Mailcall, config: ConsoleCon
 
 
 def test_nothing_is_published_where_anything_is_wrong_or_nothing_is_to_be_saved(
-    run: Mailcall, config: ConsoleConfig
+    servers: Mailcall, config: ConsoleConfig
 ) -> None:
     before = len(records(config, SETTINGS, SETTINGS_CHANGES))
     refused = {
-        "port": run("add", *NEW, "port=x"),
-        "call_template": run("update", "it-mailbox", "call_template=nowhere"),
-        "default_logging_analyst": run("update", "it-mailbox", "default_logging_analyst=ursula"),
-        "authentication": run("update", "it-outgoing", "authentication=standard"),
-        "username": run("update", "it-mailbox", "username=a\r\nb"),
-        "password": run("update", "it-mailbox", "password=geheim"),
-        "already": run("add", "outgoing", "it-mailbox", "from_address=it@desk.example"),
-        "nothing to change": run("update", "it-mailbox"),
-        "did you mean": run("update", "it-mailbx", "port=1"),
-        "public key": run("update", "it-mailbox", "--ask-password"),
-        "one line": run("update", "it-mailbox", "port=1", "--change-reason", "a\nb"),
+        "port": servers("add", *NEW, "port=x"),
+        "call_template": servers("update", "it-mailbox", "call_template=nowhere"),
+        "default_logging_analyst": servers("update", "it-mailbox", "default_logging_analyst=ursula"),
+        "authentication": servers("update", "it-outgoing", "authentication=standard"),
+        "username": servers("update", "it-mailbox", "username=a\r\nb"),
+        "password": servers("update", "it-mailbox", "password=geheim"),
+        "already": servers("add", "outgoing", "it-mailbox", "from_address=it@desk.example"),
+        "nothing to change": servers("update", "it-mailbox"),
+        "did you mean": servers("update", "it-mailbx", "port=1"),
+        "public key": servers("update", "it-mailbox", "--ask-password"),
+        "one line": servers("update", "it-mailbox", "port=1", "--change-reason", "a\nb"),
     }
-    dry = run("update", "it-mailbox", "port=1", "--dry-run")
-    same = run("update", "it-mailbox", "poll_seconds=5")
+    dry = servers("update", "it-mailbox", "port=1", "--dry-run")
+    same = servers("update", "it-mailbox", "poll_seconds=5")
 
     for told, ran in refused.items():
         assert ran.code == 2, told
@@ -134,11 +122,16 @@ def test_nothing_is_published_where_anything_is_wrong_or_nothing_is_to_be_saved(
 
 
 def test_an_asked_password_is_sealed_and_cannot_be_read_back(
-    run: Mailcall, config: ConsoleConfig, key: Path, monkeypatch: pytest.MonkeyPatch
+    servers: Mailcall, config: ConsoleConfig, key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     types(monkeypatch, "s3cret-wörd \r\nnot this".encode())
-    saved = run("update", "it-mailbox", "--ask-password", "--wait", 0)
-    shown = [run("show", "it-mailbox"), run("show", "it-mailbox", "--json"), run("list", "--json"), run("list")]
+    saved = servers("update", "it-mailbox", "--ask-password", "--wait", 0)
+    shown = [
+        servers("show", "it-mailbox"),
+        servers("show", "it-mailbox", "--json"),
+        servers("list", "--json"),
+        servers("list"),
+    ]
 
     server = incoming(config, "it-mailbox")
     assert saved.code == 0
@@ -173,12 +166,12 @@ def test_a_password_no_server_can_be_told_is_never_sealed(
     assert "enter it" in ran.err or "write it" in ran.err
 
 
-def test_a_server_that_is_referred_to_is_not_deleted(run: Mailcall, config: ConsoleConfig) -> None:
+def test_a_server_that_is_referred_to_is_not_deleted(servers: Mailcall, config: ConsoleConfig) -> None:
     before = len(records(config, SETTINGS, SETTINGS_CHANGES))
 
-    refused = run("delete", "it-outgoing", "--yes")
-    unconfirmed = run("delete", "hr-mailbox")
-    missing = run("delete", "nobody", "--yes")
+    refused = servers("delete", "it-outgoing", "--yes")
+    unconfirmed = servers("delete", "hr-mailbox")
+    missing = servers("delete", "nobody", "--yes")
 
     assert (refused.code, unconfirmed.code, missing.code) == (2, 2, 2)
     assert "partition/it: outgoing_server" in refused.err
@@ -190,7 +183,7 @@ def test_a_server_that_is_referred_to_is_not_deleted(run: Mailcall, config: Cons
 
 @pytest.mark.parametrize(("typed", "code", "left"), [(b"n\n", 1, True), (b"y\n", 0, False)])
 def test_a_deletion_is_confirmed_at_a_terminal(
-    run: Mailcall, config: ConsoleConfig, typed: bytes, code: int, left: bool
+    servers: Mailcall, config: ConsoleConfig, typed: bytes, code: int, left: bool
 ) -> None:
     ran, _ = at_terminal(config, "[y/N]:", typed, "servers", "delete", "hr-mailbox")
 
@@ -200,7 +193,7 @@ def test_a_deletion_is_confirmed_at_a_terminal(
     assert (incoming(config, "hr-mailbox") is not None) is left
 
 
-def test_a_password_is_typed_unseen(run: Mailcall, config: ConsoleConfig, key: Path) -> None:
+def test_a_password_is_typed_unseen(servers: Mailcall, config: ConsoleConfig, key: Path) -> None:
     words = ("servers", "update", "it-mailbox", "--ask-password", "--wait", "0")
     ran, said = at_terminal(config, "Password: ", b"s3cret\n", *words)
 
@@ -250,7 +243,7 @@ def status(server_id: str, direction: str = "incoming", **more: Any) -> Any:
     return encode(SERVER_STATUS, server_id, one, id=server_id, source="/test", time=datetime.now(UTC))
 
 
-def test_servers_are_listed_with_how_they_are(run: Mailcall, publisher: Publisher) -> None:
+def test_servers_are_listed_with_how_they_are(servers: Mailcall, publisher: Publisher) -> None:
     error = "localhost: refused \x1b[31m the log-in"
     publisher.publish(
         [
@@ -261,8 +254,8 @@ def test_servers_are_listed_with_how_they_are(run: Mailcall, publisher: Publishe
         ]
     )
 
-    listed, shown, statuses = (run(*words, "--json") for words in (("list",), ("show", "it-mailbox"), ("status",)))
-    told, of_one, as_table = run("list"), run("show", "it-mailbox"), run("status")
+    listed, shown, statuses = (servers(*words, "--json") for words in (("list",), ("show", "it-mailbox"), ("status",)))
+    told, of_one, as_table = servers("list"), servers("show", "it-mailbox"), servers("status")
 
     parts = json.loads(listed.out)
     assert list(parts) == ["outgoing", "incoming"]

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,7 @@ from schemas.reasons import Reason
 from schemas.servers import MailboxCursor, ServerStatus
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS
 from schemas.wire import Message, Record, decode
-from tests.mailserver.memory_store import MemoryStore
-
-
-@dataclass(frozen=True)
-class Keys:
-    secret_key_file: Path | None = None
+from tests.mailserver.memory_store import Keys, MemoryStore
 
 
 class Broker:

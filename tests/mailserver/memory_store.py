@@ -1,8 +1,16 @@
-"""Tokens kept in memory: what `TopicTokenStore` does with a topic, for tests of everything before it."""
+"""What accounts need of a process, in memory: its key, and tokens as `TopicTokenStore` keeps them on a topic."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mailserver.oauth import KeptTokens
+
+
+@dataclass(frozen=True)
+class Keys:
+    """`runtime.secrets.HasSecretKey`."""
+
+    secret_key_file: Path | None = None
 
 
 @dataclass

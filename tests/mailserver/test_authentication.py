@@ -1,6 +1,5 @@
 """The requirement's table of authentication methods, and passwords."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,10 @@ from mailserver.sasl import Credentials
 from runtime.secrets import make_keys, seal
 from schemas.reasons import Reason
 from schemas.settings import Authentication, MailServer, Secret
-from tests.mailserver.memory_store import MemoryStore
+from tests.mailserver.memory_store import Keys, MemoryStore
 
 
-@dataclass
-class Config:
-    secret_key_file: Path | None = None
-
-
-def accounts(config: Config) -> Accounts:
+def accounts(config: Keys) -> Accounts:
     return Accounts(config, Tokens(config, MemoryStore()))
 
 
@@ -133,7 +127,7 @@ def test_a_password_is_found_where_the_settings_say(monkeypatch: pytest.MonkeyPa
     public = make_keys(tmp_path / "key")
     (tmp_path / "password").write_text("from file\n")
     monkeypatch.setenv("PW", "from environment")
-    config = Config(tmp_path / "key")
+    config = Keys(tmp_path / "key")
     secrets = {
         "from environment": Secret(env="PW"),
         "from file": Secret(file=str(tmp_path / "password")),
@@ -157,7 +151,7 @@ def test_a_password_that_cannot_be_had_says_why(
 ) -> None:
     monkeypatch.setenv("TWO_LINES", "secret\r\nDELE 1")
     with pytest.raises(MailServerError) as caught:
-        accounts(Config()).credentials(server(**settings))
+        accounts(Keys()).credentials(server(**settings))
     assert caught.value.reason is Reason.AUTHENTICATION_REFUSED
     assert not caught.value.temporary
     assert told in caught.value.text

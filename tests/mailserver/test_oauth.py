@@ -24,7 +24,7 @@ from runtime.topic_setup import create_topics
 from schemas.reasons import Reason
 from schemas.settings import MailServer
 from schemas.topics import SERVER_TOKENS
-from tests.mailserver.memory_store import MemoryStore
+from tests.mailserver.memory_store import Keys, MemoryStore
 
 
 @dataclass
@@ -33,11 +33,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@dataclass
-class Keys:
-    secret_key_file: Path | None = None
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from mailserver.connection import Protocol
 from mailserver.oauth import Tokens
 from outbound.transport import SmtpTransport
 from schemas.settings import Authentication, IncomingServer, MailServer, OutgoingServer, Security
-from tests.mailserver.memory_store import MemoryStore
+from tests.mailserver.memory_store import Keys, MemoryStore
 
 PASSWORD, CLIENT_SECRET = "MATRIX_PASSWORD", "MATRIX_CLIENT_SECRET"
 PORTS: Mapping[tuple[Protocol, Security], str] = {
@@ -32,11 +31,6 @@ PORTS: Mapping[tuple[Protocol, Security], str] = {
     ("smtp", Security.STARTTLS): "submission_port",
     ("smtp", Security.TLS): "submissions_port",
 }
-
-
-@dataclass(frozen=True)
-class Keys:
-    secret_key_file: Path | None = None
 
 
 def accounts() -> Accounts:
