@@ -73,6 +73,7 @@ class ImapConnector:
         self._can_idle = False
         self._left_until: datetime | None = None  # date of the newest mail that the first look left alone
         self._waiting: list[tuple[str, int]] = []  # (UID, size) not yet fetched
+        self._passed = 0  # once none waits, all up to this UID are fetched or left alone
 
     @property
     def backlog(self) -> int:
@@ -196,9 +197,8 @@ class ImapConnector:
         present, until = self._look(0), self._left_until
         new = [one for one in present if until is None or one.date is None or one.date > until]
         self._waiting = [(str(one.uid), one.size) for one in new]
-        if self._waiting:
-            return self._fetch(room)
-        return Block((), self._cursor(max((one.uid for one in present), default=0)))
+        self._passed = max((one.uid for one in present), default=0)
+        return self._fetch(room) if self._waiting else Block((), self._cursor(self._passed))
 
     def _from_now_on(self, uidnext: int) -> Block:
         present = self._look(0)
@@ -231,7 +231,8 @@ class ImapConnector:
         session = self._require()
         self._check_gone(session, sizes.keys() - bodies.keys())
         mails = tuple(bodies[uid] for uid in sizes if uid in bodies)
-        return Block(mails, self._cursor(max(map(int, sizes))))
+        reached = max(map(int, sizes))
+        return Block(mails, self._cursor(reached if self._waiting else max(reached, self._passed)))
 
     def _fetch_whole(self, wanted: Set[str]) -> dict[str, RemoteMail]:
         bodies: dict[str, RemoteMail] = {}

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,6 +118,30 @@ def test_what_a_first_look_left_alone_stays_alone_when_the_mailbox_is_numbered_a
     assert anew is not None
     assert anew.cursor.uidvalidity != block.cursor.uidvalidity
     assert [mail.raw for mail in anew.mails] == [taken, missed]
+
+
+def test_what_was_left_alone_stays_alone_also_where_it_gets_the_higher_numbers(inbox: Any, connector: Make) -> None:
+    """A server that is moved need not number its mails in the order in which they came."""
+    inbox.deliver("old")
+    first = connector(start_from="now").next_block(None)
+    assert first is not None and first.skipped == 1
+    time.sleep(1.1)  # INTERNALDATE counts seconds
+    taken = inbox.deliver("taken")
+    (old,) = [file for file in files(inbox) if b"Subject: old" in file.read_bytes()]
+    seconds, _, rest = old.name.partition(".")
+    old.rename(old.with_name(f"{int(seconds) + 1_000_000}.{rest}"))  # Dovecot numbers them by the time in their names
+    number_anew(inbox)
+    reader = connector(start_from="now")
+    anew = reader.next_block(first.cursor)
+    assert anew is not None
+    assert [(mail.handle, mail.raw) for mail in anew.mails] == [("1", taken)]
+    assert reader.next_block(anew.cursor) is None
+    assert connector(start_from="now").next_block(anew.cursor) is None
+
+
+def files(inbox: Any) -> list[Path]:
+    store = inbox.dovecot.directory / "mail" / inbox.address
+    return [file for kind in ("new", "cur") for file in (store / kind).iterdir()]
 
 
 def test_a_mailbox_numbered_anew_with_nothing_new_is_noted(inbox: Any, connector: Make) -> None:
