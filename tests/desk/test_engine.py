@@ -1,5 +1,6 @@
 """Connections, transactions, errors and bulk inserts, the same on both databases."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -54,6 +55,21 @@ def test_a_transaction_is_stored_whole_or_not_at_all(engine: Engine) -> None:
         _ = 1 / 0
     with reading(engine) as connection:
         assert connection.execute(select(persons)).all() == []
+
+
+def test_several_processes_may_open_a_new_file_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    for attempt in range(40):  # one in ten failed, before each waited for its turn at WAL mode
+        url = f"sqlite:///{tmp_path_factory.mktemp('desk') / f'{attempt}.db'}"
+        engines = [open_desk(url) for _ in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(_journal_mode, engines)) == ["wal"] * 8
+
+
+def _journal_mode(engine: Engine) -> str:
+    with writing(engine) as connection:
+        mode: str = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+    engine.dispose()
+    return mode
 
 
 @pytest.mark.parametrize("count", [1, FEW, FEW + 1, 500])
