@@ -60,7 +60,7 @@ class Explainer:
         from_person = examined.screening.verdict == "person"
         account = {
             "file": file,
-            "parse": examined.parsed.mail.model_dump(mode="json", by_alias=True),
+            "parse": examined.mail.model_dump(mode="json", by_alias=True),
             "screen": examined.screening.model_dump(mode="json"),
             **(self._person(examined) if from_person else self._machine(examined)),
         }

@@ -4,7 +4,8 @@ SQLAlchemy Core, the same on PostgreSQL and on SQLite. Each table has one writer
 
     items, journal, files                  logger
     persons, person_addresses              logger (from mail, and from the `persons` topic)
-    mails, message_ids, outbox             logger
+    mails, rejected_mails, handled         logger
+    message_ids, outbox                    logger
     deliveries                             outbound
     alembic_version                        logger, at start (`desk.migrate.upgrade`)
 

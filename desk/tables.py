@@ -158,7 +158,31 @@ mails = Table(
     Column("logged_at", TIME, nullable=False),
     Column("size", BigInteger, nullable=False),
     _text("sha256"),
+    Column("person_id", Text),
+    Column("content_id", Text),  # null in a mail that only came by a second way
     Index(None, "message_id"),
+    Index(None, "content_id", unique=True),
+    Index("mails_floods_idx", "server_id", "received", "person_id", "item_id"),
+)
+
+# Mails that the logger rejected: they have no item. One that is released stands in `mails` besides.
+rejected_mails = Table(
+    "rejected_mails",
+    metadata,
+    Column("mail_id", Text, primary_key=True),
+    _text("server_id"),
+    _text("reason"),
+    Column("rejected_at", TIME, nullable=False),
+)
+
+# What else had its effect on the desk: `request/<id>` of `desk.requested`, `report/<mail id>` of a delivery report.
+handled = Table(
+    "handled",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _text("outcome"),
+    Column("item_id", NUMBER),
+    Column("handled_at", TIME, nullable=False),
 )
 
 # Conversation hints: a Message-ID of an incoming mail, or a notification id of ours -> the item. Whoever came first

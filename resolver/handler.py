@@ -124,7 +124,7 @@ class ResolverHandler:
             resolution = resolve(examined, one.server, one.template, persons.get(examined.sender.address, ()))
             return Ok((resolved(one.origin, examined, resolution, one.template.id, self._blobs.put, now),))
         if screening.verdict == "notification-result":
-            notification_id = reported_notification(screening, examined.parsed.mail)
+            notification_id = reported_notification(screening, examined.mail)
             if notification_id is not None:
                 return Ok((notification_result(one.origin, notification_id, screening, now),))
         return Reject(screening.reason or Reason.AUTO_REPLY, (rejected(one.origin, examined, now),))

@@ -74,7 +74,7 @@ def rejected(origin: Origin, examined: Examined, now: datetime) -> Message:
         server_id=origin.fetched.server_id,
         reason=screening.reason or Reason.AUTO_REPLY,
         evidence=screening.evidence,
-        message_id=examined.parsed.mail.message_id,
+        message_id=examined.mail.message_id,
         bounce=screening.bounce,
     )
     return encode(MAIL_REJECTED, origin.key or examined.sender.address, mail, **_context(origin, now))
@@ -121,7 +121,7 @@ def _context(origin: Origin, now: datetime) -> _Context:
 def _resolved_mail(
     origin: Origin, examined: Examined, resolution: Resolution, template: str, keep: Keep, limits: Limits
 ) -> ResolvedMail:
-    fetched, mail = origin.fetched, examined.parsed.mail
+    fetched, mail = origin.fetched, examined.mail
     html_fits = mail.html is None or _fits(mail.html, limits.html)
     return ResolvedMail(
         mail_id=fetched.mail_id,
@@ -143,14 +143,14 @@ def _resolved_mail(
         conversation=resolution.conversation,
         wanted=resolution.wanted,
         call_template=template,
-        answerable=resolution.answerable,
+        answerable=examined.answerable,
         settings_versions=dict(origin.versions),
     )
 
 
 def _files(origin: Origin, examined: Examined, keep: Keep, limits: Limits) -> Iterator[StoredFile]:
     """Attachments, then what did not fit into the record, then the raw mail where it says more than all of these."""
-    mail, files = examined.parsed.mail, examined.parsed.files
+    mail, files = examined.mail, examined.files
     if origin.fetched.truncated is not None:  # what was read is its beginning: the files in it may be cut in the middle
         yield from _whole_mail(origin.fetched)
         files = ()

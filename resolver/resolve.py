@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from resolver import conversation
 from resolver.conversation import Wanted
-from resolver.parsing import Parsed, parse
+from resolver.parsing import File, Parsed, parse
 from resolver.parsing.addresses import parse_addresses
 from resolver.screening import answerable, screen
 from resolver.sender import SenderAddress, decide_sender, sender_address
 from schemas.addresses import normalise
-from schemas.mail import ConversationReferences, Mailbox, Screening, Sender
+from schemas.mail import ConversationReferences, Mailbox, ParsedMail, Screening, Sender
 from schemas.persons import Person
 from schemas.settings import CallTemplate, IncomingServer, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
@@ -31,12 +31,20 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A mail read and judged; its sender not yet looked up."""
+    """A mail read and judged; its sender not yet looked up. `files` stand in the order of `mail.attachments`.
 
-    parsed: Parsed
+    Small on purpose: it holds nothing of the reader's own, so that it can travel between processes.
+    """
+
+    mail: ParsedMail
+    files: tuple[File, ...]
     screening: Screening
     sender: SenderAddress
-    steps: tuple[Step, ...]
+    answerable: bool
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return _parse_step(self.mail), _screen_step(self.screening)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,6 @@ class Resolution:
     sender: Sender
     conversation: ConversationReferences
     wanted: Wanted
-    answerable: bool
     steps: tuple[Step, ...]
 
 
@@ -66,14 +73,14 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
     parsed = parse(raw)
     screening = screen(parsed, own)
     found = sender_address(parsed.mail, lambda header: _mailboxes(parsed, header))
-    return Examined(parsed, screening, found, (_parse_step(parsed), _screen_step(screening)))
+    return Examined(parsed.mail, parsed.files, screening, found, answerable(parsed))
 
 
 def resolve(
     examined: Examined, server: IncomingServer, template: CallTemplate, persons: Sequence[Person]
 ) -> Resolution:
     """What a person's mail becomes at this incoming server. `persons`: those whose address it comes from."""
-    mail = examined.parsed.mail
+    mail = examined.mail
     sender = decide_sender(examined.sender, persons, server)
     found = conversation.references(mail)
     wanted, why_wanted = conversation.wanted(mail, server.close_words)
@@ -87,7 +94,7 @@ def resolve(
         ),
         Step("route", f"call template {template.id}", f"the Call Template of the incoming server {server.id}"),
     )
-    return Resolution(sender, found, wanted, answerable(examined.parsed), steps)
+    return Resolution(sender, found, wanted, steps)
 
 
 def _mailboxes(parsed: Parsed, header: str) -> tuple[Mailbox, ...]:
@@ -95,8 +102,8 @@ def _mailboxes(parsed: Parsed, header: str) -> tuple[Mailbox, ...]:
     return parse_addresses(headers.raw_all(header.lower()), headers.hint, set())
 
 
-def _parse_step(parsed: Parsed) -> Step:
-    defects = parsed.mail.defects
+def _parse_step(mail: ParsedMail) -> Step:
+    defects = mail.defects
     return Step("parse", "defects" if defects else "ok", ", ".join(defects))
 
 

@@ -102,6 +102,19 @@ class Screening(Model):
     bounce: Bounce | None = None
 
 
+TrustVerdict = Literal["not-checked", "passed", "failed", "unproved"]
+
+
+class Trust(Model):
+    """Whether the mail comes from whom it says, by the incoming server's own Authentication-Results (RFC 8601).
+
+    `not-checked`: the server's policy is off. `unproved`: nothing speaks for the sender, and nothing against.
+    """
+
+    verdict: TrustVerdict
+    reason: str = Field("", description="what was found, in one sentence")
+
+
 class Sender(Model):
     """Who sends a call: the requirement's table "How the Logging Analyst is Determined on an Incoming Email"."""
 
@@ -159,7 +172,13 @@ class ResolvedMail(Model):
     defects: tuple[Defect, ...] = ()
     files: tuple[StoredFile, ...] = Field((), description="attachments, and the raw mail where it could not be parsed")
     sender: Sender
-    trust: Literal["not-checked"] = "not-checked"
+    trust: TrustVerdict = Field(
+        "not-checked", description="failed and unproved: no Analyst's rights, no change of state"
+    )
+    content_id: str = Field(
+        "", description="the same for a mail that reached the server twice by different ways; empty: not known"
+    )
+    released: bool = Field(False, description="an administrator let it through after it had been rejected")
     conversation: ConversationReferences
     wanted: Literal["log-or-update", "close"] = Field(description="what the mail asks for; the logger may refuse")
     call_template: Id
@@ -176,3 +195,7 @@ class RejectedMail(Model):
     evidence: str = ""
     message_id: str | None = None
     bounce: Bounce | None = None
+    sender: str = Field("", description="normalised address; empty where the mail names none")
+    subject: str = Field("", description="at most 200 characters")
+    received: datetime | None = None
+    blob: str | None = Field(None, description="key of the raw mail in the blob store, where it is held to be released")

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     BLOCKED = "blocked"
     OVERSIZE = "oversize"
     FLOOD = "flood"
+    QUARANTINE = "quarantine"
 
     # A record that can never be handled (`.dlq`).
     NULL_VALUE = "null-value"
@@ -53,6 +54,8 @@ class Reason(StrEnum):
     NOT_A_PARTY = "not-a-party"
     ITEM_CLOSED = "item-closed"
     REQUEST_NOT_CLOSED_BY_MAIL = "request-not-closed-by-mail"
+    MAY_NOT_CLOSE = "may-not-close"
+    NOT_TRUSTED = "not-trusted"
 
 
 class Explanation(NamedTuple):
@@ -87,6 +90,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.FLOOD: Explanation(
         "One sender sent more mail in a short time than is accepted.", "Find out what goes wrong at the sender."
+    ),
+    Reason.QUARANTINE: Explanation(
+        "The mail does not come from whom it says, by its mail system's own check; the server holds such mail.",
+        "If it is wanted, release it with `mailcall mail release`.",
     ),
     Reason.NULL_VALUE: Explanation(
         "A record without a value stands on a topic that is not compacted.", "Correct the program that published it."
@@ -188,5 +195,13 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.ITEM_CLOSED: Explanation("The item that the mail refers to is closed already.", "Log a new call."),
     Reason.REQUEST_NOT_CLOSED_BY_MAIL: Explanation(
         "The mail asks to close a request, and requests are not closed by mail.", "Close it in the desk."
+    ),
+    Reason.MAY_NOT_CLOSE: Explanation(
+        "The incoming server does not let the sender close this item by mail.",
+        "Close it in the desk, or let may_close of the incoming server name what the sender is in the item.",
+    ),
+    Reason.NOT_TRUSTED: Explanation(
+        "The sender is not proved to be who the mail says, so the mail changes no state of an item.",
+        "Send it from a mail system that signs its mail (SPF, DKIM), or do it in the desk.",
     ),
 }

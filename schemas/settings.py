@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 from schemas.addresses import SafeAddress
 from schemas.base import Id, Line, Model
 
+UNPARTITIONED = "desk"  # the id of the one partition of a desk without partitioning
+
 
 class Security(StrEnum):
     """How the connection to a mail server is protected."""
@@ -109,6 +111,18 @@ class MailServer(Model):
     timeout_seconds: float = Field(60, gt=0, le=600, description="how long one answer of the server is waited for")
 
 
+class Floods(Model):
+    """How many mails are accepted within `minutes` before the rest is taken for a flood; 0: any number."""
+
+    minutes: int = Field(60, ge=1, le=1440, description="the window that is looked back upon, by the mails' own dates")
+    per_sender: int = Field(500, ge=0, description="mails of one sender at this server")
+    per_sender_and_item: int = Field(100, ge=0, description="mails of one sender to one call, task or request")
+    per_server: int = Field(0, ge=0, description="mails of all senders at this server")
+
+
+Closer = Literal["user", "logging-analyst", "any-analyst"]
+
+
 class IncomingServer(MailServer):
     """Requirement: "Incoming Email Servers: ... settings that vFire Core will use for receiving emails." """
 
@@ -144,6 +158,23 @@ class IncomingServer(MailServer):
     close_words: tuple[Line, ...] = Field(
         ("#close", "#closed", "#resolved"), description="first line or subject that closes the item"
     )
+    may_close: tuple[Closer, ...] = Field(
+        ("user", "logging-analyst", "any-analyst"),
+        description="who may close an item by mail: as what they stand in it",
+    )
+    trust: Literal["off", "mark", "quarantine"] = Field(
+        "off",
+        description="what is asked of Authentication-Results. mark: who is not proved has no Analyst's rights and "
+        "changes no state; quarantine: besides, the mail of whoever fails is held until somebody releases it",
+    )
+    authserv_id: Line | None = Field(
+        None,
+        min_length=1,
+        description="the name that this mailbox's own mail system writes into Authentication-Results; - where it "
+        "writes none (Microsoft 365)",
+    )
+    oversize: Literal["log", "reject"] = Field("log", description="what becomes of a mail above max_mail_bytes")
+    floods: Floods = Field(default_factory=Floods, description="when many mails are a flood")
 
     @model_validator(mode="before")
     @classmethod
@@ -161,6 +192,8 @@ class IncomingServer(MailServer):
             raise ValueError("POP3 has one mailbox: folder and move are IMAP's")
         if (self.protocol == "folder") != (self.path is not None):
             raise ValueError("path goes with protocol: folder, and only with it")
+        if self.trust != "off" and self.authserv_id is None:
+            raise ValueError("trust: mark and quarantine need authserv_id: whose Authentication-Results is believed")
         return self
 
 
@@ -183,7 +216,7 @@ class CallTemplate(Model):
 
     kind: Literal["call-template"] = "call-template"
     id: Id = Field(description="the template's name; incoming servers refer to it")
-    partition: Id = Field(description="the partition that the call belongs to")
+    partition: Id = Field(UNPARTITIONED, description="the partition that the call belongs to")
     screen_set: Line = Field("", description="the Screen Set that shows the call")
     ipk_status: Line = Field("", description="the call's first IPK Status")
     ipk_stream: Line = Field("", description="the call's IPK Stream")
@@ -193,19 +226,42 @@ class CallTemplate(Model):
     impact: Line = Field(description="one of the partition's impacts; with urgency it gives the Priority")
     urgency: Line = Field(description="one of the partition's urgencies")
     fields: dict[str, Line] = Field(default_factory=dict, description="defaults for further fields of the call")
+    subject_to: tuple[Line, ...] = Field(
+        ("subject",), description="where the mail's subject goes: subject, description, or names of further fields"
+    )
+    body_to: tuple[Line, ...] = Field(
+        ("description",), description="where the mail's text goes: description, or names of further fields"
+    )
+
+
+class AfterClosing(Model):
+    """What becomes of a mail to an item that has been closed for at most `within_days` days; None: however long."""
+
+    action: Literal["reopen", "new-call", "journal"] = Field(
+        description="reopen the item; log a new-call that is linked to it; keep the mail in its journal, and no more"
+    )
+    within_days: int | None = Field(None, ge=0, description="how many days it may be closed; any number when left out")
 
 
 class Partition(Model):
     """A department's part of the desk: its own impact, urgency and priority values and its Priority Matrix."""
 
     kind: Literal["partition"] = "partition"
-    id: Id = Field(description="the partition's name in templates, events and commands")
+    id: Id = Field(
+        UNPARTITIONED,
+        description="the partition's name in templates, events and commands; a desk without partitioning has one "
+        "partition and need not name it",
+    )
     name: Line = Field("", description="what people call it; stands in notifications")
     outgoing_server: Id | None = Field(None, description="the default outgoing server when left out")
     impacts: tuple[Line, ...] = Field(min_length=1, description="the Call Impact values")
     urgencies: tuple[Line, ...] = Field(min_length=1, description="the Call Urgency values")
     priorities: tuple[Line, ...] = Field(min_length=1, description="the Call Priority values")
     priority_matrix: dict[str, dict[str, Line]] = Field(description="impact -> urgency -> priority")
+    after_closing: tuple[AfterClosing, ...] = Field(
+        (AfterClosing(action="reopen", within_days=14), AfterClosing(action="new-call")),
+        description="what becomes of a mail to a closed item: the first rule that fits; new-call where none does",
+    )
 
     @model_validator(mode="after")
     def _matrix_without_holes(self) -> Self:
@@ -245,6 +301,13 @@ class EmailOptions(Model):
     default_outgoing_server: Id | None = Field(
         None, description="sends for every partition that names no server of its own"
     )
+    blocked_senders: tuple[Line, ...] = Field(
+        (), description="whose mail is rejected: addresses (ann@example.com) and domains (@example.com)"
+    )
+    plus_tags: bool = Field(
+        False, description="ann+printer@example.com is ann@example.com where nobody has the longer address"
+    )
+    token_days: int = Field(365, ge=1, le=3650, description="how long a reply to one of our mails proves its item")
 
 
 Setting = Annotated[
