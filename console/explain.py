@@ -61,7 +61,7 @@ class Explainer:
         account = {
             "file": file,
             "parse": examined.mail.model_dump(mode="json", by_alias=True),
-            "screen": examined.screening.model_dump(mode="json"),
+            "screen": examined.screening.model_dump(mode="json", exclude={"about"}),
             **(self._person(examined) if from_person else self._machine(examined)),
         }
         valid: dict[str, Any] = _valid(account)

@@ -89,7 +89,7 @@ def notification_result(origin: Origin, notification_id: str, screening: Screeni
         recipient=bounce.recipients[0] if bounce and bounce.recipients else "",
         reason=screening.reason,
         smtp_reply=(bounce and bounce.status) or "",
-        message_id=bounce.original_message_id if bounce else None,
+        message_id=screening.about,
         mail_id=origin.fetched.mail_id,
         at=now,
     )
@@ -97,9 +97,8 @@ def notification_result(origin: Origin, notification_id: str, screening: Screeni
 
 
 def reported_notification(screening: Screening, mail: ParsedMail) -> str | None:
-    """Id of the notification that a report is about: in the returned mail's Message-ID, else in what it answers to."""
-    returned = screening.bounce.original_message_id if screening.bounce else None
-    for message_id in (returned or "", *mail.in_reply_to, *reversed(mail.references)):
+    """Id of the notification that a report is about: what the screening found, else in what it answers to."""
+    for message_id in (screening.about or "", *mail.in_reply_to, *reversed(mail.references)):
         own = OWN_MESSAGE_ID.match(message_id)
         if own:
             return own.group(1)

@@ -60,7 +60,7 @@ _DISABLED = f"a disabled person, who acts as no Analyst: {_DEFAULT}"
 
 
 def sender_address(mail: ParsedMail, mailboxes_of: MailboxesOf) -> SenderAddress:
-    """From, else the first of Reply-To, Sender and Return-Path that holds a usable address, else none.
+    """From, its first usable address, else the first of Reply-To, Sender and Return-Path that holds one, else none.
 
     RFC 5322, 3.6.2: the author stands in From; the others only stand in for it. Return-Path comes last because it often
     names a machine that handles bounces. `mailboxes_of` is asked for a header only when it is needed.
@@ -127,6 +127,8 @@ def unknown_sender(server_id: str) -> str:
 def _candidates(mail: ParsedMail, mailboxes_of: MailboxesOf) -> Iterator[tuple[str, Mailbox]]:
     if mail.from_ is not None:
         yield "From", mail.from_
+        for mailbox in mailboxes_of("From"):  # `Ek, Anna <anna@...>`: a comma without quotation marks cuts the name off
+            yield "From", mailbox
     for mailbox in mail.reply_to:
         yield "Reply-To", mailbox
     for header in ("Sender", "Return-Path"):

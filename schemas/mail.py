@@ -100,6 +100,7 @@ class Screening(Model):
     reason: Reason | None = None
     evidence: str = Field("", description="the header or rule that decided, in one line")
     bounce: Bounce | None = None
+    about: str | None = Field(None, description="of a notification result: Message-ID of our mail that it is about")
 
 
 TrustVerdict = Literal["not-checked", "passed", "failed", "unproved"]

@@ -21,6 +21,7 @@ _ANGLE = re.compile(r"<([^<>]*)>?")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _SWALLOWED = re.compile(r"<[^<>\s]+@[^<>\s]+>\s*[,;]")
 _ROUTE = re.compile(r"^@[^:]*:")
+_QUOTED_LOCAL = re.compile(r'^"(?:[^"\\]|\\.)+"(?=@)')
 _AROUND_SIGNS = re.compile(r"\s*([@.])\s*")
 
 
@@ -196,12 +197,8 @@ class _Reader:
 
     def _add(self, address: str, name: str) -> None:
         address = clean_line(address)
-        if (
-            address.count("@") != 1
-            or any(c.isspace() for c in address)
-            or address.startswith("@")
-            or address.endswith("@")
-        ):
+        plain = _QUOTED_LOCAL.sub("quoted", address)  # RFC 5322, 3.4.1: within the marks anything may stand
+        if plain.count("@") != 1 or any(c.isspace() for c in plain) or plain.startswith("@") or plain.endswith("@"):
             self.found.add(Defect.BAD_ADDRESS)
         if address or name:
             self.boxes.append(Mailbox(address=address, name=name))

@@ -145,6 +145,7 @@ class _Collector:
         self.files.append((name, clean_line(part.content_type), content, part.disposition == "inline", cid or "\0"))
 
     def _unpack_tnef(self, content: bytes) -> bool:
+        """Whether all of it stands now among texts and files; a damaged one is kept besides what could be read."""
         try:
             unpacked = read_tnef(content)
         except TnefError:
@@ -154,7 +155,9 @@ class _Collector:
             self.tnef_slots.append(_Slot(text=_unix(unpacked.text), html=_unix(unpacked.html)))
         for name, kind, data, cid in unpacked.files:
             self.files.append((_base_name(name), kind, data, False, cid.strip("<> ").lower() or "\0"))
-        return True
+        if unpacked.damaged:
+            self.found.add(Defect.BAD_TNEF)
+        return not unpacked.damaged
 
 
 def codec_missing(label: str | None) -> bool:

@@ -4,6 +4,7 @@ import codecs
 import re
 from functools import lru_cache
 
+from resolver.parsing import iso2022_cn
 from resolver.parsing.guessing import guess
 from schemas.mail import Defect
 
@@ -28,6 +29,7 @@ _LABELS = {
     "xeucjp": "euc_jp", "ujis": "euc_jp",
     "iso2022jp": "iso2022_jp_ext", "csiso2022jp": "iso2022_jp_ext", "iso2022jpms": "iso2022_jp_ext",
     "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext", "xiso2022jp": "iso2022_jp_ext",
+    "iso2022cn": iso2022_cn.NAME, "iso2022cnext": iso2022_cn.NAME, "csiso2022cn": iso2022_cn.NAME,
     "macintosh": "mac_roman", "xmacroman": "mac_roman", "mac": "mac_roman", "xmaccyrillic": "mac_cyrillic",
     "xmacce": "mac_latin2", "xmacgreek": "mac_greek", "xmacturkish": "mac_turkish",
     "dos874": "cp874", "koi": "koi8-r", "koi8": "koi8-r", "koi8ru": "koi8-u", "cskoi8r": "koi8-r",
@@ -37,7 +39,7 @@ _LABELS = {
 _TEXT_CODECS = re.compile(
     r"^(?:ascii|utf-(?:8|7|16|32)(?:-[lb]e)?|utf_8_sig|utf-8-sig|iso8859-\d+|cp\d+|koi8-[rut]|kz1048|ptcp154|tis-620"
     r"|mac-[\w-]+|gb2312|gbk|gb18030|hz|big5|big5hkscs|euc_jp|euc_kr|euc_jis_2004|euc_jisx0213|shift_jis\w*"
-    r"|iso2022_(?:jp|kr)\w*|johab|hp-roman8)$"
+    r"|iso2022_(?:jp|kr|cn)\w*|johab|hp-roman8)$"
 )
 # Words in these cannot be valid UTF-8 by chance: their letters follow each other. (Thai, Mac and DOS sets can.)
 _LATIN_LIKE = re.compile(r"^(?:iso8859-\d+|cp125\d|koi8-[rut]|ascii)$")
@@ -110,8 +112,8 @@ def _decode_jis(data: bytes, codec: str | None, found: set[Defect]) -> str:
     candidates = [codec] if codec and codec.startswith("iso2022") else []
     if not candidates:
         found.add(Defect.WRONG_CHARSET)
-    korean = ["iso2022_kr"] if data.find(b"\x1b$)C") >= 0 else []
-    for candidate in [*candidates, *korean, "iso2022_jp_ext", "iso2022_jp_2"]:
+    other = [codec for sign, codec in ((b"\x1b$)C", "iso2022_kr"), (b"\x1b$)A", iso2022_cn.NAME)) if sign in data]
+    for candidate in [*candidates, *other, "iso2022_jp_ext", "iso2022_jp_2"]:
         try:
             return data.decode(candidate)
         except UnicodeError:
@@ -127,8 +129,16 @@ def _jis_as_cp932(data: bytes) -> str:
     head, *_ = data.partition(b"\x1b")
     pieces = [head.decode("ascii", "replace")]
     for escape, run in _JIS_RUN.findall(data):
-        pieces.append(_jis_rows(run) if escape in (b"$B", b"$@") else run.decode("ascii", "replace"))
+        pieces.append(_JIS_READERS.get(escape, _ascii)(run))
     return "".join(pieces)
+
+
+def _ascii(run: bytes) -> str:
+    return run.decode("ascii", "replace")
+
+
+def _halfwidth_katakana(run: bytes) -> str:
+    return bytes(byte | 0x80 if 0x21 <= byte <= 0x5F else byte for byte in run).decode("cp932", "replace")
 
 
 def _jis_rows(run: bytes) -> str:
@@ -139,6 +149,9 @@ def _jis_rows(run: bytes) -> str:
         shifted.append(((row - 0x21) >> 1) + (0x81 if row < 0x5F else 0xC1))
         shifted.append(cell + (0x7E if row % 2 == 0 else 0x1F + (cell >= 0x60)))
     return shifted.decode("cp932", "replace")
+
+
+_JIS_READERS = {b"$B": _jis_rows, b"$@": _jis_rows, b"(I": _halfwidth_katakana}
 
 
 def _is_really_utf8(data: bytes, codec: str) -> bool:

@@ -8,6 +8,8 @@ from resolver.parsing.charsets import codec_for
 from resolver.parsing.rtf import decompress_rtf, rtf_to_body
 
 _SIGNATURE = 0x223E9F78
+_FIRST_OBJECT = 6  # behind the signature and the key
+_OVERHEAD = 11  # bytes of an object beside its value
 _MAX_OBJECTS = 20_000
 _MAX_DEPTH = 5  # mails within mails
 _MAX_VALUES = 10_000
@@ -41,11 +43,12 @@ class TnefError(Exception):
 
 @dataclass(slots=True)
 class Tnef:
-    """`files`: (name, content type, content, content id)."""
+    """`files`: (name, content type, content, content id). `damaged`: the stream goes on where nothing can be read."""
 
     text: str | None = None
     html: str | None = None
     files: list[tuple[str, str, bytes, str]] = field(default_factory=list)
+    damaged: bool = False
 
 
 @dataclass(slots=True)
@@ -64,9 +67,9 @@ def read_tnef(data: bytes, depth: int = 0) -> Tnef:
         raise TnefError("no TNEF signature")
     result, files = Tnef(), list[_File]()
     codec = "cp1252"
-    whole = False
+    end = _FIRST_OBJECT
     for name, value in _objects(data):
-        whole = True
+        end += _OVERHEAD + len(value)
         if name == _CODEPAGE and len(value) >= 4:
             codec = _codec(struct.unpack_from("<I", value)[0])
         elif name == _ATTACH_START:
@@ -81,16 +84,17 @@ def read_tnef(data: bytes, depth: int = 0) -> Tnef:
             files[-1].data = value
         elif files and name == _ATTACH_PROPERTIES:
             _take_file(files[-1], value, codec)
-    if not whole:
+    if end == _FIRST_OBJECT:
         raise TnefError("no readable object")
     for file in files:
         _put_file(result, file, depth)
+    result.damaged = any(data[end:])
     return result
 
 
 def _objects(data: bytes) -> Iterator[tuple[int, bytes]]:
     """(attribute, value) of each object: level, attribute, type, length, value, checksum."""
-    position = 6
+    position = _FIRST_OBJECT
     for _ in range(_MAX_OBJECTS):
         if position + 9 > len(data):
             return
@@ -98,7 +102,7 @@ def _objects(data: bytes) -> Iterator[tuple[int, bytes]]:
         if position + 9 + length > len(data):
             return
         yield name, data[position + 9 : position + 9 + length]
-        position += 11 + length
+        position += _OVERHEAD + length
 
 
 def _properties(data: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -188,8 +192,9 @@ def _put_file(result: Tnef, file: _File, depth: int) -> None:
         inner = read_tnef(file.embedded, depth + 1) if depth < _MAX_DEPTH else None
     except TnefError:
         inner = None
-    if inner is None:
+    if inner is None or inner.damaged:
         result.files.append((name, "application/ms-tnef", file.embedded, ""))
+    if inner is None:
         return
     if inner.html is not None:
         result.files.append((f"{name}.html", "text/html", inner.html.encode(), ""))

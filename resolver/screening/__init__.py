@@ -40,10 +40,12 @@ def screen(parsed: Parsed, own_addresses: frozenset[str]) -> Screening:
         finding = check(parsed)
     if finding is None:
         return Screening(verdict="person")
-    own = finding.reason in _REPORTS and any(OWN_MESSAGE_ID.match(message_id) for message_id in finding.about)
+    told = finding.about if finding.reason in _REPORTS else ()
+    about = next((message_id for message_id in told if OWN_MESSAGE_ID.match(message_id)), None)
     return Screening(
-        verdict="notification-result" if own else "rejected",
+        verdict="notification-result" if about else "rejected",
         reason=finding.reason,
         evidence=finding.evidence,
         bounce=finding.bounce,
+        about=about,
     )

@@ -82,6 +82,7 @@ LIES: list[tuple[str, bytes, str]] = [
     ("rot13", "Grüße aus Wien".encode(), "Grüße aus Wien"),
     ("zlib_codec", "Grüße aus Wien".encode(), "Grüße aus Wien"),
     ("us-ascii", b"\x1b$B%W%j%s%?!<\x1b(B", "プリンター"),
+    ("us-ascii", b"\x1b$)A\x0e4rS!;z\x0f", "打印机"),
 ]
 
 
@@ -458,7 +459,7 @@ def test_the_files_of_a_winmail_dat_stand_in_its_place() -> None:
 
 
 def test_a_damaged_winmail_dat_stays_what_it_is() -> None:
-    for content in (b"", b"nonsense", WINMAIL[:5], WINMAIL[:20]):
+    for content in (b"", b"nonsense", WINMAIL[:5], WINMAIL[:20], WINMAIL[:60]):
         part = b'Content-Type: application/ms-tnef; name="winmail.dat"\n\n' + binascii.b2a_base64(content)
         parsed = mail(part.replace(b"\n\n", b"\nContent-Transfer-Encoding: base64\n\n", 1))
         assert names(parsed) == ["winmail.dat"]

@@ -1,0 +1,106 @@
+"""The desk that every mail of this folder arrives at: made by the migrations, filled from two files beside this one."""
+
+import re
+import shutil
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy import Connection, Engine, insert
+
+from console.operations.settings_file import read_settings_file
+from desk.engine import open_desk, writing
+from desk.migrate import upgrade
+from desk.references import parse_reference
+from desk.tables import items, message_ids, person_addresses, persons
+from schemas import ids
+from schemas.addresses import normalise
+from schemas.persons import Person
+from schemas.snapshot import SettingsSnapshot
+
+FOLDER = Path(__file__).parent
+_FILE = read_settings_file(FOLDER / "settings.yaml")
+_DESK: Mapping[str, Any] = yaml.safe_load((FOLDER / "desk.yaml").read_text("utf-8"))
+
+NOW: datetime = _DESK["now"].astimezone(UTC)
+SETTINGS = SettingsSnapshot().with_changes((key, value, 1) for key, value in _FILE.settings.items())
+OWN_IDS: Mapping[str, str] = {
+    name: ids.message_id(one["id"], one["domain"]) for name, one in _DESK["notifications"].items()
+}
+_OWN_ID = re.compile(rb"@@OWN-ID:([a-z-]+)@@")
+
+
+def with_own_ids(raw: bytes) -> bytes:
+    """`@@OWN-ID:name@@` replaced by the Message-ID of the notification of that name in `desk.yaml`."""
+    return _OWN_ID.sub(lambda match: OWN_IDS[match[1].decode()].encode(), raw)
+
+
+def with_names(text: str) -> str:
+    """The opposite of `with_own_ids`."""
+    for name, message_id in OWN_IDS.items():
+        text = text.replace(message_id, f"@@OWN-ID:{name}@@")
+    return text
+
+
+class FixedDesk:
+    """That desk in an SQLite file of this folder, again and again as it was made."""
+
+    def __init__(self, folder: Path) -> None:
+        self._made, self._used = folder / "made.sqlite", folder / "desk.sqlite"
+        engine = open_desk(f"sqlite:///{self._made}", durable=False)
+        upgrade(engine)
+        with writing(engine) as connection:
+            store_persons(connection, _FILE.persons.values())
+            _store_items(connection)
+            _store_hints(connection)
+        engine.dispose()  # the last connection that ends leaves one whole file
+        self._engine = open_desk(f"sqlite:///{self._used}", durable=False)
+
+    def fresh(self) -> Engine:
+        """The same engine each time, since it keeps the statements that it has compiled; its desk is a new one."""
+        self._engine.dispose()
+        shutil.copyfile(self._made, self._used)
+        return self._engine
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def store_persons(connection: Connection, some: Collection[Person]) -> None:
+    for person in some:
+        connection.execute(insert(persons), person.model_dump(exclude={"addresses"}, mode="json"))
+        for position, address in enumerate(person.addresses):
+            row = {"address": address, "normalised": normalise(address), "position": position}
+            connection.execute(insert(person_addresses), {**row, "person_id": person.id})
+
+
+def _store_items(connection: Connection) -> None:
+    nothing = "description call_template screen_set ipk_status ipk_stream assigned_office assigned_group call_type"
+    for one in _DESK["items"]:
+        kind, number = parse_reference(one["item"]) or ("", 0)
+        closed = one.get("closed")
+        row = {
+            **dict.fromkeys(f"{nothing} impact urgency priority".split(), ""),
+            "id": number,
+            "kind": kind,
+            "status": "closed" if closed else "open",
+            "fields": {},
+            "partition": one["partition"],
+            "subject": one["subject"],
+            "user_id": one["user"],
+            "logging_analyst": one["logging_analyst"],
+            "settings_versions": {},
+            "version": 1,
+            "opened_at": NOW - timedelta(days=90),
+            "closed_at": closed and datetime(closed.year, closed.month, closed.day, 12, tzinfo=UTC),
+        }
+        connection.execute(insert(items), row)
+
+
+def _store_hints(connection: Connection) -> None:
+    known = {**_DESK["message_ids"], **{one["id"]: one["item"] for one in _DESK["notifications"].values()}}
+    for key, reference in known.items():
+        _, number = parse_reference(reference) or ("", 0)
+        connection.execute(insert(message_ids), {"message_id": key, "item_id": number})

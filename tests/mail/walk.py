@@ -1,0 +1,149 @@
+"""A mail through the real resolver and the real logger, chained in memory at a desk, and what came of it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine
+
+from desk.directory import find_persons, load_persons
+from desk.engine import reading
+from desk.items import Item, show_item
+from desk.ledger import mail_outcomes
+from logger.handler import LoggerHandler
+from resolver.handler import ResolverHandler
+from resolver.resolve import examine, own_addresses
+from runtime.blobs import BlobStore
+from runtime.outcomes import Ok, Outcome, Reject
+from schemas import ids
+from schemas.mail import ResolvedMail
+from schemas.persons import Person
+from schemas.topics import (
+    MAIL_FETCHED,
+    MAIL_REJECTED,
+    MAIL_RESOLVED,
+    NOTIFICATION_REQUESTED,
+    NOTIFICATION_RESULTS,
+    Topic,
+)
+from schemas.wire import Message, Record, encode
+from tests.mail.expected import Action, Call, Expected, Screen, Sender, mail_bytes, read
+from tests.mail.stored import FOLDER, NOW, SETTINGS
+
+PREFIX = "t"
+
+
+@dataclass
+class Walk:
+    """Resolver and logger at one desk. `published`: all that either wrote, in order."""
+
+    engine: Engine
+    blobs: BlobStore
+    published: list[Message] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._resolver = ResolverHandler(lambda: SETTINGS, lambda: SETTINGS, self._directory, self.blobs, lambda: NOW)
+        self._logger = LoggerHandler(self.engine, lambda: SETTINGS, self.published.extend, PREFIX, lambda: NOW)
+
+    def arrive(self, raw: bytes, server: str) -> list[Message]:
+        """A mail comes to an incoming server and goes as far as it goes. Answers with what was published about it."""
+        before = len(self.published)
+        [outcome] = self._resolver.handle([_fetched(raw, server)])
+        self.published += _outputs(outcome)
+        resolved = [message for message in self.published[before:] if message.topic is MAIL_RESOLVED]
+        if resolved:
+            [outcome] = self._logger.handle([_record(message) for message in resolved])
+            self.published += _outputs(outcome)
+        return self.published[before:]
+
+    def ledger(self, mail_id: str) -> tuple[str, Item] | None:
+        """What the desk says became of the mail, and its item; None where it knows nothing of it."""
+        with reading(self.engine) as connection:
+            found = {one: (outcome, reference) for one, outcome, reference in mail_outcomes(connection)}
+            outcome, reference = found.get(mail_id, ("", None))
+            item = show_item(connection, reference) if reference else None
+        return (outcome, item) if item else None
+
+    def person(self, person_id: str) -> Person | None:
+        with reading(self.engine) as connection:
+            return load_persons(connection, [person_id]).get(person_id)
+
+    def _directory(self, addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:
+        with reading(self.engine) as connection:
+            return find_persons(connection, addresses)
+
+
+def arrive_all(walk: Walk, names: Sequence[str]) -> None:
+    """Mails of this folder, each at the incoming server that its expected result names."""
+    for name in names:
+        walk.arrive(mail_bytes(FOLDER / f"{name}.eml"), read(FOLDER / f"{name}.yaml").server)
+
+
+def result_of(walk: Walk, raw: bytes, server: str, after: Sequence[str] = ()) -> Expected:
+    """What comes of a mail, in the form in which it is expected."""
+    examined = examine(raw, own_addresses(SETTINGS))
+    published = walk.arrive(raw, server)
+    screening = examined.screening
+    known: dict[str, Any] = {"server": server, "after": tuple(after), "parse": examined.mail}
+    known["screen"] = Screen(verdict=screening.verdict, reason=screening.reason, bounce=screening.bounce)
+    for mail in values(published, MAIL_RESOLVED):
+        known |= _resolved(mail)
+        logged = walk.ledger(mail.mail_id)
+        assert logged is not None, "a mail that a person wrote is not in the ledger"
+        known |= _logged(*logged, mail, published)
+        return Expected(**known)
+    return Expected(**known, action=_machine_s(published))
+
+
+def values(messages: Sequence[Message], topic: Topic) -> list[Any]:
+    """What was published on a topic, decoded."""
+    assert topic.value is not None
+    return [topic.value.validate_json(one.value) for one in messages if one.topic is topic and one.value is not None]
+
+
+def _resolved(mail: ResolvedMail) -> dict[str, Any]:
+    sender = mail.sender.model_dump(exclude={"reason"})
+    return {
+        "sender": Sender.model_validate(sender),
+        "trust": mail.trust,
+        "conversation": mail.conversation,
+        "wanted": mail.wanted,
+    }
+
+
+def _logged(outcome: str, item: Item, mail: ResolvedMail, published: Sequence[Message]) -> dict[str, Any]:
+    answers = values(published, NOTIFICATION_REQUESTED)
+    entry = next(one for one in item.journal if one.mail_id == mail.mail_id)
+    action = Action(
+        outcome=outcome,
+        item=item.reference,
+        item_status=item.status,
+        reason=entry.reason,
+        answer=answers[0].event if answers else None,
+    )
+    if outcome != "call-logged":
+        return {"action": action}
+    return {"action": action, "call": Call(**{name: getattr(item, name) for name in Call.model_fields})}
+
+
+def _machine_s(published: Sequence[Message]) -> Action:
+    for rejected in values(published, MAIL_REJECTED):
+        return Action(outcome="rejected", reason=rejected.reason)
+    [result] = values(published, NOTIFICATION_RESULTS)
+    return Action(outcome=result.outcome, reason=result.reason, notification=result.notification_id)
+
+
+def _fetched(raw: bytes, server: str) -> Record:
+    """As ingest writes it."""
+    mail_id = ids.mail_id(server, raw)
+    known = {"serverid": server, "internaldate": NOW.isoformat()}
+    return _record(encode(MAIL_FETCHED, "", raw, id=mail_id, source="/mailcall/ingest", time=NOW, extensions=known))
+
+
+def _record(message: Message) -> Record:
+    return Record(message.topic.name(PREFIX), 0, 0, message.key.encode(), message.value, message.headers)
+
+
+def _outputs(outcome: Outcome) -> tuple[Message, ...]:
+    assert isinstance(outcome, Ok | Reject), outcome
+    return outcome.outputs
