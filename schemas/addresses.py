@@ -35,11 +35,16 @@ def check_address(address: str) -> str:
         raise ValueError(f"{address[:80]!r} is not an e-mail address: it has more than one @")
     if len(address) > MAX_ADDRESS:
         raise ValueError(f"an e-mail address has at most {MAX_ADDRESS} characters, this one has {len(address)}")
-    if not address.isprintable() or not _FORBIDDEN.isdisjoint(address):
+    # The domain's ASCII form as well: there a full-width sign has become a plain one (RFC 3490, section 4.1).
+    if not all(map(_is_plain, (address, normalise(address)))):
         raise ValueError(
             f"{address[:80]!r} is not an e-mail address: it holds a blank, a bracket or a control character"
         )
     return address
+
+
+def _is_plain(address: str) -> bool:
+    return address.isprintable() and address.count("@") == 1 and _FORBIDDEN.isdisjoint(address)
 
 
 SafeAddress = Annotated[str, AfterValidator(check_address)]

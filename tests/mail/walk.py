@@ -35,7 +35,7 @@ PREFIX = "t"
 
 @dataclass
 class Walk:
-    """Resolver and logger at one desk. `published`: all that either wrote, in order."""
+    """Resolver and logger at one desk. `published`: all that either wrote about the last mail, in order."""
 
     engine: Engine
     blobs: BlobStore
@@ -47,14 +47,14 @@ class Walk:
 
     def arrive(self, raw: bytes, server: str) -> list[Message]:
         """A mail comes to an incoming server and goes as far as it goes. Answers with what was published about it."""
-        before = len(self.published)
+        self.published.clear()
         [outcome] = self._resolver.handle([_fetched(raw, server)])
         self.published += _outputs(outcome)
-        resolved = [message for message in self.published[before:] if message.topic is MAIL_RESOLVED]
+        resolved = [message for message in self.published if message.topic is MAIL_RESOLVED]
         if resolved:
             [outcome] = self._logger.handle([_record(message) for message in resolved])
             self.published += _outputs(outcome)
-        return self.published[before:]
+        return list(self.published)
 
     def ledger(self, mail_id: str) -> tuple[str, Item] | None:
         """What the desk says became of the mail, and its item; None where it knows nothing of it."""

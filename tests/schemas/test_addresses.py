@@ -34,6 +34,7 @@ def test_normalising_never_raises_and_is_done_once(text: str) -> None:
         "", "a", "@example.com", "a@", "a b@example.com", "a@exam ple.com", "<a@example.com>", "a@example.com\r\nRCPT",
         "a\0@example.com", "a,b@example.com", "a@b.example,c@d.example", 'a"b@example.com', "a\u2028@example.com",
         "a@b@example.com", "a@" + "x" * 320, "\udcff@example.com",
+        "a@x.example＞，＜b＠y.example", "a@x＠y.example",  # full-width signs are plain ones in the domain's ASCII form
     ],
 )  # fmt: skip
 def test_what_could_break_out_of_a_command_or_header_is_no_address(address: str) -> None:
