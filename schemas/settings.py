@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.addresses import SafeAddress
+from schemas.addresses import SafeAddress, SenderPattern
 from schemas.base import Id, Line, Model
 
 UNPARTITIONED = "desk"  # the id of the one partition of a desk without partitioning
@@ -170,8 +170,8 @@ class IncomingServer(MailServer):
     authserv_id: Line | None = Field(
         None,
         min_length=1,
-        description="the name that this mailbox's own mail system writes into Authentication-Results; - where it "
-        "writes none (Microsoft 365)",
+        description="the name that this mailbox's own mail system writes into Authentication-Results; "
+        "*.example.com where each of its hosts writes its own; - where it writes none (Microsoft 365)",
     )
     oversize: Literal["log", "reject"] = Field("log", description="what becomes of a mail above max_mail_bytes")
     floods: Floods = Field(default_factory=Floods, description="when many mails are a flood")
@@ -301,8 +301,10 @@ class EmailOptions(Model):
     default_outgoing_server: Id | None = Field(
         None, description="sends for every partition that names no server of its own"
     )
-    blocked_senders: tuple[Line, ...] = Field(
-        (), description="whose mail is rejected: addresses (ann@example.com) and domains (@example.com)"
+    blocked_senders: tuple[SenderPattern, ...] = Field(
+        (),
+        description="whose mail is rejected: addresses (ann@example.com) and domains without their subdomains "
+        "(@example.com)",
     )
     plus_tags: bool = Field(
         False, description="ann+printer@example.com is ann@example.com where nobody has the longer address"
