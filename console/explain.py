@@ -12,7 +12,7 @@ from typing import Any
 from resolver.admission import admit
 from resolver.resolve import Examined, Resolution, Step, examine, own_addresses, resolve, trust_in
 from schemas.addresses import normalise
-from schemas.mail import Sender
+from schemas.mail import Sender, Trust
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import CallTemplate, IncomingServer
@@ -84,7 +84,7 @@ class Explainer:
             Step("trust", trust.verdict, trust.reason),
             Step("action", "hold", "the server's policy is quarantine: `mailcall mail release` lets it through"),
         )
-        return {**_nothing("hold", steps), "trust": trust.model_dump(mode="json")}
+        return _no_call(trust, "hold", steps)
 
     def _admitted(self, examined: Examined) -> dict[str, Any]:
         address = examined.sender.address
@@ -128,12 +128,18 @@ class Explainer:
 def _refused(examined: Examined) -> dict[str, Any]:
     """A mail that becomes no call, for what wrote it or by the settings."""
     action = _OTHER_ACTIONS[examined.screening.verdict]
-    return _nothing(action, (*examined.steps, Step("action", action, "it becomes no call")))
+    return _no_call(None, action, (*examined.steps, Step("action", action, "it becomes no call")))
 
 
-def _nothing(action: str, steps: tuple[Step, ...]) -> dict[str, Any]:
-    keys = ("trust", "sender", "conversation", "call")
-    return {**dict.fromkeys(keys), "action": action, "steps": [asdict(step) for step in steps]}
+def _no_call(trust: Trust | None, action: str, steps: tuple[Step, ...]) -> dict[str, Any]:
+    return {
+        "trust": trust and trust.model_dump(mode="json"),
+        "sender": None,
+        "conversation": None,
+        "action": action,
+        "call": None,
+        "steps": [asdict(step) for step in steps],
+    }
 
 
 def directory_of(persons: Collection[Person]) -> Directory:

@@ -86,9 +86,7 @@ OPENDMARC_NONE = "mx.desk.example; dmarc=none (p=none dis=none) header.from=exam
 OPENDKIM = """mx.desk.example;
 	dkim=pass (2048-bit key; unprotected) header.d=example.org header.i=@example.org header.a=rsa-sha256
 	header.s=mail header.b="a+/="; dkim-atps=neutral"""
-POLICYD_SPF = (
-    "mx.desk.example; spf=pass (sender SPF authorized) smtp.mailfrom=example.org (client-ip=192.0.2.1)"
-)
+POLICYD_SPF = "mx.desk.example; spf=pass (sender SPF authorized) smtp.mailfrom=example.org (client-ip=192.0.2.1)"
 
 
 @pytest.mark.parametrize(
