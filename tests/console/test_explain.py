@@ -188,7 +188,7 @@ def test_a_mail_in_quarantine_is_held(explain: Explain, set_to: Callable[..., No
     ("server", "options", "reason"),
     [
         ("", "blocked_senders: ['@example.org']", "blocked"),
-        ("oversize: reject, max_mail_bytes: 10000", "", "oversize"),
+        ("oversize: reject, max_mail_bytes: 100000", "", "oversize"),
     ],
 )
 def test_what_the_settings_refuse(
@@ -196,7 +196,7 @@ def test_what_the_settings_refuse(
 ) -> None:
     set_to(server, options)
 
-    (account,) = explain(mail(tmp_path, "From: ida@example.org", "x" * 20_000))
+    (account,) = explain(mail(tmp_path, "From: ida@example.org", "x" * 200_000))
 
     assert list(account) == KEYS
     assert (account["screen"]["verdict"], account["screen"]["reason"]) == ("rejected", reason)
