@@ -83,7 +83,7 @@ def decide_sender(
 ) -> Sender:
     """User and Logging Analyst of a call from this address. `persons`: those of the CMDB who have it, in any order.
 
-    `trusted`: nothing speaks against the mail's being from this address; else it has no Analyst's rights.
+    `trusted`: the mail is proved to come from this address, or no proof is asked for; else no Analyst's rights follow.
     """
     person = min(persons, key=lambda one: one.id) if persons else None
     kind = _kind(person)

@@ -140,6 +140,8 @@ def test_real_systems(header: str, authserv_id: str, expected: TrustVerdict) -> 
         ("dkim=pass header.d=org", "unproved"),
         ("dkim=pass header.d=example.org(.evil.example", "unproved"),
         ("dkim=pass header.d=example.org .evil.example", "unproved"),
+        ("dkim=pass header.d=evil.example example.org", "unproved"),
+        ("dkim=pass header.d=evil.example header.d=example.org", "unproved"),
         ("dkim=pass header.d=example.org\0.evil.example", "unproved"),
         ("dkim=pass", "unproved"),
         ("dkim=fail header.d=evil.example; dkim=pass header.d=example.org", "passed"),
