@@ -7,7 +7,7 @@ Matrix.
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from schemas.addresses import SafeAddress, SenderPattern
 from schemas.base import Id, Line, Model
@@ -120,6 +120,11 @@ class Floods(Model):
     per_server: int = Field(0, ge=0, description="mails of all senders at this server")
 
 
+def _off(value: object) -> object:
+    """YAML 1.1 takes the bare word off for false."""
+    return "off" if value is False else value
+
+
 Closer = Literal["user", "logging-analyst", "any-analyst"]
 
 
@@ -162,7 +167,7 @@ class IncomingServer(MailServer):
         ("user", "logging-analyst", "any-analyst"),
         description="who may close an item by mail: as what they stand in it",
     )
-    trust: Literal["off", "mark", "quarantine"] = Field(
+    trust: Annotated[Literal["off", "mark", "quarantine"], BeforeValidator(_off)] = Field(
         "off",
         description="what is asked of Authentication-Results. mark: who is not proved has no Analyst's rights and "
         "changes no state; quarantine: besides, the mail of whoever fails is held until somebody releases it",

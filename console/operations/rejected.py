@@ -6,7 +6,7 @@ rejection on `mail.rejected` the note that it was released, so that what is held
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from console.operations.errors import UserError
 from desk.config import DeskConfig
@@ -22,7 +22,6 @@ from schemas.topics import DAY_MS, MAIL_FETCHED, MAIL_REJECTED
 from schemas.wire import Context, Envelope, Message, Record, UndecodableError, decode, encode
 
 _SOURCE = "/mailcall/console"
-_LONG_AGO = datetime.fromtimestamp(0, UTC)
 _DAYS = (MAIL_FETCHED.retention_ms or 0) // DAY_MS
 
 
@@ -49,7 +48,7 @@ def held(config: DeskConfig) -> list[RejectedMail]:
     finally:
         engine.dispose()
     waiting = [mail for mail in quarantined if mail.mail_id not in known]
-    return sorted(waiting, key=lambda mail: (mail.received or _LONG_AGO, mail.mail_id))
+    return sorted(waiting, key=lambda mail: (mail.received.timestamp() if mail.received else 0, mail.mail_id))
 
 
 def release(config: ProcessConfig, publisher: Publisher, mail_ids: Iterable[str], who: str, now: datetime) -> list[str]:
