@@ -9,17 +9,19 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from resolver.resolve import Examined, Resolution, Step, examine, own_addresses, resolve
+from resolver.admission import admit
+from resolver.resolve import Examined, Resolution, Step, examine, own_addresses, resolve, trust_in
 from schemas.addresses import normalise
-from schemas.mail import Sender
+from schemas.mail import Sender, Trust
 from schemas.persons import Person
+from schemas.reasons import Reason
 from schemas.settings import CallTemplate, IncomingServer
 from schemas.snapshot import SettingsSnapshot
 
 Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
 
-# What the way of a machine's mail ends with, by the verdict of the screening.
-_MACHINE_ACTIONS = {"rejected": "reject", "notification-result": "record a notification result"}
+# What the way of a mail ends with that becomes no call, by the verdict of the screening.
+_OTHER_ACTIONS = {"rejected": "reject", "notification-result": "record a notification result"}
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 _CALL_FIELDS = (
     "impact",
@@ -57,23 +59,34 @@ class Explainer:
         Never raises, whatever the bytes.
         """
         examined = examine(raw, self.own)
-        from_person = examined.screening.verdict == "person"
+        truncated = len(raw) if len(raw) > self.server.max_mail_bytes else None
+        admitted = admit(examined, self.server, self.settings.email_options(), truncated)
+        if admitted.screening.verdict == "person":
+            rest = self._admitted(admitted)
+        elif admitted.screening.reason is Reason.QUARANTINE:
+            admitted, rest = examined, self._held(examined)
+        else:
+            rest = _refused(admitted)
         account = {
             "file": file,
             "parse": examined.mail.model_dump(mode="json", by_alias=True),
-            "screen": examined.screening.model_dump(mode="json"),
-            **(self._person(examined) if from_person else self._machine(examined)),
+            "screen": admitted.screening.model_dump(mode="json"),
+            **rest,
         }
         valid: dict[str, Any] = _valid(account)
         return valid
 
-    def _machine(self, examined: Examined) -> dict[str, Any]:
-        action = _MACHINE_ACTIONS[examined.screening.verdict]
-        steps = (*examined.steps, Step("action", action, "no person wrote it: it becomes no call"))
-        nothing = dict.fromkeys(("trust", "sender", "conversation"))
-        return {**nothing, "action": action, "call": None, "steps": [asdict(step) for step in steps]}
+    def _held(self, examined: Examined) -> dict[str, Any]:
+        """A mail that a person seems to have written, and that its own mail system says is another's."""
+        trust = trust_in(examined, self.server)
+        steps = (
+            *examined.steps,
+            Step("trust", trust.verdict, trust.reason),
+            Step("action", "hold", "the server's policy is quarantine: `mailcall mail release` lets it through"),
+        )
+        return _no_call(trust, "hold", steps)
 
-    def _person(self, examined: Examined) -> dict[str, Any]:
+    def _admitted(self, examined: Examined) -> dict[str, Any]:
         address = examined.sender.address
         persons = self.directory({address}).get(address, ()) if address else ()
         resolution = resolve(examined, self.server, self.template, persons)
@@ -91,7 +104,7 @@ class Explainer:
             ),
         )
         return {
-            "trust": {"verdict": "not-checked", "reason": "checking the sender is not built into this release"},
+            "trust": resolution.trust.model_dump(mode="json"),
             "sender": {
                 "user": {"id": sender.person_id, "name": _name(sender, persons), "address": sender.address},
                 "new_person": sender.new_person,
@@ -110,6 +123,23 @@ class Explainer:
             },
             "steps": [asdict(step) for step in steps],
         }
+
+
+def _refused(examined: Examined) -> dict[str, Any]:
+    """A mail that becomes no call, for what wrote it or by the settings."""
+    action = _OTHER_ACTIONS[examined.screening.verdict]
+    return _no_call(None, action, (*examined.steps, Step("action", action, "it becomes no call")))
+
+
+def _no_call(trust: Trust | None, action: str, steps: tuple[Step, ...]) -> dict[str, Any]:
+    return {
+        "trust": trust and trust.model_dump(mode="json"),
+        "sender": None,
+        "conversation": None,
+        "action": action,
+        "call": None,
+        "steps": [asdict(step) for step in steps],
+    }
 
 
 def directory_of(persons: Collection[Person]) -> Directory:

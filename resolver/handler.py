@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from resolver.admission import admit
 from resolver.outputs import Origin, notification_result, rejected, reported_notification, resolved
 from resolver.resolve import Examined, examine, own_addresses, resolve
 from runtime.blobs import BlobMissingError
@@ -116,7 +117,10 @@ class ResolverHandler:
             traceparent=fetched.traceparent or ids.traceparent(fetched.mail_id),
             versions={key: snapshot.versions[key] for key in keys if key in snapshot.versions},
         )
-        return _Opened(origin, server, template, examine(raw, own))
+        examined = admit(
+            examine(raw, own), server, snapshot.email_options(), truncated=fetched.truncated, released=fetched.released
+        )
+        return _Opened(origin, server, template, examined)
 
     def _answer(self, one: _Opened, persons: Mapping[str, tuple[Person, ...]], now: datetime) -> Outcome:
         examined, screening = one.examined, one.examined.screening
@@ -127,4 +131,4 @@ class ResolverHandler:
             notification_id = reported_notification(screening, examined.mail)
             if notification_id is not None:
                 return Ok((notification_result(one.origin, notification_id, screening, now),))
-        return Reject(screening.reason or Reason.AUTO_REPLY, (rejected(one.origin, examined, now),))
+        return Reject(screening.reason or Reason.AUTO_REPLY, (rejected(one.origin, examined, self._blobs.put, now),))

@@ -5,7 +5,7 @@ Pure but for `keep`, which puts bytes into the blob store and answers with their
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypedDict
 
@@ -21,6 +21,7 @@ from schemas.wire import Message, encode
 
 Keep = Callable[[bytes], str]
 SOURCE = "/mailcall/resolver"
+REJECTED_SUBJECT = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +67,24 @@ def resolved(
     return message
 
 
-def rejected(origin: Origin, examined: Examined, now: datetime) -> Message:
-    """A `mail.rejected` record: any machine's mail that does not concern one of our notifications."""
-    screening = examined.screening
+def rejected(origin: Origin, examined: Examined, keep: Keep, now: datetime) -> Message:
+    """A `mail.rejected` record. With a mail in quarantine stands all that is needed to release it."""
+    screening, fetched = examined.screening, origin.fetched
+    held = _held(origin, keep) if screening.reason is Reason.QUARANTINE else None
     mail = RejectedMail(
-        mail_id=origin.fetched.mail_id,
-        server_id=origin.fetched.server_id,
+        mail_id=fetched.mail_id,
+        server_id=fetched.server_id,
         reason=screening.reason or Reason.AUTO_REPLY,
         evidence=screening.evidence,
         message_id=examined.mail.message_id,
         bounce=screening.bounce,
+        sender=examined.sender.address,
+        subject=examined.mail.subject[:REJECTED_SUBJECT],
+        received=fetched.received,
+        blob=held.dataref if held else None,
     )
-    return encode(MAIL_REJECTED, origin.key or examined.sender.address, mail, **_context(origin, now))
+    known = held.extensions() if held else None
+    return encode(MAIL_REJECTED, origin.key or examined.sender.address, mail, **_context(origin, now), extensions=known)
 
 
 def notification_result(origin: Origin, notification_id: str, screening: Screening, now: datetime) -> Message:
@@ -118,6 +125,12 @@ def _context(origin: Origin, now: datetime) -> _Context:
     return {"id": origin.fetched.mail_id, "source": SOURCE, "time": now, "traceparent": origin.traceparent}
 
 
+def _held(origin: Origin, keep: Keep) -> FetchedMail:
+    """The fetched mail as a claim check: `mail.fetched` forgets it sooner than `mail.rejected` does."""
+    fetched = origin.fetched
+    return fetched if fetched.dataref else replace(fetched, dataref=keep(fetched.raw), raw=b"")
+
+
 def _resolved_mail(
     origin: Origin, examined: Examined, resolution: Resolution, template: str, keep: Keep, limits: Limits
 ) -> ResolvedMail:
@@ -140,6 +153,8 @@ def _resolved_mail(
         defects=_defects(fetched, mail),
         files=tuple(_files(origin, examined, keep, limits)),
         sender=resolution.sender,
+        trust=resolution.trust.verdict,
+        released=bool(fetched.released),
         conversation=resolution.conversation,
         wanted=resolution.wanted,
         call_template=template,

@@ -199,3 +199,6 @@ class RejectedMail(Model):
     subject: str = Field("", description="at most 200 characters")
     received: datetime | None = None
     blob: str | None = Field(None, description="key of the raw mail in the blob store, where it is held to be released")
+    released: str = Field(
+        "", description="who released the mail; such a record follows the one that says why it was rejected"
+    )
