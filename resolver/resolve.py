@@ -18,6 +18,7 @@ from schemas.mail import ConversationReferences, Mailbox, ParsedMail, Screening,
 from schemas.persons import Person
 from schemas.settings import CallTemplate, IncomingServer, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import Judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,12 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
 
 
 def resolve(
-    examined: Examined, server: IncomingServer, template: CallTemplate, persons: Sequence[Person]
+    examined: Examined, server: IncomingServer, template: CallTemplate, persons: Sequence[Person], judge: Judge
 ) -> Resolution:
     """What a person's mail becomes at this incoming server. `persons`: those whose address it comes from."""
     mail = examined.mail
     sender = decide_sender(examined.sender, persons, server)
-    found = conversation.references(mail)
+    found = conversation.references(mail, judge)
     wanted, why_wanted = conversation.wanted(mail, server.close_words)
     steps = (
         *examined.steps,
@@ -115,6 +116,8 @@ def _screen_step(screening: Screening) -> Step:
 def _conversation_outcome(found: ConversationReferences) -> str:
     offers = (
         ("id of our own mail", found.own_message_ids),
+        ("signed tag", found.tokens),
+        ("forged or expired token", found.doubtful),
         ("id of another mail", found.message_ids),
         ("item reference", found.item_references),
     )
