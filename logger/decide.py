@@ -15,6 +15,7 @@ from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import AfterClosing, CallTemplate, ClosedAction
 from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import TAG
 
 MAX_SUBJECT = 998  # characters; a longer one would make records that the broker refuses
 
@@ -149,7 +150,7 @@ def _log(
         kind="call",
         is_open=True,
         partition=partition.id,
-        subject=mail.subject[:MAX_SUBJECT],
+        subject=TAG.sub(r"\1", mail.subject)[:MAX_SUBJECT],  # a proof of another item is nothing to be handed on
         user=person.id,
         logging_analyst=logging_analyst,
         priority=found,

@@ -467,6 +467,12 @@ def test_a_long_subject_is_cut(logger: Logger) -> None:
     assert logger.item_of(mail).subject == "x" * 998
 
 
+def test_a_new_call_hands_on_no_token_of_another_item(logger: Logger) -> None:
+    mail = make_mail("one", subject="Re: [C-000007.20783.aaaabbbbccccdddd] Printer")
+    logger.feed(mail)
+    assert logger.item_of(mail).subject == "Re: [C-000007] Printer"
+
+
 def test_tasks_and_requests_have_their_own_letter(logger: Logger) -> None:
     logger.feed(ANN, make_mail("one", person=ANN))
     with writing(logger.engine) as connection:
