@@ -124,7 +124,7 @@ def _fits(rule: AfterClosing, mail: ResolvedMail, item: ItemState) -> bool:
     """Whether the item had been closed for no longer than the rule allows when the mail came."""
     if rule.within_days is None:
         return True
-    return item.closed_at is not None and mail.received - item.closed_at <= timedelta(days=rule.within_days)
+    return item.closed_at is not None and (mail.received - item.closed_at) / timedelta(days=1) <= rule.within_days
 
 
 def _log(

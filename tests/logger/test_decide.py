@@ -221,6 +221,7 @@ ALWAYS_NEW, ALWAYS_REOPEN = AfterClosing(action="new-call"), AfterClosing(action
         ((REOPEN, JOURNAL, ALWAYS_NEW), 30.1, "log linked 1", "log linked 1"),
         ((REOPEN,), 8, "log linked 1", "log linked 1"),
         ((), 0, "log linked 1", "log linked 1"),
+        ((AfterClosing(action="reopen", within_days=10**12),), 9999, "reopen 1", "log linked 1"),
         ((ALWAYS_REOPEN,), 9999, "reopen 1", "log linked 1"),
         ((REOPEN,), -1, "reopen 1", "log linked 1"),  # the mail came first, and was handled later
     ],
