@@ -44,9 +44,7 @@ def hint_keys(mail: ResolvedMail) -> Iterator[str]:
     """The keys of `Known.hints` that the mail's references may be known under."""
     conversation = mail.conversation
     for message_id in (*conversation.own_message_ids, *conversation.doubtful, *conversation.message_ids):
-        key = notification_of(message_id) or message_key(message_id)
-        if key is not None:
-            yield key
+        yield from filter(None, (notification_of(message_id), message_key(message_id)))
 
 
 def item_numbers(mail: ResolvedMail) -> Iterator[int]:
@@ -84,13 +82,12 @@ def _doubtful_token(question: Question) -> Found | None:
 
 
 def _known_message_id(question: Question) -> Found | None:
-    """A colleague in copy may answer. An id of our own form without a signature only names an item, like a number."""
-    others = (one for one in question.offers.message_ids if notification_of(one) is None)
-    return _belonging(_hinted(map(message_key, others), question.known))
+    """Of somebody's mail: a colleague in copy may answer."""
+    return _belonging(_hinted(map(message_key, question.offers.message_ids), question.known))
 
 
 def _named_by_a_party(question: Question) -> Found | None:
-    """Anybody can write a number, so only a party of that item is believed."""
+    """Anybody can write a number, or an unsigned id of our own form, so only a party of that item is believed."""
     mail, known = question.mail, question.known
     named = [
         *_hinted(map(notification_of, question.offers.message_ids), known),
