@@ -17,6 +17,7 @@ from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import CallTemplate, IncomingServer
 from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import Judge, own_token
 
 Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
 
@@ -44,14 +45,15 @@ class Explainer:
     template: CallTemplate
     directory: Directory
     own: frozenset[str]
+    judge: Judge
 
     @classmethod
-    def at(cls, settings: SettingsSnapshot, server: IncomingServer, directory: Directory) -> "Explainer":
+    def at(cls, settings: SettingsSnapshot, server: IncomingServer, directory: Directory, judge: Judge) -> "Explainer":
         """Raises `LookupError` where the server's call template does not exist."""
         template = settings.call_template(server.call_template)
         if template is None:
             raise LookupError(f"call template {server.call_template!r} of incoming server {server.id!r} does not exist")
-        return cls(settings, server, template, directory, own_addresses(settings))
+        return cls(settings, server, template, directory, own_addresses(settings), judge)
 
     def explain(self, file: str, raw: bytes) -> dict[str, Any]:
         """One mail, as plain data: every key always there, every string valid Unicode.
@@ -89,7 +91,7 @@ class Explainer:
     def _admitted(self, examined: Examined) -> dict[str, Any]:
         address = examined.sender.address
         persons = self.directory({address}).get(address, ()) if address else ()
-        resolution = resolve(examined, self.server, self.template, persons)
+        resolution = resolve(examined, self.server, self.template, persons, self.judge)
         sender, template = resolution.sender, self.template
         partition = self.settings.partition(template.partition)
         priority = partition.priority(template.impact, template.urgency) if partition else None
@@ -159,7 +161,9 @@ def _name(sender: Sender, persons: Collection[Person]) -> str:
 def _action(resolution: Resolution) -> tuple[str, str]:
     """What the logger is asked for. Whether the item exists, and the sender may act on it, is the logger's to say."""
     found = resolution.conversation
-    if not (found.own_message_ids or found.item_references):
+    if found.doubtful and not (found.own_message_ids or found.tokens):
+        return "log a call", "the mail names an item by a forged or expired token: the call is linked to it"
+    if not (found.own_message_ids or found.tokens or found.item_references or any(map(own_token, found.message_ids))):
         return "log a call", "the mail names no item of the desk"
     verb = "close" if resolution.wanted == "close" else "update"
     return f"{verb} an item", "the mail names an item; if there is none, or it is another's, a call is logged"

@@ -9,7 +9,7 @@ from desk.among import among
 from desk.references import reference
 from desk.tables import items, mails
 
-MailOutcome = Literal["call-logged", "item-updated", "item-closed", "action-refused"]
+MailOutcome = Literal["call-logged", "item-updated", "item-closed", "item-reopened", "action-refused", "duplicate"]
 _CHUNK = 5_000
 _OUTCOMES = select(mails.c.mail_id, mails.c.outcome, items.c.kind, items.c.id).outerjoin_from(
     mails, items, items.c.id == mails.c.item_id

@@ -13,15 +13,17 @@ from resolver.resolve import Examined, Resolution
 from runtime.blobs import digest_of
 from schemas.events import NotificationResult
 from schemas.fetched import FetchedMail
-from schemas.ids import OWN_MESSAGE_ID
+from schemas.ids import notification_of
 from schemas.mail import Defect, ParsedMail, RejectedMail, ResolvedMail, Screening, StoredFile
 from schemas.reasons import Reason
+from schemas.tokens import Judge, Verdict, own_token
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
 from schemas.wire import Message, encode
 
 Keep = Callable[[bytes], str]
 SOURCE = "/mailcall/resolver"
 REJECTED_SUBJECT = 200  # characters
+_OURS: frozenset[Verdict] = frozenset(("good", "expired", "unchecked"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,16 @@ def notification_result(origin: Origin, notification_id: str, screening: Screeni
     return encode(NOTIFICATION_RESULTS, notification_id, result, **_context(origin, now))
 
 
-def reported_notification(screening: Screening, mail: ParsedMail) -> str | None:
-    """Id of the notification that a report is about: in the returned mail's Message-ID, else in what it answers to."""
+def reported_notification(screening: Screening, mail: ParsedMail, judge: Judge) -> str | None:
+    """Id of the notification that a report is about: in the returned mail's Message-ID, else in what it answers to.
+
+    None where it names no mail of ours, or one that we did not sign. A mail is still ours when its token has expired.
+    """
     returned = screening.bounce.original_message_id if screening.bounce else None
     for message_id in (returned or "", *mail.in_reply_to, *reversed(mail.references)):
-        own = OWN_MESSAGE_ID.match(message_id)
-        if own:
-            return own.group(1)
+        token = own_token(message_id)
+        if token and judge(token) in _OURS:
+            return notification_of(message_id)
     return None
 
 

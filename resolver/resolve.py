@@ -13,12 +13,13 @@ from resolver.parsing import File, Parsed, parse
 from resolver.parsing.addresses import parse_addresses
 from resolver.screening import answerable, screen
 from resolver.sender import SenderAddress, decide_sender, sender_address
-from resolver.trust import TRUSTED, judge
+from resolver.trust import TRUSTED, assess
 from schemas.addresses import normalise
 from schemas.mail import ConversationReferences, Defect, Mailbox, ParsedMail, Screening, Sender, Trust
 from schemas.persons import Person
 from schemas.settings import CallTemplate, IncomingServer, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import Judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,13 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
 
 
 def resolve(
-    examined: Examined, server: IncomingServer, template: CallTemplate, persons: Sequence[Person]
+    examined: Examined, server: IncomingServer, template: CallTemplate, persons: Sequence[Person], judge: Judge
 ) -> Resolution:
     """What a person's mail becomes at this incoming server. `persons`: those whose address it comes from."""
     mail = examined.mail
     trust = trust_in(examined, server)
     sender = decide_sender(examined.sender, persons, server, trusted=trust.verdict in TRUSTED)
-    found = conversation.references(mail)
+    found = conversation.references(mail, judge)
     wanted, why_wanted = conversation.wanted(mail, server.close_words)
     steps = (
         *examined.steps,
@@ -112,7 +113,7 @@ def resolve(
 def trust_in(examined: Examined, server: IncomingServer) -> Trust:
     """How far it is proved that the mail comes from its sender, by the policy of this incoming server."""
     several = Defect.SEVERAL_FROM in examined.mail.defects
-    return judge(examined.authentication_results, examined.sender, several, server)
+    return assess(examined.authentication_results, examined.sender, several, server)
 
 
 def _mailboxes(parsed: Parsed, header: str) -> tuple[Mailbox, ...]:
@@ -133,6 +134,8 @@ def _screen_step(screening: Screening) -> Step:
 def _conversation_outcome(found: ConversationReferences) -> str:
     offers = (
         ("id of our own mail", found.own_message_ids),
+        ("signed tag", found.tokens),
+        ("forged or expired token", found.doubtful),
         ("id of another mail", found.message_ids),
         ("item reference", found.item_references),
     )

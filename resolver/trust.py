@@ -34,7 +34,7 @@ _DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 _NOT_CHECKED = Trust(verdict="not-checked", reason="the incoming server's policy is off")
 
 
-def judge(header: str | None, sender: SenderAddress, several_from: bool, server: IncomingServer) -> Trust:
+def assess(header: str | None, sender: SenderAddress, several_from: bool, server: IncomingServer) -> Trust:
     """How far the sender is proved. `header`: the topmost Authentication-Results, None where the mail has none.
 
     A sender who stands in another header than From, or beside others in it, is never proved: no system checks that.

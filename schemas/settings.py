@@ -239,10 +239,13 @@ class CallTemplate(Model):
     )
 
 
+ClosedAction = Literal["reopen", "new-call", "journal"]
+
+
 class AfterClosing(Model):
     """What becomes of a mail to an item that has been closed for at most `within_days` days; None: however long."""
 
-    action: Literal["reopen", "new-call", "journal"] = Field(
+    action: ClosedAction = Field(
         description="reopen the item; log a new-call that is linked to it; keep the mail in its journal, and no more"
     )
     within_days: int | None = Field(None, ge=0, description="how many days it may be closed; any number when left out")

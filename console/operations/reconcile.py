@@ -21,12 +21,14 @@ from schemas.wire import Record, UndecodableError, decode
 DEAD_LETTERED = "dead-lettered"
 REJECTED = "rejected"
 NOTIFICATION_RESULT = "notification-result"
-# Every way a mail can end, in the order in which the balance is shown; the first four are the desk's ledger's words.
+# Every way a mail can end, in the order in which the balance is shown; the first six are the desk's ledger's words.
 ENDS = (
     "call-logged",
     "item-updated",
     "item-closed",
+    "item-reopened",
     "action-refused",
+    "duplicate",
     REJECTED,
     NOTIFICATION_RESULT,
     DEAD_LETTERED,

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from resolver.sender import SenderAddress
-from resolver.trust import judge
+from resolver.trust import assess
 from schemas.mail import TrustVerdict
 from schemas.settings import IncomingServer
 
@@ -26,7 +26,7 @@ def server(authserv_id: str | None = "mx.desk.example", trust: Any = "mark") -> 
 
 
 def verdict(header: str | None, authserv_id: str = "mx.desk.example", sender: SenderAddress = ANN) -> TrustVerdict:
-    return judge(header, sender, False, server(authserv_id)).verdict
+    return assess(header, sender, False, server(authserv_id)).verdict
 
 
 GMAIL = """mx.google.com;
@@ -168,7 +168,7 @@ def test_real_systems(header: str, authserv_id: str, expected: TrustVerdict) -> 
     ],
 )
 def test_what_proves_a_sender(found: str, expected: TrustVerdict) -> None:
-    trust = judge(f"mx.desk.example; {found}", ANN, False, server())
+    trust = assess(f"mx.desk.example; {found}", ANN, False, server())
     assert trust.verdict == expected
     assert trust.reason
 
@@ -190,7 +190,7 @@ def test_what_proves_a_sender(found: str, expected: TrustVerdict) -> None:
     ],
 )
 def test_another_systems_line_proves_nothing(header: str, authserv_id: str) -> None:
-    trust = judge(header, ANN, False, server(authserv_id))
+    trust = assess(header, ANN, False, server(authserv_id))
     assert trust.verdict == "unproved"
     assert authserv_id in trust.reason
 
@@ -201,17 +201,17 @@ def test_only_an_address_that_stands_alone_in_from_is_ever_proved() -> None:
     stands_in = SenderAddress("ann@example.org", "", "Reply-To", "From is missing: Reply-To stands in for it")
     nobody = SenderAddress("", "", "", "From is missing")
 
-    assert judge(passes, ANN, False, server()).verdict == "passed"
-    assert judge(passes, ANN, True, server()).verdict == "unproved"
-    assert judge(passes, stands_in, False, server()).verdict == "unproved"
-    assert judge(passes, nobody, False, server()).verdict == "unproved"
-    assert judge(fails, ANN, True, server()).verdict == "failed"
+    assert assess(passes, ANN, False, server()).verdict == "passed"
+    assert assess(passes, ANN, True, server()).verdict == "unproved"
+    assert assess(passes, stands_in, False, server()).verdict == "unproved"
+    assert assess(passes, nobody, False, server()).verdict == "unproved"
+    assert assess(fails, ANN, True, server()).verdict == "failed"
 
 
 def test_no_header_proves_nothing_and_a_policy_that_is_off_asks_nothing() -> None:
-    assert judge(None, ANN, False, server()).verdict == "unproved"
-    assert judge(None, ANN, False, server(None, "off")).verdict == "not-checked"
-    assert judge(GMAIL_FORGED, ANN, False, server("mx.google.com", "off")).verdict == "not-checked"
+    assert assess(None, ANN, False, server()).verdict == "unproved"
+    assert assess(None, ANN, False, server(None, "off")).verdict == "not-checked"
+    assert assess(GMAIL_FORGED, ANN, False, server("mx.google.com", "off")).verdict == "not-checked"
 
 
 def test_a_domain_in_unicode_is_the_same_in_its_ascii_form() -> None:
