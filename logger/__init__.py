@@ -7,7 +7,9 @@ Reads `mail.resolved`, `persons` and `settings`; writes the desk's database and,
     store      one transaction a batch: load what the mails refer to, plan, write
     plan       the whole batch, in order, so that a reply finds an original that came with it        [pure]
     senders    who performs the action: a known person, or a new one                                  [pure]
-    decide     one mail: log a call, update or close an item, or refuse                               [pure]
+    find_item  which item a mail belongs to                                                           [pure]
+    decide     one mail: log a call, update, close or reopen an item, or refuse                       [pure]
+    state      what a decision needs to know: items, and who stands how to them                       [pure]
     priority   the partition's Priority Matrix                                                        [pure]
     notify     who is told                                                                            [pure]
     events     what is published about it                                                             [pure]

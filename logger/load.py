@@ -9,15 +9,17 @@ from sqlalchemy import Connection, select
 from desk.among import among
 from desk.directory import find_persons, load_persons
 from desk.tables import items, mails, message_ids
-from logger.decide import ItemState, hint_keys, item_references, message_key
+from logger.find_item import hint_keys, item_numbers, message_key
 from logger.plan import Desk
 from logger.records import Mail
 from logger.senders import Senders, settle
+from logger.state import ItemState
 from schemas.persons import Person
 
 _KNOWN_MAILS = select(mails.c.mail_id).where(among(mails.c.mail_id))
 _HINTS = select(message_ids.c.message_id, message_ids.c.item_id).where(among(message_ids.c.message_id))
-_STATE = ("id", "kind", "status", "partition", "subject", "user_id", "logging_analyst", "priority")
+_CONTENTS = select(mails.c.content_id, mails.c.item_id).where(among(mails.c.content_id))
+_STATE = ("id", "kind", "status", "partition", "subject", "user_id", "logging_analyst", "priority", "closed_at")
 # Every logger locks in the same order, so that none waits for another that waits for it.
 _ITEMS = select(*(items.c[name] for name in _STATE)).where(among(items.c.id)).order_by(items.c.id).with_for_update()
 
@@ -36,10 +38,12 @@ def load(connection: Connection, batch: Sequence[Mail]) -> Loaded:
     """Within the batch's transaction: the items stay locked until its end."""
     new = _new_mails(connection, batch)
     hints = _hints(connection, new)
-    numbers = {*hints.values(), *(number for one in new for _, number in item_references(one.mail))}
+    contents = _contents(connection, new)
+    named = (number for one in new for number in item_numbers(one.mail))
+    numbers = {*hints.values(), *contents.values(), *named}
     states = {row.id: _state(row) for row in _rows(connection, _ITEMS, numbers)}
     senders, known = _persons(connection, new, states.values())
-    return Loaded(new, Desk(states, hints), senders, known)
+    return Loaded(new, Desk(states, hints, contents), senders, known)
 
 
 def _new_mails(connection: Connection, batch: Sequence[Mail]) -> tuple[Mail, ...]:
@@ -58,6 +62,12 @@ def _hints(connection: Connection, new: Sequence[Mail]) -> dict[str, int]:
     return {row.message_id: row.item_id for row in _rows(connection, _HINTS, keys)}
 
 
+def _contents(connection: Connection, new: Sequence[Mail]) -> dict[str, int]:
+    """Which of the mails came by another way before."""
+    keys = {one.mail.content_id for one in new if one.mail.content_id}
+    return {row.content_id: row.item_id for row in _rows(connection, _CONTENTS, keys)}
+
+
 def _state(row: Any) -> ItemState:
     return ItemState(
         number=row.id,
@@ -68,6 +78,7 @@ def _state(row: Any) -> ItemState:
         user=row.user_id,
         logging_analyst=row.logging_analyst,
         priority=row.priority,
+        closed_at=row.closed_at,
     )
 
 

@@ -5,17 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from desk.ledger import MailOutcome
-from logger.decide import CloseItem, Intent, LogCall, Refuse, UpdateItem, message_key
+from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem, UpdateItem
+from logger.find_item import message_key
+from logger.plan import Duplicate
 from schemas.addresses import normalise
 from schemas.persons import Person
 
 Row = tuple[Any, ...]
 
-OUTCOMES: Mapping[type[Intent], MailOutcome] = {
+OUTCOMES: Mapping[type[Intent | Duplicate], MailOutcome] = {
     LogCall: "call-logged",
     UpdateItem: "item-updated",
     CloseItem: "item-closed",
+    ReopenItem: "item-reopened",
     Refuse: "action-refused",
+    Duplicate: "duplicate",
 }
 
 ITEM = (
@@ -25,7 +29,10 @@ ITEM = (
 )
 JOURNAL = ("item_id", "at", "kind", "person_id", "mail_id", "reason", "text", "reply", "html")
 FILE = ("mail_id", "position", "item_id", "name", "content_type", "size", "sha256", "blob", "inline")
-MAIL = ("mail_id", "server_id", "outcome", "item_id", "message_id", "received", "logged_at", "size", "sha256")
+MAIL = (
+    *("mail_id", "server_id", "outcome", "item_id", "message_id", "received", "logged_at", "size", "sha256"),
+    *("person_id", "content_id"),
+)
 MESSAGE_ID = ("message_id", "item_id")
 PERSON = (*("id", "first_name", "last_name", "is_user", "is_analyst", "email_format", "office", "disabled", "version"),)
 ADDRESS = ("person_id", "position", "address", "normalised")
@@ -70,12 +77,15 @@ def file_rows(intents: Iterable[Intent]) -> Iterator[Row]:
             )
 
 
-def mail_rows(intents: Iterable[Intent], now: datetime) -> Iterator[Row]:
+def mail_rows(intents: Iterable[Intent | Duplicate], now: datetime) -> Iterator[Row]:
+    """A content id stands in one row alone: that of the mail which had the effect."""
     for intent in intents:
         mail = intent.mail
+        content_id = None if isinstance(intent, Duplicate) else mail.content_id or None
         yield (
             *(mail.mail_id, mail.server_id, OUTCOMES[type(intent)], intent.item.number),
             *(message_key(mail.message_id), mail.received, now, mail.size, mail.sha256),
+            *(intent.person.id, content_id),
         )
 
 

@@ -15,7 +15,7 @@ from logger.notify import acknowledgement
 from logger.people import apply_changes
 from logger.plan import numbered, plan
 from logger.records import Mail, PersonChange, mail_messages, person_messages
-from logger.write import flag_users, new_numbers, write_hints, write_intents, write_persons
+from logger.write import flag_users, new_numbers, write_duplicates, write_hints, write_intents, write_persons
 from runtime.outcomes import Dead
 from schemas.snapshot import SettingsSnapshot
 from schemas.wire import Message
@@ -67,8 +67,10 @@ def _attempt(
 def _store_mails(connection: Connection, mails: Sequence[Mail], settings: SettingsSnapshot, now: datetime) -> Stored:
     loaded = load(connection, mails)
     taken = dict(loaded.desk.hints)
-    planned = plan([one.mail for one in loaded.mails], loaded.senders.acting, settings, loaded.desk)
-    intents = numbered(planned.intents, new_numbers(connection, planned.new_calls))
+    planned = plan([one.mail for one in loaded.mails], loaded.senders.acting, settings, loaded.desk, now)
+    numbers = new_numbers(connection, planned.new_calls)
+    intents = numbered(planned.intents, numbers)
+    write_duplicates(connection, numbered(planned.duplicates, numbers), now)
     if not intents:
         return Stored(planned.dead)
     told = (acknowledgement(intent, settings, loaded.persons, now) for intent in intents)

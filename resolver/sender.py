@@ -56,6 +56,8 @@ ROWS: Mapping[tuple[PersonKind, bool], Row] = {
     ("analyst-and-user", False): Row(False, False, f"an Analyst and User. {_NOT_LINKED}"),
     ("analyst-and-user", True): Row(True, False, f"an Analyst and User. {_LINKED}"),
 }
+# Instead of an Analyst's rows where it is not proved that the Analyst wrote the mail.
+_NOT_TRUSTED = Row(False, False, f"an Analyst, who is not proved to have sent the email: {_DEFAULT}")
 _DISABLED = f"a disabled person, who acts as no Analyst: {_DEFAULT}"
 
 
@@ -76,11 +78,18 @@ def sender_address(mail: ParsedMail, mailboxes_of: MailboxesOf) -> SenderAddress
     return SenderAddress("", name, "", f"{_why_not_from(mail)}, and no other header names a sender")
 
 
-def decide_sender(found: SenderAddress, persons: Sequence[Person], server: IncomingServer) -> Sender:
-    """User and Logging Analyst of a call from this address. `persons`: those of the CMDB who have it, in any order."""
+def decide_sender(
+    found: SenderAddress, persons: Sequence[Person], server: IncomingServer, *, trusted: bool = True
+) -> Sender:
+    """User and Logging Analyst of a call from this address. `persons`: those of the CMDB who have it, in any order.
+
+    `trusted`: the mail is proved to come from this address, or no proof is asked for; else no Analyst's rights follow.
+    """
     person = min(persons, key=lambda one: one.id) if persons else None
     kind = _kind(person)
     row = ROWS[kind, server.use_linked_analyst]
+    if person is not None and person.is_analyst and not trusted:
+        row = _NOT_TRUSTED
     reason = row.reason
     linked = row.linked
     if person is not None and person.disabled and person.is_analyst:

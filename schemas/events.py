@@ -56,6 +56,18 @@ class TaskClosed(ItemEvent):
     event: Literal["TaskClosed"] = "TaskClosed"
 
 
+class CallReopened(ItemEvent):
+    event: Literal["CallReopened"] = "CallReopened"
+
+
+class TaskReopened(ItemEvent):
+    event: Literal["TaskReopened"] = "TaskReopened"
+
+
+class RequestReopened(ItemEvent):
+    event: Literal["RequestReopened"] = "RequestReopened"
+
+
 class ActionRefused(ItemEvent):
     """Something was asked for that is not done by mail, or not for this person."""
 
@@ -65,7 +77,16 @@ class ActionRefused(ItemEvent):
 
 
 CallEvent = Annotated[
-    CallLogged | CallUpdated | TaskUpdated | RequestUpdated | CallClosed | TaskClosed | ActionRefused,
+    CallLogged
+    | CallUpdated
+    | TaskUpdated
+    | RequestUpdated
+    | CallClosed
+    | TaskClosed
+    | CallReopened
+    | TaskReopened
+    | RequestReopened
+    | ActionRefused,
     Field(discriminator="event"),
 ]
 

@@ -137,10 +137,16 @@ class ConversationReferences(Model):
     """What the mail offers to find its item by, in the order of trust. Only the logger can say which item it is."""
 
     own_message_ids: tuple[str, ...] = Field(
-        (), description="ids of our own notifications in In-Reply-To and References"
+        (), description="ids of our own notifications in In-Reply-To and References, proved by their signature"
+    )
+    tokens: tuple[str, ...] = Field(
+        (), description="item references proved by a signed tag in the subject or in an address"
+    )
+    doubtful: tuple[str, ...] = Field(
+        (), description="ids of notifications and item references whose signature is forged, foreign or expired"
     )
     message_ids: tuple[str, ...] = Field((), description="the other ids there, nearest first")
-    item_references: tuple[str, ...] = Field((), description="item references in the subject")
+    item_references: tuple[str, ...] = Field((), description="item references in the subject, unsigned")
 
 
 class StoredFile(Model):
@@ -200,3 +206,6 @@ class RejectedMail(Model):
     subject: str = Field("", description="at most 200 characters")
     received: datetime | None = None
     blob: str | None = Field(None, description="key of the raw mail in the blob store, where it is held to be released")
+    released: str = Field(
+        "", description="who released the mail; such a record follows the one that says why it was rejected"
+    )

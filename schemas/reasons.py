@@ -198,7 +198,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.MAY_NOT_CLOSE: Explanation(
         "The incoming server does not let the sender close this item by mail.",
-        "Close it in the desk, or let may_close of the incoming server name what the sender is in the item.",
+        "Ask an Analyst to close it in the desk; may_close of the incoming server says who may do it by mail.",
     ),
     Reason.NOT_TRUSTED: Explanation(
         "The sender is not proved to be who the mail says, so the mail changes no state of an item.",

@@ -91,7 +91,7 @@ MAIL_REJECTED = Topic(
     doc="Mails that become no call, with the reason and the evidence.",
     key="sender's address, normalised",
     value=TypeAdapter(RejectedMail),
-    writers=("resolver", "logger"),
+    writers=("resolver", "logger", "console"),
     readers=("console",),
     retention_ms=30 * DAY_MS,
 )

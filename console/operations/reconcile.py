@@ -21,12 +21,14 @@ from schemas.wire import Record, UndecodableError, decode
 DEAD_LETTERED = "dead-lettered"
 REJECTED = "rejected"
 NOTIFICATION_RESULT = "notification-result"
-# Every way a mail can end, in the order in which the balance is shown; the first four are the desk's ledger's words.
+# Every way a mail can end, in the order in which the balance is shown; the first six are the desk's ledger's words.
 ENDS = (
     "call-logged",
     "item-updated",
     "item-closed",
+    "item-reopened",
     "action-refused",
+    "duplicate",
     REJECTED,
     NOTIFICATION_RESULT,
     DEAD_LETTERED,
@@ -42,13 +44,14 @@ class Facts:
 
     `places`: mail id -> where it waits or waited: (stage that reads it there, partition, offset), one for every record.
     `fetched`: mail ids on `mail.fetched`, and how many records of each. A record that is no mail stands there by its
-    place, `partition/offset`.
+    place, `partition/offset`. `released`: mails that somebody let through after they had been rejected.
     """
 
     fetched: Mapping[str, int]
     ends: Mapping[str, frozenset[tuple[str, str]]]
     places: Mapping[str, tuple[tuple[str, int, int], ...]]
     positions: Positions
+    released: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,15 @@ def gather(config: ProcessConfig) -> Facts:
         engine.dispose()
     ends = {mail_id: frozenset(found) for mail_id, found in reading_of.ends.items()}
     places = {mail_id: tuple(found) for mail_id, found in reading_of.places.items()}
-    return Facts(reading_of.fetched, ends, places, positions)
+    return Facts(reading_of.fetched, ends, places, positions, frozenset(reading_of.released))
 
 
 def _fate(mail_id: str, facts: Facts) -> Fate:
     ends = facts.ends.get(mail_id, frozenset())
-    # A mail that was fetched again after it had been dead-lettered ends as the later try does.
-    final = {end: detail for end, detail in sorted(ends) if end != DEAD_LETTERED}
+    # A mail that was fetched again after it had been dead-lettered ends as the later try does, and so does one that was
+    # released after it had been rejected.
+    passing = {DEAD_LETTERED, REJECTED} if mail_id in facts.released else {DEAD_LETTERED}
+    final = {end: detail for end, detail in sorted(ends) if end not in passing}
     if len(final) > 1:
         return Fate(mail_id, DOUBLE, ", ".join(final))
     for end, detail in final.items():
@@ -127,7 +132,7 @@ def _fate(mail_id: str, facts: Facts) -> Fate:
     for stage, partition, offset in facts.places.get(mail_id, ()):
         if offset >= facts.positions.get((stage, partition), 0):
             return Fate(mail_id, ON_THE_WAY, f"waits for the {stage}")
-    for end, detail in ends:
+    for end, detail in sorted(ends):
         return Fate(mail_id, end, detail)
     return Fate(mail_id, MISSING, "every stage has passed it, and no end is known")
 
@@ -140,6 +145,7 @@ class _Gathering:
         self.fetched: Counter[str] = Counter()
         self.ends: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         self.places: defaultdict[str, list[tuple[str, int, int]]] = defaultdict(list)
+        self.released: set[str] = set()
         self._mail_at: dict[tuple[int, int], str] = {}
 
     def topics(self) -> None:
@@ -162,7 +168,9 @@ class _Gathering:
             self.ends[mail_id].add((DEAD_LETTERED, letter.reason))
 
     def _fetched(self, record: Record) -> None:
-        mail_id = _fetched_id(record)
+        mail_id, released = _opened(record)
+        if released:
+            self.released.add(mail_id)
         self.fetched[mail_id] += 1
         self._mail_at[record.partition, record.offset] = mail_id
         self.places[mail_id].append(("resolver", record.partition, record.offset))
@@ -183,12 +191,13 @@ class _Gathering:
             self.ends[headers.get("ce_id", "")].add((NOTIFICATION_RESULT, ""))
 
 
-def _fetched_id(record: Record) -> str:
-    """The mail's id as the resolver gives it; for a record that is no mail, its place."""
+def _opened(record: Record) -> tuple[str, bool]:
+    """The mail's id as the resolver gives it, and whether the mail was released; of what is no mail, the place."""
     try:
-        return open_fetched(record).mail_id
+        mail = open_fetched(record)
     except UndecodableError:
-        return f"{record.partition}/{record.offset}"
+        return f"{record.partition}/{record.offset}", False
+    return mail.mail_id, bool(mail.released)
 
 
 def summary(balance: Balance, each: Iterable[Fate] = ()) -> dict[str, object]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from console.operations.errors import UserError
 from runtime.secrets import make_keys, seal
+from runtime.token_keys import make_token_key
 from schemas.settings import Secret
 
 
@@ -15,6 +16,21 @@ def new_keys(path: Path) -> str:
     except FileExistsError:
         raise UserError(
             f"{path} exists already", "choose another file: what is sealed for a key can only be opened with that key"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}", "choose a folder that you may write to"
+        ) from None
+
+
+def new_token_key(path: Path) -> None:
+    """Make a file with a new token key. Raises `UserError`."""
+    try:
+        make_token_key(path)
+    except FileExistsError:
+        raise UserError(
+            f"{path} exists already",
+            "choose another file; to replace a key, put the new one on the first line and leave the old one below",
         ) from None
     except OSError as error:
         raise UserError(

@@ -82,6 +82,20 @@ def test_two_ends_are_one_too_many_but_for_a_dead_letter_that_came_through_later
     assert again.fates[0].end == ON_THE_WAY
 
 
+def test_a_released_mail_ends_as_it_does_after_its_release() -> None:
+    refused, logged = ("rejected", "quarantine"), ("call-logged", "C-000001")
+    places, passed = {A: (("resolver", 3, 7), ("resolver", 3, 9))}, {("resolver", 3): 10}
+
+    def end(*ends: tuple[str, str], positions: dict[tuple[str, int], int] = passed) -> str:
+        known = facts(ends={A: frozenset(ends)}, places=places, positions=positions, released=frozenset({A}))
+        return balance(known).fates[0].end
+
+    assert end(refused, positions={("resolver", 3): 9}) == ON_THE_WAY
+    assert end(refused, logged) == "call-logged"
+    assert end(refused) == "rejected"
+    assert end(refused, logged, ("notification-result", "")) == DOUBLE
+
+
 def test_a_mail_fetched_twice_is_one_mail_and_ends_of_older_mails_do_not_count() -> None:
     account = balance(facts(fetched={A: 2}, ends={key: frozenset({("call-logged", "")}) for key in (A, B)}))
 

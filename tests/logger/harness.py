@@ -17,7 +17,7 @@ from runtime.outcomes import Outcome
 from schemas import ids
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
-from schemas.settings import CallTemplate, Partition
+from schemas.settings import CallTemplate, IncomingServer, Partition
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAIL_RESOLVED, PERSONS, Topic
 from schemas.wire import Message, Record, encode
@@ -39,8 +39,11 @@ def _partition(id_: str, name: str) -> Partition:
 
 
 def demo_settings() -> SettingsSnapshot:
-    """Partitions IT and HR with a call template each: `it-call` (impact high, urgency low) and `hr-call` (low, low)."""
-    values: tuple[CallTemplate | Partition, ...] = (
+    """Partitions IT and HR with a call template each: `it-call` (impact high, urgency low) and `hr-call` (low, low).
+
+    And the incoming server `it-in`, whose Default Logging Analyst is `desk`.
+    """
+    values: tuple[CallTemplate | Partition | IncomingServer, ...] = (
         _partition("IT", "Information Technology"),
         _partition("HR", "Human Resources"),
         CallTemplate(
@@ -49,6 +52,7 @@ def demo_settings() -> SettingsSnapshot:
         CallTemplate(id="hr-call", partition="HR", impact="low", urgency="low", fields={"cost": "none"}),
         CallTemplate(id="lost-partition", partition="gone", impact="high", urgency="low"),
         CallTemplate(id="no-priority", partition="IT", impact="vast", urgency="low"),
+        IncomingServer(id="it-in", protocol="imap", call_template="it-call", default_logging_analyst="desk"),
     )
     return SettingsSnapshot().with_changes(
         (f"{value.kind}/{value.id}", value, version) for version, value in enumerate(values)

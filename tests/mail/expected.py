@@ -10,7 +10,7 @@ from schemas.base import Model
 from schemas.mail import Bounce, ConversationReferences, ParsedMail, TrustVerdict
 from schemas.persons import PersonKind
 from schemas.reasons import Reason
-from tests.mail.stored import with_names, with_own_ids
+from tests.mail.stored import with_places, with_signed
 
 
 class Screen(Model):
@@ -85,13 +85,13 @@ class Expected(Model):
 
 
 def mail_bytes(path: Path) -> bytes:
-    """The mail as it arrives: `@@OWN-ID:name@@` filled in."""
-    return with_own_ids(path.read_bytes())
+    """The mail as it arrives: what is signed filled in."""
+    return with_signed(path.read_bytes())
 
 
 def read(path: Path) -> Expected:
     """Raises on a key that is none, or given twice."""
-    data = yaml.load(with_own_ids(path.read_bytes()), _Loader)
+    data = yaml.load(with_signed(path.read_bytes()), _Loader)
     return Expected.model_validate(data, extra="forbid")
 
 
@@ -99,7 +99,7 @@ def write(expected: Expected, comment: str) -> str:
     data = expected.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     _say_once(data)
     text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100_000)
-    return with_names(f"# {comment}\n{text}")
+    return with_places(f"# {comment}\n{text}")
 
 
 class _Loader(yaml.CSafeLoader):

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from schemas import ids
 from schemas.addresses import normalise
 from schemas.persons import Person
 from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import TokenKeys
 
 FOLDER = Path(__file__).parent
 _FILE = read_settings_file(FOLDER / "settings.yaml")
@@ -26,21 +27,31 @@ _DESK: Mapping[str, Any] = yaml.safe_load((FOLDER / "desk.yaml").read_text("utf-
 
 NOW: datetime = _DESK["now"].astimezone(UTC)
 SETTINGS = SettingsSnapshot().with_changes((key, value, 1) for key, value in _FILE.settings.items())
-OWN_IDS: Mapping[str, str] = {
-    name: ids.message_id(one["id"], one["domain"]) for name, one in _DESK["notifications"].items()
+TOKEN_KEYS = TokenKeys((_DESK["token_key"].encode(),))
+
+
+def _own_id(one: Mapping[str, Any]) -> str:
+    sent = datetime.combine(one.get("sent", NOW.date()), time(12), UTC)
+    return ids.message_id(TOKEN_KEYS.sign(one["id"], sent), one["domain"])
+
+
+# What stands in a mail for something that is signed -> what it stands for.
+SIGNED: Mapping[str, str] = {
+    **{f"@@OWN-ID:{name}@@": _own_id(one) for name, one in _DESK["notifications"].items()},
+    **{f"@@TAG:{one['item']}@@": TOKEN_KEYS.sign(one["item"], NOW) for one in _DESK["items"]},
 }
-_OWN_ID = re.compile(rb"@@OWN-ID:([a-z-]+)@@")
+_PLACE = re.compile(rb"@@[A-Z-]+:[\w-]+@@")
 
 
-def with_own_ids(raw: bytes) -> bytes:
-    """`@@OWN-ID:name@@` replaced by the Message-ID of the notification of that name in `desk.yaml`."""
-    return _OWN_ID.sub(lambda match: OWN_IDS[match[1].decode()].encode(), raw)
+def with_signed(raw: bytes) -> bytes:
+    """`@@OWN-ID:name@@` becomes the Message-ID of that notification, `@@TAG:C-000101@@` the signed tag of that item."""
+    return _PLACE.sub(lambda match: SIGNED[match[0].decode()].encode(), raw)
 
 
-def with_names(text: str) -> str:
-    """The opposite of `with_own_ids`."""
-    for name, message_id in OWN_IDS.items():
-        text = text.replace(message_id, f"@@OWN-ID:{name}@@")
+def with_places(text: str) -> str:
+    """The opposite of `with_signed`."""
+    for place, signed in SIGNED.items():
+        text = text.replace(signed, place)
     return text
 
 

@@ -16,7 +16,7 @@ from schemas.events import NotificationRequested
 from schemas.settings import Format
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
 from schemas.wire import Message
-from tests.mail.stored import NOW, SETTINGS, FixedDesk
+from tests.mail.stored import NOW, SETTINGS, TOKEN_KEYS, FixedDesk
 from tests.mail.walk import Walk, values
 from tests.outbound.test_compose import ALWAYS, OPTIONAL
 from tests.parsing.test_any_bytes import BYTES
@@ -113,7 +113,7 @@ def _mailbox(value: str) -> str:
 def _answer(request: NotificationRequested, format_: Format) -> Composed:
     server = SETTINGS.outgoing_server_for(request.partition)
     assert server is not None
-    return compose(request, render(request, TEMPLATES, format_), server, NOW)
+    return compose(request, render(request, TEMPLATES, format_), server, NOW, TOKEN_KEYS)
 
 
 def _requests(published: list[Message]) -> list[NotificationRequested]:

@@ -77,12 +77,12 @@ def check_item(item: Item, mail_id: str, wanted: Expected) -> None:
 
 
 def check_person(walk: Walk, wanted: Expected) -> None:
-    """The person is in the desk as the sender's row says; whoever has logged a call is a User."""
+    """The person is in the desk as the sender's row says."""
     assert wanted.sender is not None
     person = walk.person(wanted.sender.person_id)
     assert person is not None
     if wanted.sender.new_person:
         names = (wanted.sender.first_name, wanted.sender.last_name)
         assert (person.first_name, person.last_name, person.is_user, person.is_analyst) == (*names, True, False)
-    if wanted.call is not None and not person.disabled:
+    if wanted.call is not None and wanted.sender.set_user_flag:  # only who logs a call becomes a User
         assert person.is_user

@@ -11,6 +11,7 @@ from desk.engine import reading
 from desk.items import Item, show_item
 from desk.ledger import mail_outcomes
 from logger.handler import LoggerHandler
+from resolver.admission import admit
 from resolver.handler import ResolverHandler
 from resolver.resolve import examine, own_addresses
 from runtime.blobs import BlobStore
@@ -28,7 +29,7 @@ from schemas.topics import (
 )
 from schemas.wire import Message, Record, encode
 from tests.mail.expected import Action, Call, Expected, Screen, Sender, mail_bytes, read
-from tests.mail.stored import FOLDER, NOW, SETTINGS
+from tests.mail.stored import FOLDER, NOW, SETTINGS, TOKEN_KEYS
 
 PREFIX = "t"
 
@@ -42,7 +43,9 @@ class Walk:
     published: list[Message] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._resolver = ResolverHandler(lambda: SETTINGS, lambda: SETTINGS, self._directory, self.blobs, lambda: NOW)
+        self._resolver = ResolverHandler(
+            lambda: SETTINGS, lambda: SETTINGS, self._directory, self.blobs, lambda: NOW, TOKEN_KEYS
+        )
         self._logger = LoggerHandler(self.engine, lambda: SETTINGS, self.published.extend, PREFIX, lambda: NOW)
 
     def arrive(self, raw: bytes, server: str) -> list[Message]:
@@ -81,7 +84,9 @@ def arrive_all(walk: Walk, names: Sequence[str]) -> None:
 
 def result_of(walk: Walk, raw: bytes, server: str, after: Sequence[str] = ()) -> Expected:
     """What comes of a mail, in the form in which it is expected."""
-    examined = examine(raw, own_addresses(SETTINGS))
+    settings = SETTINGS.incoming_server(server)
+    assert settings is not None
+    examined = admit(examine(raw, own_addresses(SETTINGS)), settings, SETTINGS.email_options())
     published = walk.arrive(raw, server)
     screening = examined.screening
     known: dict[str, Any] = {"server": server, "after": tuple(after), "parse": examined.mail}

@@ -16,6 +16,7 @@ from outbound.render import Rendered
 from outbound.transport import SmtpTransport
 from schemas.events import NotificationRequested
 from schemas.settings import OutgoingServer
+from schemas.tokens import NO_KEYS
 from tests.outbound.conftest import NOW
 
 BREAKING = st.sampled_from([
@@ -72,7 +73,7 @@ def test_nothing_of_a_notification_is_a_command(
     request = _request(f"a{local}@b{domain}", text)
     with recorder(extension) as server:
         settings_ = make_server(port=server.port)
-        composed = compose(request, Rendered(text, text, text), settings_, NOW)
+        composed = compose(request, Rendered(text, text, text), settings_, NOW, NO_KEYS)
         transport = SmtpTransport(settings_, _no_login)
         transport.send(composed.sender, [composed.recipient], composed.content)
         transport.quit()

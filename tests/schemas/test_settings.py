@@ -80,3 +80,13 @@ def test_a_person_is_a_user_an_analyst_or_both() -> None:
         Person(id="x")
     assert Person(id="x", first_name="Ursula", last_name="Usher", is_user=True).name == "Ursula Usher"
     assert Person(id="x", last_name="Usher", is_analyst=True).name == "Usher"
+
+
+def test_the_bare_word_off_of_a_yaml_file_is_the_word() -> None:
+    fields = {"id": "it", "protocol": "imap", "call_template": "c", "default_logging_analyst": "ida"}
+    assert IncomingServer.model_validate({**fields, "trust": False}).trust == "off"
+
+
+def test_blocked_senders_are_kept_in_the_form_that_is_compared() -> None:
+    options = EmailOptions(blocked_senders=("Ann@Example.COM", "@BÜCHER.example"))
+    assert options.blocked_senders == ("ann@example.com", "@xn--bcher-kva.example")
