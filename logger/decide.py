@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from desk.references import parse_reference
-from logger.priority import priority
+from logger.call_fields import CallFields, call_fields
+from logger.properties import properties
 from runtime.outcomes import Dead
 from schemas.events import ItemKind
 from schemas.ids import OWN_MESSAGE_ID
@@ -15,7 +16,6 @@ from schemas.reasons import Reason
 from schemas.settings import CallTemplate
 from schemas.snapshot import SettingsSnapshot
 
-MAX_SUBJECT = 998  # characters; a longer one would make records that the broker refuses
 MAX_MESSAGE_ID = 998  # octets of a line: RFC 5322, 2.1.1. What is longer is no id, and more than an index can hold.
 
 # Requirement: "logging a new call, updating existing call, task or request, or closing a call or task".
@@ -44,6 +44,7 @@ class LogCall:
     person: Person
     item: ItemState
     template: CallTemplate
+    content: CallFields
     settings_versions: Mapping[str, int]
     linked_to: int | None = None
 
@@ -166,28 +167,18 @@ def _why_not_closed(item: ItemState, person: Person) -> Reason | None:
 def _log(
     mail: ResolvedMail, person: Person, settings: SettingsSnapshot, number: int, linked_to: int | None
 ) -> LogCall | Dead:
-    template = settings.call_template(mail.call_template)
-    if template is None:
-        return Dead(Reason.UNKNOWN_TEMPLATE, f"call template {mail.call_template!r} does not exist")
-    partition = settings.partition(template.partition)
-    if partition is None:
-        return Dead(
-            Reason.UNKNOWN_PARTITION,
-            f"call template {template.id!r} names partition {template.partition!r}, which does not exist",
-        )
-    found = priority(template, partition)
+    found = properties(mail.call_template, settings)
     if isinstance(found, Dead):
         return found
+    content = call_fields(found.template, mail.subject, mail.text)
     item = ItemState(
         number=number,
         kind="call",
         is_open=True,
-        partition=partition.id,
-        subject=mail.subject[:MAX_SUBJECT],
+        partition=found.partition,
+        subject=content.subject,
         user=person.id,
         logging_analyst=mail.sender.logging_analyst,
-        priority=found,
+        priority=found.priority,
     )
-    used = (f"call-template/{template.id}", f"partition/{partition.id}")
-    versions = {**mail.settings_versions, **{key: settings.versions[key] for key in used if key in settings.versions}}
-    return LogCall(mail, person, item, template, versions, linked_to)
+    return LogCall(mail, person, item, found.template, content, {**mail.settings_versions, **found.versions}, linked_to)

@@ -37,9 +37,14 @@ def load(connection: Connection, batch: Sequence[Mail]) -> Loaded:
     new = _new_mails(connection, batch)
     hints = _hints(connection, new)
     numbers = {*hints.values(), *(number for one in new for _, number in item_references(one.mail))}
-    states = {row.id: _state(row) for row in _rows(connection, _ITEMS, numbers)}
+    states = lock_items(connection, numbers)
     senders, known = _persons(connection, new, states.values())
     return Loaded(new, Desk(states, hints), senders, known)
+
+
+def lock_items(connection: Connection, numbers: Collection[int]) -> dict[int, ItemState]:
+    """By number, locked until the transaction's end: whoever needs several asks for all of them at once."""
+    return {row.id: _state(row) for row in _rows(connection, _ITEMS, numbers)}
 
 
 def _new_mails(connection: Connection, batch: Sequence[Mail]) -> tuple[Mail, ...]:
