@@ -8,11 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.addresses import SafeAddress
-from schemas.base import FieldName, Id, Line, Model
+from schemas.base import FieldName, Id, Line, Model, Text
 from schemas.settings import CallTemplate
 
-# Lines of text: tabs and line ends are the only control characters in them.
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$", max_length=100_000)]
 ItemReference = Annotated[str, StringConstraints(pattern=r"^[CTR]-[0-9]{6,18}$")]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$", max_length=200)]
 
