@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -18,7 +19,7 @@ from logger.config import LoggerConfig
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
 from runtime.topic_setup import create_topics
-from schemas.desk_requests import record_key
+from schemas.desk_requests import DeskRequest, record_key
 from schemas.persons import Person
 from schemas.topics import CALL_EVENTS, DESK_REQUESTED, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS, SETTINGS, Topic
 from schemas.wire import Message, decode, encode, tombstone
@@ -115,12 +116,7 @@ def test_killed_and_started_again_it_logs_every_mail_once(
     assert [letter.value for letter in letters] == [bad.value]
 
 
-def requests(now: datetime) -> list[Message]:
-    """Tasks to be made, and two changes of each of the first ones."""
-    numbers = range(1, REQUESTS + 1)
-    values = [ask("create-task", f"make/{n}", requested_at=now) for n in numbers]
-    for action in ("update", "close"):
-        values += [ask(action, f"{action}/{n}", item=f"T-{n:06d}", requested_at=now) for n in numbers]
+def asked(values: Iterable[DeskRequest], now: datetime) -> list[Message]:
     return [encode(DESK_REQUESTED, record_key(v), v, id=v.request_id, source="/test", time=now) for v in values]
 
 
@@ -132,8 +128,7 @@ def test_killed_and_started_again_it_does_every_request_once(
     )
     create_topics(config)
     now = datetime.now(UTC)
-    all_ = requests(now)
-    made, changed = all_[:REQUESTS], all_[REQUESTS:]
+    made = asked((ask("create-task", f"make/{n}", requested_at=now) for n in range(REQUESTS)), now)
     with closing(Publisher(config)) as publisher:
         settings = demo_settings().settings.items()
         publisher.publish([encode(SETTINGS, key, value, id=key, source="/test", time=now) for key, value in settings])
@@ -150,6 +145,10 @@ def test_killed_and_started_again_it_does_every_request_once(
             process.wait()
             process = start(config)
             assert wait_until(lambda: handled_of(engine) == REQUESTS, SECONDS)
+            with reading(engine) as connection:
+                references = [line.reference for line in list_items(connection, limit=2 * REQUESTS)]
+            steps = [(action, one) for action in ("update", "close") for one in references]
+            changed = asked((ask(do, f"{do}/{one}", item=one, requested_at=now) for do, one in steps), now)
             publisher.publish([*changed, *made, *changed])
             assert wait_until(lambda: handled_of(engine) == 3 * REQUESTS, SECONDS)
             assert wait_until(lambda: len(request_ids(config)) == 3 * REQUESTS, SECONDS)
