@@ -1,5 +1,7 @@
 """What other systems ask for, all the way into the desk: items made, changed and refused, once each."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -10,14 +12,14 @@ from desk.engine import reading
 from desk.items import list_items
 from desk.tables import handled
 from resolver.conversation import references
-from runtime.outcomes import Dead, Ok
+from runtime.outcomes import Dead, Ok, OutageError
 from schemas import ids
 from schemas.desk_requests import DeskRequest
 from schemas.mail import ParsedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.topics import CALL_EVENTS, DESK_REQUESTED, NOTIFICATION_REQUESTED, PERSONS
-from schemas.wire import Record
+from schemas.wire import Message, Record
 from tests.logger.harness import NOW, PREFIX, Logger, ask, make_mail
 
 ANN = Person(id="ann", first_name="Ann", last_name="Lee", addresses=("ann@example.test",), is_user=True, version=3)
@@ -245,6 +247,36 @@ def test_the_same_request_twice_has_one_effect(desk: Logger) -> None:
     desk.feed(*changes)
     assert len(desk.published) == published
     assert [kind for kind, _, _ in entries(desk, "C-000001")] == ["call-logged", "item-updated", "item-closed"]
+
+
+def test_two_loggers_with_the_same_requests_do_each_once(desk: Logger, another: Logger) -> None:
+    desk.feed(*(ask("log-call", f"made/{n}") for n in range(10)))
+    desk.published.clear()
+    updates = [ask("update", f"update/{n}", item=f"C-{n:06d}") for n in range(1, 11)]
+    made = [ask("create-task", f"task/{n}", user="new@x.test") for n in range(5)]
+    with ThreadPoolExecutor(2) as pool:
+        # Each logger meets the items in another order.
+        feeds = [pool.submit(desk.feed, *updates, *made), pool.submit(another.feed, *made[::-1], *updates[::-1])]
+        assert [feed.result() for feed in feeds] == [[Ok()] * 15] * 2
+    told = [*desk.of(CALL_EVENTS), *another.of(CALL_EVENTS)]
+    assert len(told) == len({event.request_id for event in told}) == 15
+    assert {desk.item(f"C-{n:06d}").version for n in range(1, 11)} == {2}
+    assert rows(desk) == 15
+    assert len([*desk.of(PERSONS), *another.of(PERSONS)]) == 1
+
+
+def test_broker_away_after_the_commit_loses_and_doubles_nothing(desk: Logger) -> None:
+    def away(_messages: Sequence[Message]) -> None:
+        raise OutageError(Reason.BROKER_AWAY, "the broker is away")
+
+    batch = [make_mail("one", person=ANN), ask("log-call", "1")]
+    desk.publish = away
+    for _ in range(2):
+        with pytest.raises(OutageError):
+            desk.feed(*batch)
+    desk.publish = desk.published.extend
+    assert desk.feed(*batch) == [Ok(), Ok()]
+    assert len(desk.of(CALL_EVENTS)) == len(desk.of(NOTIFICATION_REQUESTED)) == rows(desk) == 2
 
 
 def test_mails_and_requests_come_in_one_batch(desk: Logger) -> None:
