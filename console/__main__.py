@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from console.commands import dead_letters, desk, explain, mail, reconcile, secrets, servers, settings, topics
+from console.commands import (
+    dead_letters,
+    desk,
+    desk_requests,
+    explain,
+    mail,
+    reconcile,
+    secrets,
+    servers,
+    settings,
+    topics,
+)
 from console.commands.options import Options
 from console.operations.errors import UserError
 from console.output import harmless
@@ -29,7 +40,11 @@ app.add_typer(topics.app, name="topics")
 app.command("apply")(settings.apply)
 app.command("export")(settings.export)
 app.command("explain")(explain.explain)
+desk.calls.command("log")(desk_requests.log_call)
 app.add_typer(desk.calls, name="calls")
+app.add_typer(desk_requests.tasks, name="tasks")
+app.add_typer(desk_requests.requests, name="requests")
+app.add_typer(desk_requests.items, name="items")
 app.add_typer(desk.persons, name="persons")
 app.command("reconcile")(reconcile.reconcile)
 app.add_typer(dead_letters.app, name="dead-letters")

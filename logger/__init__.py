@@ -1,7 +1,7 @@
 """mail.resolved -> calls: the only writer of the desk's items, persons and journal.
 
-Reads `mail.resolved`, `persons` and `settings`; writes the desk's database and, by its outbox, `call.events`,
-`notification.requested` and `persons`. What it can never handle goes to `mail.resolved.dlq` and `persons.dlq`.
+Reads `mail.resolved`, `desk.requested`, `persons` and `settings`; writes the desk's database and, by its outbox,
+`call.events`, `notification.requested` and `persons`. What it can never handle goes to the `.dlq` of its topic.
 
     handler    a batch of records in, one outcome a record out; publishes what the store put in the outbox
     store      one transaction a batch: load what the mails refer to, plan, write
@@ -10,6 +10,9 @@ Reads `mail.resolved`, `persons` and `settings`; writes the desk's database and,
     find_item  which item a mail belongs to                                                           [pure]
     decide     one mail: log a call, update, close or reopen an item, or refuse                       [pure]
     state      what a decision needs to know: items, and who stands how to them                       [pure]
+    requests   the same for what other systems ask for by `desk.requested`
+    properties what a new item gets of its call template                                              [pure]
+    call_fields  where subject and text go                                                            [pure]
     priority   the partition's Priority Matrix                                                        [pure]
     notify     who is told                                                                            [pure]
     events     what is published about it                                                             [pure]

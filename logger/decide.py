@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from logger.call_fields import CallFields, call_fields
 from logger.find_item import find_item
-from logger.priority import priority
+from logger.properties import properties
 from logger.state import ItemState, Known, is_party, is_trusted, standing
 from runtime.outcomes import Dead
 from schemas.events import ItemKind
@@ -16,8 +17,6 @@ from schemas.reasons import Reason
 from schemas.settings import AfterClosing, CallTemplate, ClosedAction
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import TAG
-
-MAX_SUBJECT = 998  # characters; a longer one would make records that the broker refuses
 
 # Requirement: "logging a new call, updating existing call, task or request, or closing a call or task".
 CLOSED_BY_MAIL: frozenset[ItemKind] = frozenset(("call", "task"))
@@ -31,6 +30,7 @@ class LogCall:
     person: Person
     item: ItemState
     template: CallTemplate
+    content: CallFields
     settings_versions: Mapping[str, int]
     linked_to: int | None = None
 
@@ -130,34 +130,28 @@ def _fits(rule: AfterClosing, mail: ResolvedMail, item: ItemState) -> bool:
 def _log(
     mail: ResolvedMail, person: Person, settings: SettingsSnapshot, number: int, linked_to: ItemState | None
 ) -> LogCall | Dead:
-    template = settings.call_template(mail.call_template)
-    if template is None:
-        return Dead(Reason.UNKNOWN_TEMPLATE, f"call template {mail.call_template!r} does not exist")
-    partition = settings.partition(template.partition)
-    if partition is None:
-        return Dead(
-            Reason.UNKNOWN_PARTITION,
-            f"call template {template.id!r} names partition {template.partition!r}, which does not exist",
-        )
-    found = priority(template, partition)
+    found = properties(mail.call_template, settings)
     if isinstance(found, Dead):
         return found
     logging_analyst = _logging_analyst(mail, settings)
     if isinstance(logging_analyst, Dead):
         return logging_analyst
+    subject = TAG.sub(r"\1", mail.subject)  # a proof of another item is nothing to be handed on
+    content = call_fields(found.template, subject, mail.text)
     item = ItemState(
         number=number,
         kind="call",
         is_open=True,
-        partition=partition.id,
-        subject=TAG.sub(r"\1", mail.subject)[:MAX_SUBJECT],  # a proof of another item is nothing to be handed on
+        partition=found.partition,
+        subject=content.subject,
         user=person.id,
         logging_analyst=logging_analyst,
-        priority=found,
+        priority=found.priority,
     )
-    used = (f"call-template/{template.id}", f"partition/{partition.id}")
-    versions = {**mail.settings_versions, **{key: settings.versions[key] for key in used if key in settings.versions}}
-    return LogCall(mail, person, item, template, versions, None if linked_to is None else linked_to.number)
+    versions = {**mail.settings_versions, **found.versions}
+    return LogCall(
+        mail, person, item, found.template, content, versions, None if linked_to is None else linked_to.number
+    )
 
 
 def _logging_analyst(mail: ResolvedMail, settings: SettingsSnapshot) -> str | Dead:

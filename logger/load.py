@@ -40,10 +40,14 @@ def load(connection: Connection, batch: Sequence[Mail]) -> Loaded:
     hints = _hints(connection, new)
     contents = _contents(connection, new)
     named = (number for one in new for number in item_numbers(one.mail))
-    numbers = {*hints.values(), *contents.values(), *named}
-    states = {row.id: _state(row) for row in _rows(connection, _ITEMS, numbers)}
+    states = lock_items(connection, {*hints.values(), *contents.values(), *named})
     senders, known = _persons(connection, new, states.values())
     return Loaded(new, Desk(states, hints, contents), senders, known)
+
+
+def lock_items(connection: Connection, numbers: Collection[int]) -> dict[int, ItemState]:
+    """By number, locked until the transaction's end: whoever needs several asks for all of them at once."""
+    return {row.id: _state(row) for row in _rows(connection, _ITEMS, numbers)}
 
 
 def _new_mails(connection: Connection, batch: Sequence[Mail]) -> tuple[Mail, ...]:

@@ -1,7 +1,7 @@
 """The records of a batch taken apart, and what is published put together. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,12 +9,13 @@ from logger.decide import Intent
 from logger.events import call_event
 from runtime.outcomes import Dead
 from schemas import ids
+from schemas.desk_requests import DeskRequest
 from schemas.events import NotificationRequested
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.topics import CALL_EVENTS, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS
-from schemas.wire import Message, Record, UndecodableError, decode, encode
+from schemas.topics import CALL_EVENTS, DESK_REQUESTED, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS, Topic
+from schemas.wire import Context, Message, Record, UndecodableError, decode, encode
 
 SOURCE = "/mailcall/logger"
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -38,9 +39,20 @@ class Mail:
     traceparent: str
 
 
-def open_record(record: Record, is_person: bool) -> Mail | PersonChange | Dead:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What another system asks for."""
+
+    request: DeskRequest
+    traceparent: str
+
+
+Opened = Mail | PersonChange | Asked
+
+
+def open_record(record: Record, topic: Topic) -> Opened | Dead:
     try:
-        return _person_change(record) if is_person else _mail(record)
+        return _OPENERS[topic.short](record)
     except UndecodableError as error:
         return Dead(error.reason, str(error))
 
@@ -51,8 +63,17 @@ def _mail(record: Record) -> Mail | Dead:
         return Dead(Reason.WRONG_SCHEMA, "mail_id: is not 32 hexadecimal digits")
     if mail.received.tzinfo is None:
         return Dead(Reason.WRONG_SCHEMA, "received: has no offset from UTC")
-    trace = context.traceparent
-    return Mail(mail, trace if _TRACEPARENT.fullmatch(trace) else ids.traceparent(mail.mail_id))
+    return Mail(mail, _trace(context, mail.mail_id))
+
+
+def _asked(record: Record) -> Asked:
+    context, request = decode(DESK_REQUESTED, record)
+    return Asked(request, _trace(context, ids.event_id(request.request_id, "request")))
+
+
+def _trace(context: Context, cause_id: str) -> str:
+    given = context.traceparent
+    return given if _TRACEPARENT.fullmatch(given) else ids.traceparent(cause_id)
 
 
 def _person_change(record: Record) -> PersonChange | Dead:
@@ -62,6 +83,13 @@ def _person_change(record: Record) -> PersonChange | Dead:
     if not record.key:
         return Dead(Reason.NULL_VALUE, "a record without key and value deletes nobody")
     return PersonChange(record.key.decode("utf-8", "replace"), None, False)
+
+
+_OPENERS: Mapping[str, Callable[[Record], Opened | Dead]] = {
+    MAIL_RESOLVED.short: _mail,
+    PERSONS.short: _person_change,
+    DESK_REQUESTED.short: _asked,
+}
 
 
 def person_messages(persons: Iterable[Person], now: datetime) -> Iterator[Message]:

@@ -5,11 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from desk.ledger import MailOutcome
+from logger.call_fields import CallFields
 from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem, UpdateItem
 from logger.find_item import message_key
 from logger.plan import Duplicate
+from logger.state import ItemState
 from schemas.addresses import normalise
 from schemas.persons import Person
+from schemas.settings import CallTemplate
 
 Row = tuple[Any, ...]
 
@@ -39,22 +42,33 @@ ADDRESS = ("person_id", "position", "address", "normalised")
 
 
 def item_rows(intents: Iterable[Intent], now: datetime) -> Iterator[Row]:
-    for intent in intents:
-        if not isinstance(intent, LogCall):
-            continue
-        mail, item, template = intent.mail, intent.item, intent.template
-        yield (
-            *(item.number, item.kind, item.partition, "open", item.subject, mail.text, item.user, item.logging_analyst),
-            *(template.id, template.screen_set, template.ipk_status, template.ipk_stream, template.assigned_office),
-            *(template.assigned_group, template.call_type, template.impact, template.urgency, item.priority),
-            *(template.fields, intent.settings_versions, intent.linked_to, now, 1),
-        )
+    for one in intents:
+        if isinstance(one, LogCall):
+            yield item_row(one.item, one.template, one.content, one.settings_versions, one.linked_to, now)
+
+
+def item_row(
+    item: ItemState,
+    template: CallTemplate,
+    content: CallFields,
+    versions: Mapping[str, int],
+    linked_to: int | None,
+    now: datetime,
+) -> Row:
+    """A new item."""
+    return (
+        *(item.number, item.kind, item.partition, "open", content.subject, content.description, item.user),
+        *(item.logging_analyst, template.id, template.screen_set, template.ipk_status, template.ipk_stream),
+        *(template.assigned_office, template.assigned_group, template.call_type, template.impact, template.urgency),
+        *(item.priority, content.fields, versions, linked_to, now, 1),
+    )
 
 
 def journal_rows(intents: Iterable[Intent], now: datetime) -> Iterator[Row]:
     """The text of a mail that logs a call stands in the call's description, and is not kept twice."""
     for intent in intents:
         mail = intent.mail
+        described = isinstance(intent, LogCall) and intent.content.description == mail.text
         yield (
             intent.item.number,
             now,
@@ -62,7 +76,7 @@ def journal_rows(intents: Iterable[Intent], now: datetime) -> Iterator[Row]:
             intent.person.id,
             mail.mail_id,
             intent.reason if isinstance(intent, Refuse) else None,
-            None if isinstance(intent, LogCall) else mail.text,
+            None if described else mail.text,
             None if mail.reply == mail.text else mail.reply,
             mail.html,
         )

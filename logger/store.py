@@ -1,6 +1,6 @@
 """One transaction a batch: load what the records refer to, plan, write. All of it is stored, or nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +25,10 @@ ATTEMPTS = 3  # at a batch that another logger's gets in the way of
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """`dead`: by mail id, those that can never be handled. `messages`: to be published, and kept in `outbox_row`."""
+    """`dead`: by mail id, or request id, those that can never be handled.
+
+    `messages`: to be published, and kept in `outbox_row`.
+    """
 
     dead: Mapping[str, Dead]
     messages: tuple[Message, ...] = ()
@@ -43,12 +46,17 @@ def store(
 
     Raises `OutageError` where the database is away, `UnstorableError` on a value that no database column holds.
     """
+    return until_stored(lambda: _attempt(engine, mails, changes, settings, now))
+
+
+def until_stored(attempt: Callable[[], Stored]) -> Stored:
+    """What `attempt` stores in one transaction, tried again where another logger got in its way."""
     for _ in range(ATTEMPTS - 1):
         try:
-            return _attempt(engine, mails, changes, settings, now)
+            return attempt()
         except ConflictError:
-            pass  # with what the other has committed by now, these mails are known, or their persons are
-    return _attempt(engine, mails, changes, settings, now)
+            pass  # with what the other has committed by now, these records are known, or their persons are
+    return attempt()
 
 
 def _attempt(

@@ -1,6 +1,6 @@
 """What a planned batch changes in the desk: a statement a table, whatever the number of mails."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
@@ -59,8 +59,12 @@ def flag_users(connection: Connection, intents: Iterable[Intent]) -> list[str]:
     be selected on their person details." Not of a sender who is not proved to be that Analyst.
     """
     calls = (one for one in intents if isinstance(one, LogCall) and is_trusted(one.mail))
-    callers = {one.person.id for one in calls if not one.person.is_user}
-    return list(connection.execute(_FLAG_USERS, {"keys": sorted(callers)}).scalars()) if callers else []
+    return flag_as_users(connection, {one.person.id for one in calls if not one.person.is_user})
+
+
+def flag_as_users(connection: Connection, ids: Collection[str]) -> list[str]:
+    """The ids of those who were not flagged before."""
+    return list(connection.execute(_FLAG_USERS, {"keys": sorted(ids)}).scalars()) if ids else []
 
 
 def write_intents(connection: Connection, intents: Sequence[Intent], now: datetime) -> None:

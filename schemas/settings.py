@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from schemas.addresses import SafeAddress, SenderPattern
-from schemas.base import Id, Line, Model
+from schemas.base import FieldName, Id, Line, Model
 
 UNPARTITIONED = "desk"  # the id of the one partition of a desk without partitioning
 
@@ -231,12 +231,23 @@ class CallTemplate(Model):
     impact: Line = Field(description="one of the partition's impacts; with urgency it gives the Priority")
     urgency: Line = Field(description="one of the partition's urgencies")
     fields: dict[str, Line] = Field(default_factory=dict, description="defaults for further fields of the call")
-    subject_to: tuple[Line, ...] = Field(
-        ("subject",), description="where the mail's subject goes: subject, description, or names of further fields"
+    subject_to: tuple[FieldName, ...] = Field(
+        ("subject",),
+        max_length=5,
+        description="where the mail's subject goes: subject, description, or names of further fields",
     )
-    body_to: tuple[Line, ...] = Field(
-        ("description",), description="where the mail's text goes: description, or names of further fields"
+    body_to: tuple[FieldName, ...] = Field(
+        ("description",),
+        min_length=1,
+        max_length=5,
+        description="where the mail's text goes: description, or names of further fields",
     )
+
+    @model_validator(mode="after")
+    def _subject_is_one_line(self) -> Self:
+        if "subject" in self.body_to:
+            raise ValueError("body_to: a text of many lines is no subject; name description or a further field")
+        return self
 
 
 ClosedAction = Literal["reopen", "new-call", "journal"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
+from schemas.desk_requests import DeskRequested
 from schemas.events import CallEvent, NotificationRequested, NotificationResult
 from schemas.mail import RejectedMail, ResolvedMail
 from schemas.persons import Person
@@ -95,13 +96,24 @@ MAIL_REJECTED = Topic(
     readers=("console",),
     retention_ms=30 * DAY_MS,
 )
+DESK_REQUESTED = Topic(
+    short="desk.requested",
+    doc="What other systems ask the desk for: log a call, create a task or a request, update, close or reopen an item. "
+    "`call.events` tells what became of it, by `request_id`.",
+    key="item reference; request id where the item is yet to be made",
+    value=TypeAdapter(DeskRequested, config=_NO_INPUT),
+    writers=("console", "integrators"),
+    readers=("logger",),
+    retention_ms=7 * DAY_MS,
+    dead_letters=("logger",),
+)
 CALL_EVENTS = Topic(
     short="call.events",
     doc="What happened to calls, tasks and requests.",
     key="item reference",
     value=TypeAdapter(CallEvent),
     writers=("logger",),
-    readers=("integrators",),
+    readers=("integrators", "console"),
     retention_ms=30 * DAY_MS,
 )
 NOTIFICATION_REQUESTED = Topic(
@@ -206,6 +218,7 @@ TOPICS: tuple[Topic, ...] = (
     MAIL_FETCHED,
     MAIL_RESOLVED,
     MAIL_REJECTED,
+    DESK_REQUESTED,
     CALL_EVENTS,
     NOTIFICATION_REQUESTED,
     NOTIFICATION_RESULTS,

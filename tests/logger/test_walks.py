@@ -73,6 +73,7 @@ def test_its_event_and_its_acknowledgement_are_published(logger: Logger) -> None
         "logging_analyst": "Dee Esk",
         "person": "Ann Lee",
         "priority": "P2",
+        "text": "",
         "reason": "",
         "remedy": "",
     }
