@@ -20,7 +20,10 @@ class Screen(Model):
 
 
 class Sender(Model):
-    """The person performing the action, and the requirement's table. Names stand only in a new person's."""
+    """The person performing the action, and the requirement's table. Names stand only in a new person's.
+
+    `person_address`: of a new person, where it is not the one that the mail comes from.
+    """
 
     address: str
     name: str = ""
@@ -29,6 +32,7 @@ class Sender(Model):
     person_id: str
     kind: PersonKind
     new_person: bool = False
+    person_address: str = ""
     set_user_flag: bool = False
     logging_analyst: str
 

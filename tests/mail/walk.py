@@ -118,12 +118,11 @@ def _resolved(mail: ResolvedMail) -> dict[str, Any]:
 
 def _logged(outcome: str, item: Item, mail: ResolvedMail, published: Sequence[Message]) -> dict[str, Any]:
     answers = values(published, NOTIFICATION_REQUESTED)
-    entry = next(one for one in item.journal if one.mail_id == mail.mail_id)
     action = Action(
         outcome=outcome,
         item=item.reference,
         item_status=item.status,
-        reason=entry.reason,
+        reason=next((one.reason for one in item.journal if one.mail_id == mail.mail_id), None),
         answer=answers[0].event if answers else None,
     )
     if outcome != "call-logged":
