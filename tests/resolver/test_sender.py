@@ -12,7 +12,7 @@ from schemas.settings import IncomingServer
 
 ADDRESS = "anna@example.org"
 FOUND = SenderAddress(ADDRESS, "Anna Ek", "From", "the author, as From says")
-NO_OTHERS: MailboxesOf = {"Sender": (), "Return-Path": ()}.__getitem__
+NO_OTHERS: MailboxesOf = {"From": (), "Sender": (), "Return-Path": ()}.__getitem__
 KINDS: tuple[PersonKind, ...] = ("unknown", "analyst-only", "user-only", "analyst-and-user")
 
 
@@ -130,6 +130,13 @@ A, B, C, D = (Mailbox(address=f"{letter}@example.org", name=letter) for letter i
 UNREADABLE = Mailbox(address="MAILER-DAEMON")
 
 
+def test_of_several_in_from_the_first_usable_address_counts() -> None:
+    """`Ek, Anna <a@example.org>`: a comma without quotation marks cuts the name off."""
+    others = {"From": (Mailbox(address="Ek"), A), "Sender": (B,), "Return-Path": ()}
+    found = sender_address(ParsedMail(from_=Mailbox(address="Ek"), reply_to=(C,)), others.__getitem__)
+    assert (found.header, found.address) == ("From", "a@example.org")
+
+
 @pytest.mark.parametrize(
     ("from_", "reply_to", "sender", "return_path", "header", "address"),
     [
@@ -155,7 +162,7 @@ def test_which_header_names_the_sender(
     header: str,
     address: str,
 ) -> None:
-    others = {"Sender": sender, "Return-Path": return_path}
+    others = {"From": (from_,) if from_ else (), "Sender": sender, "Return-Path": return_path}
     found = sender_address(ParsedMail(from_=from_, reply_to=reply_to), others.__getitem__)
 
     assert (found.header, found.address) == (header, address)
