@@ -1,15 +1,16 @@
 """What would become of a mail: the resolver's own pure steps, run here and told (docs/adr/0003-explain.md).
 
-Needs no broker, and no database where the settings come from a file. The shape of `explain` is a public interface:
-docs/cli.md, "See what would become of a mail".
+The mail is read in a child process with limits, as the resolver reads it. Needs no broker, and no database where the
+settings come from a file. The shape of `explain` is a public interface: docs/cli.md, "See what would become of a mail".
 """
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from resolver.resolve import Examined, Resolution, Step, examine, own_addresses, resolve
+from resolver.reading.reader import Reader
+from resolver.resolve import Examined, Resolution, Step, own_addresses, resolve
 from schemas.addresses import normalise
 from schemas.mail import Sender
 from schemas.persons import Person
@@ -42,6 +43,7 @@ class Explainer:
     template: CallTemplate
     directory: Directory
     own: frozenset[str]
+    _reader: Reader = field(default_factory=Reader)
 
     @classmethod
     def at(cls, settings: SettingsSnapshot, server: IncomingServer, directory: Directory) -> "Explainer":
@@ -54,9 +56,9 @@ class Explainer:
     def explain(self, file: str, raw: bytes) -> dict[str, Any]:
         """One mail, as plain data: every key always there, every string valid Unicode.
 
-        Never raises, whatever the bytes.
+        Whatever the bytes. Raises `OutageError` where the child that reads mails cannot be started.
         """
-        examined = examine(raw, self.own)
+        [examined] = self._reader.examine([(file, raw)], self.own)
         from_person = examined.screening.verdict == "person"
         account = {
             "file": file,
@@ -66,6 +68,9 @@ class Explainer:
         }
         valid: dict[str, Any] = _valid(account)
         return valid
+
+    def close(self) -> None:
+        self._reader.close()
 
     def _machine(self, examined: Examined) -> dict[str, Any]:
         action = _MACHINE_ACTIONS[examined.screening.verdict]
