@@ -56,4 +56,19 @@ HOSTILE: dict[str, bytes] = {
     "a bounce in words": b"From: MAILER-DAEMON\nSubject: failure notice\n\n"
     + b"<a@example.org>:\n" * 20_000
     + b"\n" * 20_000,
+    "a mebibyte of words for an address": b"To: " + b"a " * (1 << 19) + b"\n" + HEAD + b"\nHello\n",
+    "a mebibyte of a subject": b"Subject: " + b"re: " * (1 << 18) + b"\n" + HEAD + b"\nHello\n",
+    "blanks for an author": b"From: " + b" " * 100_000 + b"x\n" + HEAD + b"\nHello\n",
+    "addresses without commas": b"To: " + b"a@b " * 25_000 + b"\n" + HEAD + b"\nHello\n",
+    "dots for a sender": b"Sender: " + b"." * 100_000 + b"\n" + HEAD + b"\nHello\n",
+    "owners for a sender": b"Sender: " + b"-owner+" * 15_000 + b"\n" + HEAD + b"\nHello\n",
+    "lines of stars": HEAD + b"\n" + (b"*" * 990 + b"\n") * 2_000,
+    "lines of verbs": HEAD + b"\n" + ((b"wrote" + b" " * 60) * 7 + b":\n") * 2_000,
+    "lines of times": HEAD + b"\n" + (b"10:00<a@" * 60 + b":\n") * 2_000,
+    "open declarations": HEAD + b"Content-Type: text/html\n\n" + b"<![CDATA[" * 30_000,
+    "blank lines from a daemon": b"From: MAILER-DAEMON\nSubject: failure notice\n\n" + b"\n" * 100_000,
+    "NUL": HEAD + b"\n" + b"\0" * 1_000_000,
+    "ten million bytes of base64": HEAD
+    + b"Content-Type: application/octet-stream; name=x\nContent-Transfer-Encoding: base64\n\n"
+    + (b"QUJD" * 19 + b"\r\n") * 130_000,
 }
