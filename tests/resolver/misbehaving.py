@@ -17,7 +17,7 @@ def burn(_: Path) -> None:
 
 
 def devour(_: Path) -> None:
-    bytes(MEMORY_BYTES + 1)
+    bytes(2 * MEMORY_BYTES)
 
 
 def die(_: Path) -> None:
@@ -34,8 +34,8 @@ def hang(_: Path) -> None:
     signal.pause()
 
 
-def fail(_: Path) -> None:
-    raise ValueError("words of the mail")
+def fail(word: Path) -> None:
+    raise ValueError(word)
 
 
 def tell(file: Path) -> None:
