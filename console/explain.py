@@ -1,16 +1,17 @@
 """What would become of a mail: the resolver's own pure steps, run here and told (docs/adr/0003-explain.md).
 
-Needs no broker, and no database where the settings come from a file. The shape of `explain` is a public interface:
-docs/cli.md, "See what would become of a mail".
+The mail is read in a child process with limits, as the resolver reads it. Needs no broker, and no database where the
+settings come from a file. The shape of `explain` is a public interface: docs/cli.md, "See what would become of a mail".
 """
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from resolver.admission import admit
-from resolver.resolve import Examined, Resolution, Step, examine, own_addresses, resolve, trust_in
+from resolver.reading.reader import Reader
+from resolver.resolve import Examined, Resolution, Step, own_addresses, resolve, trust_in
 from schemas.addresses import normalise
 from schemas.mail import Sender, Trust
 from schemas.persons import Person
@@ -46,6 +47,7 @@ class Explainer:
     directory: Directory
     own: frozenset[str]
     judge: Judge
+    _reader: Reader = field(default_factory=Reader)
 
     @classmethod
     def at(cls, settings: SettingsSnapshot, server: IncomingServer, directory: Directory, judge: Judge) -> "Explainer":
@@ -58,9 +60,9 @@ class Explainer:
     def explain(self, file: str, raw: bytes) -> dict[str, Any]:
         """One mail, as plain data: every key always there, every string valid Unicode.
 
-        Never raises, whatever the bytes.
+        Whatever the bytes. Raises `OutageError` where the child that reads mails cannot be started.
         """
-        examined = examine(raw, self.own)
+        [examined] = self._reader.examine([(file, raw)], self.own)
         truncated = len(raw) if len(raw) > self.server.max_mail_bytes else None
         admitted = admit(examined, self.server, self.settings.email_options(), truncated)
         if admitted.screening.verdict == "person":
@@ -77,6 +79,9 @@ class Explainer:
         }
         valid: dict[str, Any] = _valid(account)
         return valid
+
+    def close(self) -> None:
+        self._reader.close()
 
     def _held(self, examined: Examined) -> dict[str, Any]:
         """A mail that a person seems to have written, and that its own mail system says is another's."""

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Collection
+from contextlib import closing
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine
@@ -13,6 +14,7 @@ from desk.errors import DeskUrlError
 from desk.migrate import wait_until_current
 from resolver.config import ResolverConfig
 from resolver.handler import ResolverHandler
+from resolver.reading.reader import Reader
 from runtime.blobs import BlobStore
 from runtime.config import WRONG_CONFIGURATION
 from runtime.faust_loop import run_faust
@@ -42,15 +44,18 @@ def main(config: ResolverConfig, stop: threading.Event, health: Health) -> None:
         return
     view = SettingsView(config, health)
     view.start(stop)
+    reader = Reader()
     handler = ResolverHandler(
         settings=lambda: view.current,
         newest=lambda: newest_settings(config),
         directory=lambda addresses: persons_of(engine, addresses),
         blobs=BlobStore(config.blob_url),
         now=lambda: datetime.now(UTC),
+        examine=reader.examine,
         token_keys=token_keys,
     )
-    run_faust(config, handler, STAGE, stop, health)
+    with closing(reader):
+        run_faust(config, handler, STAGE, stop, health)
     engine.dispose()
 
 

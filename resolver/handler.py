@@ -8,7 +8,7 @@ from typing import Protocol
 
 from resolver.admission import admit
 from resolver.outputs import Origin, notification_result, rejected, reported_notification, resolved
-from resolver.resolve import Examined, examine, own_addresses, resolve
+from resolver.resolve import Examined, own_addresses, resolve
 from runtime.blobs import BlobMissingError
 from runtime.decoding import decode_batch
 from runtime.outcomes import Dead, Ok, Outcome, Reject
@@ -16,7 +16,7 @@ from schemas import ids
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.settings import CallTemplate, IncomingServer
+from schemas.settings import CallTemplate, EmailOptions, IncomingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import NO_KEYS, Judge, TokenKeys
 from schemas.topics import MAIL_FETCHED, Topic
@@ -24,6 +24,8 @@ from schemas.wire import Record
 
 # Normalised addresses in, the persons who have each out; one query, whatever the number.
 Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
+# Mail id and bytes of each mail, and the desk's own addresses in; `Examined` of each out.
+Examine = Callable[[Sequence[tuple[str, bytes]], frozenset[str]], Sequence[Examined]]
 
 
 class Blobs(Protocol):
@@ -36,13 +38,16 @@ class Blobs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A fetched mail with the settings that apply to it, examined."""
+    """A fetched mail with the settings that apply to it."""
 
     origin: Origin
     server: IncomingServer
     template: CallTemplate
-    examined: Examined
     judge: Judge
+
+    def admit(self, examined: Examined, options: EmailOptions) -> Examined:
+        fetched = self.origin.fetched
+        return admit(examined, self.server, options, truncated=fetched.truncated, released=fetched.released)
 
 
 class ResolverHandler:
@@ -63,6 +68,7 @@ class ResolverHandler:
         directory: Directory,
         blobs: Blobs,
         now: Callable[[], datetime],
+        examine: Examine,
         token_keys: TokenKeys = NO_KEYS,
     ) -> None:
         self._settings = settings
@@ -70,17 +76,27 @@ class ResolverHandler:
         self._directory = directory
         self._blobs = blobs
         self._now = now
+        self._examine = examine
         self._token_keys = token_keys
 
     def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
         fetched, outcomes = decode_batch(records, open_fetched)
         snapshot = self._snapshot(mail for _, mail in fetched)
-        own = own_addresses(snapshot)
-        opened = [(index, self._open(mail, records[index], snapshot, own)) for index, mail in fetched]
-        persons = self._persons(one for _, one in opened if isinstance(one, _Opened))
+        opened: list[tuple[int, _Opened]] = []
+        for index, mail in fetched:
+            one = self._open(mail, records[index], snapshot)
+            if isinstance(one, Dead):
+                outcomes[index] = one
+            else:
+                opened.append((index, one))
+        raws = [(one.origin.fetched.mail_id, one.origin.raw) for _, one in opened]
+        examined = self._examine(raws, own_addresses(snapshot))
+        options = snapshot.email_options()
+        admitted = [one.admit(each, options) for (_, one), each in zip(opened, examined, strict=True)]
+        persons = self._persons(admitted)
         now = self._now()
-        for index, one in opened:
-            outcomes[index] = one if isinstance(one, Dead) else self._answer(one, persons, now)
+        for (index, one), each in zip(opened, admitted, strict=True):
+            outcomes[index] = self._answer(one, each, persons, now)
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _snapshot(self, mails: Iterable[FetchedMail]) -> SettingsSnapshot:
@@ -89,15 +105,13 @@ class ResolverHandler:
             return snapshot
         return self._newest()
 
-    def _persons(self, opened: Iterable[_Opened]) -> Mapping[str, tuple[Person, ...]]:
+    def _persons(self, examined: Iterable[Examined]) -> Mapping[str, tuple[Person, ...]]:
         """Everybody who sent a mail of the batch: one query."""
-        senders = {one.examined.sender.address for one in opened if one.examined.screening.verdict == "person"}
+        senders = {one.sender.address for one in examined if one.screening.verdict == "person"}
         senders.discard("")
         return self._directory(senders) if senders else {}
 
-    def _open(
-        self, fetched: FetchedMail, record: Record, snapshot: SettingsSnapshot, own: frozenset[str]
-    ) -> _Opened | Dead:
+    def _open(self, fetched: FetchedMail, record: Record, snapshot: SettingsSnapshot) -> _Opened | Dead:
         server = snapshot.incoming_server(fetched.server_id)
         if server is None:
             return Dead(
@@ -123,15 +137,14 @@ class ResolverHandler:
             traceparent=fetched.traceparent or ids.traceparent(fetched.mail_id),
             versions={key: snapshot.versions[key] for key in keys if key in snapshot.versions},
         )
-        examined = admit(
-            examine(raw, own), server, snapshot.email_options(), truncated=fetched.truncated, released=fetched.released
-        )
         # As it was when the mail came: the same mail gives the same result however late it is resolved.
         judge = partial(self._token_keys.verdict, at=fetched.received, valid_days=snapshot.email_options().token_days)
-        return _Opened(origin, server, template, examined, judge)
+        return _Opened(origin, server, template, judge)
 
-    def _answer(self, one: _Opened, persons: Mapping[str, tuple[Person, ...]], now: datetime) -> Outcome:
-        examined, screening = one.examined, one.examined.screening
+    def _answer(
+        self, one: _Opened, examined: Examined, persons: Mapping[str, tuple[Person, ...]], now: datetime
+    ) -> Outcome:
+        screening = examined.screening
         if screening.verdict == "person":
             senders = persons.get(examined.sender.address, ())
             resolution = resolve(examined, one.server, one.template, senders, one.judge)

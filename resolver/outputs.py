@@ -11,6 +11,7 @@ from typing import Literal, TypedDict
 
 from resolver.resolve import Examined, Resolution
 from runtime.blobs import digest_of
+from schemas.content import content_id
 from schemas.events import NotificationResult
 from schemas.fetched import FetchedMail
 from schemas.ids import notification_of
@@ -159,6 +160,7 @@ def _resolved_mail(
         sender=resolution.sender,
         trust=resolution.trust.verdict,
         released=bool(fetched.released),
+        content_id=_content_id(fetched, origin.raw, mail.message_id),
         conversation=resolution.conversation,
         wanted=resolution.wanted,
         call_template=template,
@@ -180,12 +182,18 @@ def _files(origin: Origin, examined: Examined, keep: Keep, limits: Limits) -> It
         yield _file("body.txt", "text/plain; charset=utf-8", mail.text.encode("utf-8", "replace"), keep)
     if mail.html is not None and not _fits(mail.html, limits.html):
         yield _file("body.html", "text/html; charset=utf-8", mail.html.encode("utf-8", "replace"), keep)
-    if too_many or Defect.UNPARSED in mail.defects:
+    unread = Defect.UNPARSED in mail.defects and not origin.fetched.wholeref
+    if too_many or unread:
         yield _file("mail.eml", "message/rfc822", origin.raw, keep)
 
 
 def _defects(fetched: FetchedMail, mail: ParsedMail) -> tuple[Defect, ...]:
     return mail.defects if fetched.truncated is None else (*mail.defects, Defect.TRUNCATED)
+
+
+def _content_id(fetched: FetchedMail, raw: bytes, message_id: str | None) -> str:
+    """Nothing where the mail has no Message-ID, or its end is not here: then it is never taken for another one."""
+    return content_id(fetched.server_id, raw) if message_id and fetched.truncated is None else ""
 
 
 def _whole_mail(fetched: FetchedMail) -> Iterator[StoredFile]:

@@ -94,6 +94,12 @@ INCOMING_SERVER_BACKLOG = Gauge(
     "Mails seen on the incoming server and not yet fetched. If it grows, the broker or the mail server is slow.",
     ["server"],
 )
+MAILS_OVER_LIMITS = Counter(
+    "mailcall_mails_over_limits",
+    "Mails past the limits of reading, by limit (cpu, memory, time, crash); each goes on with its raw form attached. "
+    "If crash grows, something ends the resolver's child from outside: give it more memory.",
+    ["limit"],
+)
 SETTINGS_RECORDS = Counter(
     "mailcall_settings_records",
     "Records of the settings topic, by result (applied, deleted, undecodable). An undecodable one leaves the earlier "

@@ -20,6 +20,7 @@ CONDITION: dict[Reason, str] = {
     Reason.BROKER_AWAY: "broker",
     Reason.DATABASE_AWAY: "database",
     Reason.BLOB_STORE_AWAY: "blob store",
+    Reason.READER_AWAY: "reader",
 }
 
 

@@ -9,7 +9,7 @@ from schemas.line_ends import to_lf
 
 # What mail stores add or rewrite when they keep a mail: the same mail read over IMAP and POP3, or after a re-import,
 # must have the same id. (mbox format: Status, X-Status, X-UID, X-Keywords; Content-Length and Lines of SysV mbox.)
-_STORE_HEADERS = re.compile(
+STORE_HEADERS = re.compile(
     rb"^(?:Status|X-Status|X-UID|X-UIDL|X-Keywords|X-IMAP|X-IMAPbase|X-Mozilla-[\w-]+|Content-Length|Lines)[ \t]*:"
     rb"[^\n]*\n(?:[ \t][^\n]*\n)*",
     re.IGNORECASE | re.MULTILINE,
@@ -41,7 +41,7 @@ def mail_id(server_id: str, raw: bytes) -> str:
     text = to_lf(raw)
     head_end = text.find(b"\n\n") + 1 or len(text)
     body_end = max(head_end, len(text.rstrip(b"\n")))
-    head = _STORE_HEADERS.sub(b"", text[:head_end])
+    head = STORE_HEADERS.sub(b"", text[:head_end])
     return _digest(server_id.encode(), head, memoryview(text)[head_end:body_end])
 
 
@@ -58,7 +58,7 @@ def mail_id_of_file(server_id: str, file: BinaryIO) -> str:
         position += len(piece)
     head = start[: start.find(b"\n\n") + 1] or start
     body_end = max(len(head), text_end)
-    state = _begun(server_id.encode(), _STORE_HEADERS.sub(b"", head))
+    state = _begun(server_id.encode(), STORE_HEADERS.sub(b"", head))
     state.update(b"%d:" % (body_end - len(head)))
     position = 0
     for piece in _lf_pieces(file):

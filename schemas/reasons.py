@@ -37,6 +37,7 @@ class Reason(StrEnum):
     BROKER_AWAY = "broker-away"
     DATABASE_AWAY = "database-away"
     BLOB_STORE_AWAY = "blob-store-away"
+    READER_AWAY = "reader-away"
 
     # Mail servers (`server.status`, `notification.results`).
     SERVER_UNREACHABLE = "server-unreachable"
@@ -155,6 +156,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.BLOB_STORE_AWAY: Explanation(
         "The blob store does not answer; the process waits and goes on by itself.",
         "Check MAILCALL_BLOB_URL and the store.",
+    ),
+    Reason.READER_AWAY: Explanation(
+        "The child process that reads mails does not start; the process waits and tries again by itself.",
+        "Give the resolver more memory and processes; what the child said stands before this in the log.",
     ),
     Reason.SERVER_UNREACHABLE: Explanation(
         "The mail server does not answer, or the connection broke.",

@@ -1,12 +1,13 @@
 """`mailcall explain`: what would become of these mails, step by step, with reasons."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from console.commands.options import Json, config_of
+from console.commands.options import Json, config_of, logs_to_stderr
 from console.operations.errors import UserError
 from console.output import harmless, print_fields, print_json_line
 
@@ -32,6 +33,7 @@ def explain(
     for path in paths:
         if not path.exists():
             raise UserError(f"{path} does not exist", "give the path of a mail file, or of a folder of mail files")
+    logs_to_stderr()
     if settings is not None:
         explainer = explainer_from_file(settings, server, token_key_file)
     else:
@@ -39,14 +41,15 @@ def explain(
         explainer = explainer_from_topics(config, server, token_key_file or config.token_key_file)
     show = print_json_line if json else _show
     unreadable = False
-    for path in mail_files(paths):
-        try:
-            raw = read_mail(path)
-        except UserError as error:  # told, and the other files go on
-            print(f"mailcall: {error}", file=sys.stderr)
-            unreadable = True
-            continue
-        show(explainer.explain(str(path), raw))
+    with closing(explainer):
+        for path in mail_files(paths):
+            try:
+                raw = read_mail(path)
+            except UserError as error:  # told, and the other files go on
+                print(f"mailcall: {error}", file=sys.stderr)
+                unreadable = True
+                continue
+            show(explainer.explain(str(path), raw))
     if unreadable:
         raise typer.Exit(2)
 

@@ -47,15 +47,21 @@ class Options:
     settings: dict[str, str] = field(default_factory=dict)
 
 
+def logs_to_stderr() -> None:
+    """Standard output holds what was asked for, and nothing else."""
+    from runtime.logs import configure
+
+    configure("mailcall", "error")
+
+
 def config_of(context: typer.Context) -> "ConsoleConfig":
     """The configuration that this command runs with. Raises `UserError`; exits with 2 as every process does."""
     from pydantic import ValidationError
 
     from console.config import ConsoleConfig
     from runtime.config import load_config
-    from runtime.logs import configure
 
-    configure("mailcall", "error")  # to stderr: standard output holds what was asked for, and nothing else
+    logs_to_stderr()
     options: Options = context.find_root().obj or Options()
     file = ["--config", str(options.config_file)] if options.config_file else []
     config = load_config(ConsoleConfig, "mailcall", file)

@@ -8,11 +8,12 @@ from resolver.parsing.words import clean_line, decode_words, raw_text
 from schemas.mail import Defect, Mailbox
 
 MAX_MAILBOXES = 10_000
+MAX_TOKENS = 100_000  # of a field
 
 _TOKEN = re.compile(
     r"(?P<blank>\s+)"
     r"|(?P<word>=\?[^?\s]+\?[bBqQ]\?[^?]*\?=)"  # first: its payload may hold unencoded commas and brackets
-    r"|(?P<atom>(?:[^\s\"(),:;<>\[\]=]|=(?!\?)|\[[^\[\]\s]{0,300}\])+)"
+    r"|(?P<atom>(?:[^\s\"(),:;<>\[\]=]++|=(?!\?)|\[[^\[\]\s]{0,300}\])++)"
     r"|(?P<other>.)",
     re.DOTALL,
 )
@@ -27,7 +28,7 @@ _AROUND_SIGNS = re.compile(r"\s*([@.])\s*")
 
 # One mailbox without anything odd: most headers hold just that.
 _SIMPLE = re.compile(
-    r"""\s*(?:(?:"([^"\\<>@]*)"\s?|([^"\\<>@,;:()\[\]]*))<)?([^\s<>"@,;:()\\\[\]=?]+@[^\s<>"@,;:()\\\[\]=?]+)(>?)\s*\Z"""
+    r"""(?:(?:"([^"\\<>@]*)"\s?|([^"\\<>@,;:()\[\]]*))<)?([^\s<>"@,;:()\\\[\]=?]+@[^\s<>"@,;:()\\\[\]=?]+)(>?)\Z"""
 )
 _BLANK = ("blank", " ")
 
@@ -55,7 +56,7 @@ def parse_addresses(values: Iterable[bytes], hint: str | None, found: set[Defect
 
 def _simple_mailbox(text: str, found: set[Defect]) -> Mailbox | None:
     """The only mailbox of a header, where it needs no closer reading."""
-    match = _SIMPLE.match(text)
+    match = _SIMPLE.match(text.strip())
     if match is None:
         return None
     quoted, bare, address, close = match.groups()
@@ -77,7 +78,9 @@ class _Reader:
 
     def read(self) -> list[Mailbox]:
         position, text = 0, self.text
-        while position < len(text) and len(self.boxes) <= MAX_MAILBOXES:
+        for _ in range(MAX_TOKENS):
+            if position >= len(text) or len(self.boxes) > MAX_MAILBOXES:
+                break
             match = _TOKEN.match(text, position)
             assert match is not None  # the last alternative matches any character
             position = match.end()
@@ -168,7 +171,8 @@ class _Reader:
         words = _join_spaced(words)
         addresses = [text for kind, text in words if "@" in text and kind in ("atom", "address")]
         if addresses:
-            rest = [(kind, text) for kind, text in words if text not in addresses]
+            taken = set(addresses)
+            rest = [(kind, text) for kind, text in words if text not in taken]
             name = self._phrase(rest) or self._comment_name(comments)
             for i, address in enumerate(addresses):
                 self._add(_clean_address(address), name if i == 0 else "")

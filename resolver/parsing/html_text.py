@@ -8,7 +8,7 @@ MAX_HTML = 4 << 20
 _MAX_MARKS = 20  # quotations in quotations that are told apart
 
 _TOKEN = re.compile(
-    r"<!--(?:(?!-->).)*(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9:]*)((?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>|<[!?][^>]*>",
+    r"<!--(?:(?!-->).)*(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9:]*)((?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>|<[!?][^<>]*+>",
     re.DOTALL,
 )
 _PARAGRAPH = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl pre blockquote table form fieldset hr".split())

@@ -63,7 +63,7 @@ _ORIGINAL = _any_of(
     r"originalna poruka", r"izvirno sporočilo", r"missatge original", r"pesan asli", r"thư gốc", r"הודעה מקורית",
     r"الرسالة الأصلية", r"رسالة أصلية",
 )  # fmt: skip
-ORIGINAL = re.compile(rf"^[\s*]*[-‐‑–—_=*]{{2,}}\s*(?:{_ORIGINAL})\b[^\n]{{0,40}}$", re.IGNORECASE)
+ORIGINAL = re.compile(rf"^\s*+[\s*]{{0,9}}[-‐‑–—_=*]{{2,}}+\s*+(?:{_ORIGINAL})\b[^\n]{{0,40}}$", re.IGNORECASE)
 
 _FORWARDED = _any_of(
     r"forwarded (?:message|mail|by)", r"weitergeleitete nachricht", r"weitergeleitet von",
@@ -77,8 +77,8 @@ _FORWARDED = _any_of(
     r"轉寄郵件", r"転送メッセージ", r"전달된 메시지",
 )  # fmt: skip
 FORWARDED = re.compile(
-    rf"^[\s*]*(?:[-‐‑–—_=*]{{2,}}\s*(?:{_FORWARDED})|begin forwarded message|anfang der weitergeleiteten (?:nachricht|"
-    rf"e-mail)|"
+    rf"^\s*+[\s*]{{0,9}}(?:[-‐‑–—_=*]{{2,}}+\s*+(?:{_FORWARDED})|begin forwarded message|"
+    r"anfang der weitergeleiteten (?:nachricht|e-mail)|"
     r"début du message (?:réexpédié|transféré)|inizio messaggio inoltrato|inicio del mensaje reenviado|"
     r"begin doorgestuurd bericht|início da mensagem (?:reencaminhada|encaminhada)|vidarebefordrat brev|"
     r"начало переадресованного сообщения|početak proslijeđene poruke)\b[^\n]{0,60}$",

@@ -27,6 +27,7 @@ MAX_LINES = 20_000  # what stands further below is not looked at
 _MAX_LINE = 1_000
 _MAX_ANNOUNCEMENT = 4  # lines
 _MAX_ANNOUNCED = 500  # characters
+_MAX_LOOKS = 200  # at lines that end as one does: each can cost a millisecond and more
 _VERB = 60  # characters at the end of such a line in which its verb must stand
 _DATE_DIGITS = 6  # 6/1/25 9:14
 _HEADER_BLOCK = 9  # lines in which its labels must stand
@@ -35,7 +36,7 @@ _SIGNATURE_LINES = 15  # a separator that lost its blank may be a divider: what 
 _QUOTED = re.compile(r"^\s{0,3}>")
 _DIGIT = re.compile(r"\d")
 _WORDS = re.compile(r"\w")
-_RULE = re.compile(r"^\s*(?:[_\-=*─—]{5,}|[_\-=*]{5,}\s*)\s*$")
+_RULE = re.compile(r"^\s*+[_\-=*─—]{5,}+\s*+$")
 _FOOTER = re.compile(r"^_{20,}\s*$")
 _FOOTER_LINES = 8
 # Marks of writing direction that programs put about names and addresses.
@@ -110,6 +111,7 @@ def _own_part(shape: _Shape) -> range | None:
 
 def _shape(lines: list[str], forwarding: bool) -> _Shape:
     shape = _Shape(lines, [bool(_QUOTED.match(line)) for line in lines], [False] * len(lines), len(lines))
+    looked = 0
     for i, line in enumerate(lines):
         if shape.quoted[i] and ARROWS.match(line) and not (i and shape.quoted[i - 1]):
             shape.end = i
@@ -123,6 +125,9 @@ def _shape(lines: list[str], forwarding: bool) -> _Shape:
         if _MARKER.search(line) or carried:
             shape.end = i
             break
+        if looked == _MAX_LOOKS or not _ends_announcing(line):
+            continue
+        looked += 1
         start = _announcement_start(shape, i)
         if start is None:
             continue
@@ -138,11 +143,13 @@ def _may_announce(line: str) -> bool:
     return ":" in line or "：" in line or line.lstrip()[:1] in _RULES
 
 
+def _ends_announcing(line: str) -> bool:
+    return len(line) <= _MAX_ANNOUNCED and line.rstrip().endswith((":", "：", ":*", ":_", "---"))
+
+
 def _announcement_start(shape: _Shape, last: int) -> int | None:
     """The first line of an announcement that ends at line `last`; None where there is none."""
     line = shape.lines[last].rstrip()
-    if len(line) > _MAX_ANNOUNCED or not line.endswith((":", "：", ":*", ":_", "---")):
-        return None
     if line.endswith("---"):
         return (
             last

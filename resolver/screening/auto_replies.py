@@ -107,8 +107,9 @@ _GENERATED_BODY = re.compile(
 )
 _ANSWER = re.compile(r"(?i)^\s*(?:re|aw|sv|antw|odp|vs|ref|rif|res)\s*:")
 _LIST_HEADERS = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-beenthere")
-_LIST_SENDER = re.compile(r"(?i)\W*(?:owner-|[\w.+-]+-(?:owner|admin|bounces?|request)(?:\+\S*)?@)")
+_LIST_SENDER = re.compile(r"(?i)\W*+(?:owner-|[\w.+-]+-(?:owner|admin|bounces?|request)(?:\+\S*)?@)")
 _BODY_SEEN = 4_000
+_SENDER_SEEN = 1_000
 
 
 def auto_reply_header(parsed: Parsed) -> Finding | None:
@@ -127,9 +128,10 @@ def list_manager(parsed: Parsed) -> Finding | None:
     sender = parsed.mail.from_
     if sender is None:
         return None
-    robot = _through_list(parsed) and _LIST_ROBOTS.match(sender.address) and _ADMINISTRATION.search(parsed.mail.subject)
-    if robot or _LIST_MANAGERS.match(sender.address):
-        return Finding(Reason.AUTO_REPLY, header_evidence("From", sender.address))
+    address = sender.address[:_SENDER_SEEN]
+    robot = _through_list(parsed) and _LIST_ROBOTS.match(address) and _ADMINISTRATION.search(parsed.mail.subject)
+    if robot or _LIST_MANAGERS.match(address):
+        return Finding(Reason.AUTO_REPLY, header_evidence("From", address))
     return None
 
 
@@ -182,4 +184,4 @@ def _through_list(parsed: Parsed) -> bool:
     """Whether a list passed it on, by its own headers or by what lists put into Sender."""
     if any(name in parsed.headers for name in _LIST_HEADERS):
         return True
-    return bool(_LIST_SENDER.match(parsed.headers.get("sender") or ""))
+    return bool(_LIST_SENDER.match((parsed.headers.get("sender") or "")[:_SENDER_SEEN]))

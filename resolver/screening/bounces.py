@@ -15,6 +15,7 @@ from schemas.reasons import Reason
 logging.getLogger("flufl.bounce").disabled = True  # it logs tracebacks of what is no fault of the process
 
 _MAX_TEXT = 64 << 10
+_MAX_LINES = 2_000
 _DAEMON = re.compile(
     r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|maildelivery|mail[-_. ]?delivery[-\w. ]*|nondelivery|ndr|"
     r"bounce-?handler)(?:\+.*)?$",
@@ -159,7 +160,7 @@ def _answered(parsed: Parsed) -> str | None:
 
 def _known_failures(parsed: Parsed) -> tuple[str, ...]:
     """What flufl.bounce knows of the format, in the order of the report; nothing where it fails on a damaged one."""
-    raw = parsed.root.raw[:_MAX_TEXT]
+    raw = b"\n".join(parsed.root.raw[:_MAX_TEXT].split(b"\n", _MAX_LINES)[:_MAX_LINES])
     try:
         temporary, permanent = all_failures(message_from_bytes(raw))
     except Exception:  # its detectors, like `email`, raise anything on bytes that they were not made for

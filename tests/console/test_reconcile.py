@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from desk.migrate import upgrade
 from desk.tables import mails
 from logger.handler import LoggerHandler
 from resolver.handler import ResolverHandler
+from resolver.reading.reader import Reader
 from runtime.blobs import BlobStore
 from runtime.consumer import ConsumerLoop
 from runtime.outcomes import Handler
@@ -140,7 +141,8 @@ def start_stages(config: ConsoleConfig, desk: Engine, publisher: Publisher) -> I
 
         def start() -> None:
             blobs = BlobStore(config.blob_url)
-            resolver = ResolverHandler(settings, settings, directory, blobs, lambda: datetime.now(UTC))
+            reader = stack.enter_context(closing(Reader()))
+            resolver = ResolverHandler(settings, settings, directory, blobs, lambda: datetime.now(UTC), reader.examine)
             logger = LoggerHandler(desk, settings, publisher.publish, config.topic_prefix)
             stages: tuple[Handler, ...] = (resolver, logger)
             for handler in stages:

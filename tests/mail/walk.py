@@ -13,6 +13,7 @@ from desk.ledger import mail_outcomes
 from logger.handler import LoggerHandler
 from resolver.admission import admit
 from resolver.handler import ResolverHandler
+from resolver.reading.reader import Reader
 from resolver.resolve import examine, own_addresses
 from runtime.blobs import BlobStore
 from runtime.outcomes import Ok, Outcome, Reject
@@ -32,6 +33,7 @@ from tests.mail.expected import Action, Call, Expected, Screen, Sender, mail_byt
 from tests.mail.stored import FOLDER, NOW, SETTINGS, TOKEN_KEYS
 
 PREFIX = "t"
+READER = Reader()  # one child process for all mails; it ends with this one
 
 
 @dataclass
@@ -44,7 +46,7 @@ class Walk:
 
     def __post_init__(self) -> None:
         self._resolver = ResolverHandler(
-            lambda: SETTINGS, lambda: SETTINGS, self._directory, self.blobs, lambda: NOW, TOKEN_KEYS
+            lambda: SETTINGS, lambda: SETTINGS, self._directory, self.blobs, lambda: NOW, READER.examine, TOKEN_KEYS
         )
         self._logger = LoggerHandler(self.engine, lambda: SETTINGS, self.published.extend, PREFIX, lambda: NOW)
 

@@ -1,6 +1,5 @@
 """Any bytes give a mail: random ones, well-formed ones read back, and those made to do harm."""
 
-import base64
 import hashlib
 import json
 import time
@@ -17,6 +16,7 @@ from resolver.parsing import parse
 from resolver.parsing.result import Parsed
 from resolver.screening import answerable, screen
 from schemas.mail import Defect
+from tests.parsing.hostile import HOSTILE
 
 # What mails are made of: random bytes alone hardly ever get past the header block.
 PIECES = st.sampled_from([
@@ -110,63 +110,6 @@ def test_a_well_formed_mail_is_read_back(
         (f"{n}.zip", hashlib.sha256(c).hexdigest()) for n, c in files
     ]
     assert mail.defects == ()
-
-
-HEAD = b"From: anna@example.org\nSubject: x\nMIME-Version: 1.0\n"
-
-
-def nested(depth: int) -> bytes:
-    return b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (i, i) for i in range(depth))
-
-
-HOSTILE: dict[str, bytes] = {
-    "100,000 parts": HEAD + b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\n\nx\n" * 100_000,
-    "100,000 empty parts": HEAD + b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\n" * 100_000,
-    "50,000 headers": b"".join(b"X-%d: y\n" % i for i in range(50_000)) + HEAD + b"\nHello\n",
-    "50,000 junk lines in the headers": b"junk\n" * 50_000 + HEAD + b"\nHello\n",
-    "60,000 encoded words": b"Subject: " + b"=?utf-8?Q?=C3=BC?=\n " * 60_000 + b"\n" + HEAD + b"\nHello\n",
-    "60,000 encoded words not closed": b"Subject: " + b"=?utf-8?Q?x " * 60_000 + b"\n" + HEAD + b"\nHello\n",
-    "100,000 addresses": b"To: " + b"a@example.org, " * 100_000 + b"\n" + HEAD + b"\n",
-    "open quotes": b"To: " + b'"' * 100_001 + b"\nCc: " + b'"\\' * 50_000 + b"\n" + HEAD + b"\n",
-    "open comments": b"To: " + b"(" * 100_000 + b"\nCc: " + b"()" * 50_000 + b"\n" + HEAD + b"\n",
-    "open brackets": b"To: " + b"<" * 100_000 + b"\nCc: " + b"[" * 100_000 + b"\n" + HEAD + b"\n",
-    "colons and blanks": b"To: " + b": " * 100_000 + b"\nCc: " + b"a " * 100_000 + b"\n" + HEAD + b"\n",
-    "dots": b"To: " + b". " * 50_000 + b"@ " * 50_000 + b"\n" + HEAD + b"\n",
-    "a long date": b"Date: " + b"1" * 500_000 + b"(" * 100_000 + b"\n" + HEAD + b"\n",
-    "references": b"References: " + b"<" * 200_000 + b"<a@x>" * 100_000 + b"\n" + HEAD + b"\n",
-    "parameters": HEAD + b"Content-Type: text/plain" + b"; a*0*=x" * 100_000 + b"\n\nHello\n",
-    "a long parameter": HEAD + b'Content-Type: text/plain; name="' + b"\\" * 500_000 + b"\n\nHello\n",
-    "multiparts in each other": HEAD + nested(5_000),
-    "the same boundary inside": HEAD + b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\nContent-Type: "
-    b"multipart/mixed; boundary=B\n\n" * 5_000,
-    "lines that look like boundaries": HEAD
-    + b"Content-Type: multipart/mixed; boundary=B\n\n--B\n\n"
-    + b"--C\n" * 200_000,
-    "nested elements": HEAD + b"Content-Type: text/html\n\n" + b"<div>" * 50_000 + b"Hello",
-    "nested quotations": HEAD + b"Content-Type: text/html\n\n" + b"<blockquote>x" * 50_000,
-    "open elements": HEAD + b"Content-Type: text/html\n\n" + b"<a " * 100_000 + b"Hello",
-    "open attributes": HEAD + b"Content-Type: text/html\n\n" + b"<a b='" * 100_000 + b"Hello",
-    "open attributes of one element": HEAD + b"Content-Type: text/html\n\n<a " + b"b='c' " * 100_000,
-    "open comments in a page": HEAD + b"Content-Type: text/html\n\n" + b"<!-- " * 100_000 + b"Hello",
-    "entities": HEAD + b"Content-Type: text/html\n\n" + b"&amp" * 200_000,
-    "cid": HEAD + b"Content-Type: text/html\n\n" + b"cid:" * 200_000,
-    "quoted-printable": HEAD + b"Content-Transfer-Encoding: quoted-printable\n\n" + b"= " * 300_000,
-    "base64": HEAD + b"Content-Transfer-Encoding: base64\n\n" + b"= a" * 300_000,
-    "uuencode": HEAD + b"\n" + b"begin 644 x\n" * 100_000 + b"end\n",
-    "flowed": HEAD + b"Content-Type: text/plain; format=flowed\n\n" + b"a \n" * 300_000,
-    "quotations": HEAD + b"\n" + b">" * 500_000 + b"\n" + b"> a\nb\n" * 50_000,
-    "announcements": HEAD + b"\n" + b"On 1 Jan x@example.org\nwrote:\n" * 30_000,
-    "bare cr": HEAD + b"\n" + b"\r" * 500_000,
-    "raw 8-bit": b"Subject: " + bytes(range(128, 256)) * 4_000 + b"\n" + HEAD + b"\n" + bytes(range(128, 256)) * 4_000,
-    "winmail.dat": HEAD
-    + b"Content-Type: application/ms-tnef\nContent-Transfer-Encoding: base64\n\n"
-    + base64.encodebytes(b"\x78\x9f\x3e\x22\1\0" + b"\1\3\x90\6\0\4\0\0\0\xff\xff\xff\xff\0\0" * 20_000),
-    "delivery status": HEAD + b"Content-Type: multipart/report; report-type=delivery-status; boundary=B\n\n--B\n"
-    b"Content-Type: message/delivery-status\n\n" + b"Final-Recipient: rfc822;a@example.org\n\n" * 50_000,
-    "a bounce in words": b"From: MAILER-DAEMON\nSubject: failure notice\n\n"
-    + b"<a@example.org>:\n" * 20_000
-    + b"\n" * 20_000,
-}
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -24,6 +24,7 @@ from schemas.settings import EmailOptions, IncomingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
 from schemas.wire import Envelope, Message, Record, decode
+from tests.resolver.in_process import examine_here
 
 NOW = datetime(2026, 11, 1, 12, 5, tzinfo=UTC)
 OWN = frozenset({"desk@example.org"})
@@ -152,7 +153,8 @@ def handle(desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore) -> Callab
     def run(record: Record, at: IncomingServer, options: EmailOptions | None = None) -> Outcome:
         changes = [(f"incoming-server/{at.id}", at, 100)]
         settings = snapshot.with_changes([*changes, ("email-options/email-options", options, 101)])
-        return ResolverHandler(lambda: settings, lambda: settings, directory, blobs, lambda: NOW).handle([record])[0]
+        handler = ResolverHandler(lambda: settings, lambda: settings, directory, blobs, lambda: NOW, examine_here)
+        return handler.handle([record])[0]
 
     return run
 

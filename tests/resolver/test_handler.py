@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Collection
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from sqlalchemy import Engine, event
 from desk.directory import find_persons
 from desk.engine import reading
 from resolver.handler import ResolverHandler
+from resolver.reading.reader import Reader
 from runtime.blobs import BlobStore
 from runtime.outcomes import Dead, Ok, OutageError, Outcome, Reject
 from schemas import ids
@@ -24,6 +27,7 @@ from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import NO_KEYS, TokenKeys
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
 from schemas.wire import Message, Record
+from tests.resolver.in_process import examine_here
 
 NOW = datetime(2026, 11, 1, 12, 5, tzinfo=UTC)
 Fetched = Callable[..., Record]
@@ -40,7 +44,7 @@ def handler(desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore) -> Resol
         with reading(desk) as connection:
             return find_persons(connection, addresses)
 
-    return ResolverHandler(lambda: snapshot, lambda: snapshot, directory, blobs, lambda: NOW)
+    return ResolverHandler(lambda: snapshot, lambda: snapshot, directory, blobs, lambda: NOW, examine_here)
 
 
 def mail(from_: str = "Ursula <ursula@example.org>", subject: str = "Printer", body: str = "It is broken.") -> bytes:
@@ -231,6 +235,43 @@ def test_a_mail_that_cannot_be_parsed_is_logged_with_the_raw_mail(
     assert value.sender.person_id == "ursula"
 
 
+def test_a_mail_past_the_limits_of_reading_is_logged_with_the_raw_mail_and_nine_others_as_ever(
+    snapshot: SettingsSnapshot, blobs: BlobStore, fetched: Fetched
+) -> None:
+    raws = [mail(body=f"Mail {number}") for number in range(9)]
+    past = mail(body="please devour")
+    with closing(Reader((sys.executable, "-m", "tests.resolver.misbehaving"))) as reader:
+        handler = ResolverHandler(
+            lambda: snapshot, lambda: snapshot, lambda _addresses: {}, blobs, lambda: NOW, reader.examine
+        )
+        outcomes = list(handler.handle([fetched(raw) for raw in (*raws[:4], past, *raws[4:])]))
+
+    value = resolved(outcomes.pop(4))
+    assert [(file.name, blobs.get(file.blob)) for file in value.files] == [("mail.eml", past)]
+    assert (value.subject, value.sender.address, value.text) == ("Printer", "ursula@example.org", "")
+    assert [resolved(outcome).text for outcome in outcomes] == [f"Mail {number}" for number in range(9)]
+
+
+def test_a_mail_that_comes_twice_by_different_ways_has_one_content_id(
+    handler: ResolverHandler, fetched: Fetched
+) -> None:
+    raws = [mail(), b"Received: by a.example.net\r\n" + mail(), mail(body="It is not.")]
+    first, again, other = (resolved(outcome) for outcome in handler.handle([fetched(raw) for raw in raws]))
+    assert first.mail_id != again.mail_id
+    assert first.content_id == again.content_id != ""
+    assert other.content_id not in ("", first.content_id)
+
+
+def test_a_mail_without_message_id_or_end_is_never_taken_for_another(
+    handler: ResolverHandler, fetched: Fetched
+) -> None:
+    records = [
+        fetched(mail().replace(b"Message-ID: <1@example.org>\r\n", b"")),
+        fetched(mail(), truncated="3000000000"),
+    ]
+    assert [resolved(outcome).content_id for outcome in handler.handle(records)] == ["", ""]
+
+
 @pytest.mark.parametrize("raw", [b"\0", b"\n", b"no mail at all", os.urandom(2000), b"From: \xff\xfe\r\n\r\n\0\0"])
 def test_any_bytes_become_a_call(raw: bytes, handler: ResolverHandler, fetched: Fetched) -> None:
     value = resolved(handler.handle([fetched(raw)])[0])
@@ -296,7 +337,7 @@ def test_a_report_about_a_mail_that_we_did_not_sign_is_no_result(
     token = signer.sign(ids.notification_id("0" * 32, "CallLogged", "nobody@example.net"), NOW)
     if returned == "expired":
         token = signer.sign(token[:32], NOW - timedelta(days=400))
-    handler = ResolverHandler(lambda: snapshot, lambda: snapshot, lambda _: {}, blobs, lambda: NOW, keys)
+    handler = ResolverHandler(lambda: snapshot, lambda: snapshot, lambda _: {}, blobs, lambda: NOW, examine_here, keys)
 
     outcome = handler.handle([fetched(BOUNCE.format(message_id=ids.message_id(token, "desk.example")).encode())])[0]
 
@@ -309,7 +350,7 @@ def test_an_answer_is_judged_by_the_keys_and_the_days_of_the_settings(
     keys = TokenKeys((b"k" * 32,))
     options = EmailOptions(token_days=10)
     settings = snapshot.with_changes([("email-options/email-options", options, 9)])
-    handler = ResolverHandler(lambda: settings, lambda: settings, lambda _: {}, blobs, lambda: NOW, keys)
+    handler = ResolverHandler(lambda: settings, lambda: settings, lambda _: {}, blobs, lambda: NOW, examine_here, keys)
     subjects = [keys.sign("C-000001", NOW - timedelta(days=days)) for days in (10, 11)]
 
     raws = [f"From: ursula@example.org\r\nSubject: [{subject}]\r\n\r\nHello".encode() for subject in subjects]
@@ -340,7 +381,9 @@ def test_any_other_machines_mail_is_rejected_with_the_reason(handler: ResolverHa
 def test_a_server_that_is_new_at_the_broker_is_no_dead_letter(
     snapshot: SettingsSnapshot, blobs: BlobStore, fetched: Fetched
 ) -> None:
-    handler = ResolverHandler(SettingsSnapshot, lambda: snapshot, lambda _addresses: {}, blobs, lambda: NOW)
+    handler = ResolverHandler(
+        SettingsSnapshot, lambda: snapshot, lambda _addresses: {}, blobs, lambda: NOW, examine_here
+    )
     assert resolved(handler.handle([fetched(mail())])[0]).server_id == "it-mailbox"
 
 
@@ -350,7 +393,7 @@ def test_the_database_away_is_an_outage_and_no_mail_is_answered(
     def away(_addresses: object) -> dict[str, tuple[()]]:
         raise OutageError(Reason.DATABASE_AWAY, "the desk's database does not answer")
 
-    handler = ResolverHandler(lambda: snapshot, lambda: snapshot, away, blobs, lambda: NOW)
+    handler = ResolverHandler(lambda: snapshot, lambda: snapshot, away, blobs, lambda: NOW, examine_here)
 
     with pytest.raises(OutageError):
         handler.handle([fetched(mail())])

@@ -1,0 +1,204 @@
+"""The child process that reads mails: what it gives, what bounds it, and what becomes of a mail that ends it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from deploy.local.bench_mails import make_mails
+from resolver.reading.reader import Reader
+from resolver.resolve import examine
+from runtime.outcomes import OutageError
+from schemas.mail import Defect
+from schemas.reasons import Reason
+from tests.parsing.hostile import HOSTILE
+
+OWN = frozenset({"desk@example.com"})
+MISBEHAVING = (sys.executable, "-m", "tests.resolver.misbehaving")
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    with closing(Reader()) as one:
+        yield one
+
+
+@pytest.fixture
+def misbehaving() -> Iterator[Reader]:
+    with closing(Reader(MISBEHAVING)) as one:
+        yield one
+
+
+def mail(body: str, subject: str = "Printer", number: int = 0) -> bytes:
+    return f"From: Ursula <ursula@example.org>\r\nSubject: {subject}\r\nX-Number: {number}\r\n\r\n{body}\r\n".encode()
+
+
+def others() -> list[bytes]:
+    return [mail(f"Hello {number}", number=number) for number in range(9)]
+
+
+def over_limits(limit: str) -> float:
+    return REGISTRY.get_sample_value("mailcall_mails_over_limits_total", {"limit": limit}) or 0
+
+
+def wait_for(done: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not done():
+        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE:.0f} s"
+        time.sleep(0.05)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and has not ended: one that nobody has waited for yet still has its number."""
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+# ---- what it gives ---------------------------------------------------------------------------------------------------
+
+
+def test_the_child_gives_what_reading_here_gives(reader: Reader) -> None:
+    mails = [
+        one.raw
+        for one in make_mails(60, seed=1, recipient="it@example.com", acknowledgement_id=lambda m: f"<{m.number}@x>")
+    ]
+    mails += [
+        mail("It is ours", subject="Re: \udc80".encode("utf-8", "replace").decode()),
+        b"From: desk@example.com\n\n.",
+    ]
+    mails += [b"", b"\0", os.urandom(5_000)]
+
+    examined = reader.examine([(str(number), raw) for number, raw in enumerate(mails)], OWN)
+
+    assert examined == [examine(raw, OWN) for raw in mails]
+    assert any(one.files for one in examined)
+    assert any(one.screening.verdict == "rejected" for one in examined)
+
+
+def test_other_own_addresses_are_in_force_at_once(reader: Reader) -> None:
+    raw = b"From: new@example.com\r\n\r\nHello\r\n"
+    verdicts = [
+        reader.examine([("1", raw)], own)[0].screening.verdict
+        for own in (OWN, OWN | {"new@example.com"}, frozenset[str]())
+    ]
+    assert verdicts == ["person", "rejected", "person"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_mail_stays_within_the_limits(name: str, reader: Reader) -> None:
+    [examined] = reader.examine([(name, HOSTILE[name])], OWN)
+    assert Defect.UNPARSED not in examined.mail.defects
+
+
+# ---- a mail past the limits ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("act", "limit"), [("burn", "cpu"), ("devour", "memory"), ("die", "crash"), ("hang", "time"), ("fail", "crash")]
+)
+def test_of_a_mail_past_the_limits_its_headers_stay_and_all_others_are_read(
+    act: str, limit: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    raws = others()
+    raws.insert(4, mail(f"please {act} sesame"))
+    before = over_limits(limit)
+
+    patience = 3 if act == "hang" else PATIENCE
+    with closing(Reader(MISBEHAVING, patience)) as reader, capture_logs() as logs:
+        examined = reader.examine([(f"mail-{number}", raw) for number, raw in enumerate(raws)], OWN)
+
+    past = examined.pop(4)
+    assert (past.mail.subject, past.sender.address) == ("Printer", "ursula@example.org")
+    assert (past.mail.text, past.files, past.mail.defects[-1]) == ("", (), Defect.UNPARSED)
+    assert examined == [examine(raw, OWN) for raw in others()]
+    assert over_limits(limit) == before + 1
+    told = [line for line in logs if line["log_level"] == "error"]
+    assert [(line["mail_id"], line["limit"]) for line in told] == [("mail-4", limit)]
+    assert "sesame" not in capfd.readouterr().err
+
+
+def test_where_the_headers_are_past_the_limits_as_well_the_mail_still_goes_on(misbehaving: Reader) -> None:
+    [examined] = misbehaving.examine([("1", mail("Hello", subject="please burn"))], OWN)
+    assert (examined.mail.defects, examined.screening.verdict) == ((Defect.UNPARSED,), "person")
+    assert examined.sender.address == ""
+
+
+def test_a_machines_mail_past_the_limits_is_still_known_as_one(misbehaving: Reader) -> None:
+    [examined] = misbehaving.examine([("1", b"Auto-Submitted: auto-replied\r\n" + mail("please die"))], OWN)
+    assert examined.screening.reason is Reason.AUTO_REPLY
+
+
+# ---- a child that ends for other reasons -----------------------------------------------------------------------------
+
+
+def test_a_child_killed_from_outside_condemns_no_mail(misbehaving: Reader, tmp_path: Path) -> None:
+    """Killed twice: while it reads several mails, then while it reads one alone."""
+    raws = others()
+    raws[4] = mail(f"please die_once {tmp_path / 'first'} please die_once {tmp_path / 'second'}")
+    examined = misbehaving.examine([("", raw) for raw in raws], OWN)
+    assert (tmp_path / "second").exists()
+    assert [one.mail.text for one in examined] == [examine(raw, OWN).mail.text for raw in raws]
+    assert not [one for one in examined if Defect.UNPARSED in one.mail.defects]
+
+
+def test_a_child_that_is_gone_between_two_batches_is_replaced(misbehaving: Reader, tmp_path: Path) -> None:
+    pid = told_pid(misbehaving, tmp_path / "pid")
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not runs(pid), "the child to be gone")
+    assert misbehaving.examine([("1", mail("Hello"))], OWN) == [examine(mail("Hello"), OWN)]
+
+
+def test_a_signal_to_the_whole_group_leaves_the_child_to_the_resolver(misbehaving: Reader, tmp_path: Path) -> None:
+    pid = told_pid(misbehaving, tmp_path / "pid")
+    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGINT)
+    assert told_pid(misbehaving, tmp_path / "pid") == pid
+
+
+def test_closing_ends_the_child(tmp_path: Path) -> None:
+    with closing(Reader(MISBEHAVING)) as reader:
+        pid = told_pid(reader, tmp_path / "pid")
+        assert runs(pid)
+    assert not runs(pid)
+
+
+@pytest.mark.parametrize("act", ["tell", "tell_and_burn"])
+def test_the_child_ends_when_the_resolver_is_killed(act: str, tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from resolver.reading.reader import Reader; reader = Reader(sys.argv[1:4]); "
+        "reader.examine([('', sys.argv[4].encode())], frozenset()); time.sleep(600)"
+    )
+    resolver = subprocess.Popen([sys.executable, "-c", program, *MISBEHAVING, f"please {act} {tmp_path / 'pid'}"])
+    try:
+        wait_for((tmp_path / "pid").exists, "the child to read")
+    finally:
+        resolver.kill()
+        resolver.wait()
+    pid = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not runs(pid), "the child to end")
+
+
+@pytest.mark.parametrize("command", [("/nowhere/python",), (sys.executable, "-c", "raise SystemExit(7)")])
+def test_a_child_that_does_not_start_is_an_outage_and_no_mails_fault(command: tuple[str, ...]) -> None:
+    with closing(Reader(command)) as reader, pytest.raises(OutageError) as caught:
+        reader.examine([("1", mail("Hello"))], OWN)
+    assert caught.value.reason is Reason.READER_AWAY
+
+
+def told_pid(reader: Reader, file: Path) -> int:
+    """Process id of the child."""
+    file.unlink(missing_ok=True)
+    reader.examine([("", mail(f"please tell {file}"))], OWN)
+    return int(file.read_text())
