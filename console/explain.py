@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from resolver.resolve import Examined, Resolution, Step, examine, own_addresses, resolve
+from resolver.sender import known_as, persons_known_as
 from schemas.addresses import normalise
 from schemas.mail import Sender
 from schemas.persons import Person
@@ -74,9 +75,9 @@ class Explainer:
         return {**nothing, "action": action, "call": None, "steps": [asdict(step) for step in steps]}
 
     def _person(self, examined: Examined) -> dict[str, Any]:
-        address = examined.sender.address
-        persons = self.directory({address}).get(address, ()) if address else ()
-        resolution = resolve(examined, self.server, self.template, persons)
+        address, plus_tags = examined.sender.address, self.settings.email_options().plus_tags
+        persons = persons_known_as(address, plus_tags, self.directory(known_as(address, plus_tags)))
+        resolution = resolve(examined, self.server, self.template, persons, plus_tags=plus_tags)
         sender, template = resolution.sender, self.template
         partition = self.settings.partition(template.partition)
         priority = partition.priority(template.impact, template.urgency) if partition else None

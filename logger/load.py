@@ -12,7 +12,7 @@ from desk.tables import items, mails, message_ids
 from logger.decide import ItemState, hint_keys, item_references, message_key
 from logger.plan import Desk
 from logger.records import Mail
-from logger.senders import Senders, settle
+from logger.senders import Senders, addresses_of, settle
 from schemas.persons import Person
 
 _KNOWN_MAILS = select(mails.c.mail_id).where(among(mails.c.mail_id))
@@ -80,7 +80,7 @@ def _persons(
     for state in states:
         ids.update((state.user, state.logging_analyst))
     known = load_persons(connection, ids)
-    unknown = {sender.address for sender in senders if sender.address and sender.person_id not in known}
+    unknown = {one for sender in senders if sender.person_id not in known for one in addresses_of(sender)}
     settled = settle(senders, known, find_persons(connection, unknown))
     known.update((person.id, person) for person in settled.acting.values())
     return settled, known

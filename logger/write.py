@@ -52,9 +52,13 @@ def flag_users(connection: Connection, intents: Iterable[Intent]) -> list[str]:
     """Sets the User flag of those who log a call without having it, and returns their ids.
 
     Requirement: "If an Analyst logs a call by incoming email and the Analyst is not already a User, the User flag will
-    be selected on their person details."
+    be selected on their person details." A disabled person acts as no Analyst, and is changed by the CMDB only.
     """
-    callers = {one.person.id for one in intents if isinstance(one, LogCall) and not one.person.is_user}
+    callers = {
+        one.person.id
+        for one in intents
+        if isinstance(one, LogCall) and not one.person.is_user and not one.person.disabled
+    }
     return list(connection.execute(_FLAG_USERS, {"keys": sorted(callers)}).scalars()) if callers else []
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from resolver.outputs import Origin, notification_result, rejected, reported_notification, resolved
 from resolver.resolve import Examined, examine, own_addresses, resolve
+from resolver.sender import known_as, persons_known_as
 from runtime.blobs import BlobMissingError
 from runtime.decoding import decode_batch
 from runtime.outcomes import Dead, Ok, Outcome, Reject
@@ -39,6 +40,11 @@ class _Opened:
     server: IncomingServer
     template: CallTemplate
     examined: Examined
+    plus_tags: bool
+
+    @property
+    def sender_known_as(self) -> tuple[str, ...]:
+        return known_as(self.examined.sender.address, self.plus_tags)
 
 
 class ResolverHandler:
@@ -84,8 +90,8 @@ class ResolverHandler:
 
     def _persons(self, opened: Iterable[_Opened]) -> Mapping[str, tuple[Person, ...]]:
         """Everybody who sent a mail of the batch: one query."""
-        senders = {one.examined.sender.address for one in opened if one.examined.screening.verdict == "person"}
-        senders.discard("")
+        by_persons = (one for one in opened if one.examined.screening.verdict == "person")
+        senders = {address for one in by_persons for address in one.sender_known_as}
         return self._directory(senders) if senders else {}
 
     def _open(
@@ -116,12 +122,13 @@ class ResolverHandler:
             traceparent=fetched.traceparent or ids.traceparent(fetched.mail_id),
             versions={key: snapshot.versions[key] for key in keys if key in snapshot.versions},
         )
-        return _Opened(origin, server, template, examine(raw, own))
+        return _Opened(origin, server, template, examine(raw, own), snapshot.email_options().plus_tags)
 
     def _answer(self, one: _Opened, persons: Mapping[str, tuple[Person, ...]], now: datetime) -> Outcome:
         examined, screening = one.examined, one.examined.screening
         if screening.verdict == "person":
-            resolution = resolve(examined, one.server, one.template, persons.get(examined.sender.address, ()))
+            senders = persons_known_as(examined.sender.address, one.plus_tags, persons)
+            resolution = resolve(examined, one.server, one.template, senders, plus_tags=one.plus_tags)
             return Ok((resolved(one.origin, examined, resolution, one.template.id, self._blobs.put, now),))
         if screening.verdict == "notification-result":
             notification_id = reported_notification(screening, examined.mail)

@@ -77,11 +77,16 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
 
 
 def resolve(
-    examined: Examined, server: IncomingServer, template: CallTemplate, persons: Sequence[Person]
+    examined: Examined,
+    server: IncomingServer,
+    template: CallTemplate,
+    persons: Sequence[Person],
+    *,
+    plus_tags: bool = False,
 ) -> Resolution:
     """What a person's mail becomes at this incoming server. `persons`: those whose address it comes from."""
     mail = examined.mail
-    sender = decide_sender(examined.sender, persons, server)
+    sender = decide_sender(examined.sender, persons, server, plus_tags=plus_tags)
     found = conversation.references(mail)
     wanted, why_wanted = conversation.wanted(mail, server.close_words)
     steps = (

@@ -127,6 +127,9 @@ class Sender(Model):
     person_id: Id = Field(description="the User of the call; an id derived from the address where the person is new")
     kind: PersonKind
     new_person: bool = Field(description="a new person record, flagged as a User, is to be made")
+    person_address: str = Field(
+        "", description="the new person's address where that is not `address`: without its plus tag"
+    )
     set_user_flag: bool = Field(description="an Analyst who logs a call becomes a User as well")
     logging_analyst: Id
     reason: str = Field(description="which row of the table applied, in one sentence")
