@@ -72,5 +72,5 @@ class LoggerHandler:
 
 def _outcome(opened: Mail | PersonChange | Dead, stored: Stored) -> Outcome:
     if isinstance(opened, Mail):
-        return stored.dead.get(opened.mail.mail_id, _OK)
+        return stored.undone.get(opened.mail.mail_id, _OK)
     return opened if isinstance(opened, Dead) else _OK

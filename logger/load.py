@@ -4,18 +4,23 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, false, select, true, union_all
 
 from desk.among import among
 from desk.directory import find_persons, load_persons
-from desk.tables import items, mails, message_ids
+from desk.tables import items, mails, message_ids, rejected_mails
+from logger.accepted import load_accepted
 from logger.decide import ItemState, hint_keys, item_references, message_key
-from logger.plan import Desk
+from logger.plan import Desk, flood_limits
 from logger.records import Mail
 from logger.senders import Senders, addresses_of, settle
 from schemas.persons import Person
+from schemas.snapshot import SettingsSnapshot
 
-_KNOWN_MAILS = select(mails.c.mail_id).where(among(mails.c.mail_id))
+_KNOWN_MAILS = union_all(
+    select(mails.c.mail_id, false().label("rejected")).where(among(mails.c.mail_id)),
+    select(rejected_mails.c.mail_id, true()).where(among(rejected_mails.c.mail_id)),
+)
 _HINTS = select(message_ids.c.message_id, message_ids.c.item_id).where(among(message_ids.c.message_id))
 _STATE = ("id", "kind", "status", "partition", "subject", "user_id", "logging_analyst", "priority")
 # Every logger locks in the same order, so that none waits for another that waits for it.
@@ -32,22 +37,28 @@ class Loaded:
     persons: Mapping[str, Person]
 
 
-def load(connection: Connection, batch: Sequence[Mail]) -> Loaded:
+def load(connection: Connection, batch: Sequence[Mail], settings: SettingsSnapshot) -> Loaded:
     """Within the batch's transaction: the items stay locked until its end."""
     new = _new_mails(connection, batch)
     hints = _hints(connection, new)
     numbers = {*hints.values(), *(number for one in new for _, number in item_references(one.mail))}
     states = {row.id: _state(row) for row in _rows(connection, _ITEMS, numbers)}
     senders, known = _persons(connection, new, states.values())
-    return Loaded(new, Desk(states, hints), senders, known)
+    fresh = [one.mail for one in new]
+    accepted = load_accepted(connection, fresh, senders.acting, flood_limits(fresh, settings))
+    return Loaded(new, Desk(states, hints, accepted), senders, known)
 
 
 def _new_mails(connection: Connection, batch: Sequence[Mail]) -> tuple[Mail, ...]:
+    """A mail that was rejected is new again once it is released, also where it came before in the same batch."""
     by_id: dict[str, Mail] = {}
     for one in batch:
-        by_id.setdefault(one.mail.mail_id, one)
+        if one.mail.mail_id not in by_id or one.mail.released:
+            by_id[one.mail.mail_id] = one
     for row in _rows(connection, _KNOWN_MAILS, by_id):
-        del by_id[row.mail_id]
+        known = by_id.get(row.mail_id)
+        if known and not (row.rejected and known.mail.released):
+            del by_id[row.mail_id]
     return tuple(by_id.values())
 
 

@@ -7,16 +7,18 @@ from datetime import datetime
 
 from logger.decide import Intent
 from logger.events import call_event
+from logger.floods import Flood
 from runtime.outcomes import Dead
 from schemas import ids
 from schemas.events import NotificationRequested
-from schemas.mail import ResolvedMail
+from schemas.mail import RejectedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.topics import CALL_EVENTS, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS
+from schemas.topics import CALL_EVENTS, MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS
 from schemas.wire import Message, Record, UndecodableError, decode, encode
 
 SOURCE = "/mailcall/logger"
+MAX_SUBJECT = 200  # characters of a rejected mail's subject
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -102,3 +104,27 @@ def mail_messages(
                 time=now,
                 traceparent=trace,
             )
+
+
+def rejected_messages(floods: Iterable[Flood], traceparents: Mapping[str, str], now: datetime) -> Iterator[Message]:
+    for one in floods:
+        mail = one.mail
+        rejected = RejectedMail(
+            mail_id=mail.mail_id,
+            server_id=mail.server_id,
+            reason=Reason.FLOOD,
+            evidence=one.evidence,
+            message_id=mail.message_id,
+            sender=mail.sender.address,
+            subject=mail.subject[:MAX_SUBJECT],
+            received=mail.received,
+        )
+        yield encode(
+            MAIL_REJECTED,
+            mail.sender.address,
+            rejected,
+            id=mail.mail_id,
+            source=SOURCE,
+            time=now,
+            traceparent=traceparents[mail.mail_id],
+        )

@@ -6,8 +6,10 @@ from typing import Any
 
 from desk.ledger import MailOutcome
 from logger.decide import CloseItem, Intent, LogCall, Refuse, UpdateItem, message_key
+from logger.floods import Flood
 from schemas.addresses import normalise
 from schemas.persons import Person
+from schemas.reasons import Reason
 
 Row = tuple[Any, ...]
 
@@ -25,7 +27,11 @@ ITEM = (
 )
 JOURNAL = ("item_id", "at", "kind", "person_id", "mail_id", "reason", "text", "reply", "html")
 FILE = ("mail_id", "position", "item_id", "name", "content_type", "size", "sha256", "blob", "inline")
-MAIL = ("mail_id", "server_id", "outcome", "item_id", "message_id", "received", "logged_at", "size", "sha256")
+MAIL = (
+    *("mail_id", "server_id", "outcome", "item_id", "message_id", "received", "logged_at", "size", "sha256"),
+    "person_id",
+)
+REJECTED = ("mail_id", "server_id", "reason", "rejected_at")
 MESSAGE_ID = ("message_id", "item_id")
 PERSON = (*("id", "first_name", "last_name", "is_user", "is_analyst", "email_format", "office", "disabled", "version"),)
 ADDRESS = ("person_id", "position", "address", "normalised")
@@ -76,7 +82,13 @@ def mail_rows(intents: Iterable[Intent], now: datetime) -> Iterator[Row]:
         yield (
             *(mail.mail_id, mail.server_id, OUTCOMES[type(intent)], intent.item.number),
             *(message_key(mail.message_id), mail.received, now, mail.size, mail.sha256),
+            intent.person.id,
         )
+
+
+def rejected_rows(floods: Iterable[Flood], now: datetime) -> Iterator[Row]:
+    for one in floods:
+        yield (one.mail.mail_id, one.mail.server_id, Reason.FLOOD, now)
 
 
 def message_id_rows(hints: Mapping[str, int]) -> list[Row]:

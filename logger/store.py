@@ -14,9 +14,10 @@ from logger.load import load
 from logger.notify import acknowledgement
 from logger.people import apply_changes
 from logger.plan import numbered, plan
-from logger.records import Mail, PersonChange, mail_messages, person_messages
-from logger.write import flag_users, new_numbers, write_hints, write_intents, write_persons
-from runtime.outcomes import Dead
+from logger.records import Mail, PersonChange, mail_messages, person_messages, rejected_messages
+from logger.write import flag_users, new_numbers, write_hints, write_intents, write_persons, write_rejected
+from runtime.outcomes import Dead, Reject
+from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
 from schemas.wire import Message
 
@@ -25,9 +26,9 @@ ATTEMPTS = 3  # at a batch that another logger's gets in the way of
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """`dead`: by mail id, those that can never be handled. `messages`: to be published, and kept in `outbox_row`."""
+    """`undone`: by mail id, those that change nothing in the desk. `messages`: published next, kept in `outbox_row`."""
 
-    dead: Mapping[str, Dead]
+    undone: Mapping[str, Dead | Reject]
     messages: tuple[Message, ...] = ()
     outbox_row: int = 0
 
@@ -65,22 +66,30 @@ def _attempt(
 
 
 def _store_mails(connection: Connection, mails: Sequence[Mail], settings: SettingsSnapshot, now: datetime) -> Stored:
-    loaded = load(connection, mails)
+    loaded = load(connection, mails, settings)
     taken = dict(loaded.desk.hints)
     planned = plan([one.mail for one in loaded.mails], loaded.senders.acting, settings, loaded.desk)
     intents = numbered(planned.intents, new_numbers(connection, planned.new_calls))
-    if not intents:
-        return Stored(planned.dead)
+    undone: Mapping[str, Dead | Reject] = {
+        **planned.dead,
+        **{one.mail.mail_id: Reject(Reason.FLOOD) for one in planned.floods},
+    }
+    if not (intents or planned.floods):
+        return Stored(undone)
     told = (acknowledgement(intent, settings, loaded.persons, now) for intent in intents)
     notifications = {one.mail_id: one for one in told if one is not None and one.mail_id is not None}
-    write_persons(connection, loaded.senders.new)
+    performing = {intent.person.id for intent in intents}
+    new_persons = [one for one in loaded.senders.new if one.id in performing]
+    write_persons(connection, new_persons)
     flagged = flag_users(connection, intents)
     write_intents(connection, intents, now)
     write_hints(connection, intents, notifications, taken)
-    changed = (*loaded.senders.new, *load_persons(connection, flagged).values())
+    write_rejected(connection, planned.floods, now)
+    changed = (*new_persons, *load_persons(connection, flagged).values())
     traceparents = {one.mail.mail_id: one.traceparent for one in loaded.mails}
     messages = (
         *person_messages(changed, now),
         *mail_messages(intents, notifications, traceparents, now),
+        *rejected_messages(planned.floods, traceparents, now),
     )
-    return Stored(planned.dead, messages, outbox.add(connection, messages, now))
+    return Stored(undone, messages, outbox.add(connection, messages, now))

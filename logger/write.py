@@ -7,9 +7,10 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from desk.among import among
 from desk.bulk import BulkInsert
-from desk.tables import files, items, journal, mails, message_ids, person_addresses, persons
+from desk.tables import files, items, journal, mails, message_ids, person_addresses, persons, rejected_mails
 from logger import rows
 from logger.decide import CloseItem, Intent, LogCall, Refuse, message_key
+from logger.floods import Flood
 from schemas.events import NotificationRequested
 from schemas.persons import Person
 
@@ -17,6 +18,7 @@ _ITEM = BulkInsert(items, rows.ITEM)
 _JOURNAL = BulkInsert(journal, rows.JOURNAL)
 _FILE = BulkInsert(files, rows.FILE)
 _MAIL = BulkInsert(mails, rows.MAIL)
+_REJECTED = BulkInsert(rejected_mails, rows.REJECTED)
 _MESSAGE_ID = BulkInsert(message_ids, rows.MESSAGE_ID)
 _PERSON = BulkInsert(persons, rows.PERSON)
 _ADDRESS = BulkInsert(person_addresses, rows.ADDRESS)
@@ -73,6 +75,10 @@ def write_intents(connection: Connection, intents: Sequence[Intent], now: dateti
     _JOURNAL.insert(connection, rows.journal_rows(intents, now))
     _FILE.insert(connection, rows.file_rows(intents))
     _MAIL.insert(connection, rows.mail_rows(intents, now))
+
+
+def write_rejected(connection: Connection, floods: Iterable[Flood], now: datetime) -> None:
+    _REJECTED.insert(connection, rows.rejected_rows(floods, now))
 
 
 def write_hints(

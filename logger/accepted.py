@@ -1,0 +1,119 @@
+"""The mails that the desk has accepted and that floods are counted by: loaded only where a limit can be reached.
+
+A batch costs one statement that counts. Only for those who come near a limit a second one asks for the times.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, TextClause, TextualSelect, text
+
+from desk.tables import TIME
+from logger.floods import Accepted, window_start
+from schemas.mail import ResolvedMail
+from schemas.persons import Person
+from schemas.settings import Floods
+
+# One row a sender at a server, or a server, with the window that all of its mails look back upon.
+_ASKED = {
+    "postgresql": "json_to_recordset(CAST(:asked AS json)) "
+    "AS asked (server text, person text, since timestamptz, until timestamptz)",
+    "sqlite": "(SELECT value ->> 'server' AS server, value ->> 'person' AS person, "
+    "value ->> 'since' AS since, value ->> 'until' AS until FROM json_each(:asked)) AS asked",
+}
+_OF_SENDER = "mails.server_id = asked.server AND mails.person_id = asked.person"
+_OF_SERVER = "mails.server_id = asked.server"
+_WITHIN = "mails.received > asked.since AND mails.received <= asked.until"
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """`count`: how many mails each asked row has. `times`: those mails themselves."""
+
+    count: TextClause
+    times: TextualSelect
+
+    @classmethod
+    def of(cls, asked: str, whose: str) -> "_Statements":
+        mails = f"FROM mails WHERE {whose} AND {_WITHIN}"
+        count = f"SELECT asked.server, asked.person, (SELECT count(*) {mails}) FROM {asked}"
+        times = (
+            f"SELECT asked.server, asked.person, mails.item_id, mails.received "
+            f"FROM {asked} JOIN mails ON {whose} AND {_WITHIN}"
+        )
+        return cls(text(count), text(times).columns(received=TIME))
+
+
+_BY_SENDER = {dialect: _Statements.of(asked, _OF_SENDER) for dialect, asked in _ASKED.items()}
+_BY_SERVER = {dialect: _Statements.of(asked, _OF_SERVER) for dialect, asked in _ASKED.items()}
+
+# Server and person, None where everybody's mails are counted.
+_Whose = tuple[str, str | None]
+
+
+def load_accepted(
+    connection: Connection,
+    mails: Sequence[ResolvedMail],
+    acting: Mapping[str, Person],
+    limits: Mapping[str, Floods],
+) -> Accepted:
+    """As much as `flood_of` needs for these mails. `acting`: the person by `sender.person_id`."""
+    by_sender: defaultdict[_Whose, list[datetime]] = defaultdict(list)
+    by_server: defaultdict[_Whose, list[datetime]] = defaultdict(list)
+    for mail in mails:
+        floods = limits.get(mail.server_id)
+        if floods and (floods.per_sender or floods.per_sender_and_item):
+            by_sender[mail.server_id, acting[mail.sender.person_id].id].append(mail.received)
+        if floods and floods.per_server:
+            by_server[mail.server_id, None].append(mail.received)
+    dialect, accepted = connection.dialect.name, Accepted()
+    for row in _near_a_limit(connection, _BY_SENDER[dialect], by_sender, limits):
+        accepted.add((row.server, row.person), row.received)
+        accepted.add((row.server, row.person, row.item_id), row.received)
+    for row in _near_a_limit(connection, _BY_SERVER[dialect], by_server, limits):
+        accepted.add((row.server,), row.received)
+    return accepted
+
+
+def _near_a_limit(
+    connection: Connection,
+    statements: _Statements,
+    received: Mapping[_Whose, Sequence[datetime]],
+    limits: Mapping[str, Floods],
+) -> Iterable[Any]:
+    """The stored mails of those who reach a limit if all that are stored and at hand lie in one window."""
+    if not received:
+        return ()
+    asked = {whose: _window(whose, times, limits) for whose, times in received.items()}
+    counts = connection.execute(statements.count, {"asked": _packed(asked.values())})
+    near = [
+        asked[server, person]
+        for server, person, count in counts
+        if count and count + len(received[server, person]) > _lowest(limits[server], person)
+    ]
+    return connection.execute(statements.times, {"asked": _packed(near)}) if near else ()
+
+
+def _lowest(floods: Floods, person: str | None) -> int:
+    if person is None:
+        return floods.per_server
+    return min(filter(None, (floods.per_sender, floods.per_sender_and_item)))
+
+
+def _window(whose: _Whose, received: Sequence[datetime], limits: Mapping[str, Floods]) -> dict[str, str | None]:
+    server, person = whose
+    since = window_start(min(received), limits[server].minutes)
+    return {"server": server, "person": person, "since": _utc(since), "until": _utc(max(received))}
+
+
+def _packed(asked: Iterable[Mapping[str, str | None]]) -> str:
+    return json.dumps(list(asked))
+
+
+def _utc(at: datetime) -> str:
+    """As both databases compare it: SQLite by the text that `desk.tables.SqliteTime` stores."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
