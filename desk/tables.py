@@ -162,7 +162,7 @@ mails = Table(
     Column("content_id", Text),  # null in a mail that only came by a second way
     Index(None, "message_id"),
     Index(None, "content_id", unique=True),
-    Index("mails_of_sender_idx", "server_id", "person_id", "received"),
+    Index("mails_of_person_idx", "person_id", "received"),
     Index("mails_of_server_idx", "server_id", "received"),
 )
 
