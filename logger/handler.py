@@ -9,12 +9,13 @@ from sqlalchemy import Engine
 from desk import outbox
 from desk.errors import UnstorableError
 from logger.publish import publish_all
-from logger.records import Mail, PersonChange, open_record
+from logger.records import Mail, Opened, PersonChange, open_record
 from logger.store import Stored, store
 from runtime.outcomes import Dead, Ok, Outcome
+from schemas.events import NotificationResult
 from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
-from schemas.topics import MAIL_RESOLVED, PERSONS, Topic
+from schemas.topics import MAIL_RESOLVED, NOTIFICATION_RESULTS, PERSONS, Topic
 from schemas.wire import Record
 
 _OK = Ok()
@@ -24,7 +25,7 @@ class LoggerHandler:
     """Implements `runtime.outcomes.Handler`. `publish` blocks until the broker has acknowledged all."""
 
     stage = "logger"
-    topics: tuple[Topic, ...] = (MAIL_RESOLVED, PERSONS)
+    topics: tuple[Topic, ...] = (MAIL_RESOLVED, PERSONS, NOTIFICATION_RESULTS)
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class LoggerHandler:
         self._engine = engine
         self._settings = settings
         self._publish = publish
-        self._persons_topic = PERSONS.name(topic_prefix)
+        self._topic_of = {topic.name(topic_prefix): topic for topic in self.topics}
         self._clock = clock
         self._unpublished: deque[Stored] = deque()
 
@@ -48,11 +49,12 @@ class LoggerHandler:
         was stored but not published is published first.
         """
         self._publish_stored()
-        opened = [open_record(record, record.topic == self._persons_topic) for record in records]
+        opened = [open_record(self._topic_of[record.topic], record) for record in records]
         mails = [one for one in opened if isinstance(one, Mail)]
         changes = [one for one in opened if isinstance(one, PersonChange)]
+        reports = [one for one in opened if isinstance(one, NotificationResult)]
         try:
-            stored = store(self._engine, mails, changes, self._settings(), self._clock())
+            stored = store(self._engine, mails, changes, reports, self._settings(), self._clock())
         except UnstorableError as error:
             if len(records) > 1:
                 raise  # the loop hands them over one by one
@@ -70,7 +72,7 @@ class LoggerHandler:
             self._unpublished.popleft()
 
 
-def _outcome(opened: Mail | PersonChange | Dead, stored: Stored) -> Outcome:
+def _outcome(opened: Opened, stored: Stored) -> Outcome:
     if isinstance(opened, Mail):
         return stored.undone.get(opened.mail.mail_id, _OK)
     return opened if isinstance(opened, Dead) else _OK

@@ -1,20 +1,29 @@
 """The records of a batch taken apart, and what is published put together. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from logger.decide import Intent
 from logger.events import call_event
 from logger.floods import Flood
+from logger.reports import ENTRIES
 from runtime.outcomes import Dead
 from schemas import ids
-from schemas.events import NotificationRequested
+from schemas.events import REPORTS, NotificationRequested, NotificationResult
 from schemas.mail import RejectedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.topics import CALL_EVENTS, MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS
+from schemas.topics import (
+    CALL_EVENTS,
+    MAIL_REJECTED,
+    MAIL_RESOLVED,
+    NOTIFICATION_REQUESTED,
+    NOTIFICATION_RESULTS,
+    PERSONS,
+    Topic,
+)
 from schemas.wire import Message, Record, UndecodableError, decode, encode
 
 SOURCE = "/mailcall/logger"
@@ -40,9 +49,13 @@ class Mail:
     traceparent: str
 
 
-def open_record(record: Record, is_person: bool) -> Mail | PersonChange | Dead:
+# None: the record does not concern the desk.
+Opened = Mail | PersonChange | NotificationResult | Dead | None
+
+
+def open_record(topic: Topic, record: Record) -> Opened:
     try:
-        return _person_change(record) if is_person else _mail(record)
+        return _OPENERS[topic.short](record)
     except UndecodableError as error:
         return Dead(error.reason, str(error))
 
@@ -64,6 +77,23 @@ def _person_change(record: Record) -> PersonChange | Dead:
     if not record.key:
         return Dead(Reason.NULL_VALUE, "a record without key and value deletes nobody")
     return PersonChange(record.key.decode("utf-8", "replace"), None, False)
+
+
+def _report(record: Record) -> NotificationResult | Dead | None:
+    """Reports that came by mail only. Most records tell of attempts to send: those are passed over unread."""
+    if ("ce_source", REPORTS.encode()) not in record.headers:
+        return None
+    result: NotificationResult = decode(NOTIFICATION_RESULTS, record)[1]
+    if (result.outcome, result.reason) not in ENTRIES:
+        return None
+    return result if result.mail_id else Dead(Reason.WRONG_SCHEMA, "mail_id: is missing in a report by mail")
+
+
+_OPENERS: Mapping[str, Callable[[Record], Opened]] = {
+    MAIL_RESOLVED.short: _mail,
+    PERSONS.short: _person_change,
+    NOTIFICATION_RESULTS.short: _report,
+}
 
 
 def person_messages(persons: Iterable[Person], now: datetime) -> Iterator[Message]:

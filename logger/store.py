@@ -15,8 +15,10 @@ from logger.notify import acknowledgement
 from logger.people import apply_changes
 from logger.plan import numbered, plan
 from logger.records import Mail, PersonChange, mail_messages, person_messages, rejected_messages
+from logger.reports import apply_reports
 from logger.write import flag_users, new_numbers, write_hints, write_intents, write_persons, write_rejected
 from runtime.outcomes import Dead, Reject
+from schemas.events import NotificationResult
 from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
 from schemas.wire import Message
@@ -37,6 +39,7 @@ def store(
     engine: Engine,
     mails: Sequence[Mail],
     changes: Sequence[PersonChange],
+    reports: Sequence[NotificationResult],
     settings: SettingsSnapshot,
     now: datetime,
 ) -> Stored:
@@ -46,22 +49,25 @@ def store(
     """
     for _ in range(ATTEMPTS - 1):
         try:
-            return _attempt(engine, mails, changes, settings, now)
+            return _attempt(engine, mails, changes, reports, settings, now)
         except ConflictError:
             pass  # with what the other has committed by now, these mails are known, or their persons are
-    return _attempt(engine, mails, changes, settings, now)
+    return _attempt(engine, mails, changes, reports, settings, now)
 
 
 def _attempt(
     engine: Engine,
     mails: Sequence[Mail],
     changes: Sequence[PersonChange],
+    reports: Sequence[NotificationResult],
     settings: SettingsSnapshot,
     now: datetime,
 ) -> Stored:
     with writing(engine) as connection:
         if changes:
             apply_changes(connection, changes)
+        if reports:
+            apply_reports(connection, reports, now)
         return _store_mails(connection, mails, settings, now) if mails else Stored({})
 
 

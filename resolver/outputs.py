@@ -11,7 +11,7 @@ from typing import Literal, TypedDict
 
 from resolver.resolve import Examined, Resolution
 from runtime.blobs import digest_of
-from schemas.events import NotificationResult
+from schemas.events import REPORTS, NotificationResult
 from schemas.fetched import FetchedMail
 from schemas.ids import OWN_MESSAGE_ID
 from schemas.mail import Defect, ParsedMail, RejectedMail, ResolvedMail, Screening, StoredFile
@@ -20,7 +20,7 @@ from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIF
 from schemas.wire import Message, encode
 
 Keep = Callable[[bytes], str]
-SOURCE = "/mailcall/resolver"
+SOURCE = REPORTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from desk.engine import open_desk, reading
 from desk.ledger import mail_outcomes
 from runtime.config import ProcessConfig
 from runtime.reader import read_to_end
+from schemas.events import REPORTS
 from schemas.fetched import open_fetched
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
 from schemas.wire import Record, UndecodableError, decode
@@ -32,8 +33,6 @@ ENDS = (
     DEAD_LETTERED,
 )
 STAGES = {"resolver": MAIL_FETCHED, "logger": MAIL_RESOLVED}
-# On notification.results stand outbound's results too; those of reports that came by mail are the resolver's.
-_RESOLVER = "/mailcall/resolver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +178,7 @@ class _Gathering:
 
     def _result(self, record: Record) -> None:
         headers = header_texts(record)
-        if headers.get("ce_source") == _RESOLVER:
+        if headers.get("ce_source") == REPORTS:
             self.ends[headers.get("ce_id", "")].add((NOTIFICATION_RESULT, ""))
 
 
