@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from console.commands import dead_letters, desk, explain, reconcile, secrets, servers, settings, topics
+from console.commands import dead_letters, desk, explain, reconcile, replay, secrets, servers, settings, topics
 from console.commands.options import Options
 from console.operations.errors import UserError
 from console.output import harmless
@@ -32,6 +32,7 @@ app.command("explain")(explain.explain)
 app.add_typer(desk.calls, name="calls")
 app.add_typer(desk.persons, name="persons")
 app.command("reconcile")(reconcile.reconcile)
+app.command("replay")(replay.replay)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(servers.app, name="servers")

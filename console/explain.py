@@ -14,7 +14,7 @@ from resolver.sender import known_as, persons_known_as
 from schemas.addresses import normalise
 from schemas.mail import Sender
 from schemas.persons import Person
-from schemas.settings import CallTemplate, IncomingServer
+from schemas.settings import CallTemplate, Floods, IncomingServer
 from schemas.snapshot import SettingsSnapshot
 
 Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
@@ -85,6 +85,7 @@ class Explainer:
         steps = (
             *resolution.steps,
             Step("action", action, why),
+            Step("flood", "not counted here", _limits(self.server.floods)),
             Step(
                 "priority",
                 priority or "none",
@@ -120,6 +121,16 @@ def directory_of(persons: Collection[Person]) -> Directory:
         for address in dict.fromkeys(map(normalise, person.addresses)):
             by_address[address] = (*by_address.get(address, ()), person)
     return lambda addresses: {address: by_address[address] for address in addresses if address in by_address}
+
+
+def _limits(floods: Floods) -> str:
+    limits = (
+        (floods.per_sender, "of one sender"),
+        (floods.per_sender_and_item, "of one sender to one item"),
+        (floods.per_server, "of all senders"),
+    )
+    said = ", ".join(f"{limit} {whose}" for limit, whose in limits if limit)
+    return f"the logger accepts within {floods.minutes} minutes {said}" if said else "the server accepts any number"
 
 
 def _name(sender: Sender, persons: Collection[Person]) -> str:

@@ -1,10 +1,11 @@
 """What became of each mail that reached the logger. Read only."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal, cast
 
 from sqlalchemy import Connection, select
 
+from desk.among import among
 from desk.references import reference
 from desk.tables import items, mails
 
@@ -13,6 +14,16 @@ _CHUNK = 5_000
 _OUTCOMES = select(mails.c.mail_id, mails.c.outcome, items.c.kind, items.c.id).outerjoin_from(
     mails, items, items.c.id == mails.c.item_id
 )
+_PRIORITIES = (
+    select(mails.c.mail_id, items.c.priority)
+    .join_from(mails, items, items.c.id == mails.c.item_id)
+    .where(among(mails.c.mail_id), mails.c.outcome == "call-logged")
+)
+
+
+def priorities(connection: Connection, mail_ids: Collection[str]) -> dict[str, str]:
+    """The Priority of the call that each of these mails logged; those that logged none are left out."""
+    return {row.mail_id: row.priority for row in connection.execute(_PRIORITIES, {"keys": list(mail_ids)})}
 
 
 def mail_outcomes(connection: Connection) -> Iterator[tuple[str, MailOutcome, str | None]]:

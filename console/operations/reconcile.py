@@ -19,6 +19,7 @@ from schemas.fetched import open_fetched
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
 from schemas.wire import Record, UndecodableError, decode
 
+REPLAYED = "replayed"  # header of a mail that `mailcall replay` sent on once more: when
 DEAD_LETTERED = "dead-lettered"
 REJECTED = "rejected"
 NOTIFICATION_RESULT = "notification-result"
@@ -41,13 +42,14 @@ class Facts:
 
     `places`: mail id -> where it waits or waited: (stage that reads it there, partition, offset), one for every record.
     `fetched`: mail ids on `mail.fetched`, and how many records of each. A record that is no mail stands there by its
-    place, `partition/offset`.
+    place, `partition/offset`. `again`: those sent on once more after they had been rejected (`mailcall replay`).
     """
 
     fetched: Mapping[str, int]
     ends: Mapping[str, frozenset[tuple[str, str]]]
     places: Mapping[str, tuple[tuple[str, int, int], ...]]
     positions: Positions
+    again: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +114,15 @@ def gather(config: ProcessConfig) -> Facts:
         engine.dispose()
     ends = {mail_id: frozenset(found) for mail_id, found in reading_of.ends.items()}
     places = {mail_id: tuple(found) for mail_id, found in reading_of.places.items()}
-    return Facts(reading_of.fetched, ends, places, positions)
+    return Facts(reading_of.fetched, ends, places, positions, frozenset(reading_of.again))
 
 
 def _fate(mail_id: str, facts: Facts) -> Fate:
     ends = facts.ends.get(mail_id, frozenset())
-    # A mail that was fetched again after it had been dead-lettered ends as the later try does.
-    final = {end: detail for end, detail in sorted(ends) if end != DEAD_LETTERED}
+    # A mail that was fetched again after it had been dead-lettered ends as the later try does, and so does one that was
+    # replayed after no person had seemed to have written it.
+    passing = {DEAD_LETTERED, REJECTED, NOTIFICATION_RESULT} if mail_id in facts.again else {DEAD_LETTERED}
+    final = {end: detail for end, detail in sorted(ends) if end not in passing}
     if len(final) > 1:
         return Fate(mail_id, DOUBLE, ", ".join(final))
     for end, detail in final.items():
@@ -126,7 +130,7 @@ def _fate(mail_id: str, facts: Facts) -> Fate:
     for stage, partition, offset in facts.places.get(mail_id, ()):
         if offset >= facts.positions.get((stage, partition), 0):
             return Fate(mail_id, ON_THE_WAY, f"waits for the {stage}")
-    for end, detail in ends:
+    for end, detail in sorted(ends):
         return Fate(mail_id, end, detail)
     return Fate(mail_id, MISSING, "every stage has passed it, and no end is known")
 
@@ -139,6 +143,7 @@ class _Gathering:
         self.fetched: Counter[str] = Counter()
         self.ends: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         self.places: defaultdict[str, list[tuple[str, int, int]]] = defaultdict(list)
+        self.again: set[str] = set()
         self._mail_at: dict[tuple[int, int], str] = {}
 
     def topics(self) -> None:
@@ -161,7 +166,9 @@ class _Gathering:
             self.ends[mail_id].add((DEAD_LETTERED, letter.reason))
 
     def _fetched(self, record: Record) -> None:
-        mail_id = _fetched_id(record)
+        mail_id = fetched_id(record)
+        if REPLAYED in header_texts(record):
+            self.again.add(mail_id)
         self.fetched[mail_id] += 1
         self._mail_at[record.partition, record.offset] = mail_id
         self.places[mail_id].append(("resolver", record.partition, record.offset))
@@ -182,7 +189,7 @@ class _Gathering:
             self.ends[headers.get("ce_id", "")].add((NOTIFICATION_RESULT, ""))
 
 
-def _fetched_id(record: Record) -> str:
+def fetched_id(record: Record) -> str:
     """The mail's id as the resolver gives it; for a record that is no mail, its place."""
     try:
         return open_fetched(record).mail_id
