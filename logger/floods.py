@@ -5,11 +5,11 @@ come to rest his mails are accepted again.
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from logger.decide import Intent, LogCall
+from logger.decide import Intent
 from schemas.mail import ResolvedMail
 from schemas.settings import Floods
 
@@ -37,9 +37,8 @@ class Accepted:
         insort(self.times.setdefault(key, []), received)
 
     def remember(self, intent: Intent) -> None:
-        mail, person = intent.mail, intent.person
-        for key in ((mail.server_id,), (mail.server_id, person.id), (mail.server_id, person.id, intent.item.number)):
-            self.add(key, mail.received)
+        for key in keys_of(intent):
+            self.add(key, intent.mail.received)
 
     def within(self, key: Key, until: datetime, minutes: int) -> int:
         """How many were received in the `minutes` up to `until`, which belongs to them."""
@@ -60,7 +59,12 @@ def flood_of(intent: Intent, limits: Mapping[str, Floods], accepted: Accepted) -
     floods = limits.get(mail.server_id)
     if floods is None or mail.released:
         return None
-    for name, limit, key in _counted(intent, floods):
+    of_server, of_sender, of_sender_and_item = keys_of(intent)
+    for name, limit, key in (
+        ("per_sender", floods.per_sender, of_sender),
+        ("per_sender_and_item", floods.per_sender_and_item, of_sender_and_item),
+        ("per_server", floods.per_server, of_server),
+    ):
         count = accepted.within(key, mail.received, floods.minutes) if limit else 0
         if limit and count >= limit:
             said = f"{name}: {count} accepted within the last {floods.minutes} minutes, the limit is {limit}"
@@ -68,9 +72,7 @@ def flood_of(intent: Intent, limits: Mapping[str, Floods], accepted: Accepted) -
     return None
 
 
-def _counted(intent: Intent, floods: Floods) -> Iterator[tuple[str, int, Key]]:
+def keys_of(intent: Intent) -> tuple[Key, Key, Key]:
+    """Under which the mail of this intent is counted. Of a call that it logs itself there is no other mail yet."""
     server, person = intent.mail.server_id, intent.person.id
-    yield "per_sender", floods.per_sender, (server, person)
-    if not isinstance(intent, LogCall):
-        yield "per_sender_and_item", floods.per_sender_and_item, (server, person, intent.item.number)
-    yield "per_server", floods.per_server, (server,)
+    return (server,), (server, person), (server, person, intent.item.number)

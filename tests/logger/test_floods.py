@@ -90,6 +90,13 @@ def test_every_sender_and_every_server_is_counted_by_itself(logger: Logger, feed
     assert feed(at(0), *others) == [Ok()] * 5
 
 
+def test_near_a_limit_too_only_the_servers_own_mails_count(logger: Logger) -> None:
+    limit(logger, per_sender=2)
+    limit(logger, "hr-in", per_sender=10)
+    logger.feed(at(0), at(0, "a", server_id="hr-in"), at(0, "b", server_id="hr-in"))
+    assert logger.feed(at(1), at(2)) == [Ok(), FLOOD]
+
+
 def test_one_person_with_two_addresses_is_one_sender(logger: Logger, feed: Feed) -> None:
     limit(logger, per_sender=1)
     logger.feed(ANN)
