@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from console.commands import dead_letters, desk, explain, reconcile, replay, secrets, servers, settings, topics
+from console.commands import (
+    dead_letters,
+    desk,
+    desk_requests,
+    explain,
+    mail,
+    reconcile,
+    replay,
+    secrets,
+    servers,
+    settings,
+    topics,
+)
 from console.commands.options import Options
 from console.operations.errors import UserError
 from console.output import harmless
@@ -29,11 +41,16 @@ app.add_typer(topics.app, name="topics")
 app.command("apply")(settings.apply)
 app.command("export")(settings.export)
 app.command("explain")(explain.explain)
+desk.calls.command("log")(desk_requests.log_call)
 app.add_typer(desk.calls, name="calls")
+app.add_typer(desk_requests.tasks, name="tasks")
+app.add_typer(desk_requests.requests, name="requests")
+app.add_typer(desk_requests.items, name="items")
 app.add_typer(desk.persons, name="persons")
 app.command("reconcile")(reconcile.reconcile)
 app.command("replay")(replay.replay)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(mail.app, name="mail")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(servers.app, name="servers")
 

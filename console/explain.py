@@ -9,18 +9,21 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from resolver.resolve import Examined, Resolution, Step, examine, own_addresses, resolve
+from resolver.admission import admit
+from resolver.resolve import Examined, Resolution, Step, examine, own_addresses, resolve, trust_in
 from resolver.sender import known_as, persons_known_as
 from schemas.addresses import normalise
-from schemas.mail import Sender
+from schemas.mail import Sender, Trust
 from schemas.persons import Person
+from schemas.reasons import Reason
 from schemas.settings import CallTemplate, Floods, IncomingServer
 from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import Judge, own_token
 
 Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
 
-# What the way of a machine's mail ends with, by the verdict of the screening.
-_MACHINE_ACTIONS = {"rejected": "reject", "notification-result": "record a notification result"}
+# What the way of a mail ends with that becomes no call, by the verdict of the screening.
+_OTHER_ACTIONS = {"rejected": "reject", "notification-result": "record a notification result"}
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 _CALL_FIELDS = (
     "impact",
@@ -43,14 +46,15 @@ class Explainer:
     template: CallTemplate
     directory: Directory
     own: frozenset[str]
+    judge: Judge
 
     @classmethod
-    def at(cls, settings: SettingsSnapshot, server: IncomingServer, directory: Directory) -> "Explainer":
+    def at(cls, settings: SettingsSnapshot, server: IncomingServer, directory: Directory, judge: Judge) -> "Explainer":
         """Raises `LookupError` where the server's call template does not exist."""
         template = settings.call_template(server.call_template)
         if template is None:
             raise LookupError(f"call template {server.call_template!r} of incoming server {server.id!r} does not exist")
-        return cls(settings, server, template, directory, own_addresses(settings))
+        return cls(settings, server, template, directory, own_addresses(settings), judge)
 
     def explain(self, file: str, raw: bytes) -> dict[str, Any]:
         """One mail, as plain data: every key always there, every string valid Unicode.
@@ -58,26 +62,37 @@ class Explainer:
         Never raises, whatever the bytes.
         """
         examined = examine(raw, self.own)
-        from_person = examined.screening.verdict == "person"
+        truncated = len(raw) if len(raw) > self.server.max_mail_bytes else None
+        admitted = admit(examined, self.server, self.settings.email_options(), truncated)
+        if admitted.screening.verdict == "person":
+            rest = self._admitted(admitted)
+        elif admitted.screening.reason is Reason.QUARANTINE:
+            admitted, rest = examined, self._held(examined)
+        else:
+            rest = _refused(admitted)
         account = {
             "file": file,
             "parse": examined.mail.model_dump(mode="json", by_alias=True),
-            "screen": examined.screening.model_dump(mode="json"),
-            **(self._person(examined) if from_person else self._machine(examined)),
+            "screen": admitted.screening.model_dump(mode="json"),
+            **rest,
         }
         valid: dict[str, Any] = _valid(account)
         return valid
 
-    def _machine(self, examined: Examined) -> dict[str, Any]:
-        action = _MACHINE_ACTIONS[examined.screening.verdict]
-        steps = (*examined.steps, Step("action", action, "no person wrote it: it becomes no call"))
-        nothing = dict.fromkeys(("trust", "sender", "conversation"))
-        return {**nothing, "action": action, "call": None, "steps": [asdict(step) for step in steps]}
+    def _held(self, examined: Examined) -> dict[str, Any]:
+        """A mail that a person seems to have written, and that its own mail system says is another's."""
+        trust = trust_in(examined, self.server)
+        steps = (
+            *examined.steps,
+            Step("trust", trust.verdict, trust.reason),
+            Step("action", "hold", "the server's policy is quarantine: `mailcall mail release` lets it through"),
+        )
+        return _no_call(trust, "hold", steps)
 
-    def _person(self, examined: Examined) -> dict[str, Any]:
+    def _admitted(self, examined: Examined) -> dict[str, Any]:
         address, plus_tags = examined.sender.address, self.settings.email_options().plus_tags
         persons = persons_known_as(address, plus_tags, self.directory(known_as(address, plus_tags)))
-        resolution = resolve(examined, self.server, self.template, persons, plus_tags=plus_tags)
+        resolution = resolve(examined, self.server, self.template, persons, self.judge, plus_tags=plus_tags)
         sender, template = resolution.sender, self.template
         partition = self.settings.partition(template.partition)
         priority = partition.priority(template.impact, template.urgency) if partition else None
@@ -93,7 +108,7 @@ class Explainer:
             ),
         )
         return {
-            "trust": {"verdict": "not-checked", "reason": "checking the sender is not built into this release"},
+            "trust": resolution.trust.model_dump(mode="json"),
             "sender": {
                 "user": {"id": sender.person_id, "name": _name(sender, persons), "address": sender.address},
                 "new_person": sender.new_person,
@@ -112,6 +127,23 @@ class Explainer:
             },
             "steps": [asdict(step) for step in steps],
         }
+
+
+def _refused(examined: Examined) -> dict[str, Any]:
+    """A mail that becomes no call, for what wrote it or by the settings."""
+    action = _OTHER_ACTIONS[examined.screening.verdict]
+    return _no_call(None, action, (*examined.steps, Step("action", action, "it becomes no call")))
+
+
+def _no_call(trust: Trust | None, action: str, steps: tuple[Step, ...]) -> dict[str, Any]:
+    return {
+        "trust": trust and trust.model_dump(mode="json"),
+        "sender": None,
+        "conversation": None,
+        "action": action,
+        "call": None,
+        "steps": [asdict(step) for step in steps],
+    }
 
 
 def directory_of(persons: Collection[Person]) -> Directory:
@@ -141,7 +173,9 @@ def _name(sender: Sender, persons: Collection[Person]) -> str:
 def _action(resolution: Resolution) -> tuple[str, str]:
     """What the logger is asked for. Whether the item exists, and the sender may act on it, is the logger's to say."""
     found = resolution.conversation
-    if not (found.own_message_ids or found.item_references):
+    if found.doubtful and not (found.own_message_ids or found.tokens):
+        return "log a call", "the mail names an item by a forged or expired token: the call is linked to it"
+    if not (found.own_message_ids or found.tokens or found.item_references or any(map(own_token, found.message_ids))):
         return "log a call", "the mail names no item of the desk"
     verb = "close" if resolution.wanted == "close" else "update"
     return f"{verb} an item", "the mail names an item; if there is none, or it is another's, a call is logged"

@@ -59,7 +59,7 @@ class ItemFile:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """All of one item. `linked_to` is the reference of the closed item that it follows."""
+    """All of one item. `linked_to` is the reference of the item that it follows, or whose name alone its mail bore."""
 
     reference: str
     kind: ItemKind

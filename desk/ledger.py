@@ -9,7 +9,7 @@ from desk.among import among
 from desk.references import reference
 from desk.tables import items, mails
 
-MailOutcome = Literal["call-logged", "item-updated", "item-closed", "action-refused"]
+MailOutcome = Literal["call-logged", "item-updated", "item-closed", "item-reopened", "action-refused", "duplicate"]
 _CHUNK = 5_000
 _OUTCOMES = select(mails.c.mail_id, mails.c.outcome, items.c.kind, items.c.id).outerjoin_from(
     mails, items, items.c.id == mails.c.item_id
@@ -19,6 +19,12 @@ _PRIORITIES = (
     .join_from(mails, items, items.c.id == mails.c.item_id)
     .where(among(mails.c.mail_id), mails.c.outcome == "call-logged")
 )
+_KNOWN = select(mails.c.mail_id).where(among(mails.c.mail_id))
+
+
+def known_mails(connection: Connection, mail_ids: Collection[str]) -> frozenset[str]:
+    """Those of these mails that have reached the desk."""
+    return frozenset(connection.scalars(_KNOWN, {"keys": list(mail_ids)}))
 
 
 def priorities(connection: Connection, mail_ids: Collection[str]) -> dict[str, str]:

@@ -25,7 +25,8 @@ _ASKED = {
     "sqlite": "(SELECT value ->> 'server' AS server, value ->> 'person' AS person, "
     "value ->> 'since' AS since, value ->> 'until' AS until FROM json_each(:asked)) AS asked",
 }
-_WITHIN = "mails.received > asked.since AND mails.received <= asked.until"
+# A mail that came by a second way had no effect, and is none of the accepted ones.
+_WITHIN = "mails.received > asked.since AND mails.received <= asked.until AND mails.outcome <> 'duplicate'"
 
 
 @dataclass(frozen=True, slots=True)

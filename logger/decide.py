@@ -1,55 +1,44 @@
 """What becomes of one mail: a frozen intent from frozen values. No database, clock or randomness here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from datetime import timedelta
+from typing import Literal
 
-from desk.references import parse_reference
-from logger.priority import priority
+from logger.call_fields import CallFields, call_fields
+from logger.find_item import find_item
+from logger.properties import properties
+from logger.state import ItemState, Known, is_party, is_trusted, standing
 from runtime.outcomes import Dead
 from schemas.events import ItemKind
-from schemas.ids import OWN_MESSAGE_ID
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.settings import CallTemplate
+from schemas.settings import AfterClosing, CallTemplate, ClosedAction
 from schemas.snapshot import SettingsSnapshot
-
-MAX_SUBJECT = 998  # characters; a longer one would make records that the broker refuses
-MAX_MESSAGE_ID = 998  # octets of a line: RFC 5322, 2.1.1. What is longer is no id, and more than an index can hold.
+from schemas.tokens import TAG
 
 # Requirement: "logging a new call, updating existing call, task or request, or closing a call or task".
 CLOSED_BY_MAIL: frozenset[ItemKind] = frozenset(("call", "task"))
 
 
 @dataclass(frozen=True, slots=True)
-class ItemState:
-    """What a decision needs to know of an item. `number` is negative as long as the item is not stored."""
-
-    number: int
-    kind: ItemKind
-    is_open: bool
-    partition: str
-    subject: str
-    user: str
-    logging_analyst: str
-    priority: str
-
-
-@dataclass(frozen=True, slots=True)
 class LogCall:
-    """A new call. `linked_to`: the number of the closed item that the mail referred to."""
+    """A new call. `linked_to`: the number of the item that the mail follows, or only names."""
 
     mail: ResolvedMail
     person: Person
     item: ItemState
     template: CallTemplate
+    content: CallFields
     settings_versions: Mapping[str, int]
     linked_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateItem:
+    """The mail goes into the item's journal, whether that is open or closed."""
+
     mail: ResolvedMail
     person: Person
     item: ItemState
@@ -57,6 +46,15 @@ class UpdateItem:
 
 @dataclass(frozen=True, slots=True)
 class CloseItem:
+    mail: ResolvedMail
+    person: Person
+    item: ItemState
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenItem:
+    """The mail goes into the journal of a closed item, which is opened again."""
+
     mail: ResolvedMail
     person: Person
     item: ItemState
@@ -73,21 +71,7 @@ class Refuse:
     reason: Reason
 
 
-Intent = LogCall | UpdateItem | CloseItem | Refuse
-
-
-class Known(Protocol):
-    """What the desk knows, as far as the mails at hand refer to it."""
-
-    @property
-    def items(self) -> Mapping[int, ItemState]:
-        """By number."""
-        ...
-
-    @property
-    def hints(self) -> Mapping[str, int]:
-        """Numbers of items by Message-ID, and by id of a notification of ours."""
-        ...
+Intent = LogCall | UpdateItem | CloseItem | ReopenItem | Refuse
 
 
 def decide(
@@ -97,97 +81,85 @@ def decide(
 
     `Dead` where a new call cannot be logged because its template or partition does not exist.
     """
-    item = find_item(mail, person, known)
+    found = find_item(mail, person, known)
+    item = found.item
     if item is None:
-        return _log(mail, person, settings, new_number, None)
+        return _log(mail, person, settings, new_number, found.named)
     if mail.wanted == "close":
-        reason = _why_not_closed(item, person)
+        reason = _why_not_closed(mail, person, item, settings)
         return CloseItem(mail, person, item) if reason is None else Refuse(mail, person, item, "close", reason)
-    if not item.is_open:
-        return _log(mail, person, settings, new_number, item.number)
-    return UpdateItem(mail, person, item)
+    if item.is_open:
+        return UpdateItem(mail, person, item)
+    action = _after_closing(mail, person, item, settings)
+    if action == "new-call":
+        return _log(mail, person, settings, new_number, item)
+    return ReopenItem(mail, person, item) if action == "reopen" else UpdateItem(mail, person, item)
 
 
-def find_item(mail: ResolvedMail, person: Person, known: Known) -> ItemState | None:
-    """The item that the mail belongs to: the first in the order of trust that the desk knows.
-
-    1. The id of a notification of ours: nobody guesses one. 2. Any Message-ID that the desk has seen, nearest first.
-    3. An item reference in the subject: anybody can write a number, so only a party of that item is believed.
-    """
-    for key in hint_keys(mail):
-        item = known.items.get(known.hints.get(key, 0))
-        if item is not None:
-            return item
-    for kind, number in item_references(mail):
-        item = known.items.get(number)
-        if item is not None and item.kind == kind and is_party(person, item):
-            return item
-    return None
+def _why_not_closed(mail: ResolvedMail, person: Person, item: ItemState, settings: SettingsSnapshot) -> Reason | None:
+    stands = standing(person, item)
+    server = settings.incoming_server(mail.server_id)
+    obstacles = (
+        (not is_trusted(mail), Reason.NOT_TRUSTED),
+        (not stands, Reason.NOT_A_PARTY),
+        (not item.is_open, Reason.ITEM_CLOSED),
+        (item.kind not in CLOSED_BY_MAIL, Reason.REQUEST_NOT_CLOSED_BY_MAIL),
+        (server is None or stands.isdisjoint(server.may_close), Reason.MAY_NOT_CLOSE),
+    )
+    return next((reason for stands_in_the_way, reason in obstacles if stands_in_the_way), None)
 
 
-def hint_keys(mail: ResolvedMail) -> Iterator[str]:
-    """The keys under which the mail's references may be known, in the order of trust."""
-    for own in mail.conversation.own_message_ids:
-        match = OWN_MESSAGE_ID.match(own)
-        if match:
-            yield match[1]
-    for message_id in mail.conversation.message_ids:
-        key = message_key(message_id)
-        if key is not None:
-            yield key
+def _after_closing(mail: ResolvedMail, person: Person, item: ItemState, settings: SettingsSnapshot) -> ClosedAction:
+    """What the item's partition wants done with a mail to it. Only a party opens it again."""
+    partition = settings.partition(item.partition)
+    rules = partition.after_closing if partition else ()
+    fitting = (rule.action for rule in rules if _fits(rule, mail, item))
+    action: ClosedAction = next(fitting, "new-call")
+    if action == "reopen" and not (is_trusted(mail) and is_party(person, item)):
+        return "new-call"
+    return action
 
 
-def message_key(message_id: str | None) -> str | None:
-    """The key of a Message-ID of a mail; None where it is not fit for one. The `<` keeps it apart from our own ids."""
-    if message_id is None or not message_id.startswith("<") or len(message_id.encode()) > MAX_MESSAGE_ID:
-        return None
-    return message_id
-
-
-def item_references(mail: ResolvedMail) -> Iterator[tuple[ItemKind, int]]:
-    return filter(None, map(parse_reference, mail.conversation.item_references))
-
-
-def is_party(person: Person, item: ItemState) -> bool:
-    """The item's User, its Logging Analyst, or any Analyst. A disabled person acts as no Analyst."""
-    return person.id in (item.user, item.logging_analyst) or (person.is_analyst and not person.disabled)
-
-
-def _why_not_closed(item: ItemState, person: Person) -> Reason | None:
-    if not is_party(person, item):
-        return Reason.NOT_A_PARTY
-    if not item.is_open:
-        return Reason.ITEM_CLOSED
-    if item.kind not in CLOSED_BY_MAIL:
-        return Reason.REQUEST_NOT_CLOSED_BY_MAIL
-    return None
+def _fits(rule: AfterClosing, mail: ResolvedMail, item: ItemState) -> bool:
+    """Whether the item had been closed for no longer than the rule allows when the mail came."""
+    if rule.within_days is None:
+        return True
+    return item.closed_at is not None and (mail.received - item.closed_at) / timedelta(days=1) <= rule.within_days
 
 
 def _log(
-    mail: ResolvedMail, person: Person, settings: SettingsSnapshot, number: int, linked_to: int | None
+    mail: ResolvedMail, person: Person, settings: SettingsSnapshot, number: int, linked_to: ItemState | None
 ) -> LogCall | Dead:
-    template = settings.call_template(mail.call_template)
-    if template is None:
-        return Dead(Reason.UNKNOWN_TEMPLATE, f"call template {mail.call_template!r} does not exist")
-    partition = settings.partition(template.partition)
-    if partition is None:
-        return Dead(
-            Reason.UNKNOWN_PARTITION,
-            f"call template {template.id!r} names partition {template.partition!r}, which does not exist",
-        )
-    found = priority(template, partition)
+    found = properties(mail.call_template, settings)
     if isinstance(found, Dead):
         return found
+    logging_analyst = _logging_analyst(mail, settings)
+    if isinstance(logging_analyst, Dead):
+        return logging_analyst
+    subject = TAG.sub(r"\1", mail.subject)  # a proof of another item is nothing to be handed on
+    content = call_fields(found.template, subject, mail.text)
     item = ItemState(
         number=number,
         kind="call",
         is_open=True,
-        partition=partition.id,
-        subject=mail.subject[:MAX_SUBJECT],
+        partition=found.partition,
+        subject=content.subject,
         user=person.id,
-        logging_analyst=mail.sender.logging_analyst,
-        priority=found,
+        logging_analyst=logging_analyst,
+        priority=found.priority,
     )
-    used = (f"call-template/{template.id}", f"partition/{partition.id}")
-    versions = {**mail.settings_versions, **{key: settings.versions[key] for key in used if key in settings.versions}}
-    return LogCall(mail, person, item, template, versions, linked_to)
+    versions = {**mail.settings_versions, **found.versions}
+    return LogCall(
+        mail, person, item, found.template, content, versions, None if linked_to is None else linked_to.number
+    )
+
+
+def _logging_analyst(mail: ResolvedMail, settings: SettingsSnapshot) -> str | Dead:
+    """As the resolver decided; but a sender who is not proved is never taken for the Analyst who logs the call."""
+    sender = mail.sender
+    if is_trusted(mail) or sender.logging_analyst != sender.person_id:
+        return sender.logging_analyst
+    server = settings.incoming_server(mail.server_id)
+    if server is None:
+        return Dead(Reason.UNKNOWN_SERVER, f"incoming server {mail.server_id!r} does not exist")
+    return server.default_logging_analyst

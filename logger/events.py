@@ -5,16 +5,19 @@ from datetime import datetime
 from typing import Any
 
 from desk.references import reference
-from logger.decide import CloseItem, Intent, LogCall, Refuse, UpdateItem
+from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem, UpdateItem
 from schemas.events import (
     ActionRefused,
     CallClosed,
     CallLogged,
+    CallReopened,
     CallUpdated,
     ItemEvent,
     ItemKind,
+    RequestReopened,
     RequestUpdated,
     TaskClosed,
+    TaskReopened,
     TaskUpdated,
 )
 
@@ -25,6 +28,9 @@ _MODELS: Mapping[tuple[type[Intent], ItemKind], type[ItemEvent]] = {
     (UpdateItem, "request"): RequestUpdated,
     (CloseItem, "call"): CallClosed,
     (CloseItem, "task"): TaskClosed,
+    (ReopenItem, "call"): CallReopened,
+    (ReopenItem, "task"): TaskReopened,
+    (ReopenItem, "request"): RequestReopened,
     (Refuse, "call"): ActionRefused,
     (Refuse, "task"): ActionRefused,
     (Refuse, "request"): ActionRefused,

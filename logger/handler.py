@@ -9,13 +9,14 @@ from sqlalchemy import Engine
 from desk import outbox
 from desk.errors import UnstorableError
 from logger.publish import publish_all
-from logger.records import Mail, Opened, PersonChange, open_record
+from logger.records import Asked, Mail, Opened, PersonChange, open_record
+from logger.requests.store import store_requests
 from logger.store import Stored, store
 from runtime.outcomes import Dead, Ok, Outcome
 from schemas.events import NotificationResult
 from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
-from schemas.topics import MAIL_RESOLVED, NOTIFICATION_RESULTS, PERSONS, Topic
+from schemas.topics import DESK_REQUESTED, MAIL_RESOLVED, NOTIFICATION_RESULTS, PERSONS, Topic
 from schemas.wire import Record
 
 _OK = Ok()
@@ -25,7 +26,7 @@ class LoggerHandler:
     """Implements `runtime.outcomes.Handler`. `publish` blocks until the broker has acknowledged all."""
 
     stage = "logger"
-    topics: tuple[Topic, ...] = (MAIL_RESOLVED, PERSONS, NOTIFICATION_RESULTS)
+    topics: tuple[Topic, ...] = (MAIL_RESOLVED, DESK_REQUESTED, PERSONS, NOTIFICATION_RESULTS)
 
     def __init__(
         self,
@@ -38,31 +39,38 @@ class LoggerHandler:
         self._engine = engine
         self._settings = settings
         self._publish = publish
-        self._topic_of = {topic.name(topic_prefix): topic for topic in self.topics}
+        self._topics = {topic.name(topic_prefix): topic for topic in self.topics}
         self._clock = clock
         self._unpublished: deque[Stored] = deque()
 
     def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
         """Stores the batch, then publishes what tells of it: a record is done when both are.
 
+        Requests have a transaction of their own, after that of the mails: each locks all its items at once, in order.
         Raises `OutageError` where database or broker are away. When the batch comes again its mails are known, and what
         was stored but not published is published first.
         """
         self._publish_stored()
-        opened = [open_record(self._topic_of[record.topic], record) for record in records]
+        opened = [open_record(record, self._topics[record.topic]) for record in records]
         mails = [one for one in opened if isinstance(one, Mail)]
         changes = [one for one in opened if isinstance(one, PersonChange)]
         reports = [one for one in opened if isinstance(one, NotificationResult)]
+        asked = [one for one in opened if isinstance(one, Asked)]
+        settings, now = self._settings(), self._clock()
         try:
-            stored = store(self._engine, mails, changes, reports, self._settings(), self._clock())
+            of_mails = self._noted(store(self._engine, mails, changes, reports, settings, now))
+            of_requests = self._noted(store_requests(self._engine, asked, settings, now))
         except UnstorableError as error:
             if len(records) > 1:
                 raise  # the loop hands them over one by one
             return [Dead(Reason.WRONG_SCHEMA, str(error))]
+        self._publish_stored()
+        return [_outcome(one, of_mails, of_requests) for one in opened]
+
+    def _noted(self, stored: Stored) -> Stored:
         if stored.messages:
             self._unpublished.append(stored)
-            self._publish_stored()
-        return [_outcome(one, stored) for one in opened]
+        return stored
 
     def _publish_stored(self) -> None:
         while self._unpublished:
@@ -72,7 +80,12 @@ class LoggerHandler:
             self._unpublished.popleft()
 
 
-def _outcome(opened: Opened, stored: Stored) -> Outcome:
-    if isinstance(opened, Mail):
-        return stored.undone.get(opened.mail.mail_id, _OK)
-    return opened if isinstance(opened, Dead) else _OK
+def _outcome(opened: Opened, of_mails: Stored, of_requests: Stored) -> Outcome:
+    match opened:
+        case Mail():
+            return of_mails.undone.get(opened.mail.mail_id, _OK)
+        case Asked():
+            return of_requests.undone.get(opened.request.request_id, _OK)
+        case Dead():
+            return opened
+    return _OK

@@ -10,10 +10,11 @@ from desk.among import among
 from desk.directory import find_persons, load_persons
 from desk.tables import items, mails, message_ids, rejected_mails
 from logger.accepted import load_accepted
-from logger.decide import ItemState, hint_keys, item_references, message_key
+from logger.find_item import hint_keys, item_numbers, message_key
 from logger.plan import Desk, flood_limits
 from logger.records import Mail
 from logger.senders import Senders, addresses_of, settle
+from logger.state import ItemState
 from schemas.persons import Person
 from schemas.snapshot import SettingsSnapshot
 
@@ -22,7 +23,8 @@ _KNOWN_MAILS = union_all(
     select(rejected_mails.c.mail_id, true()).where(among(rejected_mails.c.mail_id)),
 )
 _HINTS = select(message_ids.c.message_id, message_ids.c.item_id).where(among(message_ids.c.message_id))
-_STATE = ("id", "kind", "status", "partition", "subject", "user_id", "logging_analyst", "priority")
+_CONTENTS = select(mails.c.content_id, mails.c.item_id).where(among(mails.c.content_id))
+_STATE = ("id", "kind", "status", "partition", "subject", "user_id", "logging_analyst", "priority", "closed_at")
 # Every logger locks in the same order, so that none waits for another that waits for it.
 _ITEMS = select(*(items.c[name] for name in _STATE)).where(among(items.c.id)).order_by(items.c.id).with_for_update()
 
@@ -36,17 +38,28 @@ class Loaded:
     senders: Senders
     persons: Mapping[str, Person]
 
+    @property
+    def traceparents(self) -> Mapping[str, str]:
+        """By mail id."""
+        return {one.mail.mail_id: one.traceparent for one in self.mails}
+
 
 def load(connection: Connection, batch: Sequence[Mail], settings: SettingsSnapshot) -> Loaded:
     """Within the batch's transaction: the items stay locked until its end."""
     new = _new_mails(connection, batch)
     hints = _hints(connection, new)
-    numbers = {*hints.values(), *(number for one in new for _, number in item_references(one.mail))}
-    states = {row.id: _state(row) for row in _rows(connection, _ITEMS, numbers)}
+    contents = _contents(connection, new)
+    named = (number for one in new for number in item_numbers(one.mail))
+    states = lock_items(connection, {*hints.values(), *contents.values(), *named})
     senders, known = _persons(connection, new, states.values())
     fresh = [one.mail for one in new]
     accepted = load_accepted(connection, fresh, senders.acting, flood_limits(fresh, settings))
-    return Loaded(new, Desk(states, hints, accepted), senders, known)
+    return Loaded(new, Desk(states, hints, contents, accepted), senders, known)
+
+
+def lock_items(connection: Connection, numbers: Collection[int]) -> dict[int, ItemState]:
+    """By number, locked until the transaction's end: whoever needs several asks for all of them at once."""
+    return {row.id: _state(row) for row in _rows(connection, _ITEMS, numbers)}
 
 
 def _new_mails(connection: Connection, batch: Sequence[Mail]) -> tuple[Mail, ...]:
@@ -69,6 +82,12 @@ def _hints(connection: Connection, new: Sequence[Mail]) -> dict[str, int]:
     return {row.message_id: row.item_id for row in _rows(connection, _HINTS, keys)}
 
 
+def _contents(connection: Connection, new: Sequence[Mail]) -> dict[str, int]:
+    """Which of the mails came by another way before."""
+    keys = {one.mail.content_id for one in new if one.mail.content_id}
+    return {row.content_id: row.item_id for row in _rows(connection, _CONTENTS, keys)}
+
+
 def _state(row: Any) -> ItemState:
     return ItemState(
         number=row.id,
@@ -79,6 +98,7 @@ def _state(row: Any) -> ItemState:
         user=row.user_id,
         logging_analyst=row.logging_analyst,
         priority=row.priority,
+        closed_at=row.closed_at,
     )
 
 

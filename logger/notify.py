@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from desk.references import reference
-from logger.decide import Intent, Refuse
+from logger.decide import Intent
 from logger.events import event_name
 from logger.senders import is_address
+from logger.state import ItemState
 from schemas import ids
 from schemas.addresses import normalise
 from schemas.events import NotificationRequested
 from schemas.persons import Person
-from schemas.reasons import EXPLANATIONS
+from schemas.reasons import EXPLANATIONS, Reason
+from schemas.settings import UNPARTITIONED
 from schemas.snapshot import SettingsSnapshot
 
 MAX_AGE = timedelta(hours=1)  # a backlog that is worked off must not answer last week's mail
@@ -39,7 +41,7 @@ def acknowledgement(
         recipient_format=person.email_format,
         partition=item.partition,
         event=event,
-        data=_data(intent, event, settings, persons),
+        data=words(event, item, person.id, settings, persons, getattr(intent, "reason", None)),
         in_reply_to=answers,
         references=thread,
         mail_id=mail.mail_id,
@@ -47,23 +49,36 @@ def acknowledgement(
     )
 
 
-def _data(intent: Intent, event: str, settings: SettingsSnapshot, persons: Mapping[str, Person]) -> dict[str, str]:
+def words(
+    event: str,
+    item: ItemState,
+    person_id: str,
+    settings: SettingsSnapshot,
+    persons: Mapping[str, Person],
+    reason: Reason | None = None,
+    text: str = "",
+) -> dict[str, str]:
     """What a message template can name (docs/desk.md lists it). Strings only."""
-    item = intent.item
-    partition = settings.partition(item.partition)
     return {
         "event": event,
         "reference": reference(item.kind, item.number),
         "kind": item.kind,
         "subject": item.subject,
-        "partition": (partition and partition.name) or item.partition,
+        "partition": _partition_name(item.partition, settings),
         "user": _name(item.user, persons),
         "logging_analyst": _name(item.logging_analyst, persons),
-        "person": _name(intent.person.id, persons),
+        "person": _name(person_id, persons),
         "priority": item.priority,
-        "reason": EXPLANATIONS[intent.reason].meaning if isinstance(intent, Refuse) else "",
-        "remedy": EXPLANATIONS[intent.reason].remedy if isinstance(intent, Refuse) else "",
+        "text": text,
+        "reason": EXPLANATIONS[reason].meaning if reason else "",
+        "remedy": EXPLANATIONS[reason].remedy if reason else "",
     }
+
+
+def _partition_name(partition_id: str, settings: SettingsSnapshot) -> str:
+    """Empty on a desk without partitioning: its one partition has an id, and no name."""
+    partition = settings.partition(partition_id)
+    return (partition and partition.name) or ("" if partition_id == UNPARTITIONED else partition_id)
 
 
 def _name(person_id: str, persons: Mapping[str, Person]) -> str:

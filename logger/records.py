@@ -11,12 +11,14 @@ from logger.floods import Flood
 from logger.reports import ENTRIES
 from runtime.outcomes import Dead
 from schemas import ids
+from schemas.desk_requests import DeskRequest
 from schemas.events import REPORTS, NotificationRequested, NotificationResult
-from schemas.mail import RejectedMail, ResolvedMail
+from schemas.mail import REJECTED_SUBJECT, RejectedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.topics import (
     CALL_EVENTS,
+    DESK_REQUESTED,
     MAIL_REJECTED,
     MAIL_RESOLVED,
     NOTIFICATION_REQUESTED,
@@ -24,10 +26,9 @@ from schemas.topics import (
     PERSONS,
     Topic,
 )
-from schemas.wire import Message, Record, UndecodableError, decode, encode
+from schemas.wire import Context, Message, Record, UndecodableError, decode, encode
 
 SOURCE = "/mailcall/logger"
-MAX_SUBJECT = 200  # characters of a rejected mail's subject
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -49,11 +50,19 @@ class Mail:
     traceparent: str
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What another system asks for."""
+
+    request: DeskRequest
+    traceparent: str
+
+
 # None: the record does not concern the desk.
-Opened = Mail | PersonChange | NotificationResult | Dead | None
+Opened = Mail | PersonChange | Asked | NotificationResult | Dead | None
 
 
-def open_record(topic: Topic, record: Record) -> Opened:
+def open_record(record: Record, topic: Topic) -> Opened:
     try:
         return _OPENERS[topic.short](record)
     except UndecodableError as error:
@@ -66,8 +75,17 @@ def _mail(record: Record) -> Mail | Dead:
         return Dead(Reason.WRONG_SCHEMA, "mail_id: is not 32 hexadecimal digits")
     if mail.received.tzinfo is None:
         return Dead(Reason.WRONG_SCHEMA, "received: has no offset from UTC")
-    trace = context.traceparent
-    return Mail(mail, trace if _TRACEPARENT.fullmatch(trace) else ids.traceparent(mail.mail_id))
+    return Mail(mail, _trace(context, mail.mail_id))
+
+
+def _asked(record: Record) -> Asked:
+    context, request = decode(DESK_REQUESTED, record)
+    return Asked(request, _trace(context, ids.event_id(request.request_id, "request")))
+
+
+def _trace(context: Context, cause_id: str) -> str:
+    given = context.traceparent
+    return given if _TRACEPARENT.fullmatch(given) else ids.traceparent(cause_id)
 
 
 def _person_change(record: Record) -> PersonChange | Dead:
@@ -92,6 +110,7 @@ def _report(record: Record) -> NotificationResult | Dead | None:
 _OPENERS: Mapping[str, Callable[[Record], Opened]] = {
     MAIL_RESOLVED.short: _mail,
     PERSONS.short: _person_change,
+    DESK_REQUESTED.short: _asked,
     NOTIFICATION_RESULTS.short: _report,
 }
 
@@ -146,7 +165,7 @@ def rejected_messages(floods: Iterable[Flood], traceparents: Mapping[str, str], 
             evidence=one.evidence,
             message_id=mail.message_id,
             sender=mail.sender.address,
-            subject=mail.subject[:MAX_SUBJECT],
+            subject=mail.subject[:REJECTED_SUBJECT],
             received=mail.received,
         )
         yield encode(

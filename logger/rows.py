@@ -5,19 +5,26 @@ from datetime import datetime
 from typing import Any
 
 from desk.ledger import MailOutcome
-from logger.decide import CloseItem, Intent, LogCall, Refuse, UpdateItem, message_key
+from logger.call_fields import CallFields
+from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem, UpdateItem
+from logger.find_item import message_key
 from logger.floods import Flood
+from logger.plan import Duplicate
+from logger.state import ItemState
 from schemas.addresses import normalise
 from schemas.persons import Person
 from schemas.reasons import Reason
+from schemas.settings import CallTemplate
 
 Row = tuple[Any, ...]
 
-OUTCOMES: Mapping[type[Intent], MailOutcome] = {
+OUTCOMES: Mapping[type[Intent | Duplicate], MailOutcome] = {
     LogCall: "call-logged",
     UpdateItem: "item-updated",
     CloseItem: "item-closed",
+    ReopenItem: "item-reopened",
     Refuse: "action-refused",
+    Duplicate: "duplicate",
 }
 
 ITEM = (
@@ -29,7 +36,7 @@ JOURNAL = ("item_id", "at", "kind", "person_id", "mail_id", "reason", "text", "r
 FILE = ("mail_id", "position", "item_id", "name", "content_type", "size", "sha256", "blob", "inline")
 MAIL = (
     *("mail_id", "server_id", "outcome", "item_id", "message_id", "received", "logged_at", "size", "sha256"),
-    "person_id",
+    *("person_id", "content_id"),
 )
 REJECTED = ("mail_id", "server_id", "reason", "rejected_at")
 MESSAGE_ID = ("message_id", "item_id")
@@ -38,22 +45,33 @@ ADDRESS = ("person_id", "position", "address", "normalised")
 
 
 def item_rows(intents: Iterable[Intent], now: datetime) -> Iterator[Row]:
-    for intent in intents:
-        if not isinstance(intent, LogCall):
-            continue
-        mail, item, template = intent.mail, intent.item, intent.template
-        yield (
-            *(item.number, item.kind, item.partition, "open", item.subject, mail.text, item.user, item.logging_analyst),
-            *(template.id, template.screen_set, template.ipk_status, template.ipk_stream, template.assigned_office),
-            *(template.assigned_group, template.call_type, template.impact, template.urgency, item.priority),
-            *(template.fields, intent.settings_versions, intent.linked_to, now, 1),
-        )
+    for one in intents:
+        if isinstance(one, LogCall):
+            yield item_row(one.item, one.template, one.content, one.settings_versions, one.linked_to, now)
+
+
+def item_row(
+    item: ItemState,
+    template: CallTemplate,
+    content: CallFields,
+    versions: Mapping[str, int],
+    linked_to: int | None,
+    now: datetime,
+) -> Row:
+    """A new item."""
+    return (
+        *(item.number, item.kind, item.partition, "open", content.subject, content.description, item.user),
+        *(item.logging_analyst, template.id, template.screen_set, template.ipk_status, template.ipk_stream),
+        *(template.assigned_office, template.assigned_group, template.call_type, template.impact, template.urgency),
+        *(item.priority, content.fields, versions, linked_to, now, 1),
+    )
 
 
 def journal_rows(intents: Iterable[Intent], now: datetime) -> Iterator[Row]:
     """The text of a mail that logs a call stands in the call's description, and is not kept twice."""
     for intent in intents:
         mail = intent.mail
+        described = isinstance(intent, LogCall) and intent.content.description == mail.text
         yield (
             intent.item.number,
             now,
@@ -61,7 +79,7 @@ def journal_rows(intents: Iterable[Intent], now: datetime) -> Iterator[Row]:
             intent.person.id,
             mail.mail_id,
             intent.reason if isinstance(intent, Refuse) else None,
-            None if isinstance(intent, LogCall) else mail.text,
+            None if described else mail.text,
             None if mail.reply == mail.text else mail.reply,
             mail.html,
         )
@@ -76,13 +94,15 @@ def file_rows(intents: Iterable[Intent]) -> Iterator[Row]:
             )
 
 
-def mail_rows(intents: Iterable[Intent], now: datetime) -> Iterator[Row]:
+def mail_rows(intents: Iterable[Intent | Duplicate], now: datetime) -> Iterator[Row]:
+    """A content id stands in one row alone: that of the mail which had the effect."""
     for intent in intents:
         mail = intent.mail
+        content_id = None if isinstance(intent, Duplicate) else mail.content_id or None
         yield (
             *(mail.mail_id, mail.server_id, OUTCOMES[type(intent)], intent.item.number),
             *(message_key(mail.message_id), mail.received, now, mail.size, mail.sha256),
-            intent.person.id,
+            *(intent.person.id, content_id),
         )
 
 

@@ -1,6 +1,6 @@
 """One transaction a batch: load what the records refer to, plan, write. All of it is stored, or nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,16 +10,24 @@ from desk import outbox
 from desk.directory import load_persons
 from desk.engine import writing
 from desk.errors import ConflictError
-from logger.load import load
+from logger.decide import Intent
+from logger.load import Loaded, load
 from logger.notify import acknowledgement
 from logger.people import apply_changes
 from logger.plan import numbered, plan
 from logger.records import Mail, PersonChange, mail_messages, person_messages, rejected_messages
 from logger.reports import apply_reports
-from logger.write import flag_users, new_numbers, write_hints, write_intents, write_persons, write_rejected
+from logger.write import (
+    flag_users,
+    new_numbers,
+    write_duplicates,
+    write_hints,
+    write_intents,
+    write_persons,
+    write_rejected,
+)
 from runtime.outcomes import Dead, Reject
 from schemas.events import NotificationResult
-from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
 from schemas.wire import Message
 
@@ -28,7 +36,10 @@ ATTEMPTS = 3  # at a batch that another logger's gets in the way of
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """`undone`: by mail id, those that change nothing in the desk. `messages`: published next, kept in `outbox_row`."""
+    """`undone`: by mail id, or request id, those that change nothing in the desk.
+
+    `messages`: to be published, and kept in `outbox_row`.
+    """
 
     undone: Mapping[str, Dead | Reject]
     messages: tuple[Message, ...] = ()
@@ -47,12 +58,17 @@ def store(
 
     Raises `OutageError` where the database is away, `UnstorableError` on a value that no database column holds.
     """
+    return until_stored(lambda: _attempt(engine, mails, changes, reports, settings, now))
+
+
+def until_stored(attempt: Callable[[], Stored]) -> Stored:
+    """What `attempt` stores in one transaction, tried again where another logger got in its way."""
     for _ in range(ATTEMPTS - 1):
         try:
-            return _attempt(engine, mails, changes, reports, settings, now)
+            return attempt()
         except ConflictError:
-            pass  # with what the other has committed by now, these mails are known, or their persons are
-    return _attempt(engine, mails, changes, reports, settings, now)
+            pass  # with what the other has committed by now, these records are known, or their persons are
+    return attempt()
 
 
 def _attempt(
@@ -74,14 +90,27 @@ def _attempt(
 def _store_mails(connection: Connection, mails: Sequence[Mail], settings: SettingsSnapshot, now: datetime) -> Stored:
     loaded = load(connection, mails, settings)
     taken = dict(loaded.desk.hints)
-    planned = plan([one.mail for one in loaded.mails], loaded.senders.acting, settings, loaded.desk)
-    intents = numbered(planned.intents, new_numbers(connection, planned.new_calls))
-    undone: Mapping[str, Dead | Reject] = {
-        **planned.dead,
-        **{one.mail.mail_id: Reject(Reason.FLOOD) for one in planned.floods},
-    }
-    if not (intents or planned.floods):
-        return Stored(undone)
+    planned = plan([one.mail for one in loaded.mails], loaded.senders.acting, settings, loaded.desk, now)
+    numbers = new_numbers(connection, planned.new_calls)
+    write_duplicates(connection, numbered(planned.duplicates, numbers), now)
+    write_rejected(connection, planned.floods, now)
+    intents = numbered(planned.intents, numbers)
+    messages = (
+        *(_write(connection, intents, loaded, taken, settings, now) if intents else ()),
+        *rejected_messages(planned.floods, loaded.traceparents, now),
+    )
+    return Stored(planned.undone, messages, outbox.add(connection, messages, now) if messages else 0)
+
+
+def _write(
+    connection: Connection,
+    intents: Sequence[Intent],
+    loaded: Loaded,
+    taken: Mapping[str, int],
+    settings: SettingsSnapshot,
+    now: datetime,
+) -> tuple[Message, ...]:
+    """Stores what is intended, and says what is published of it. `taken`: as `write_hints` wants it."""
     told = (acknowledgement(intent, settings, loaded.persons, now) for intent in intents)
     notifications = {one.mail_id: one for one in told if one is not None and one.mail_id is not None}
     performing = {intent.person.id for intent in intents}
@@ -90,12 +119,8 @@ def _store_mails(connection: Connection, mails: Sequence[Mail], settings: Settin
     flagged = flag_users(connection, intents)
     write_intents(connection, intents, now)
     write_hints(connection, intents, notifications, taken)
-    write_rejected(connection, planned.floods, now)
     changed = (*new_persons, *load_persons(connection, flagged).values())
-    traceparents = {one.mail.mail_id: one.traceparent for one in loaded.mails}
-    messages = (
+    return (
         *person_messages(changed, now),
-        *mail_messages(intents, notifications, traceparents, now),
-        *rejected_messages(planned.floods, traceparents, now),
+        *mail_messages(intents, notifications, loaded.traceparents, now),
     )
-    return Stored(undone, messages, outbox.add(connection, messages, now))

@@ -1,6 +1,6 @@
 """What a planned batch changes in the desk: a statement a table, whatever the number of mails."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
@@ -9,8 +9,11 @@ from desk.among import among
 from desk.bulk import BulkInsert
 from desk.tables import files, items, journal, mails, message_ids, person_addresses, persons, rejected_mails
 from logger import rows
-from logger.decide import CloseItem, Intent, LogCall, Refuse, message_key
+from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem
+from logger.find_item import message_key
 from logger.floods import Flood
+from logger.plan import Duplicate
+from logger.state import is_trusted
 from schemas.events import NotificationRequested
 from schemas.persons import Person
 
@@ -25,6 +28,7 @@ _ADDRESS = BulkInsert(person_addresses, rows.ADDRESS)
 
 _TOUCH = update(items).where(among(items.c.id)).values(version=items.c.version + 1)
 _CLOSE = update(items).where(among(items.c.id)).values(status="closed", closed_at=bindparam("closed"))
+_REOPEN = update(items).where(among(items.c.id)).values(status="open", closed_at=None)
 _FLAG_USERS = (
     update(persons)
     .where(among(persons.c.id), persons.c.is_user.is_(False))
@@ -54,27 +58,38 @@ def flag_users(connection: Connection, intents: Iterable[Intent]) -> list[str]:
     """Sets the User flag of those who log a call without having it, and returns their ids.
 
     Requirement: "If an Analyst logs a call by incoming email and the Analyst is not already a User, the User flag will
-    be selected on their person details." A disabled person acts as no Analyst, and is changed by the CMDB only.
+    be selected on their person details." Not of a sender who is not proved to be that Analyst, and not of a disabled
+    person, who acts as no Analyst and is changed by the CMDB only.
     """
-    callers = {
-        one.person.id
-        for one in intents
-        if isinstance(one, LogCall) and not one.person.is_user and not one.person.disabled
-    }
-    return list(connection.execute(_FLAG_USERS, {"keys": sorted(callers)}).scalars()) if callers else []
+    callers = (one.person for one in intents if isinstance(one, LogCall) and is_trusted(one.mail))
+    return flag_as_users(connection, {one.id for one in callers if not (one.is_user or one.disabled)})
+
+
+def flag_as_users(connection: Connection, ids: Collection[str]) -> list[str]:
+    """The ids of those who were not flagged before."""
+    return list(connection.execute(_FLAG_USERS, {"keys": sorted(ids)}).scalars()) if ids else []
 
 
 def write_intents(connection: Connection, intents: Sequence[Intent], now: datetime) -> None:
     _ITEM.insert(connection, rows.item_rows(intents, now))
     touched = {one.item.number for one in intents if not isinstance(one, LogCall | Refuse)}
-    closed = {one.item.number for one in intents if isinstance(one, CloseItem)}
+    last = {one.item.number: type(one) for one in intents if isinstance(one, CloseItem | ReopenItem)}
+    closed = sorted(number for number, change in last.items() if change is CloseItem)
+    reopened = sorted(last.keys() - closed)
     if touched:
         connection.execute(_TOUCH, {"keys": sorted(touched)})
     if closed:
-        connection.execute(_CLOSE, {"keys": sorted(closed), "closed": now})
+        connection.execute(_CLOSE, {"keys": closed, "closed": now})
+    if reopened:
+        connection.execute(_REOPEN, {"keys": reopened})
     _JOURNAL.insert(connection, rows.journal_rows(intents, now))
     _FILE.insert(connection, rows.file_rows(intents))
     _MAIL.insert(connection, rows.mail_rows(intents, now))
+
+
+def write_duplicates(connection: Connection, duplicates: Sequence[Duplicate], now: datetime) -> None:
+    """They stand in the ledger, so that each mail is accounted for, and nowhere else."""
+    _MAIL.insert(connection, rows.mail_rows(duplicates, now))
 
 
 def write_rejected(connection: Connection, floods: Iterable[Flood], now: datetime) -> None:

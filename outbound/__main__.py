@@ -19,6 +19,7 @@ from runtime.health import Health
 from runtime.lifecycle import run
 from runtime.publisher import Publisher
 from runtime.settings_view import SettingsView
+from runtime.token_keys import token_keys_of
 from runtime.waiting import Outage, Stopped, wait_out
 
 
@@ -28,6 +29,7 @@ def _now() -> datetime:
 
 def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     """Wires the process and runs it until `stop`."""
+    token_keys = token_keys_of(config)
     view = SettingsView(config, health)
     view.start(stop)
     engine = open_desk(config.desk_url)
@@ -36,7 +38,7 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     publisher = Publisher(config)
     accounts = Accounts(config, Tokens(config, TopicTokenStore(config, publisher.publish)))
     delivery = Delivery(ledger, states, accounts.credentials, config.smtp_connections, _now)
-    handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now)
+    handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now, token_keys)
     try:
         wait_out(lambda: wait_until_current(engine, 1), Outage("outbound", health), stop.wait)
         ConsumerLoop(config, handler, publisher, "outbound", stop, health).run()

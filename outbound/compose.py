@@ -13,8 +13,9 @@ from outbound.render import Rendered
 from schemas.events import NotificationRequested
 from schemas.ids import message_id
 from schemas.settings import OutgoingServer
+from schemas.tokens import TokenKeys
 
-_REFERENCE = re.compile(r"[CTR]-\d{6,}")
+_REFERENCE = re.compile(r"[CTR]-[0-9]{6,18}")
 _LINE_ENDS = re.compile(r"\r\n?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TOO_LONG_LINE = re.compile(r"[^\n]{901}")  # RFC 5322, section 2.1.1: 998 characters, with room for a client's own
@@ -36,19 +37,23 @@ class Composed:
     content: bytes
 
 
-def compose(request: NotificationRequested, rendered: Rendered, server: OutgoingServer, now: datetime) -> Composed:
+def compose(
+    request: NotificationRequested, rendered: Rendered, server: OutgoingServer, now: datetime, token_keys: TokenKeys
+) -> Composed:
     """The mail that tells `request.recipient`, sent as `server.from_address`. `now` is aware; it becomes Date.
 
-    The same notification has the same Message-ID however often it is tried.
+    Message-ID and subject are signed as of the day the notification was asked for: the same notification has the same
+    ones however often it is tried.
     """
-    own_id = message_id(request.notification_id, headers.wire_address(server.from_address).rpartition("@")[2])
+    own = token_keys.sign(request.notification_id, request.requested_at)
+    own_id = message_id(own, headers.wire_address(server.from_address).rpartition("@")[2])
     parents = [request.in_reply_to] if request.in_reply_to else []
     thread = [*(id_ for id_ in request.references if id_ not in parents), *parents]
     head = (
         headers.mailbox(b"From", server.from_name, server.from_address),
         headers.mailbox(b"To", request.recipient_name, request.recipient),
         headers.mailbox(b"Reply-To", "", server.reply_to) if server.reply_to else b"",
-        headers.unstructured(b"Subject", _tagged(rendered.subject, request.data.get("reference", ""))),
+        headers.unstructured(b"Subject", _tagged(rendered.subject, request, token_keys)),
         b"Date: %s\r\n" % format_datetime(now).encode("ascii"),
         b"Message-ID: %s\r\n" % own_id.encode("ascii"),
         headers.message_ids(b"In-Reply-To", parents),
@@ -60,11 +65,17 @@ def compose(request: NotificationRequested, rendered: Rendered, server: Outgoing
     return Composed("", headers.wire_address(request.recipient), own_id, b"".join(head))
 
 
-def _tagged(subject: str, reference: str) -> str:
-    """The subject led by the item's reference: a reply finds its item by it where its thread headers are lost."""
-    if _REFERENCE.fullmatch(reference) is None or f"[{reference}]" in subject:
+def _tagged(subject: str, request: NotificationRequested, token_keys: TokenKeys) -> str:
+    """The subject with the item's signed reference: a reply finds its item by it where its thread headers are lost.
+
+    It takes the place of the plain reference where a message template has put that in brackets, else it leads.
+    """
+    reference = request.data.get("reference", "")
+    if _REFERENCE.fullmatch(reference) is None:
         return subject
-    return f"[{reference}] {subject}"
+    tag = f"[{token_keys.sign(reference, request.requested_at)}]"
+    plain = f"[{reference}]"
+    return subject.replace(plain, tag, 1) if plain in subject else f"{tag} {subject}"
 
 
 def _body(rendered: Rendered, notification_id: str) -> bytes:

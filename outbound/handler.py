@@ -24,6 +24,7 @@ from schemas.servers import ServerStatus
 from schemas.settings import MessageTemplate, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.template_language import check
+from schemas.tokens import NO_KEYS, TokenKeys
 from schemas.topics import NOTIFICATION_REQUESTED, SERVER_STATUS, Topic
 from schemas.wire import Message, Record, decode, encode
 
@@ -37,7 +38,10 @@ class FinishedLedger(Ledger, Protocol):
 
 
 class OutboundHandler:
-    """`runtime.outcomes.Handler` of outbound. `settings` gives the snapshot that holds now; `now` an aware time."""
+    """`runtime.outcomes.Handler` of outbound. `settings` gives the snapshot that holds now; `now` an aware time.
+
+    `token_keys` sign what is sent.
+    """
 
     stage = "outbound"
     topics: tuple[Topic, ...] = (NOTIFICATION_REQUESTED,)
@@ -49,12 +53,14 @@ class OutboundHandler:
         delivery: Delivery,
         states: ServerStates,
         now: Callable[[], datetime],
+        token_keys: TokenKeys = NO_KEYS,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._delivery = delivery
         self._states = states
         self._now = now
+        self._token_keys = token_keys
         self._templates = (SettingsSnapshot(), Templates(SettingsSnapshot()))
 
     def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
@@ -98,7 +104,7 @@ class OutboundHandler:
             rendered = render(order.request, self._templates_of(snapshot), format_)
         except RenderError as error:
             return Dead(Reason.UNKNOWN_TEMPLATE, str(error))
-        return Mail(order, server, compose(order.request, rendered, server, now))
+        return Mail(order, server, compose(order.request, rendered, server, now, self._token_keys))
 
     def _templates_of(self, snapshot: SettingsSnapshot) -> Templates:
         if self._templates[0] is not snapshot:

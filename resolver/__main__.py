@@ -20,6 +20,7 @@ from runtime.health import Health
 from runtime.lifecycle import StopProcess, run
 from runtime.reader import read_to_end
 from runtime.settings_view import SettingsView
+from runtime.token_keys import token_keys_of
 from runtime.waiting import Outage, Stopped, wait_out
 from schemas.persons import Person
 from schemas.snapshot import SettingsSnapshot
@@ -30,6 +31,7 @@ STAGE = ResolverHandler.stage
 
 def main(config: ResolverConfig, stop: threading.Event, health: Health) -> None:
     """Runs until `stop`. Waits at its start for the broker, the settings and the desk's tables."""
+    token_keys = token_keys_of(config)
     try:
         engine = open_desk(config.desk_url)
     except DeskUrlError as error:
@@ -46,6 +48,7 @@ def main(config: ResolverConfig, stop: threading.Event, health: Health) -> None:
         directory=lambda addresses: persons_of(engine, addresses),
         blobs=BlobStore(config.blob_url),
         now=lambda: datetime.now(UTC),
+        token_keys=token_keys,
     )
     run_faust(config, handler, STAGE, stop, health)
     engine.dispose()

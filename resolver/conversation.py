@@ -4,35 +4,63 @@ Only the logger can say which item a mail belongs to: an earlier mail of the con
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Literal
 
-from schemas.ids import OWN_MESSAGE_ID
 from schemas.mail import ConversationReferences, ParsedMail
+from schemas.tokens import TAG, Judge, Verdict, own_token
 
 Wanted = Literal["log-or-update", "close"]
 
 # A hostile References header can hold thousands: the nearest are the ones that count.
 MAX_IDS = 100
 MAX_ITEM_REFERENCES = 10
+MAX_ADDRESSES = 100
 
 # C-000123 (call), T- (task), R- (request), in brackets, behind # or plain; not inside a longer word or number.
 _ITEM_REFERENCE = re.compile(r"(?<![\w-])([CTR]-[0-9]{6,18})(?![\w-])", re.IGNORECASE | re.ASCII)
 
+# Where an id of our own mail, or the reference in a tag, is put: by what its token is worth.
+_OWN_MESSAGE_ID_FIELDS: Mapping[Verdict, str] = {
+    "good": "own_message_ids",
+    "forged": "doubtful",
+    "expired": "doubtful",
+    "unsigned": "message_ids",
+    "unchecked": "message_ids",
+}
+_TAG_FIELDS: Mapping[Verdict, str] = {
+    "good": "tokens",
+    "forged": "doubtful",
+    "expired": "doubtful",
+    "unsigned": "item_references",
+    "unchecked": "item_references",
+}
+_MOST = {
+    "own_message_ids": MAX_IDS,
+    "tokens": MAX_ITEM_REFERENCES,
+    "doubtful": MAX_IDS,
+    "message_ids": MAX_IDS,
+    "item_references": MAX_ITEM_REFERENCES,
+}
 
-def references(mail: ParsedMail) -> ConversationReferences:
-    """Own ids, the other ids (nearest first) and item references of the subject, each once.
 
-    RFC 5322, 3.6.4: In-Reply-To names the parent; References ends with it, its first is the oldest.
+def references(mail: ParsedMail, judge: Judge) -> ConversationReferences:
+    """All of them, each once. Ids stand nearest first: In-Reply-To names the parent, References ends with it.
+
+    (RFC 5322, 3.6.4.) A forged token never counts as a plain Message-ID or number besides.
     """
-    nearest_first = _once((*mail.in_reply_to, *reversed(mail.references)), MAX_IDS)
-    own = tuple(message_id for message_id in nearest_first if OWN_MESSAGE_ID.match(message_id))
-    return ConversationReferences(
-        own_message_ids=own,
-        message_ids=tuple(message_id for message_id in nearest_first if message_id not in own),
-        item_references=_once(map(str.upper, _ITEM_REFERENCE.findall(mail.subject)), MAX_ITEM_REFERENCES),
-    )
+    found: dict[str, list[str]] = {name: [] for name in _MOST}
+    for message_id in _once((*mail.in_reply_to, *reversed(mail.references)), MAX_IDS):
+        own = own_token(message_id)
+        field = _OWN_MESSAGE_ID_FIELDS[judge(own)] if own else "message_ids"
+        found[field].append(message_id)
+    for tag in _tags(mail):
+        found[_TAG_FIELDS[judge(tag[0])]].append(tag[1].upper())
+    untagged = TAG.sub(" ", mail.subject)
+    found["item_references"] += (match[1].upper() for match in _ITEM_REFERENCE.finditer(untagged))
+    return ConversationReferences(**{name: _once(values, _MOST[name]) for name, values in found.items()})
 
 
 def wanted(mail: ParsedMail, close_words: Sequence[str]) -> tuple[Wanted, str]:
@@ -49,6 +77,14 @@ def wanted(mail: ParsedMail, close_words: Sequence[str]) -> tuple[Wanted, str]:
     if pattern.search(mail.subject):
         return "close", "a close word stands in the subject"
     return "log-or-update", "no close word in the first line or the subject"
+
+
+def _tags(mail: ParsedMail) -> Iterator[re.Match[str]]:
+    """The tags in the subject, and those behind the plus of an address: `support+c-000123.20783.<signature>@...`."""
+    addresses = islice((*mail.to, *mail.cc), MAX_ADDRESSES)
+    tagged = (mailbox.address.rpartition("@")[0].partition("+")[2] for mailbox in addresses)
+    for text in (mail.subject, *tagged):
+        yield from islice(TAG.finditer(text), MAX_ITEM_REFERENCES)
 
 
 @lru_cache(maxsize=256)

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
+from resolver.admission import admit
 from resolver.outputs import Origin, notification_result, rejected, reported_notification, resolved
 from resolver.resolve import Examined, examine, own_addresses, resolve
 from resolver.sender import known_as, persons_known_as
@@ -17,6 +19,7 @@ from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import CallTemplate, IncomingServer
 from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import NO_KEYS, Judge, TokenKeys
 from schemas.topics import MAIL_FETCHED, Topic
 from schemas.wire import Record
 
@@ -40,6 +43,7 @@ class _Opened:
     server: IncomingServer
     template: CallTemplate
     examined: Examined
+    judge: Judge
     plus_tags: bool
 
     @property
@@ -52,6 +56,7 @@ class ResolverHandler:
 
     `settings` gives the settings in force here. `newest` gives them as they are at the broker this moment: it is asked
     when a mail names a server that is not in force yet, since whoever fetched the mail may have seen it first.
+    `token_keys` prove the items that mails answer to.
     """
 
     stage = "resolver"
@@ -64,12 +69,14 @@ class ResolverHandler:
         directory: Directory,
         blobs: Blobs,
         now: Callable[[], datetime],
+        token_keys: TokenKeys = NO_KEYS,
     ) -> None:
         self._settings = settings
         self._newest = newest
         self._directory = directory
         self._blobs = blobs
         self._now = now
+        self._token_keys = token_keys
 
     def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
         fetched, outcomes = decode_batch(records, open_fetched)
@@ -122,16 +129,20 @@ class ResolverHandler:
             traceparent=fetched.traceparent or ids.traceparent(fetched.mail_id),
             versions={key: snapshot.versions[key] for key in keys if key in snapshot.versions},
         )
-        return _Opened(origin, server, template, examine(raw, own), snapshot.email_options().plus_tags)
+        options = snapshot.email_options()
+        examined = admit(examine(raw, own), server, options, truncated=fetched.truncated, released=fetched.released)
+        # As it was when the mail came: the same mail gives the same result however late it is resolved.
+        judge = partial(self._token_keys.verdict, at=fetched.received, valid_days=options.token_days)
+        return _Opened(origin, server, template, examined, judge, options.plus_tags)
 
     def _answer(self, one: _Opened, persons: Mapping[str, tuple[Person, ...]], now: datetime) -> Outcome:
         examined, screening = one.examined, one.examined.screening
         if screening.verdict == "person":
             senders = persons_known_as(examined.sender.address, one.plus_tags, persons)
-            resolution = resolve(examined, one.server, one.template, senders, plus_tags=one.plus_tags)
+            resolution = resolve(examined, one.server, one.template, senders, one.judge, plus_tags=one.plus_tags)
             return Ok((resolved(one.origin, examined, resolution, one.template.id, self._blobs.put, now),))
         if screening.verdict == "notification-result":
-            notification_id = reported_notification(screening, examined.mail)
+            notification_id = reported_notification(screening, examined.mail, one.judge)
             if notification_id is not None:
                 return Ok((notification_result(one.origin, notification_id, screening, now),))
-        return Reject(screening.reason or Reason.AUTO_REPLY, (rejected(one.origin, examined, now),))
+        return Reject(screening.reason or Reason.AUTO_REPLY, (rejected(one.origin, examined, self._blobs.put, now),))

@@ -5,7 +5,7 @@ Pure but for `keep`, which puts bytes into the blob store and answers with their
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypedDict
 
@@ -13,14 +13,16 @@ from resolver.resolve import Examined, Resolution
 from runtime.blobs import digest_of
 from schemas.events import REPORTS, NotificationResult
 from schemas.fetched import FetchedMail
-from schemas.ids import OWN_MESSAGE_ID
-from schemas.mail import Defect, ParsedMail, RejectedMail, ResolvedMail, Screening, StoredFile
+from schemas.ids import notification_of
+from schemas.mail import REJECTED_SUBJECT, Defect, ParsedMail, RejectedMail, ResolvedMail, Screening, StoredFile
 from schemas.reasons import Reason
+from schemas.tokens import Judge, Verdict, own_token
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
 from schemas.wire import Message, encode
 
 Keep = Callable[[bytes], str]
 SOURCE = REPORTS
+_OURS: frozenset[Verdict] = frozenset(("good", "expired", "unchecked"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +68,24 @@ def resolved(
     return message
 
 
-def rejected(origin: Origin, examined: Examined, now: datetime) -> Message:
-    """A `mail.rejected` record: any machine's mail that does not concern one of our notifications."""
-    screening = examined.screening
+def rejected(origin: Origin, examined: Examined, keep: Keep, now: datetime) -> Message:
+    """A `mail.rejected` record. With a mail in quarantine stands all that is needed to release it."""
+    screening, fetched = examined.screening, origin.fetched
+    held = _held(origin, keep) if screening.reason is Reason.QUARANTINE else None
     mail = RejectedMail(
-        mail_id=origin.fetched.mail_id,
-        server_id=origin.fetched.server_id,
+        mail_id=fetched.mail_id,
+        server_id=fetched.server_id,
         reason=screening.reason or Reason.AUTO_REPLY,
         evidence=screening.evidence,
         message_id=examined.mail.message_id,
         bounce=screening.bounce,
+        sender=examined.sender.address,
+        subject=examined.mail.subject[:REJECTED_SUBJECT],
+        received=fetched.received,
+        blob=held.dataref if held else None,
     )
-    return encode(MAIL_REJECTED, origin.key or examined.sender.address, mail, **_context(origin, now))
+    known = held.extensions() if held else None
+    return encode(MAIL_REJECTED, origin.key or examined.sender.address, mail, **_context(origin, now), extensions=known)
 
 
 def notification_result(origin: Origin, notification_id: str, screening: Screening, now: datetime) -> Message:
@@ -96,13 +104,16 @@ def notification_result(origin: Origin, notification_id: str, screening: Screeni
     return encode(NOTIFICATION_RESULTS, notification_id, result, **_context(origin, now))
 
 
-def reported_notification(screening: Screening, mail: ParsedMail) -> str | None:
-    """Id of the notification that a report is about: in the returned mail's Message-ID, else in what it answers to."""
+def reported_notification(screening: Screening, mail: ParsedMail, judge: Judge) -> str | None:
+    """Id of the notification that a report is about: in the returned mail's Message-ID, else in what it answers to.
+
+    None where it names no mail of ours, or one that we did not sign. A mail is still ours when its token has expired.
+    """
     returned = screening.bounce.original_message_id if screening.bounce else None
     for message_id in (returned or "", *mail.in_reply_to, *reversed(mail.references)):
-        own = OWN_MESSAGE_ID.match(message_id)
-        if own:
-            return own.group(1)
+        token = own_token(message_id)
+        if token and judge(token) in _OURS:
+            return notification_of(message_id)
     return None
 
 
@@ -116,6 +127,12 @@ class _Context(TypedDict):
 def _context(origin: Origin, now: datetime) -> _Context:
     """Every record made from a mail carries the mail's id: what comes again is known again."""
     return {"id": origin.fetched.mail_id, "source": SOURCE, "time": now, "traceparent": origin.traceparent}
+
+
+def _held(origin: Origin, keep: Keep) -> FetchedMail:
+    """The fetched mail as a claim check: `mail.fetched` forgets it sooner than `mail.rejected` does."""
+    fetched = origin.fetched
+    return fetched if fetched.dataref else replace(fetched, dataref=keep(fetched.raw), raw=b"")
 
 
 def _resolved_mail(
@@ -140,6 +157,8 @@ def _resolved_mail(
         defects=_defects(fetched, mail),
         files=tuple(_files(origin, examined, keep, limits)),
         sender=resolution.sender,
+        trust=resolution.trust.verdict,
+        released=bool(fetched.released),
         conversation=resolution.conversation,
         wanted=resolution.wanted,
         call_template=template,

@@ -1,4 +1,4 @@
-"""What becomes of one mail: parse > screen > converse > sender > route. Pure; every step says what came of it, and why.
+"""What becomes of one mail: parse > screen > trust > converse > sender > route. Pure; every step says why.
 
 In two halves, because the senders of a whole batch are looked up in one query between them:
 `examine` reads the mail, `resolve` decides what it becomes.
@@ -13,11 +13,13 @@ from resolver.parsing import File, Parsed, parse
 from resolver.parsing.addresses import parse_addresses
 from resolver.screening import answerable, screen
 from resolver.sender import SenderAddress, decide_sender, sender_address
+from resolver.trust import TRUSTED, assess
 from schemas.addresses import normalise
-from schemas.mail import ConversationReferences, Mailbox, ParsedMail, Screening, Sender
+from schemas.mail import ConversationReferences, Defect, Mailbox, ParsedMail, Screening, Sender, Trust
 from schemas.persons import Person
 from schemas.settings import CallTemplate, IncomingServer, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import Judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Examined:
     screening: Screening
     sender: SenderAddress
     answerable: bool
+    authentication_results: str | None = None  # the topmost, as it stands in the mail
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -51,6 +54,7 @@ class Examined:
 class Resolution:
     """What a person's mail becomes."""
 
+    trust: Trust
     sender: Sender
     conversation: ConversationReferences
     wanted: Wanted
@@ -73,7 +77,15 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
     parsed = parse(raw)
     screening = screen(parsed, own)
     found = sender_address(parsed.mail, lambda header: _mailboxes(parsed, header))
-    return Examined(parsed.mail, parsed.files, screening, found, answerable(parsed))
+    results = parsed.headers.raw("authentication-results")
+    return Examined(
+        mail=parsed.mail,
+        files=parsed.files,
+        screening=screening,
+        sender=found,
+        answerable=answerable(parsed),
+        authentication_results=None if results is None else results.decode("utf-8", "replace"),
+    )
 
 
 def resolve(
@@ -81,17 +93,19 @@ def resolve(
     server: IncomingServer,
     template: CallTemplate,
     persons: Sequence[Person],
+    judge: Judge,
     *,
     plus_tags: bool = False,
 ) -> Resolution:
     """What a person's mail becomes at this incoming server. `persons`: those whose address it comes from."""
     mail = examined.mail
-    sender = decide_sender(examined.sender, persons, server, plus_tags=plus_tags)
-    found = conversation.references(mail)
+    trust = trust_in(examined, server)
+    sender = decide_sender(examined.sender, persons, server, trusted=trust.verdict in TRUSTED, plus_tags=plus_tags)
+    found = conversation.references(mail, judge)
     wanted, why_wanted = conversation.wanted(mail, server.close_words)
     steps = (
         *examined.steps,
-        Step("trust", "not-checked", "how far a sender can be trusted is not checked by this release"),
+        Step("trust", trust.verdict, trust.reason),
         Step("converse", _conversation_outcome(found), "whether it belongs to an item is the logger's to say"),
         Step("wanted", wanted, why_wanted),
         Step(
@@ -99,7 +113,13 @@ def resolve(
         ),
         Step("route", f"call template {template.id}", f"the Call Template of the incoming server {server.id}"),
     )
-    return Resolution(sender, found, wanted, steps)
+    return Resolution(trust, sender, found, wanted, steps)
+
+
+def trust_in(examined: Examined, server: IncomingServer) -> Trust:
+    """How far it is proved that the mail comes from its sender, by the policy of this incoming server."""
+    several = Defect.SEVERAL_FROM in examined.mail.defects
+    return assess(examined.authentication_results, examined.sender, several, server)
 
 
 def _mailboxes(parsed: Parsed, header: str) -> tuple[Mailbox, ...]:
@@ -120,6 +140,8 @@ def _screen_step(screening: Screening) -> Step:
 def _conversation_outcome(found: ConversationReferences) -> str:
     offers = (
         ("id of our own mail", found.own_message_ids),
+        ("signed tag", found.tokens),
+        ("forged or expired token", found.doubtful),
         ("id of another mail", found.message_ids),
         ("item reference", found.item_references),
     )

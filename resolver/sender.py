@@ -56,8 +56,10 @@ ROWS: Mapping[tuple[PersonKind, bool], Row] = {
     ("analyst-and-user", False): Row(False, False, f"an Analyst and User. {_NOT_LINKED}"),
     ("analyst-and-user", True): Row(True, False, f"an Analyst and User. {_LINKED}"),
 }
-# What follows for a disabled Analyst instead: whoever is disabled is changed by the CMDB only.
+# Instead of an Analyst's rows: whoever is disabled is changed by the CMDB only; and where it is not proved that the
+# Analyst wrote the mail.
 _DISABLED = Row(False, False, f"a disabled person, who acts as no Analyst: {_DEFAULT}")
+_NOT_TRUSTED = Row(False, False, f"an Analyst, who is not proved to have sent the email: {_DEFAULT}")
 
 
 def sender_address(mail: ParsedMail, mailboxes_of: MailboxesOf) -> SenderAddress:
@@ -93,12 +95,19 @@ def persons_known_as(address: str, plus_tags: bool, directory: Mapping[str, tupl
 
 
 def decide_sender(
-    found: SenderAddress, persons: Sequence[Person], server: IncomingServer, *, plus_tags: bool = False
+    found: SenderAddress,
+    persons: Sequence[Person],
+    server: IncomingServer,
+    *,
+    trusted: bool = True,
+    plus_tags: bool = False,
 ) -> Sender:
-    """User and Logging Analyst of a call from this address. `persons`: as `persons_known_as` gives them."""
+    """User and Logging Analyst of a call from this address. `persons`: as `persons_known_as` gives them.
+
+    `trusted`: the mail is proved to come from this address, or no proof is asked for; else no Analyst's rights follow.
+    """
     person = first_found(persons)
-    kind = _kind(person)
-    row = _DISABLED if person and person.disabled and person.is_analyst else ROWS[kind, server.use_linked_analyst]
+    row = _row(person, server, trusted)
     reason = row.reason
     if len(persons) > 1:
         reason = f"{len(persons)} persons have this address, the first is used: {reason}"
@@ -116,13 +125,22 @@ def decide_sender(
         first_name=first_name,
         last_name=last_name,
         person_id=user,
-        kind=kind,
+        kind=_kind(person),
         new_person=person is None,
         person_address="" if address == found.address else address,
         set_user_flag=row.set_user_flag,
         logging_analyst=user if row.linked else server.default_logging_analyst,
         reason=reason,
     )
+
+
+def _row(person: Person | None, server: IncomingServer, trusted: bool) -> Row:
+    if person is not None and person.is_analyst:
+        if person.disabled:
+            return _DISABLED
+        if not trusted:
+            return _NOT_TRUSTED
+    return ROWS[_kind(person), server.use_linked_analyst]
 
 
 def name_parts(display_name: str, address: str) -> tuple[str, str]:

@@ -57,6 +57,11 @@ class ProcessConfig(BaseSettings):
     secret_key_file: Path | None = Field(
         None, description="private key that opens sealed passwords (`mailcall secrets make-keys`)"
     )
+    token_key_file: Path | None = Field(
+        None,
+        description="keys that sign what we send and verify what is answered (`mailcall secrets make-token-key`); "
+        "the same file for outbound, resolver and console",
+    )
     metrics_host: str = Field("127.0.0.1", description="address that /metrics, /livez and /readyz are served on")
     metrics_port: Port = Field(0, description="their port; 0: any free one (the log says which), off: not served")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

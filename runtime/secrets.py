@@ -50,11 +50,16 @@ def make_keys(path: Path) -> str:
 
     key = PrivateKey.generate()
     public = base64.b64encode(bytes(key.public_key)).decode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(base64.b64encode(bytes(key)).decode() + "\n")
+    write_new(path, base64.b64encode(bytes(key)).decode() + "\n")
     path.with_name(path.name + ".pub").write_text(public + "\n")
     return public
+
+
+def write_new(path: Path, text: str) -> None:
+    """Writes a file that only its owner may read. Raises `FileExistsError` rather than replace one."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
 
 
 def _from_environment(name: str) -> str:

@@ -50,3 +50,20 @@ def check_address(address: str) -> str:
 
 
 SafeAddress = Annotated[str, AfterValidator(check_address)]
+
+
+def check_sender_pattern(pattern: str) -> str:
+    """One address, or a whole domain as `@example.com`, normalised. Raises `ValueError` where it is neither."""
+    entry = normalise(pattern)
+    try:
+        check_address(f"any{entry}" if entry.startswith("@") else entry)
+        if "*" in entry.rpartition("@")[2]:
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            f"{pattern[:80]!r} is neither an address (ann@example.com) nor a domain (@example.com)"
+        ) from None
+    return entry
+
+
+SenderPattern = Annotated[str, AfterValidator(check_sender_pattern)]

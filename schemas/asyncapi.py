@@ -27,6 +27,7 @@ FETCHED_HEADERS: dict[str, str] = {
     "ce_dataref": "blob that holds the raw mail, where the value is empty (claim check)",
     "ce_truncated": "size on its server of a mail over the limit, of which only the beginning is here",
     "ce_wholeref": "the blob that holds all of a mail over the limit",
+    "ce_released": "who let a mail through that had been rejected",
 }
 _RAW = {"type": "string", "format": "binary", "description": "RFC 5322 bytes, untouched"}
 _REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type")

@@ -20,3 +20,9 @@ CONTROL_FREE = r"^[^\x00-\x1f\x7f]*$"
 Line = Annotated[str, StringConstraints(pattern=CONTROL_FREE, max_length=1000)]
 # The name an administrator gives to a server, template, partition or person; also a Kafka key and a file name.
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*$", max_length=100)]
+PLAIN_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+
+# Lines of text that somebody writes: tabs and line ends are the only control characters in them.
+Text = Annotated[str, StringConstraints(pattern=PLAIN_TEXT, max_length=100_000)]
+# The name of a further field of an item.
+FieldName = Annotated[str, StringConstraints(pattern=CONTROL_FREE, min_length=1, max_length=100)]

@@ -21,11 +21,13 @@ class ItemEvent(Model):
     partition: Id
     at: datetime
     mail_id: str | None = Field(None, description="the mail that caused it")
+    request_id: str | None = Field(None, description="the record of desk.requested that caused it")
     person_id: Id = Field(description="the person performing the action")
 
 
-class CallLogged(ItemEvent):
-    event: Literal["CallLogged"] = "CallLogged"
+class ItemLogged(ItemEvent):
+    """What every event of a new item carries."""
+
     user: Id
     logging_analyst: Id
     call_template: Id
@@ -34,6 +36,18 @@ class CallLogged(ItemEvent):
     priority: Line
     subject: str
     settings_versions: dict[str, int] = Field(default_factory=dict)
+
+
+class CallLogged(ItemLogged):
+    event: Literal["CallLogged"] = "CallLogged"
+
+
+class TaskLogged(ItemLogged):
+    event: Literal["TaskLogged"] = "TaskLogged"
+
+
+class RequestLogged(ItemLogged):
+    event: Literal["RequestLogged"] = "RequestLogged"
 
 
 class CallUpdated(ItemEvent):
@@ -56,16 +70,44 @@ class TaskClosed(ItemEvent):
     event: Literal["TaskClosed"] = "TaskClosed"
 
 
+class RequestClosed(ItemEvent):
+    event: Literal["RequestClosed"] = "RequestClosed"
+
+
+class CallReopened(ItemEvent):
+    event: Literal["CallReopened"] = "CallReopened"
+
+
+class TaskReopened(ItemEvent):
+    event: Literal["TaskReopened"] = "TaskReopened"
+
+
+class RequestReopened(ItemEvent):
+    event: Literal["RequestReopened"] = "RequestReopened"
+
+
 class ActionRefused(ItemEvent):
-    """Something was asked for that is not done by mail, or not for this person."""
+    """Something was asked for that is not done by mail, not for this person, or not with this item as it is."""
 
     event: Literal["ActionRefused"] = "ActionRefused"
-    action: Literal["update", "close"]
+    action: Literal["update", "close", "reopen"]
     reason: Reason
 
 
 CallEvent = Annotated[
-    CallLogged | CallUpdated | TaskUpdated | RequestUpdated | CallClosed | TaskClosed | ActionRefused,
+    CallLogged
+    | TaskLogged
+    | RequestLogged
+    | CallUpdated
+    | TaskUpdated
+    | RequestUpdated
+    | CallClosed
+    | TaskClosed
+    | RequestClosed
+    | CallReopened
+    | TaskReopened
+    | RequestReopened
+    | ActionRefused,
     Field(discriminator="event"),
 ]
 

@@ -26,7 +26,7 @@ class FetchedMail:
     `size` in bytes and `sha256` (hexadecimal) are those of the raw bytes; `received` is the mail store's internal date,
     aware; `mailbox` says where it lay (`INBOX;UIDVALIDITY=1;UID=7`). `truncated` is the mail's size on its server where
     that was over the limit: then these bytes are only its beginning, and `wholeref` names the blob of all of it (None
-    where it was too large even for that).
+    where it was too large even for that). `released` says who let the mail through after it had been rejected.
     """
 
     mail_id: str
@@ -40,6 +40,7 @@ class FetchedMail:
     truncated: int | None = None
     wholeref: str | None = None
     traceparent: str = ""
+    released: str = ""
 
     def extensions(self) -> dict[str, str]:
         """CloudEvents extension attributes, by name: what `from_envelope` reads."""
@@ -48,6 +49,7 @@ class FetchedMail:
             "dataref": self.dataref or "",
             "truncated": "" if self.truncated is None else str(self.truncated),
             "wholeref": self.wholeref or "",
+            "released": self.released,
         }
         return {
             "serverid": self.server_id,
@@ -85,6 +87,7 @@ class FetchedMail:
             truncated=truncated,
             wholeref=known.get("wholeref") or None,
             traceparent=context.traceparent,
+            released=known.get("released", ""),
         )
 
 

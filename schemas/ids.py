@@ -94,11 +94,23 @@ def event_id(cause_id: str, event: str) -> str:
 
 
 def message_id(notification: str, domain: str) -> str:
-    """Message-ID of an outgoing mail, with its angle brackets: a retry carries the same one (RFC 5322, 3.6.4)."""
+    """Message-ID of an outgoing mail, with its angle brackets: a retry carries the same one (RFC 5322, 3.6.4).
+
+    `notification`: the notification's id, or the token that it is signed as (`schemas/tokens.py`).
+    """
     return f"<mailcall.{notification}@{domain}>"
 
 
-OWN_MESSAGE_ID = re.compile(r"^<mailcall\.([0-9a-f]{32})@[^>\s]+>$")
+# What we write as Message-ID. Group 1 is the notification's id, group 2 its day and signature where it is signed.
+OWN_MESSAGE_ID = re.compile(
+    r"^<mailcall\.([0-9a-f]{32})(\.[0-9]{1,7}\.[0-9a-z]{16})?@[^>\s]+>$", re.ASCII | re.IGNORECASE
+)
+
+
+def notification_of(message_id: str) -> str | None:
+    """The id of the notification that a Message-ID of our own form names, in small letters; signed or not."""
+    own = OWN_MESSAGE_ID.match(message_id)
+    return own and own[1].lower()
 
 
 def traceparent(cause_id: str) -> str:

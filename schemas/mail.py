@@ -139,10 +139,16 @@ class ConversationReferences(Model):
     """What the mail offers to find its item by, in the order of trust. Only the logger can say which item it is."""
 
     own_message_ids: tuple[str, ...] = Field(
-        (), description="ids of our own notifications in In-Reply-To and References"
+        (), description="ids of our own notifications in In-Reply-To and References, proved by their signature"
+    )
+    tokens: tuple[str, ...] = Field(
+        (), description="item references proved by a signed tag in the subject or in an address"
+    )
+    doubtful: tuple[str, ...] = Field(
+        (), description="ids of notifications and item references whose signature is forged, foreign or expired"
     )
     message_ids: tuple[str, ...] = Field((), description="the other ids there, nearest first")
-    item_references: tuple[str, ...] = Field((), description="item references in the subject")
+    item_references: tuple[str, ...] = Field((), description="item references in the subject, unsigned")
 
 
 class StoredFile(Model):
@@ -189,6 +195,9 @@ class ResolvedMail(Model):
     settings_versions: dict[str, int] = Field(default_factory=dict)
 
 
+REJECTED_SUBJECT = 200  # characters
+
+
 class RejectedMail(Model):
     """Value of `mail.rejected`: a mail that becomes no call, and why."""
 
@@ -199,6 +208,9 @@ class RejectedMail(Model):
     message_id: str | None = None
     bounce: Bounce | None = None
     sender: str = Field("", description="normalised address; empty where the mail names none")
-    subject: str = Field("", description="at most 200 characters")
+    subject: str = Field("", description=f"at most {REJECTED_SUBJECT} characters")
     received: datetime | None = None
     blob: str | None = Field(None, description="key of the raw mail in the blob store, where it is held to be released")
+    released: str = Field(
+        "", description="who released the mail; such a record follows the one that says why it was rejected"
+    )

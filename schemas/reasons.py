@@ -27,6 +27,8 @@ class Reason(StrEnum):
     UNKNOWN_SERVER = "unknown-server"
     UNKNOWN_TEMPLATE = "unknown-template"
     UNKNOWN_PARTITION = "unknown-partition"
+    UNKNOWN_ITEM = "unknown-item"
+    UNKNOWN_PERSON = "unknown-person"
     BLOB_MISSING = "blob-missing"
     HANDLER_FAILED = "handler-failed"
     RETRIES_EXHAUSTED = "retries-exhausted"
@@ -53,6 +55,7 @@ class Reason(StrEnum):
     TOO_OLD_TO_ANSWER = "too-old-to-answer"
     NOT_A_PARTY = "not-a-party"
     ITEM_CLOSED = "item-closed"
+    ITEM_OPEN = "item-open"
     REQUEST_NOT_CLOSED_BY_MAIL = "request-not-closed-by-mail"
     MAY_NOT_CLOSE = "may-not-close"
     NOT_TRUSTED = "not-trusted"
@@ -119,6 +122,15 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.UNKNOWN_PARTITION: Explanation(
         "A partition is named that does not exist in the settings.", "Add the partition, then replay the dead letter."
+    ),
+    Reason.UNKNOWN_ITEM: Explanation(
+        "A request of another system names a call, task or request that the desk does not have.",
+        "Correct the reference, then ask again with a new request_id.",
+    ),
+    Reason.UNKNOWN_PERSON: Explanation(
+        "A request of another system names a person whom the desk does not know, or who is no Analyst where one is "
+        "needed.",
+        "Publish the person on `persons`, then replay the dead letter, or ask again with a new request_id.",
     ),
     Reason.BLOB_MISSING: Explanation(
         "The blob store does not hold what the record refers to.",
@@ -192,13 +204,14 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The sender has no part in the item that the mail refers to.",
         "An Analyst can do it in the desk, or the item's User can send the mail.",
     ),
-    Reason.ITEM_CLOSED: Explanation("The item that the mail refers to is closed already.", "Log a new call."),
+    Reason.ITEM_CLOSED: Explanation("The item that is referred to is closed already.", "Log a new call."),
+    Reason.ITEM_OPEN: Explanation("The item that is to be reopened is open."),
     Reason.REQUEST_NOT_CLOSED_BY_MAIL: Explanation(
         "The mail asks to close a request, and requests are not closed by mail.", "Close it in the desk."
     ),
     Reason.MAY_NOT_CLOSE: Explanation(
         "The incoming server does not let the sender close this item by mail.",
-        "Close it in the desk, or let may_close of the incoming server name what the sender is in the item.",
+        "Ask an Analyst to close it in the desk; may_close of the incoming server says who may do it by mail.",
     ),
     Reason.NOT_TRUSTED: Explanation(
         "The sender is not proved to be who the mail says, so the mail changes no state of an item.",

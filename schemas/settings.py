@@ -7,10 +7,10 @@ Matrix.
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from schemas.addresses import SafeAddress
-from schemas.base import Id, Line, Model
+from schemas.addresses import SafeAddress, SenderPattern
+from schemas.base import FieldName, Id, Line, Model
 
 UNPARTITIONED = "desk"  # the id of the one partition of a desk without partitioning
 
@@ -120,6 +120,11 @@ class Floods(Model):
     per_server: int = Field(0, ge=0, description="mails of all senders at this server")
 
 
+def _off(value: object) -> object:
+    """YAML 1.1 takes the bare word off for false."""
+    return "off" if value is False else value
+
+
 Closer = Literal["user", "logging-analyst", "any-analyst"]
 
 
@@ -162,7 +167,7 @@ class IncomingServer(MailServer):
         ("user", "logging-analyst", "any-analyst"),
         description="who may close an item by mail: as what they stand in it",
     )
-    trust: Literal["off", "mark", "quarantine"] = Field(
+    trust: Annotated[Literal["off", "mark", "quarantine"], BeforeValidator(_off)] = Field(
         "off",
         description="what is asked of Authentication-Results. mark: who is not proved has no Analyst's rights and "
         "changes no state; quarantine: besides, the mail of whoever fails is held until somebody releases it",
@@ -170,8 +175,8 @@ class IncomingServer(MailServer):
     authserv_id: Line | None = Field(
         None,
         min_length=1,
-        description="the name that this mailbox's own mail system writes into Authentication-Results; - where it "
-        "writes none (Microsoft 365)",
+        description="the name that this mailbox's own mail system writes into Authentication-Results; "
+        "*.example.com where each of its hosts writes its own; - where it writes none (Microsoft 365)",
     )
     oversize: Literal["log", "reject"] = Field("log", description="what becomes of a mail above max_mail_bytes")
     floods: Floods = Field(default_factory=Floods, description="when many mails are a flood")
@@ -226,18 +231,32 @@ class CallTemplate(Model):
     impact: Line = Field(description="one of the partition's impacts; with urgency it gives the Priority")
     urgency: Line = Field(description="one of the partition's urgencies")
     fields: dict[str, Line] = Field(default_factory=dict, description="defaults for further fields of the call")
-    subject_to: tuple[Line, ...] = Field(
-        ("subject",), description="where the mail's subject goes: subject, description, or names of further fields"
+    subject_to: tuple[FieldName, ...] = Field(
+        ("subject",),
+        max_length=5,
+        description="where the mail's subject goes: subject, description, or names of further fields",
     )
-    body_to: tuple[Line, ...] = Field(
-        ("description",), description="where the mail's text goes: description, or names of further fields"
+    body_to: tuple[FieldName, ...] = Field(
+        ("description",),
+        min_length=1,
+        max_length=5,
+        description="where the mail's text goes: description, or names of further fields",
     )
+
+    @model_validator(mode="after")
+    def _subject_is_one_line(self) -> Self:
+        if "subject" in self.body_to:
+            raise ValueError("body_to: a text of many lines is no subject; name description or a further field")
+        return self
+
+
+ClosedAction = Literal["reopen", "new-call", "journal"]
 
 
 class AfterClosing(Model):
     """What becomes of a mail to an item that has been closed for at most `within_days` days; None: however long."""
 
-    action: Literal["reopen", "new-call", "journal"] = Field(
+    action: ClosedAction = Field(
         description="reopen the item; log a new-call that is linked to it; keep the mail in its journal, and no more"
     )
     within_days: int | None = Field(None, ge=0, description="how many days it may be closed; any number when left out")
@@ -301,8 +320,10 @@ class EmailOptions(Model):
     default_outgoing_server: Id | None = Field(
         None, description="sends for every partition that names no server of its own"
     )
-    blocked_senders: tuple[Line, ...] = Field(
-        (), description="whose mail is rejected: addresses (ann@example.com) and domains (@example.com)"
+    blocked_senders: tuple[SenderPattern, ...] = Field(
+        (),
+        description="whose mail is rejected: addresses (ann@example.com) and domains without their subdomains "
+        "(@example.com)",
     )
     plus_tags: bool = Field(
         False, description="ann+printer@example.com is ann@example.com where nobody has the longer address"

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
+from schemas.desk_requests import DeskRequested
 from schemas.events import CallEvent, NotificationRequested, NotificationResult
 from schemas.mail import RejectedMail, ResolvedMail
 from schemas.persons import Person
@@ -91,9 +92,20 @@ MAIL_REJECTED = Topic(
     doc="Mails that become no call, with the reason and the evidence.",
     key="sender's address, normalised",
     value=TypeAdapter(RejectedMail),
-    writers=("resolver", "logger"),
+    writers=("resolver", "logger", "console"),
     readers=("console",),
     retention_ms=30 * DAY_MS,
+)
+DESK_REQUESTED = Topic(
+    short="desk.requested",
+    doc="What other systems ask the desk for: log a call, create a task or a request, update, close or reopen an item. "
+    "`call.events` tells what became of it, by `request_id`.",
+    key="item reference; request id where the item is yet to be made",
+    value=TypeAdapter(DeskRequested, config=_NO_INPUT),
+    writers=("console", "integrators"),
+    readers=("logger",),
+    retention_ms=7 * DAY_MS,
+    dead_letters=("logger",),
 )
 CALL_EVENTS = Topic(
     short="call.events",
@@ -101,7 +113,7 @@ CALL_EVENTS = Topic(
     key="item reference",
     value=TypeAdapter(CallEvent),
     writers=("logger",),
-    readers=("integrators",),
+    readers=("integrators", "console"),
     retention_ms=30 * DAY_MS,
 )
 NOTIFICATION_REQUESTED = Topic(
@@ -207,6 +219,7 @@ TOPICS: tuple[Topic, ...] = (
     MAIL_FETCHED,
     MAIL_RESOLVED,
     MAIL_REJECTED,
+    DESK_REQUESTED,
     CALL_EVENTS,
     NOTIFICATION_REQUESTED,
     NOTIFICATION_RESULTS,

@@ -58,6 +58,18 @@ def show_call(
         print("\n".join(f"    {harmless(line)}" for line in entry.reply.splitlines()))
 
 
+@calls.command("page")
+def show_page(
+    context: typer.Context,
+    reference: Annotated[str, typer.Argument(help="Item reference, such as C-000001.")],
+) -> None:
+    """One item with its mails as they looked, as an HTML page: safe to open, it loads nothing and runs nothing."""
+    from console.operations.desk import show_item
+    from console.operations.item_page import item_page
+
+    print(item_page(show_item(config_of(context), reference)))
+
+
 @persons.command("list")
 def list_persons(context: typer.Context, json: Json = False) -> None:
     """Every person on the persons topic, those made by mail too."""

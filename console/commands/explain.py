@@ -20,6 +20,9 @@ def explain(
     settings: Annotated[
         Path | None, typer.Option(help="Settings file to go by; then neither broker nor database is needed.")
     ] = None,
+    token_key_file: Annotated[
+        Path | None, typer.Option(help="Keys to check tokens with.", envvar="MAILCALL_TOKEN_KEY_FILE")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say what would become of mails if they arrived at an incoming server. Nothing is changed anywhere."""
@@ -30,9 +33,10 @@ def explain(
         if not path.exists():
             raise UserError(f"{path} does not exist", "give the path of a mail file, or of a folder of mail files")
     if settings is not None:
-        explainer = explainer_from_file(settings, server)
+        explainer = explainer_from_file(settings, server, token_key_file)
     else:
-        explainer = explainer_from_topics(config_of(context), server)
+        config = config_of(context)
+        explainer = explainer_from_topics(config, server, token_key_file or config.token_key_file)
     show = print_json_line if json else _show
     unreadable = False
     for path in mail_files(paths):

@@ -8,7 +8,7 @@ import typer
 from console.commands.options import config_of
 from console.commands.passwords import needed_sealer, read_password
 
-app = typer.Typer(help="Passwords, sealed for the processes that use them.", no_args_is_help=True)
+app = typer.Typer(help="Passwords, sealed for the processes that use them, and the keys.", no_args_is_help=True)
 
 
 @app.command("make-keys")
@@ -22,6 +22,17 @@ def make_keys(
     print(f"private key: {path}      MAILCALL_SECRET_KEY_FILE of ingest and outbound")
     print(f"public key:  {path}.pub  MAILCALL_PUBLIC_KEY_FILE of the console")
     print(public)
+
+
+@app.command("make-token-key")
+def make_token_key(
+    path: Annotated[Path, typer.Argument(help="File for the key.")],
+) -> None:
+    """Make the key that signs what is sent, so that an answer proves which call, task or request it belongs to."""
+    from console.operations.secrets import new_token_key
+
+    new_token_key(path)
+    print(f"token key: {path}  MAILCALL_TOKEN_KEY_FILE of outbound, resolver and console")
 
 
 @app.command()

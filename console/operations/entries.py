@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from console.operations.fields import model_at
 from console.operations.setting_secrets import Seal, seal_clear
-from schemas.base import CONTROL_FREE, Model
+from schemas.base import CONTROL_FREE, PLAIN_TEXT, Model
 
 M = TypeVar("M", bound=Model)
 
@@ -31,6 +31,10 @@ _TOKEN_URL = (
     "it is not the address of a token endpoint",
     "write https://..., or http://localhost/... for one on this machine",
 )
+_PATTERNS = {
+    CONTROL_FREE: _CONTROL,
+    PLAIN_TEXT: ("it holds a control character", "write plain text; tabs and line ends may stand in it"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +84,4 @@ def _fault(error: Mapping[str, Any], model: type[Model]) -> Fault:
 def _pattern_fault(place: tuple[int | str, ...], pattern: str) -> tuple[str, str]:
     if place[-1] == "token_url":
         return _TOKEN_URL
-    return _CONTROL if pattern == CONTROL_FREE else _NAME
+    return _PATTERNS.get(pattern, _NAME)

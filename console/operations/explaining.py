@@ -1,5 +1,7 @@
 """Where an explanation gets its settings and persons from: a settings file, or the topics and the desk."""
 
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,20 +12,21 @@ from console.operations.settings_file import read_settings_file
 from console.operations.state import State, read_state
 from schemas.settings import IncomingServer, Secret
 from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import Judge
 
 if TYPE_CHECKING:
     from runtime.config import ProcessConfig
 
 
-def explainer_from_file(path: Path, server_id: str | None) -> Explainer:
+def explainer_from_file(path: Path, server_id: str | None, token_key_file: Path | None = None) -> Explainer:
     """Explains by a settings file alone; its persons are the directory. Raises `UserError`."""
     file = read_settings_file(path, seal=lambda _clear: Secret(env="NOT_READ_HERE"))
     check_references(file, State(), persons_too=False)
     snapshot = SettingsSnapshot().with_changes((key, value, 0) for key, value in file.settings.items())
-    return _explainer(snapshot, server_id, directory_of(file.persons.values()), f"in {path}")
+    return _explainer(snapshot, server_id, directory_of(file.persons.values()), token_key_file, f"in {path}")
 
 
-def explainer_from_topics(config: "ProcessConfig", server_id: str | None) -> Explainer:
+def explainer_from_topics(config: "ProcessConfig", server_id: str | None, token_key_file: Path | None) -> Explainer:
     """Explains by the settings in force; persons are looked up in the desk. Raises `UserError`, `OutageError`."""
     from desk.directory import find_persons
     from desk.engine import open_desk, reading
@@ -34,10 +37,12 @@ def explainer_from_topics(config: "ProcessConfig", server_id: str | None) -> Exp
         with reading(engine) as connection:
             return find_persons(connection, addresses)
 
-    return _explainer(read_state(config).settings, server_id, directory, "set up")
+    return _explainer(read_state(config).settings, server_id, directory, token_key_file, "set up")
 
 
-def _explainer(settings: SettingsSnapshot, server_id: str | None, directory: Directory, where: str) -> Explainer:
+def _explainer(
+    settings: SettingsSnapshot, server_id: str | None, directory: Directory, token_key_file: Path | None, where: str
+) -> Explainer:
     servers = {server.id: server for server in settings.all_of(IncomingServer)}
     if not servers:
         raise UserError(f"there is no incoming server {where}", "add one to the section incoming_servers")
@@ -48,6 +53,14 @@ def _explainer(settings: SettingsSnapshot, server_id: str | None, directory: Dir
     if server is None:
         raise UserError(f"there is no incoming server {server_id!r} {where}", f"there are: {known}")
     try:
-        return Explainer.at(settings, server, directory)
+        return Explainer.at(settings, server, directory, _judge(settings, token_key_file))
     except LookupError as error:
         raise UserError(str(error), "apply the call template, or name another in the incoming server") from None
+
+
+def _judge(settings: SettingsSnapshot, token_key_file: Path | None) -> Judge:
+    """Tokens are judged as of now: a file does not say when it was received."""
+    from console.operations.secrets import token_keys
+
+    keys = token_keys(token_key_file)
+    return partial(keys.verdict, at=datetime.now(UTC), valid_days=settings.email_options().token_days)

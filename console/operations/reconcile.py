@@ -20,15 +20,18 @@ from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, NOTIFICAT
 from schemas.wire import Record, UndecodableError, decode
 
 REPLAYED = "replayed"  # header of a mail that `mailcall replay` sent on once more: when
+_AGAIN = (REPLAYED, "ce_released")  # headers of mails that are sent on once more after they had been rejected
 DEAD_LETTERED = "dead-lettered"
 REJECTED = "rejected"
 NOTIFICATION_RESULT = "notification-result"
-# Every way a mail can end, in the order in which the balance is shown; the first four are the desk's ledger's words.
+# Every way a mail can end, in the order in which the balance is shown; the first six are the desk's ledger's words.
 ENDS = (
     "call-logged",
     "item-updated",
     "item-closed",
+    "item-reopened",
     "action-refused",
+    "duplicate",
     REJECTED,
     NOTIFICATION_RESULT,
     DEAD_LETTERED,
@@ -42,7 +45,8 @@ class Facts:
 
     `places`: mail id -> where it waits or waited: (stage that reads it there, partition, offset), one for every record.
     `fetched`: mail ids on `mail.fetched`, and how many records of each. A record that is no mail stands there by its
-    place, `partition/offset`. `again`: those sent on once more after they had been rejected (`mailcall replay`).
+    place, `partition/offset`. `again`: those sent on once more after they had been rejected (`mailcall mail release`,
+    `mailcall replay`).
     """
 
     fetched: Mapping[str, int]
@@ -120,7 +124,7 @@ def gather(config: ProcessConfig) -> Facts:
 def _fate(mail_id: str, facts: Facts) -> Fate:
     ends = facts.ends.get(mail_id, frozenset())
     # A mail that was fetched again after it had been dead-lettered ends as the later try does, and so does one that was
-    # replayed after no person had seemed to have written it.
+    # released or replayed after it had been rejected.
     passing = {DEAD_LETTERED, REJECTED, NOTIFICATION_RESULT} if mail_id in facts.again else {DEAD_LETTERED}
     final = {end: detail for end, detail in sorted(ends) if end not in passing}
     if len(final) > 1:
@@ -167,7 +171,7 @@ class _Gathering:
 
     def _fetched(self, record: Record) -> None:
         mail_id = fetched_id(record)
-        if REPLAYED in header_texts(record):
+        if not header_texts(record).keys().isdisjoint(_AGAIN):
             self.again.add(mail_id)
         self.fetched[mail_id] += 1
         self._mail_at[record.partition, record.offset] = mail_id

@@ -15,6 +15,7 @@ from console.decisions import MACHINES, PERSON, Decision, Difference, dead_lette
 from console.operations.dead_letters import header_texts
 from console.operations.errors import UserError
 from console.operations.reconcile import REPLAYED, fetched_id
+from console.operations.secrets import token_keys
 from console.operations.state import read_state
 from desk.directory import find_persons
 from desk.engine import open_desk, reading
@@ -82,7 +83,8 @@ class Replayed:
 def replay(config: ProcessConfig, period: Period, server_id: str | None = None) -> Iterator[Replayed]:
     """Every mail of the period, of one incoming server or of all. Changes nothing; memory is bounded.
 
-    Raises `UserError` where there is no such server or no such mail; `OutageError`, `TopicMissingError`.
+    Raises `UserError` where there is no such server or mail, or the token keys are of no use; `OutageError`,
+    `TopicMissingError`.
     """
     settings = read_state(config).settings
     _check_server(settings, server_id)
@@ -143,7 +145,8 @@ def _decided_today(
             return find_persons(connection, addresses)
 
     blobs = _UnchangedBlobs(BlobStore(config.blob_url))
-    handler = ResolverHandler(lambda: settings, lambda: settings, directory, blobs, lambda: datetime.now(UTC))
+    keys = token_keys(config.token_key_file)
+    handler = ResolverHandler(lambda: settings, lambda: settings, directory, blobs, lambda: datetime.now(UTC), keys)
     stage = Stage(handler, config)
     while batch := list(islice(records, BATCH)):
         for record, outcome in zip(batch, stage.decide(batch), strict=True):

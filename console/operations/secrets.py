@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from console.operations.errors import UserError
-from runtime.secrets import make_keys, seal
+from runtime.secrets import SecretError, make_keys, seal
+from runtime.token_keys import make_token_key, read_token_keys
 from schemas.settings import Secret
+from schemas.tokens import TokenKeys
 
 
 def new_keys(path: Path) -> str:
@@ -15,6 +17,21 @@ def new_keys(path: Path) -> str:
     except FileExistsError:
         raise UserError(
             f"{path} exists already", "choose another file: what is sealed for a key can only be opened with that key"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}", "choose a folder that you may write to"
+        ) from None
+
+
+def new_token_key(path: Path) -> None:
+    """Make a file with a new token key. Raises `UserError`."""
+    try:
+        make_token_key(path)
+    except FileExistsError:
+        raise UserError(
+            f"{path} exists already",
+            "choose another file; to replace a key, put the new one on the first line and leave the old one below",
         ) from None
     except OSError as error:
         raise UserError(
@@ -50,3 +67,11 @@ def unfit(password: str) -> tuple[str, str] | None:
     if any("\ud800" <= character <= "\udfff" for character in password):
         return "the password is no Unicode text", "enter it in UTF-8"
     return None
+
+
+def token_keys(path: Path | None) -> TokenKeys:
+    """Those that tokens of mails are checked with, none where there is no file. Raises `UserError`."""
+    try:
+        return read_token_keys(path)
+    except SecretError as error:
+        raise UserError(f"MAILCALL_TOKEN_KEY_FILE: {error}", "or leave it out: then no token is checked") from None

@@ -1,19 +1,16 @@
 """Asking the process that does the work to try a mail server, and waiting for what it found at each step."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from console.operations.answers import arriving, from_now
 from console.operations.apply import SOURCE
 from console.operations.server_settings import Server
-from runtime.clients import broker_errors, make_consumer
 from runtime.config import ProcessConfig
 from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
-from runtime.reader import TopicMissingError, assign_whole, to_record
+from runtime.reader import TopicMissingError
 from schemas import ids
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import IncomingServer
@@ -23,7 +20,6 @@ from schemas.wire import UndecodableError, decode, encode
 if TYPE_CHECKING:
     from kafka import KafkaConsumer
 
-_POLL_SECONDS = 1.0
 _NOBODY = (
     "no ingest process has answered within {:g} s: is one running? "
     "`mailcall servers status` tells how the server is once one has looked"
@@ -61,7 +57,7 @@ def look_at_saved(config: ProcessConfig, publisher: Publisher, server: Server, n
 
 def ask(config: ProcessConfig, publisher: Publisher, asked: ServerTest, now: datetime, seconds: float) -> Answer:
     """Makes the request and waits for the answer of ingest. Raises `OutageError`, `TopicMissingError`."""
-    with _results_from_now(config) as consumer:
+    with from_now(config, "server-tests", [SERVER_TEST_RESULTS.name(config.topic_prefix)]) as consumer:
         make(publisher, asked, now)
         result = _result(consumer, asked.test_id, seconds)
     return Answer(result) if result else Answer(note=_NOBODY.format(seconds))
@@ -72,30 +68,13 @@ def make(publisher: Publisher, asked: ServerTest, now: datetime) -> None:
     publisher.publish([encode(SERVER_TESTS, asked.test_id, asked, id=asked.test_id, source=SOURCE, time=now)])
 
 
-@contextmanager
-def _results_from_now(config: ProcessConfig) -> "Iterator[KafkaConsumer]":
-    """Stands at the end of the results before the request is made: no answer can be too quick for us."""
-    consumer = make_consumer(config, "server-tests", fetch_max_wait_ms=100)
-    try:
-        with broker_errors():
-            for partition, end in assign_whole(consumer, [SERVER_TEST_RESULTS.name(config.topic_prefix)]).items():
-                consumer.seek(partition, end)
-        yield consumer
-    finally:
-        consumer.close(autocommit=False)
-
-
 def _result(consumer: "KafkaConsumer", test_id: str, seconds: float) -> ServerTestResult | None:
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        with broker_errors():
-            batches = consumer.poll(int(min(left, _POLL_SECONDS) * 1000))
-        for record in (to_record(raw) for batch in batches.values() for raw in batch):
-            if record.key != test_id.encode():
-                continue
-            try:
-                result: ServerTestResult = decode(SERVER_TEST_RESULTS, record)[1]
-            except UndecodableError:
-                continue  # somebody else's record is no answer
-            return result
+    for record in arriving(consumer, seconds):
+        if record.key != test_id.encode():
+            continue
+        try:
+            result: ServerTestResult = decode(SERVER_TEST_RESULTS, record)[1]
+        except UndecodableError:
+            continue  # somebody else's record is no answer
+        return result
     return None

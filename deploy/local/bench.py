@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -33,11 +34,12 @@ from deploy.local.bench_servers import (
     bench_settings,
     start_servers,
 )
-from deploy.local.pipeline import Pipeline
+from deploy.local.pipeline import Pipeline, token_key_file_in
 from deploy.local.supervisor import interrupt_on_sigterm
 from desk.engine import open_desk, reading
 from desk.migrate import upgrade
 from runtime.blobs import BlobStore
+from runtime.token_keys import read_token_keys
 
 BUILD = Path("build")
 APART = "mail_host"  # makes the load, and is no part of the pipeline
@@ -93,6 +95,7 @@ class Bench:
         self._console = console
         self._say("starting broker, PostgreSQL, mail host and sink")
         self._servers = start_servers(directory, stack)
+        self._token_keys = read_token_keys(token_key_file_in(directory))
         self._say("filling the mailboxes")
         self._warm_up = self._fill(WARM_UP, options.warm_up, seed=options.seed + 1)
         everything = self._make(MEASURED, options.mails + options.latency_mails, options.seed)
@@ -132,7 +135,7 @@ class Bench:
         self._console.print(text, highlight=False)
 
     def _make(self, server_id: str, count: int, seed: int) -> list[BenchMail]:
-        answer = partial(acknowledgement_id, server_id)
+        answer = partial(acknowledgement_id, server_id, self._token_keys, datetime.now(UTC))
         return list(make_mails(count, seed=seed, recipient=MAILBOXES[server_id], acknowledgement_id=answer))
 
     def _fill(self, server_id: str, count: int, seed: int) -> list[BenchMail]:

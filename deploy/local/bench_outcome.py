@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, func, select
 
 from deploy.local.bench_mails import BenchMail, words_of
-from deploy.local.bench_servers import acknowledgement_id
+from deploy.local.bench_servers import acknowledgement
 from desk.tables import files, items, journal, mails, persons
 from runtime.blobs import BlobStore
 from schemas import ids
@@ -114,6 +114,8 @@ def _right_files(connection: Connection, blobs: BlobStore, by_id: Mapping[str, B
 
 
 def _is_acknowledged(mail: BenchMail, answers: Mapping[str, Sequence[str]], server_id: str) -> bool:
-    """Exactly one answer came; to a mail that logged a call, with the Message-ID that follows from the mail."""
+    """Exactly one answer came; to a mail that logged a call, with the notification's id that follows from the mail."""
     came = answers.get(mail.message_id, ())
-    return len(came) == 1 and (mail.answers is not None or came[0] == acknowledgement_id(server_id, mail))
+    if len(came) != 1 or mail.answers is not None:
+        return len(came) == 1
+    return ids.notification_of(came[0]) == acknowledgement(server_id, mail)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ from schemas.settings import (
     Security,
     Setting,
 )
+from schemas.tokens import TokenKeys
 
 WARM_UP, MEASURED = "warm-up", "measured"  # incoming servers
 MAILBOXES: Final[Mapping[str, str]] = {name: f"{name}@desk.example" for name in (WARM_UP, MEASURED)}
@@ -77,10 +79,14 @@ def _start_database(database: Database) -> None:
     database.start()
 
 
-def acknowledgement_id(server_id: str, mail: BenchMail) -> str:
-    """Message-ID of the answer to a mail that logs a call at that incoming server."""
-    notification = ids.notification_id(ids.mail_id(server_id, mail.raw), "CallLogged", normalise(mail.sender))
-    return ids.message_id(notification, DESK_DOMAIN)
+def acknowledgement(server_id: str, mail: BenchMail) -> str:
+    """Notification id of the answer to a mail that logs a call at that incoming server."""
+    return ids.notification_id(ids.mail_id(server_id, mail.raw), "CallLogged", normalise(mail.sender))
+
+
+def acknowledgement_id(server_id: str, token_keys: TokenKeys, at: datetime, mail: BenchMail) -> str:
+    """Message-ID of that answer, signed as if it had been asked for at `at`."""
+    return ids.message_id(token_keys.sign(acknowledgement(server_id, mail), at), DESK_DOMAIN)
 
 
 def bench_settings(servers: BenchServers, enabled: Collection[str]) -> SettingsFile:

@@ -24,6 +24,7 @@ from runtime.clients import broker_errors, make_admin
 from runtime.config import ENV_PREFIX, ProcessConfig
 from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
+from runtime.token_keys import make_token_key, read_token_keys
 from runtime.topic_setup import create_topics, plans
 
 R = TypeVar("R")
@@ -46,11 +47,21 @@ def patiently(action: Callable[[], R], seconds: float = READY_SECONDS) -> R:
             time.sleep(RETRY_SECONDS)
 
 
+def token_key_file_in(directory: Path) -> Path:
+    """The key of the pipeline that has this directory, made if it is not there."""
+    path = (directory / "token.key").absolute()
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        make_token_key(path)
+    return path
+
+
 class Pipeline:
     """Every process of the pipeline, from the beginning to the end of its block.
 
-    `directory` gets logs and blobs. `environment` is added to what each process is started with: its settings, and
-    the passwords that the settings of mail servers refer to. `say` is told in one line what happens to a process.
+    `directory` gets logs, blobs and the key that tokens are signed with. `environment` is added to what each process is
+    started with: its settings, and the passwords that the settings of mail servers refer to. `say` is told in one line
+    what happens to a process.
     """
 
     def __init__(
@@ -65,15 +76,18 @@ class Pipeline:
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.directory = directory
+        token_key_file = token_key_file_in(directory)
+        self.token_keys = read_token_keys(token_key_file)
         self.config = ProcessConfig(
             kafka_bootstrap_servers=bootstrap_servers,
             topic_prefix=topic_prefix,
             desk_url=desk_url,
             blob_url=(directory / "blobs").absolute().as_uri(),
+            token_key_file=token_key_file,
         )
         self.settings = {
             f"{ENV_PREFIX}{name.upper()}": str(getattr(self.config, name))
-            for name in ("kafka_bootstrap_servers", "topic_prefix", "desk_url", "blob_url")
+            for name in ("kafka_bootstrap_servers", "topic_prefix", "desk_url", "blob_url", "token_key_file")
         }
         self.ports = dict(zip(processes, free_ports(len(processes)), strict=True))
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}

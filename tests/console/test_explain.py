@@ -140,6 +140,70 @@ def test_a_machines_mail_becomes_no_call(explain: Explain, tmp_path: Path) -> No
     assert account["steps"][-1]["outcome"] == "reject"
 
 
+FAILS = "Authentication-Results: mx.desk.example; dmarc=fail header.from=example.org"
+PASSES = "Authentication-Results: mx.desk.example; dmarc=pass header.from=example.org"
+
+
+@pytest.fixture
+def set_to(settings: Path) -> Callable[..., None]:
+    """Gives the incoming server these fields, and the e-mail options those."""
+
+    def change(server: str = "", options: str = "") -> None:
+        text = SETTINGS.replace("use_linked_analyst: true", f"use_linked_analyst: true, {server}".rstrip(", "))
+        settings.write_text(text + (f"email_options: {{{options}}}\n" if options else ""))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("header", "verdict", "set_user_flag"),
+    [(PASSES, "passed", True), (FAILS, "failed", False), ("X: y", "unproved", False)],
+)
+def test_how_far_the_sender_is_trusted(
+    header: str, verdict: str, set_user_flag: bool, explain: Explain, set_to: Callable[..., None], tmp_path: Path
+) -> None:
+    set_to("trust: mark, authserv_id: mx.desk.example")
+
+    (account,) = explain(mail(tmp_path, f"{header}\nFrom: ida@example.org"))
+
+    assert account["trust"]["verdict"] == verdict
+    assert account["trust"]["reason"]
+    assert account["sender"]["set_user_flag"] == set_user_flag
+    assert account["action"] == "log a call"
+
+
+def test_a_mail_in_quarantine_is_held(explain: Explain, set_to: Callable[..., None], tmp_path: Path) -> None:
+    set_to("trust: quarantine, authserv_id: mx.desk.example")
+
+    (account,) = explain(mail(tmp_path, f"{FAILS}\nFrom: ida@example.org"))
+
+    assert list(account) == KEYS
+    assert (account["screen"]["verdict"], account["screen"]["reason"]) == ("person", None)
+    assert account["trust"] == {"verdict": "failed", "reason": "dmarc=fail"}
+    assert (account["action"], account["call"], account["sender"]) == ("hold", None, None)
+    assert [step["step"] for step in account["steps"]] == ["parse", "screen", "trust", "action"]
+
+
+@pytest.mark.parametrize(
+    ("server", "options", "reason"),
+    [
+        ("", "blocked_senders: ['@example.org']", "blocked"),
+        ("oversize: reject, max_mail_bytes: 100000", "", "oversize"),
+    ],
+)
+def test_what_the_settings_refuse(
+    server: str, options: str, reason: str, explain: Explain, set_to: Callable[..., None], tmp_path: Path
+) -> None:
+    set_to(server, options)
+
+    (account,) = explain(mail(tmp_path, "From: ida@example.org", "x" * 200_000))
+
+    assert list(account) == KEYS
+    assert (account["screen"]["verdict"], account["screen"]["reason"]) == ("rejected", reason)
+    assert account["screen"]["evidence"]
+    assert (account["action"], account["call"]) == ("reject", None)
+
+
 def test_a_folder_means_every_file_in_it_in_name_order(explain: Explain, tmp_path: Path) -> None:
     folder = tmp_path / "mails"
     for name in ("b.eml", "a", "sub/c.eml", "sub/b.txt", ".hidden", "z.eml"):

@@ -68,16 +68,20 @@ def test_two_ends_are_one_too_many_but_for_a_dead_letter_that_came_through_later
     assert again.fates[0].end == ON_THE_WAY
 
 
-def test_a_mail_that_was_replayed_ends_as_it_does_after_that() -> None:
-    refused, reported, logged = ("rejected", "loop"), ("notification-result", ""), ("call-logged", "C-000001")
+@pytest.mark.parametrize("refusal", [("rejected", "quarantine"), ("notification-result", "")])
+def test_a_mail_that_was_sent_on_once_more_ends_as_it_does_after_that(refusal: tuple[str, str]) -> None:
+    logged, places = ("call-logged", "C-000001"), {A: (("resolver", 3, 7), ("resolver", 3, 9))}
 
-    def end(*ends: tuple[str, str]) -> str:
-        known = facts(ends={A: frozenset(ends)}, positions={("resolver", 3): 8}, again=frozenset({A}))
+    def end(*ends: tuple[str, str], passed: int = 10) -> str:
+        known = facts(
+            ends={A: frozenset(ends)}, places=places, positions={("resolver", 3): passed}, again=frozenset({A})
+        )
         return balance(known).fates[0].end
 
-    assert end(refused, logged) == end(reported, logged) == "call-logged"
-    assert end(refused) == "rejected"
-    assert end(refused, logged, ("item-updated", "C-000002")) == DOUBLE
+    assert end(refusal, passed=9) == ON_THE_WAY
+    assert end(refusal, logged) == "call-logged"
+    assert end(refusal) == refusal[0]
+    assert end(refusal, logged, ("item-updated", "C-000002")) == DOUBLE
 
 
 def test_a_mail_fetched_twice_is_one_mail_and_ends_of_older_mails_do_not_count() -> None:

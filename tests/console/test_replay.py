@@ -17,6 +17,7 @@ from desk.items import list_items
 from runtime.clients import make_producer
 from runtime.publisher import Publisher
 from runtime.reader import read_between, read_to_end
+from runtime.token_keys import make_token_key
 from schemas import ids
 from schemas.mail import RejectedMail
 from schemas.persons import Person
@@ -207,3 +208,38 @@ def test_where_no_mail_is_it_is_said_from_when_on_mails_are_stored(
     assert f"mails are stored from {datetime.now(UTC):%Y-%m-%d}" in older.err
     assert "there are: hr-mailbox, it-mailbox" in unknown.err
     assert "no mail at hr-mailbox" in elsewhere.err
+
+
+RECEIPT = f"""From: ann@example.net
+In-Reply-To: <mailcall.{"a" * 32}.20000.{"b" * 16}@desk.example>
+Content-Type: multipart/report; report-type=disposition-notification; boundary=b
+
+--b
+Content-Type: message/disposition-notification
+
+Disposition: manual-action/MDN-sent-manually; displayed
+--b--
+""".encode()
+
+
+def test_with_token_keys_a_report_about_a_forged_id_is_none_about_a_notification(
+    run: Mailcall,
+    publisher: Publisher,
+    start_stages: Callable[[], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run("apply", DEMO).code == 0
+    publisher.publish([fetched(RECEIPT)])
+    start_stages()  # without keys
+    assert run("reconcile", "--wait", "60").code == 0
+    key_file = tmp_path / "token.key"
+    monkeypatch.setenv("MAILCALL_TOKEN_KEY_FILE", str(key_file))
+    unreadable = run("replay", *PERIOD, "--dry-run")
+    make_token_key(key_file)
+
+    difference, _ = lines(run("replay", *PERIOD, "--dry-run", "--json").out)
+
+    assert unreadable.code == 2
+    assert "MAILCALL_TOKEN_KEY_FILE" in unreadable.err
+    assert (difference["then"], difference["now"]) == ("notification-result", "rejected")

@@ -10,9 +10,11 @@ from console.operations.references import check_references
 from console.operations.settings_file import read_settings_file
 from console.operations.state import State
 from schemas.settings import IncomingServer, Secret
+from schemas.snapshot import SettingsSnapshot
 
 DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
 PARTITION = "{id: it, impacts: [a], urgencies: [b], priorities: [P1], priority_matrix: {a: {b: P1}}}"
+OTHER = "{id: it, impacts: [x], urgencies: [b], priorities: [P1], priority_matrix: {x: {b: P1}}}"
 SERVER = "id: m, protocol: imap, call_template: c, default_logging_analyst: ida"
 
 
@@ -117,6 +119,12 @@ def test_everything_wrong_is_told_at_once_in_the_order_of_the_file(tmp_path: Pat
             "call-template/c",
             "has no priority",
         ),
+        (
+            f"partitions: [{PARTITION}]\ncall_templates: [{{id: c, partition: it, impact: z, urgency: b}}]",
+            "call-template/c",
+            "impact 'z' with urgency 'b' has no priority in partition 'it'",
+        ),
+        ("call_templates: [{id: c, impact: a, urgency: b}]", "call-template/c", "partition 'desk' does not exist"),
         ("email_options: {default_outgoing_server: o}", "email-options", "'o' does not exist"),
         (
             f"partitions: [{PARTITION}]\ncall_templates: [{{id: c, partition: it, impact: a, urgency: b}}]\n"
@@ -138,6 +146,16 @@ def test_a_reference_that_leads_nowhere_is_told_where_it_stands(
     assert problem.path == path
     assert problem.line == text.count("\n") + 1
     assert problem.remedy
+
+
+def test_a_partition_that_takes_a_template_its_priority_is_refused(tmp_path: Path) -> None:
+    template = "call_templates: [{id: c, partition: it, impact: a, urgency: b}]"
+    before = read_settings_file(write(tmp_path, f"partitions: [{PARTITION}]\n{template}"))
+    state = State(SettingsSnapshot().with_changes((key, value, 0) for key, value in before.settings.items()))
+    file = read_settings_file(write(tmp_path, f"partitions: [{OTHER}]"))
+
+    with pytest.raises(SettingsError, match="call-template/c: impact 'a' with urgency 'b' has no priority"):
+        check_references(file, state)
 
 
 @pytest.mark.parametrize("password", ["geheim", "{clear: geheim}", "{clear: geheim, env: X}", "{clear: [geheim]}"])

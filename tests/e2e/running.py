@@ -59,11 +59,17 @@ class RunningDesk:
         self.mail_host.add_account(address, PASSWORD)
         return address
 
-    def _send(self, sender: str, to: str) -> Sent:
+    def answer(self, sender: str, to: str, **headers: str) -> Sent:
+        """A mail that answers another one, by these headers: `subject`, `in_reply_to`."""
+        return self._send(sender, to, **headers)
+
+    def _send(self, sender: str, to: str, subject: str = "Please help", in_reply_to: str = "") -> Sent:
         sent = Sent(sender, f"<{uuid.uuid4().hex}@example.org>")
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = f"Somebody New <{sender}>", to, "Please help"
+        message["From"], message["To"], message["Subject"] = f"Somebody New <{sender}>", to, subject
         message["Message-ID"] = sent.message_id
+        if in_reply_to:
+            message["In-Reply-To"] = in_reply_to
         message.set_content("My screen is dark.\n")
         with smtplib.SMTP(self.mail_host.host, self.mail_host.smtp_port, timeout=30) as smtp:
             smtp.send_message(message, sender, [to])
@@ -80,6 +86,15 @@ class RunningDesk:
         )
         with reading(self.engine) as connection:
             return connection.scalar(query) or 0
+
+    def outcomes(self, *sent: Sent) -> list[tuple[str, int, int | None]]:
+        """Of each mail its outcome, the number of its item, and that of the item which this one is linked to."""
+        query = select(mails.c.message_id, mails.c.outcome, items.c.id, items.c.linked_to).join_from(
+            mails, items, items.c.id == mails.c.item_id
+        )
+        with reading(self.engine) as connection:
+            found = {row[0]: (row[1], row[2], row[3]) for row in connection.execute(query)}
+        return [found[one.message_id] for one in sent]
 
     def persons(self, sent: Sequence[Sent]) -> int:
         """How many persons have the addresses of these mails' senders."""

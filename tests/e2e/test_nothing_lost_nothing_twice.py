@@ -1,4 +1,4 @@
-"""One pipeline on PostgreSQL: processes killed, mailboxes read again, bad records between good ones."""
+"""One pipeline on PostgreSQL: processes killed, mailboxes read again, bad records between good ones, forged answers."""
 
 import uuid
 from collections import Counter
@@ -118,3 +118,23 @@ def _headers(topic: Topic, name: str) -> list[tuple[str, bytes]]:
     if name != UNKNOWN_VERSION:
         return []
     return [("ce_type", topic.event_type.rpartition(".")[0].encode() + b".v99"), ("ce_id", b"bad")]
+
+
+def test_a_signed_answer_joins_its_call_and_a_forged_one_is_a_linked_call(desk: RunningDesk) -> None:
+    (question,) = desk.send(1)
+    (told,) = desk.wait_for_answers([question])
+    ((_, number, _),) = desk.outcomes(question)
+    forged_id = f"{told.message_id[:50]}{'a' * 8}{told.message_id[58:]}"
+    colleague, stranger = desk.new_sender(), desk.new_sender()
+    sent = [
+        desk.answer(colleague, IT, in_reply_to=told.message_id),
+        desk.answer(colleague, IT, subject=f"Re: {told.subject}"),
+        desk.answer(stranger, IT, in_reply_to=forged_id),
+        desk.answer(stranger, IT, subject=f"Re: C-{number:06d}"),
+    ]
+
+    desk.wait_for_answers(sent)
+
+    outcomes = desk.outcomes(*sent)
+    assert outcomes[:2] == [("item-updated", number, None)] * 2
+    assert [(outcome, linked_to) for outcome, _, linked_to in outcomes[2:]] == [("call-logged", number)] * 2

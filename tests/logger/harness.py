@@ -15,13 +15,15 @@ from desk.migrate import upgrade
 from logger.handler import LoggerHandler
 from runtime.outcomes import Outcome
 from schemas import ids
+from schemas.desk_requests import DeskRequest, record_key
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
-from schemas.settings import CallTemplate, Partition
+from schemas.settings import CallTemplate, IncomingServer, Partition
 from schemas.snapshot import SettingsSnapshot
-from schemas.topics import MAIL_RESOLVED, PERSONS, Topic
+from schemas.topics import DESK_REQUESTED, MAIL_RESOLVED, PERSONS, Topic
 from schemas.wire import Message, Record, encode
 
+Fed = ResolvedMail | Person | DeskRequest | Record
 PREFIX = "t"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MATRIX = {"high": {"high": "P1", "low": "P2"}, "low": {"high": "P2", "low": "P3"}}
@@ -39,8 +41,11 @@ def _partition(id_: str, name: str) -> Partition:
 
 
 def demo_settings() -> SettingsSnapshot:
-    """Partitions IT and HR with a call template each: `it-call` (impact high, urgency low) and `hr-call` (low, low)."""
-    values: tuple[CallTemplate | Partition, ...] = (
+    """Partitions IT and HR with a call template each: `it-call` (impact high, urgency low) and `hr-call` (low, low).
+
+    And the incoming server `it-in`, whose Default Logging Analyst is `desk`.
+    """
+    values: tuple[CallTemplate | Partition | IncomingServer, ...] = (
         _partition("IT", "Information Technology"),
         _partition("HR", "Human Resources"),
         CallTemplate(
@@ -49,6 +54,7 @@ def demo_settings() -> SettingsSnapshot:
         CallTemplate(id="hr-call", partition="HR", impact="low", urgency="low", fields={"cost": "none"}),
         CallTemplate(id="lost-partition", partition="gone", impact="high", urgency="low"),
         CallTemplate(id="no-priority", partition="IT", impact="vast", urgency="low"),
+        IncomingServer(id="it-in", protocol="imap", call_template="it-call", default_logging_analyst="desk"),
     )
     return SettingsSnapshot().with_changes(
         (f"{value.kind}/{value.id}", value, version) for version, value in enumerate(values)
@@ -88,6 +94,19 @@ def make_mail(
     return ResolvedMail.model_validate({**values, **fields, "sender": {**who, **fields.get("sender", {})}})
 
 
+def ask(action: str, cause: str = "r/1", **fields: Any) -> DeskRequest:
+    """A request of another system by Rob; keywords replace fields."""
+    values: dict[str, Any] = {"action": action, "request_id": cause, "requested_at": NOW, "by": "rob"}
+    if action in ("update", "close", "reopen"):
+        values |= {"item": "C-000001", "text": f"Text of {cause}"}
+    else:
+        values |= {"call_template": "it-call", "user": "ann", "subject": f"Subject of {cause}", "text": "Text"}
+    adapter = DESK_REQUESTED.value
+    assert adapter is not None
+    request: DeskRequest = adapter.validate_python({**values, **fields})
+    return request
+
+
 @dataclass
 class Logger:
     """One logger process, less the loop: records in, outcomes and published messages out."""
@@ -103,7 +122,7 @@ class Logger:
             self.engine, lambda: self.settings, lambda messages: self.publish(messages), PREFIX, lambda: self.now
         )
 
-    def feed(self, *values: ResolvedMail | Person | Record) -> list[Outcome]:
+    def feed(self, *values: Fed) -> list[Outcome]:
         return list(self.handler.handle([as_record(value) for value in values]))
 
     def of(self, topic: Topic) -> list[Any]:
@@ -131,10 +150,16 @@ class Logger:
         return self.item(self.outcome(mail)[1])
 
 
-def as_record(value: ResolvedMail | Person | Record, source: str = "/test") -> Record:
-    if isinstance(value, Record):
-        return value
-    topic, key = (PERSONS, value.id) if isinstance(value, Person) else (MAIL_RESOLVED, value.sender.address)
+def as_record(value: Fed, source: str = "/test") -> Record:
+    match value:
+        case Record():
+            return value
+        case Person():
+            topic, key = PERSONS, value.id
+        case ResolvedMail():
+            topic, key = MAIL_RESOLVED, value.sender.address
+        case _:
+            topic, key = DESK_REQUESTED, record_key(value)
     message = encode(topic, key, value, id="1", source=source, time=NOW)
     return Record(topic.name(PREFIX), 0, 0, key.encode(), message.value, message.headers)
 

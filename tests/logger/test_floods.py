@@ -118,6 +118,33 @@ def test_mails_to_one_item_are_counted_by_themselves(logger: Logger, feed: Feed)
     assert [entry.kind for entry in logger.item_of(first).journal] == ["call-logged", "item-updated"]
 
 
+def test_a_mail_that_reopens_an_item_counts_and_is_stopped_like_any_other(logger: Logger, feed: Feed) -> None:
+    limit(logger, per_sender_and_item=3)
+    first = at(0)
+    reply: dict[str, Any] = {"conversation": {"message_ids": [first.message_id]}}
+    mails = [at(1, wanted="close", **reply), at(2, **reply), at(3, wanted="close", **reply), at(4, **reply)]
+    assert feed(first, *mails) == [Ok(), Ok(), Ok(), FLOOD, FLOOD]
+    assert [entry.kind for entry in logger.item("C-000001").journal] == ["call-logged", "item-closed", "item-reopened"]
+
+
+def test_a_mail_that_comes_by_a_second_way_is_no_flood_and_counts_as_none(logger: Logger, feed: Feed) -> None:
+    limit(logger, per_sender=2)
+    first, twin, second = at(0, content_id="c"), at(1, content_id="c"), at(2, content_id="d")
+    assert feed(first, twin, second, at(3, content_id="d"), at(4)) == [*([Ok()] * 4), FLOOD]
+    assert [logger.outcome(mail) for mail in (first, twin, second)] == [
+        ("call-logged", "C-000001"),
+        ("duplicate", "C-000001"),
+        ("call-logged", "C-000002"),
+    ]
+
+
+def test_the_twin_of_a_flood_is_decided_by_itself(logger: Logger, feed: Feed) -> None:
+    limit(logger, per_sender=1)
+    flood, twin = at(1, content_id="c"), at(2, content_id="c", server_id="without-limits")
+    assert feed(at(0), flood, twin) == [Ok(), FLOOD, Ok()]
+    assert logger.outcome(twin) == ("call-logged", "C-000002")
+
+
 def test_another_senders_mails_to_the_item_do_not_count(logger: Logger, feed: Feed) -> None:
     limit(logger, per_sender_and_item=1)
     first = at(0)

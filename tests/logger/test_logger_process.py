@@ -3,23 +3,29 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 
+from sqlalchemy import Connection, Engine, func, select
+
 from deploy.local.ports import wait_until
 from desk.engine import open_desk, reading
-from desk.items import list_items, show_item
+from desk.items import Item, list_items, show_item
 from desk.ledger import mail_outcomes
 from desk.migrate import wait_until_current
+from desk.tables import handled, persons
 from logger.config import LoggerConfig
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
 from runtime.topic_setup import create_topics
+from schemas.desk_requests import DeskRequest, record_key
 from schemas.events import REPORTS, NotificationResult
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.topics import (
     CALL_EVENTS,
+    DESK_REQUESTED,
     MAIL_RESOLVED,
     NOTIFICATION_REQUESTED,
     NOTIFICATION_RESULTS,
@@ -28,9 +34,10 @@ from schemas.topics import (
     Topic,
 )
 from schemas.wire import Message, decode, encode, tombstone
-from tests.logger.harness import demo_settings, make_mail
+from tests.logger.harness import ask, demo_settings, make_mail
 
 MAILS = 300
+REQUESTS = 30
 SECONDS = 60
 
 
@@ -48,6 +55,27 @@ def logged(config: LoggerConfig) -> int:
         count = sum(1 for _ in mail_outcomes(connection))
     engine.dispose()
     return count
+
+
+def persons_of(engine: Engine) -> set[str]:
+    with reading(engine) as connection:
+        return set(connection.execute(select(persons.c.id)).scalars())
+
+
+def handled_of(engine: Engine) -> int:
+    with reading(engine) as connection:
+        return connection.execute(select(func.count()).select_from(handled)).scalar_one()
+
+
+def show(connection: Connection, reference: str) -> Item:
+    item = show_item(connection, reference)
+    assert item is not None
+    return item
+
+
+def request_ids(config: LoggerConfig) -> set[str]:
+    records = read_to_end(config, [CALL_EVENTS.name(config.topic_prefix)])
+    return {decode(CALL_EVENTS, record)[1].request_id for record in records}
 
 
 def keys(config: LoggerConfig, topic: Topic) -> list[str]:
@@ -97,6 +125,56 @@ def test_killed_and_started_again_it_logs_every_mail_once(
     engine.dispose()
     letters = list(read_to_end(config, [MAIL_RESOLVED.dlq(topic_prefix)]))
     assert [letter.value for letter in letters] == [bad.value]
+
+
+def asked(values: Iterable[DeskRequest], now: datetime) -> list[Message]:
+    return [encode(DESK_REQUESTED, record_key(v), v, id=v.request_id, source="/test", time=now) for v in values]
+
+
+def test_killed_and_started_again_it_does_every_request_once(
+    kafka_bootstrap: str, topic_prefix: str, postgres_url: str
+) -> None:
+    config = LoggerConfig(
+        kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix, desk_url=postgres_url, batch_records=10
+    )
+    create_topics(config)
+    now = datetime.now(UTC)
+    made = asked((ask("create-task", f"make/{n}", requested_at=now) for n in range(REQUESTS)), now)
+    with closing(Publisher(config)) as publisher:
+        settings = demo_settings().settings.items()
+        publisher.publish([encode(SETTINGS, key, value, id=key, source="/test", time=now) for key, value in settings])
+        people = [Person(id="ann", addresses=("ann@x.test",), is_user=True), Person(id="rob", is_analyst=True)]
+        publisher.publish([encode(PERSONS, one.id, one, id="1", source="/test", time=now) for one in people])
+        process = start(config)
+        try:
+            engine = open_desk(postgres_url)
+            wait_until_current(engine, SECONDS)
+            assert wait_until(lambda: persons_of(engine) == {"ann", "rob"}, SECONDS)
+            publisher.publish([*made, *made])
+            assert wait_until(lambda: handled_of(engine) > 0, SECONDS)
+            process.kill()
+            process.wait()
+            process = start(config)
+            assert wait_until(lambda: handled_of(engine) == REQUESTS, SECONDS)
+            with reading(engine) as connection:
+                references = [line.reference for line in list_items(connection, limit=2 * REQUESTS)]
+            steps = [(action, one) for action in ("update", "close") for one in references]
+            changed = asked((ask(do, f"{do}/{one}", item=one, requested_at=now) for do, one in steps), now)
+            publisher.publish([*changed, *made, *changed])
+            assert wait_until(lambda: handled_of(engine) == 3 * REQUESTS, SECONDS)
+            assert wait_until(lambda: len(request_ids(config)) == 3 * REQUESTS, SECONDS)
+            process.terminate()
+            assert process.wait(SECONDS) == 0
+        finally:
+            process.kill()
+            process.wait()
+    with reading(engine) as connection:
+        tasks = list_items(connection, limit=10 * REQUESTS)
+        assert [task.status for task in tasks] == ["closed"] * REQUESTS
+        kinds = [[entry.kind for entry in show(connection, task.reference).journal] for task in tasks]
+        assert kinds == [["task-logged", "item-updated", "item-closed"]] * REQUESTS
+    engine.dispose()
+    assert list(read_to_end(config, [DESK_REQUESTED.dlq(topic_prefix)])) == []
 
 
 def test_a_bounce_of_a_notification_reaches_the_journal_of_its_call(

@@ -79,6 +79,22 @@ def test_two_loggers_update_the_same_calls_without_losing_one(logger: Logger, an
         assert sorted(entry.kind for entry in item.journal) == ["call-logged", "item-updated", "item-updated"]
 
 
+def test_two_loggers_with_the_two_ways_of_each_mail_make_one_call_each(logger: Logger, another: Logger) -> None:
+    barrier = threading.Barrier(2)
+
+    def feed(one: Logger, way: str) -> None:
+        for batch in range(4):
+            barrier.wait(10)
+            one.feed(*(make_mail(f"{way}{batch}{n}", f"{n}@example.test", content_id=f"{batch}{n}") for n in range(10)))
+
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(feed, logger, "a"), pool.submit(feed, another, "b")]:
+            future.result()
+    assert sorted(outcome for outcome, _ in logger.outcomes().values()) == ["call-logged"] * 40 + ["duplicate"] * 40
+    with reading(logger.engine) as connection:
+        assert len(list_items(connection, limit=100)) == 40
+
+
 def test_broker_away_after_the_commit_loses_and_doubles_nothing(logger: Logger) -> None:
     logger.publish = broker_away
     for _ in range(2):

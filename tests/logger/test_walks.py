@@ -8,12 +8,14 @@ from sqlalchemy import insert, select
 
 from desk.engine import reading, writing
 from desk.items import list_items
-from desk.tables import items, outbox
+from desk.tables import items, mails, outbox
+from outbound.render import Templates, render
 from runtime.outcomes import Dead, Ok
 from schemas import ids
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
+from schemas.settings import AfterClosing, Format
 from schemas.topics import CALL_EVENTS, NOTIFICATION_REQUESTED, PERSONS
 from tests.logger.harness import NOW, Logger, make_mail
 
@@ -71,6 +73,7 @@ def test_its_event_and_its_acknowledgement_are_published(logger: Logger) -> None
         "logging_analyst": "Dee Esk",
         "person": "Ann Lee",
         "priority": "P2",
+        "text": "",
         "reason": "",
         "remedy": "",
     }
@@ -122,9 +125,9 @@ def test_an_answer_to_our_notification_joins_its_call_whoever_sends_it(logger: L
     answer = make_mail("two", "stranger@x.test", conversation={"own_message_ids": [own]})
     logger.feed(answer)
     assert logger.outcome(answer) == ("item-updated", "C-000001")
-    forged = make_mail("three", conversation={"own_message_ids": [ids.message_id("0" * 32, "desk.example.test")]})
-    logger.feed(forged)
-    assert logger.outcome(forged) == ("call-logged", "C-000002")
+    unknown = make_mail("three", conversation={"own_message_ids": [ids.message_id("0" * 32, "desk.example.test")]})
+    logger.feed(unknown)
+    assert logger.outcome(unknown) == ("call-logged", "C-000002")
 
 
 @pytest.mark.parametrize(
@@ -159,19 +162,114 @@ def test_whoever_came_first_keeps_a_message_id(logger: Logger) -> None:
     assert logger.outcome(reply) == ("item-updated", "C-000004")
 
 
-def test_a_call_is_closed_by_mail_and_then_a_mail_logs_a_linked_one(logger: Logger) -> None:
+@pytest.mark.parametrize("batches", ["one", "two"])
+def test_a_call_is_closed_by_mail_and_a_mail_that_comes_soon_opens_it_again(logger: Logger, batches: str) -> None:
     close = make_mail("two", person=ANN, wanted="close", **replying_to("<one@example.test>"))
     late = make_mail("three", person=ANN, **replying_to("<two@example.test>", "<one@example.test>"))
-    later = make_mail("four", person=ANN, **replying_to("<three@example.test>"))
-    logger.feed(ANN, make_mail("one", person=ANN), close, late)
-    logger.feed(later)
+    logger.feed(ANN, make_mail("one", person=ANN), close, *([late] if batches == "one" else []))
+    if batches == "two":
+        closed = logger.item("C-000001")
+        assert (closed.status, closed.closed_at, closed.version) == ("closed", NOW, 2)
+        logger.feed(late)
     assert logger.outcome(close) == ("item-closed", "C-000001")
-    closed = logger.item("C-000001")
-    assert (closed.status, closed.closed_at, closed.version) == ("closed", NOW, 2)
+    assert logger.outcome(late) == ("item-reopened", "C-000001")
+    call = logger.item("C-000001")
+    assert (call.status, call.closed_at) == ("open", None)
+    assert [entry.kind for entry in call.journal] == ["call-logged", "item-closed", "item-reopened"]
+    assert (call.journal[-1].person_id, call.journal[-1].text) == ("ann", "Text of three")
+    assert [e.event for e in logger.of(CALL_EVENTS)] == ["CallLogged", "CallClosed", "CallReopened"]
+    assert logger.of(NOTIFICATION_REQUESTED)[-1].event == "CallReopened"
+
+
+def test_a_call_that_is_closed_again_in_the_same_batch_is_closed(logger: Logger) -> None:
+    logger.feed(ANN, make_mail("one", person=ANN))
+    parent = replying_to("<one@example.test>")
+    wants = ("close", "log-or-update", "close")
+    logger.feed(*(make_mail(str(n), person=ANN, wanted=wanted, **parent) for n, wanted in enumerate(wants)))
+    call = logger.item("C-000001")
+    assert (call.status, call.closed_at) == ("closed", NOW)
+    assert [entry.kind for entry in call.journal[1:]] == ["item-closed", "item-reopened", "item-closed"]
+
+
+def test_a_mail_to_a_call_that_was_closed_long_ago_logs_a_linked_one(logger: Logger) -> None:
+    logger.feed(ANN, make_mail("one", person=ANN))
+    logger.feed(make_mail("two", person=ANN, wanted="close", **replying_to("<one@example.test>")))
+    logger.now = NOW + timedelta(days=15)
+    late = make_mail("three", person=ANN, received=logger.now, **replying_to("<one@example.test>"))
+    later = make_mail("four", person=ANN, received=logger.now, **replying_to("<three@example.test>"))
+    logger.feed(late, later)
     assert logger.outcome(late) == ("call-logged", "C-000002")
     assert logger.item("C-000002").linked_to == "C-000001"
     assert logger.outcome(later) == ("item-updated", "C-000002")
-    assert [e.event for e in logger.of(CALL_EVENTS)] == ["CallLogged", "CallClosed", "CallLogged", "CallUpdated"]
+    assert logger.item("C-000001").status == "closed"
+
+
+def test_a_mail_that_is_kept_in_the_journal_leaves_its_item_closed(logger: Logger) -> None:
+    it = logger.settings.partition("IT")
+    assert it is not None
+    journal = it.model_copy(update={"after_closing": (AfterClosing(action="journal"),)})
+    logger.settings = logger.settings.with_changes([("partition/IT", journal, 9)])
+    logger.feed(ANN, make_mail("one", person=ANN))
+    logger.feed(make_mail("two", person=ANN, wanted="close", **replying_to("<one@example.test>")))
+    mail = make_mail("three", person=ANN, **replying_to("<one@example.test>"))
+    logger.feed(mail)
+    assert logger.outcome(mail) == ("item-updated", "C-000001")
+    call = logger.item("C-000001")
+    assert (call.status, call.closed_at, call.journal[-1].text) == ("closed", NOW, "Text of three")
+    assert logger.of(CALL_EVENTS)[-1].event == "CallUpdated"
+
+
+@pytest.mark.parametrize("kind", ["task", "request"])
+def test_tasks_and_requests_are_opened_again_as_well(logger: Logger, kind: str) -> None:
+    logger.feed(ANN, make_mail("one", person=ANN))
+    with writing(logger.engine) as connection:
+        connection.execute(items.update().values(kind=kind, status="closed", closed_at=NOW))
+    mail = make_mail("two", person=ANN, **replying_to("<one@example.test>"))
+    logger.feed(mail)
+    assert logger.item_of(mail).status == "open"
+    assert logger.of(CALL_EVENTS)[-1].event == f"{kind.title()}Reopened"
+
+
+def test_a_token_that_is_forged_or_old_logs_a_call_that_is_linked_to_what_it_names(logger: Logger) -> None:
+    logger.feed(ANN, make_mail("one", person=ANN))
+    own = ids.message_id(logger.of(NOTIFICATION_REQUESTED)[0].notification_id, "desk.example.test")
+    for cause, doubtful in (("two", own), ("three", "C-000001")):
+        mail = make_mail(cause, person=ANN, **replying_to("<one@example.test>", doubtful=[doubtful]))
+        logger.feed(mail)
+        assert logger.outcome(mail)[0] == "call-logged"
+        assert logger.item_of(mail).linked_to == "C-000001"
+    assert logger.item("C-000001").version == 1
+
+
+def test_a_stranger_who_quotes_a_number_learns_nothing_of_the_item(logger: Logger) -> None:
+    logger.feed(ANN, BOB, make_mail("one", person=ANN, subject="Secret"))
+    mail = make_mail("two", "bob@example.test", BOB, conversation={"item_references": ["C-000001"]})
+    logger.feed(mail)
+    assert logger.item_of(mail).linked_to == "C-000001"
+    told = logger.of(NOTIFICATION_REQUESTED)[-1]
+    assert told.recipient == "bob@example.test"
+    assert "Secret" not in told.model_dump_json() and "C-000001" not in told.model_dump_json()
+
+
+def test_a_request_is_not_closed_by_mail_and_the_answer_says_so(logger: Logger) -> None:
+    logger.feed(ANN, make_mail("one", person=ANN))
+    with writing(logger.engine) as connection:
+        connection.execute(items.update().values(kind="request"))
+    logger.feed(make_mail("two", person=ANN, wanted="close", **replying_to("<one@example.test>")))
+    told = logger.of(NOTIFICATION_REQUESTED)[-1]
+    rendered = render(told, Templates(logger.settings), Format.TEXT)
+    assert "what your mail asks for was not done with R-000001" in rendered.text
+    assert "requests are not closed by mail" in rendered.text
+
+
+@pytest.mark.parametrize("trust", ["failed", "unproved"])
+def test_whoever_is_not_proved_to_be_the_analyst_logs_a_call_as_anybody(logger: Logger, trust: str) -> None:
+    sender = {"kind": "analyst-only", "set_user_flag": True, "logging_analyst": "rob"}
+    mail = make_mail("one", "rob@example.test", ROB, sender=sender, trust=trust)
+    logger.feed(ROB, mail)
+    call = logger.item_of(mail)
+    assert (call.user, call.logging_analyst) == ("rob", "desk")
+    assert logger.of(PERSONS) == []  # no User flag was set
 
 
 @pytest.mark.parametrize(
@@ -218,6 +316,53 @@ def test_calls_tasks_and_requests_are_updated(logger: Logger, kind: str, event: 
     mail = make_mail("two", person=ANN, conversation={"item_references": [f"{kind[0].upper()}-000001"]})
     logger.feed(mail)
     assert logger.of(CALL_EVENTS)[-1].event == event
+
+
+@pytest.mark.parametrize("batches", ["one", "two"])
+def test_a_mail_that_came_by_two_ways_has_its_effect_once(logger: Logger, batches: str) -> None:
+    first = make_mail("one", content_id="c1")
+    second = make_mail("two", content_id="c1", message_id="<one@example.test>")
+    if batches == "one":
+        assert logger.feed(first, second) == [Ok(), Ok()]
+    else:
+        logger.feed(first)
+        assert logger.feed(second) == [Ok()]
+    assert logger.feed(second, first) == [Ok(), Ok()]  # and once more, as after a crash
+    assert logger.outcomes() == {
+        first.mail_id: ("call-logged", "C-000001"),
+        second.mail_id: ("duplicate", "C-000001"),
+    }
+    call = logger.item("C-000001")
+    assert (call.version, len(call.journal)) == (1, 1)
+    assert len(logger.of(CALL_EVENTS)) == len(logger.of(NOTIFICATION_REQUESTED)) == 1
+
+
+def test_mails_with_one_message_id_and_different_content_are_all_kept(logger: Logger) -> None:
+    mails = [make_mail(str(n), message_id="<same@x>", content_id=f"c{n}") for n in range(3)]
+    logger.feed(*mails[:2])
+    logger.feed(mails[2])
+    assert [logger.outcome(mail) for mail in mails] == [("call-logged", f"C-00000{n}") for n in (1, 2, 3)]
+
+
+def test_mails_whose_content_is_not_known_are_no_duplicates(logger: Logger) -> None:
+    mails = [make_mail(str(n), content_id="") for n in range(2)]
+    logger.feed(*mails)
+    assert {outcome for outcome, _ in logger.outcomes().values()} == {"call-logged"}
+
+
+def test_a_reply_that_came_by_two_ways_stands_in_the_journal_once(logger: Logger) -> None:
+    logger.feed(ANN, make_mail("one", person=ANN))
+    reply = {"person": ANN, "content_id": "c2", **replying_to("<one@example.test>")}
+    logger.feed(make_mail("two", **reply), make_mail("three", **reply))
+    call = logger.item("C-000001")
+    assert (call.version, len(call.journal)) == (2, 2)
+
+
+def test_the_ledger_says_who_sent_a_mail(logger: Logger) -> None:
+    logger.feed(ANN, make_mail("one", person=ANN, content_id="c1"), make_mail("two", person=ANN, content_id="c1"))
+    with reading(logger.engine) as connection:
+        rows = connection.execute(select(mails.c.person_id, mails.c.content_id).order_by(mails.c.outcome)).all()
+    assert [tuple(row) for row in rows] == [("ann", "c1"), ("ann", None)]
 
 
 def test_a_close_that_finds_nothing_logs_a_call(logger: Logger) -> None:
@@ -321,6 +466,12 @@ def test_a_long_subject_is_cut(logger: Logger) -> None:
     mail = make_mail("one", subject="x" * 100_000)
     logger.feed(mail)
     assert logger.item_of(mail).subject == "x" * 998
+
+
+def test_a_new_call_hands_on_no_token_of_another_item(logger: Logger) -> None:
+    mail = make_mail("one", subject="Re: [C-000007.20783.aaaabbbbccccdddd] Printer")
+    logger.feed(mail)
+    assert logger.item_of(mail).subject == "Re: [C-000007] Printer"
 
 
 def test_tasks_and_requests_have_their_own_letter(logger: Logger) -> None:

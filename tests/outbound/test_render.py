@@ -47,6 +47,14 @@ def test_the_acknowledgement_names_call_subject_and_priority(make_request: MakeR
         assert words in rendered.text
 
 
+@pytest.mark.parametrize("event", [event for event in EVENTS if event.endswith(("Updated", "Closed", "Reopened"))])
+def test_what_a_system_wrote_is_told(event: str, make_request: MakeRequest) -> None:
+    data = {"reference": "C-000123", "person": "Rob Roe", "text": "The part has been ordered.\n\nIt comes on Monday."}
+    rendered = render(make_request(event=event, data=data), NONE, Format.TEXT)
+    assert data["text"] in rendered.text
+    assert "your mail" not in rendered.text
+
+
 def test_markup_in_data_is_shown_not_obeyed(make_request: MakeRequest) -> None:
     data = {"reference": "C-000123", "subject": "<script>alert(1)</script> {{ 7 * 7 }}"}
     rendered = render(make_request(data=data), NONE, Format.HTML)

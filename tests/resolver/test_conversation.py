@@ -1,36 +1,117 @@
 """What a mail offers to find its item by, and whether it asks to close it."""
 
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.conversation import MAX_IDS, references, wanted
+from resolver.conversation import MAX_IDS, MAX_ITEM_REFERENCES, references, wanted
 from schemas import ids
 from schemas.mail import ParsedMail
+from schemas.tokens import NO_KEYS, TokenKeys
 
-OWN = ids.message_id(ids.notification_id("0" * 32, "CallLogged", "anna@example.org"), "desk.example.org")
+NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(days=366)
+KEYS, FOREIGN = TokenKeys((b"k" * 32,)), TokenKeys((b"f" * 32,))
+NOTIFICATION = ids.notification_id("0" * 32, "CallLogged", "anna@example.org")
 WORDS = ("#close", "#closed", "#resolved")
 
 
+def own(keys: TokenKeys = KEYS, at: datetime = NOW) -> str:
+    return ids.message_id(keys.sign(NOTIFICATION, at), "desk.example.org")
+
+
+def tag(reference: str, keys: TokenKeys = KEYS, at: datetime = NOW) -> str:
+    return keys.sign(reference, at)
+
+
+def found(keys: TokenKeys = KEYS, **mail: Any) -> dict[str, tuple[str, ...]]:
+    """What the mail offers; fields that hold nothing are left out."""
+    judge = partial(keys.verdict, at=NOW, valid_days=365)
+    offers = references(ParsedMail.model_validate(mail), judge).model_dump()
+    return {name: values for name, values in offers.items() if values}
+
+
 def test_own_ids_stand_apart_and_the_nearest_come_first() -> None:
-    mail = ParsedMail(in_reply_to=("<parent@x>",), references=("<first@x>", OWN, "<parent@x>"))
-
-    found = references(mail)
-
-    assert found.own_message_ids == (OWN,)
-    assert found.message_ids == ("<parent@x>", "<first@x>")
+    offers = found(in_reply_to=("<parent@x>",), references=("<first@x>", own(), "<parent@x>"))
+    assert offers == {"own_message_ids": (own(),), "message_ids": ("<parent@x>", "<first@x>")}
 
 
 def test_an_id_that_only_looks_like_ours_is_another_mails() -> None:
-    forged = OWN.replace("<mailcall.", "<x.mailcall.")
-    assert references(ParsedMail(in_reply_to=(forged,))).own_message_ids == ()
+    other = own().replace("<mailcall.", "<x.mailcall.")
+    assert found(in_reply_to=(other,)) == {"message_ids": (other,)}
+
+
+@pytest.mark.parametrize(
+    ("message_id", "field"),
+    [
+        (own(), "own_message_ids"),
+        (own().upper(), "own_message_ids"),
+        (own(FOREIGN), "doubtful"),
+        (own(at=LONG_AGO), "doubtful"),
+        (own().replace(".desk", ".elsewhere"), "own_message_ids"),
+        (own().replace(NOTIFICATION, "f" * 32), "doubtful"),
+        (own(NO_KEYS), "message_ids"),
+    ],
+)
+def test_an_own_id_is_worth_what_its_signature_is(message_id: str, field: str) -> None:
+    assert found(references=(message_id,)) == {field: (message_id,)}
+
+
+@pytest.mark.parametrize(
+    ("text", "offers"),
+    [
+        (f"Re: [{tag('C-000123')}] Printer", {"tokens": ("C-000123",)}),
+        (f"RE: [{tag('C-000123').upper()}] PRINTER", {"tokens": ("C-000123",)}),
+        (f"[{tag('C-000123')}] AW: [{tag('T-000007')}]", {"tokens": ("C-000123", "T-000007")}),
+        (f"[{tag('C-000123', FOREIGN)}]", {"doubtful": ("C-000123",)}),
+        (f"[{tag('C-000123', at=LONG_AGO)}]", {"doubtful": ("C-000123",)}),
+        (f"[{tag('C-000123').replace('123', '124')}]", {"doubtful": ("C-000124",)}),
+        (f"[{tag('C-000123', FOREIGN)}] [{tag('C-000007')}]", {"tokens": ("C-000007",), "doubtful": ("C-000123",)}),
+        (f"[{tag('C-000123')}] and C-000007", {"tokens": ("C-000123",), "item_references": ("C-000007",)}),
+        (f"{tag('C-000123')}x", {"item_references": ("C-000123",)}),
+    ],
+)
+def test_a_tag_in_the_subject(text: str, offers: dict[str, tuple[str, ...]]) -> None:
+    assert found(subject=text) == offers
+
+
+@pytest.mark.parametrize("header", ["to", "cc"])
+@pytest.mark.parametrize(
+    ("address", "offers"),
+    [
+        (f"support+{tag('C-000123')}@desk.example", {"tokens": ("C-000123",)}),
+        (f"support+{tag('C-000123').lower()}@desk.example", {"tokens": ("C-000123",)}),
+        (f"support+it+{tag('C-000123')}@desk.example", {"tokens": ("C-000123",)}),
+        (f"support+{tag('C-000123', FOREIGN)}@desk.example", {"doubtful": ("C-000123",)}),
+        (f"{tag('C-000123')}@desk.example", {}),
+        (f"support@{tag('C-000123')}.example", {}),
+        ("support+C-000123@desk.example", {}),
+        ("support", {}),
+    ],
+)
+def test_a_tag_in_an_address(header: str, address: str, offers: dict[str, tuple[str, ...]]) -> None:
+    mail: dict[str, Any] = {header: [{"address": address}]}
+    assert found(**mail) == offers
+
+
+def test_without_a_key_tokens_are_what_they_would_be_unsigned() -> None:
+    offers = found(NO_KEYS, references=(own(),), subject=f"[{tag('C-000123')}]")
+    assert offers == {"message_ids": (own(),), "item_references": ("C-000123",)}
 
 
 def test_thousands_of_references_are_cut_to_the_nearest() -> None:
-    found = references(ParsedMail(references=tuple(f"<{number}@x>" for number in range(10_000))))
+    message_ids = found(references=tuple(f"<{number}@x>" for number in range(10_000)))["message_ids"]
+    assert len(message_ids) == MAX_IDS
+    assert message_ids[0] == "<9999@x>"
 
-    assert len(found.message_ids) == MAX_IDS
-    assert found.message_ids[0] == "<9999@x>"
+
+def test_of_thousands_of_tags_the_first_ones_are_read() -> None:
+    tags = [tag(f"C-{number:06d}") for number in range(100)]
+    assert len(found(subject=" ".join(tags))["tokens"]) == MAX_ITEM_REFERENCES
 
 
 @pytest.mark.parametrize(
@@ -53,7 +134,7 @@ def test_thousands_of_references_are_cut_to_the_nearest() -> None:
     ],
 )
 def test_item_references_of_the_subject(subject: str, expected: tuple[str, ...]) -> None:
-    assert references(ParsedMail(subject=subject)).item_references == expected
+    assert found(subject=subject).get("item_references", ()) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,4 +171,4 @@ def test_close_words_are_the_incoming_servers() -> None:
 def test_no_text_and_no_close_words_raise(subject: str, reply: str, words: list[str]) -> None:
     mail = ParsedMail(subject=subject, reply=reply)
     assert wanted(mail, words)[0] in ("close", "log-or-update")
-    assert all(reference in subject.upper() for reference in references(mail).item_references)
+    assert all(reference in subject.upper() for reference in found(subject=subject).get("item_references", ()))

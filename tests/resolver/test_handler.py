@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions
 from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import NO_KEYS, TokenKeys
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
 from schemas.wire import Message, Record
 from tests.resolver.conftest import store_persons
@@ -312,6 +313,41 @@ def test_a_bounce_of_our_own_notification_is_its_result(handler: ResolverHandler
     assert (result.outcome, result.recipient) == ("bounced", "nobody@example.net")
     assert (result.smtp_reply, result.reason) == ("5.1.1", Reason.BOUNCE)
     assert result.mail_id == ids.mail_id("it-mailbox", raw)
+
+
+@pytest.mark.parametrize(
+    ("returned", "is_ours"),
+    [("signed", True), ("expired", True), ("foreign", False), ("unsigned", False)],
+)
+def test_a_report_about_a_mail_that_we_did_not_sign_is_no_result(
+    returned: str, is_ours: bool, snapshot: SettingsSnapshot, blobs: BlobStore, fetched: Fetched
+) -> None:
+    keys = TokenKeys((b"k" * 32,))
+    signer = {"foreign": TokenKeys((b"f" * 32,)), "unsigned": NO_KEYS}.get(returned, keys)
+    token = signer.sign(ids.notification_id("0" * 32, "CallLogged", "nobody@example.net"), NOW)
+    if returned == "expired":
+        token = signer.sign(token[:32], NOW - timedelta(days=400))
+    handler = ResolverHandler(lambda: snapshot, lambda: snapshot, lambda _: {}, blobs, lambda: NOW, keys)
+
+    outcome = handler.handle([fetched(BOUNCE.format(message_id=ids.message_id(token, "desk.example")).encode())])[0]
+
+    assert only(outcome).topic is (NOTIFICATION_RESULTS if is_ours else MAIL_REJECTED)
+
+
+def test_an_answer_is_judged_by_the_keys_and_the_days_of_the_settings(
+    snapshot: SettingsSnapshot, blobs: BlobStore, fetched: Fetched
+) -> None:
+    keys = TokenKeys((b"k" * 32,))
+    options = EmailOptions(token_days=10)
+    settings = snapshot.with_changes([("email-options/email-options", options, 9)])
+    handler = ResolverHandler(lambda: settings, lambda: settings, lambda _: {}, blobs, lambda: NOW, keys)
+    subjects = [keys.sign("C-000001", NOW - timedelta(days=days)) for days in (10, 11)]
+
+    raws = [f"From: ursula@example.org\r\nSubject: [{subject}]\r\n\r\nHello".encode() for subject in subjects]
+    young, old = (resolved(outcome).conversation for outcome in handler.handle([fetched(raw) for raw in raws]))
+
+    assert (young.tokens, young.doubtful) == (("C-000001",), ())
+    assert (old.tokens, old.doubtful) == ((), ("C-000001",))
 
 
 def test_any_other_machines_mail_is_rejected_with_the_reason(handler: ResolverHandler, fetched: Fetched) -> None:

@@ -261,3 +261,16 @@ def test_any_text_in_from_gives_a_safe_address_or_none(address: str, name: str) 
 
     if found.address:
         Person(id="p", addresses=(found.address,), is_user=True)
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_is_not_proved_is_the_user_and_has_no_analysts_rights(kind: PersonKind, linked: bool) -> None:
+    persons = () if kind == "unknown" else (person(kind),)
+
+    proved = decide_sender(FOUND, persons, server(linked))
+    sender = decide_sender(FOUND, persons, server(linked), trusted=False)
+
+    assert (sender.person_id, sender.kind, sender.new_person) == (proved.person_id, kind, proved.new_person)
+    assert (sender.logging_analyst, sender.set_user_flag) == ("desk", False)
+    assert ("not proved" in sender.reason) == kind.startswith("analyst")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.addresses import check_address, normalise, without_tag
+from schemas.addresses import check_address, check_sender_pattern, normalise, without_tag
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,22 @@ def test_an_accepted_address_holds_nothing_that_ends_a_command(text: str) -> Non
         return
     assert not set(text) & set('\r\n\0 <>,;"')
     assert text.count("@") == 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "entry"),
+    [
+        ("Ann@Example.com", "ann@example.com"),
+        (" @Example.COM. ", "@example.com"),
+        ("@bücher.example", "@xn--bcher-kva.example"),
+    ],
+)
+def test_a_sender_or_a_domain_is_kept_in_the_form_that_is_compared(pattern: str, entry: str) -> None:
+    assert check_sender_pattern(pattern) == entry
+    assert check_sender_pattern(entry) == entry
+
+
+@pytest.mark.parametrize("pattern", ["", "@", "example.com", "ann@", "a b@c", "@a@b", "@*.example.com", "a@b\r\nc"])
+def test_what_is_neither_an_address_nor_a_domain_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="neither an address"):
+        check_sender_pattern(pattern)

@@ -65,6 +65,7 @@ def test_every_header_of_a_fetched_mail_is_described() -> None:
         dataref="y",
         truncated=2,
         wholeref="z",
+        released="r",
     )
     assert {f"ce_{name}" for name in mail.extensions()} == FETCHED_HEADERS.keys()
 

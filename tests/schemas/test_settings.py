@@ -15,6 +15,7 @@ INCOMING: dict[str, Any] = {
     "kind": "incoming-server", "id": "it", "protocol": "imap", "call_template": "t", "default_logging_analyst": "ida",
 }  # fmt: skip
 OUTGOING: dict[str, Any] = {"kind": "outgoing-server", "id": "out", "from_address": "it@desk.example"}
+TEMPLATE: dict[str, Any] = {"kind": "call-template", "id": "t", "impact": "I", "urgency": "U"}
 PARTITION: dict[str, Any] = {
     "kind": "partition", "id": "it", "impacts": ["I"], "urgencies": ["U"], "priorities": ["P"],
     "priority_matrix": {"I": {"U": "P"}},
@@ -24,6 +25,11 @@ PARTITION: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
+        (TEMPLATE | {"body_to": ["subject"]}, "body_to: a text of many lines is no subject"),
+        (TEMPLATE | {"body_to": []}, "at least 1 item"),
+        (TEMPLATE | {"subject_to": ["a\nb"]}, "pattern"),
+        (TEMPLATE | {"subject_to": [""]}, "at least 1 character"),
+        (TEMPLATE | {"body_to": list("abcdef")}, "at most 5 items"),
         (INCOMING | {"after_fetch": "move"}, "move_to goes with after_fetch: move"),
         (INCOMING | {"move_to": "Done"}, "move_to goes with after_fetch: move"),
         (INCOMING | {"protocol": "pop3", "folder": "Other"}, "POP3 has one mailbox"),
@@ -80,3 +86,13 @@ def test_a_person_is_a_user_an_analyst_or_both() -> None:
         Person(id="x")
     assert Person(id="x", first_name="Ursula", last_name="Usher", is_user=True).name == "Ursula Usher"
     assert Person(id="x", last_name="Usher", is_analyst=True).name == "Usher"
+
+
+def test_the_bare_word_off_of_a_yaml_file_is_the_word() -> None:
+    fields = {"id": "it", "protocol": "imap", "call_template": "c", "default_logging_analyst": "ida"}
+    assert IncomingServer.model_validate({**fields, "trust": False}).trust == "off"
+
+
+def test_blocked_senders_are_kept_in_the_form_that_is_compared() -> None:
+    options = EmailOptions(blocked_senders=("Ann@Example.COM", "@BÜCHER.example"))
+    assert options.blocked_senders == ("ann@example.com", "@xn--bcher-kva.example")

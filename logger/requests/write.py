@@ -1,0 +1,38 @@
+"""What the requests of a batch change in the desk: a statement a table."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, update
+
+from desk.bulk import BulkInsert
+from desk.tables import handled, items, journal, message_ids
+from logger.requests import rows
+from logger.requests.decide import Intent
+from logger.rows import ITEM, JOURNAL, MESSAGE_ID, message_id_rows
+from schemas.events import NotificationRequested
+
+_ITEM = BulkInsert(items, ITEM)
+_JOURNAL = BulkInsert(journal, JOURNAL)
+_HANDLED = BulkInsert(handled, rows.HANDLED)
+_MESSAGE_ID = BulkInsert(message_ids, MESSAGE_ID)
+_CHANGE = (
+    update(items)
+    .where(items.c.id == bindparam("number"))
+    .values(status=bindparam("now_status"), closed_at=bindparam("now_closed"), version=items.c.version + 1)
+)
+
+
+def write_intents(connection: Connection, intents: Sequence[Intent], now: datetime) -> None:
+    _ITEM.insert(connection, rows.item_rows(intents, now))
+    changed = rows.changed_items(intents, now)
+    if changed:
+        connection.execute(_CHANGE, changed)
+    _JOURNAL.insert(connection, rows.journal_rows(intents, now))
+    _HANDLED.insert(connection, rows.handled_rows(intents, now))
+
+
+def write_replies(connection: Connection, told: Iterable[tuple[Intent, NotificationRequested | None]]) -> None:
+    """Makes the notifications known to the mails that answer them."""
+    hints = {mail.notification_id: intent.item.number for intent, mail in told if mail is not None}
+    _MESSAGE_ID.insert(connection, message_id_rows(hints))

@@ -1,0 +1,75 @@
+"""What the settings say of a person's mail before it becomes a call. Pure; what machines write is screened before.
+
+An ordered list of small checks; the first that answers wins; a mail that none of them refuses is admitted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from resolver.resolve import Examined, trust_in
+from resolver.screening.finding import EVIDENCE, Finding
+from schemas.mail import Screening
+from schemas.reasons import Reason
+from schemas.settings import EmailOptions, IncomingServer
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A person's mail, and the settings that apply to it. `truncated`: its size in bytes where that is too much."""
+
+    examined: Examined
+    server: IncomingServer
+    options: EmailOptions
+    truncated: int | None
+
+
+def blocked(case: Case) -> Finding | None:
+    """The sender, or the sender's domain, is one of the blocked senders."""
+    address = case.examined.sender.address
+    for entry in (address, address[address.rfind("@") :]):
+        if entry and entry in case.options.blocked_senders:
+            return Finding(Reason.BLOCKED, f"{entry} is one of the blocked senders")
+    return None
+
+
+def oversize(case: Case) -> Finding | None:
+    """The mail is above the server's limit, and the server rejects such mails."""
+    if case.truncated is None or case.server.oversize != "reject":
+        return None
+    limit = case.server.max_mail_bytes
+    return Finding(Reason.OVERSIZE, f"{case.truncated} bytes; {case.server.id} takes {limit} at most")
+
+
+def quarantine(case: Case) -> Finding | None:
+    """The mail does not come from whom it says, and the server holds such mails."""
+    if case.server.trust != "quarantine":
+        return None
+    trust = trust_in(case.examined, case.server)
+    return Finding(Reason.QUARANTINE, trust.reason) if trust.verdict == "failed" else None
+
+
+CHECKS: tuple[Callable[[Case], Finding | None], ...] = (blocked, oversize, quarantine)
+
+
+def admit(
+    examined: Examined, server: IncomingServer, options: EmailOptions, truncated: int | None = None, released: str = ""
+) -> Examined:
+    """The mail with its last verdict. `released`: who let it through after it had been rejected; empty if nobody did.
+
+    A released mail is a person's, whatever spoke against it; but our own mail come back never becomes a call.
+    """
+    if released:
+        loop = examined.screening.reason is Reason.LOOP
+        return examined if loop else replace(examined, screening=Screening(verdict="person", evidence=_by(released)))
+    if examined.screening.verdict != "person":
+        return examined
+    case = Case(examined, server, options, truncated)
+    finding = next((found for check in CHECKS if (found := check(case)) is not None), None)
+    if finding is None:
+        return examined
+    refused = Screening(verdict="rejected", reason=finding.reason, evidence=finding.evidence[:EVIDENCE])
+    return replace(examined, screening=refused)
+
+
+def _by(who: str) -> str:
+    return f"released by {who[:EVIDENCE]}"

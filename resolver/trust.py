@@ -1,0 +1,101 @@
+"""Whether a mail comes from whom it says, by what its own mail system found (docs/trust.md). Pure.
+
+Only the topmost Authentication-Results counts, and only when the system that is set wrote it: a mail can bring any
+number of others along, but what its own system writes stands above them (RFC 8601, sections 4.1 and 5).
+"""
+
+import re
+from collections.abc import Mapping
+
+from resolver.authentication_results import AuthenticationResults, Result, read_authentication_results
+from resolver.sender import SenderAddress
+from schemas.addresses import normalise
+from schemas.mail import Trust, TrustVerdict
+from schemas.settings import IncomingServer
+
+TRUSTED: frozenset[TrustVerdict] = frozenset({"not-checked", "passed"})
+NO_ID = "-"  # the setting of a system that writes no authserv-id
+_ANY_HOST = "*."  # before a domain: the system's hosts write their own names
+_MAX_DOMAIN = 255
+
+# What each method proves a domain by, in the order in which it is asked: the first property that is there.
+_PROVES: Mapping[str, tuple[str, ...]] = {
+    "dmarc": ("header.from",),
+    "dkim": ("header.d", "header.i"),
+    "spf": ("smtp.mailfrom",),
+}
+# `hardfail` is what RFC 5451 called it.
+_FAILS: Mapping[str, frozenset[str]] = {
+    "dmarc": frozenset({"fail"}),
+    "dkim": frozenset({"fail", "hardfail"}),
+    "spf": frozenset({"fail", "hardfail", "softfail"}),
+}
+_DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
+_NOT_CHECKED = Trust(verdict="not-checked", reason="the incoming server's policy is off")
+
+
+def assess(header: str | None, sender: SenderAddress, several_from: bool, server: IncomingServer) -> Trust:
+    """How far the sender is proved. `header`: the topmost Authentication-Results, None where the mail has none.
+
+    A sender who stands in another header than From, or beside others in it, is never proved: no system checks that.
+    """
+    if server.trust == "off":
+        return _NOT_CHECKED
+    if header is None:
+        return Trust(verdict="unproved", reason="the mail has no Authentication-Results")
+    found = read_authentication_results(header)
+    if not _is_ours(found, server.authserv_id or NO_ID):
+        return Trust(verdict="unproved", reason=_whose(found, server.authserv_id or NO_ID))
+    provable = sender.header == "From" and not several_from
+    trust = _verdict(found.results, _domain(sender.address) if provable else "")
+    if trust.verdict == "unproved" and not provable:
+        why = "there are several in From" if several_from else f"it stands in {sender.header or 'no header'}"
+        return Trust(verdict="unproved", reason=f"the sender's address cannot be proved: {why}")
+    return trust
+
+
+def _verdict(results: tuple[Result, ...], domain: str) -> Trust:
+    """`domain`: whose proof is looked for, empty where none can be."""
+    if any(one.method == "dmarc" and one.result in _FAILS["dmarc"] for one in results):
+        return Trust(verdict="failed", reason="dmarc=fail")
+    for one in results:
+        if one.result == "pass" and domain and _aligned(_proved(one), domain):
+            return Trust(verdict="passed", reason=f"{one.method}=pass for {_proved(one)}")
+    failed = [f"{one.method}={one.result}" for one in results if one.result in _FAILS.get(one.method, ())]
+    if failed:
+        return Trust(verdict="failed", reason=f"{', '.join(dict.fromkeys(failed))}, and nothing proves the sender")
+    return Trust(verdict="unproved", reason=f"no result of Authentication-Results proves {domain or 'the sender'}")
+
+
+def _is_ours(found: AuthenticationResults, wanted: str) -> bool:
+    if found.authserv_id is None or wanted == NO_ID:
+        return found.authserv_id is None and wanted == NO_ID
+    wanted = wanted.lower()
+    return found.authserv_id.endswith(wanted[1:]) if wanted.startswith(_ANY_HOST) else found.authserv_id == wanted
+
+
+def _whose(found: AuthenticationResults, wanted: str) -> str:
+    by = "names nobody" if found.authserv_id is None else f"is by {found.authserv_id[:80]!r}"
+    return f"the topmost Authentication-Results {by}, and authserv_id is {wanted!r}"
+
+
+def _proved(result: Result) -> str:
+    """The domain that a result is about, normalised; empty where it names none, or nothing that could be one."""
+    for name in _PROVES.get(result.method, ()):
+        if name in result.properties:
+            return _domain(result.properties[name])
+    return ""
+
+
+def _domain(address: str) -> str:
+    """The domain of `ann@example.org`, `@example.org`, `example.org` or any of them in quotes."""
+    domain = address.rpartition("@")[2].removesuffix('"').removeprefix('"')
+    if len(domain) > _MAX_DOMAIN:
+        return ""
+    normalised = normalise(f"@{domain}")[1:]
+    return normalised if _DOMAIN.fullmatch(normalised) else ""
+
+
+def _aligned(one: str, other: str) -> bool:
+    """Relaxed alignment (RFC 7489, section 3.1), by a simple rule: equal, or one is a subdomain of the other."""
+    return bool(one and other) and (one == other or one.endswith(f".{other}") or other.endswith(f".{one}"))

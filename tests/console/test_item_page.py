@@ -1,0 +1,86 @@
+"""What a mail's HTML may still do once it is shown: nothing."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from console.operations.item_page import item_page
+from console.operations.safe_html import safe_html
+from console.operations.sanitiser import sanitise
+from desk.items import Item, JournalEntry
+
+ATTACKS = (
+    '<script>alert("1")</script>',
+    '<p onclick="alert(1)">x</p>',
+    '<a href="javascript:alert(1)">x</a>',
+    '<a href="data:text/html,<script>alert(1)</script>">x</a>',
+    '<img src="https://tracker.example/x.gif">',
+    '<img src=x onerror="alert(1)">',
+    '<style>@import "https://tracker.example/x.css"</style>',
+    '<p style="background:url(https://tracker.example/x)">x</p>',
+    '<link rel="stylesheet" href="https://tracker.example/x.css">',
+    '<meta http-equiv="refresh" content="0;url=https://tracker.example/">',
+    '<iframe src="https://tracker.example/"></iframe>',
+    '<form action="https://tracker.example/"><input name="password"></form>',
+    '<base href="https://tracker.example/">',
+    '<svg><script>alert(1)</script></svg>',
+    '<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>',
+    '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
+    "</article></body><script>alert(1)</script>",
+)  # fmt: skip
+_DOES_SOMETHING = ("<script", "onclick", "onerror=", "javascript:", "data:", "tracker.example", "<form", "style=")
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_that_does_anything_is_left(attack: str) -> None:
+    (safe,) = safe_html([f"<p>before</p>{attack}"])
+    assert "<p>before</p>" in safe
+    assert [sign for sign in _DOES_SOMETHING if sign in safe.lower()] == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(["<", ">", '"', "'", "/", "script", "svg", "style", " onerror=", "<!--", "-->", "x"])))
+def test_made_safe_twice_is_the_same_as_once(pieces: list[str]) -> None:
+    once = sanitise("".join(pieces))
+    assert sanitise(once) == once
+    assert "<script" not in once
+
+
+def test_links_say_where_they_go_and_tell_nothing_of_us() -> None:
+    (safe,) = safe_html(['<a href="https://example.org/" target="opener">manual</a>'])
+    assert safe == '<a href="https://example.org/" rel="noopener noreferrer nofollow">manual</a>'
+
+
+def test_what_would_take_for_ever_is_shown_as_text_and_the_others_as_they_are() -> None:
+    deep = '<div a="</div>">' * 50_000
+    before, held, after = safe_html(["<b>before</b>", deep, "<b>after</b>"])
+    assert (before, after) == ("<b>before</b>", "<b>after</b>")
+    assert held.startswith("<pre>&lt;div a=")
+
+
+def test_the_page_of_an_item() -> None:
+    entries = (_entry("<p>From <b>Outlook</b><script>alert(1)</script></p>"), _entry(None, "Grüße <script>"))
+    page = item_page(_item("Printer <script>", entries))
+    assert "<h1>C-000001 Printer &lt;script&gt;</h1>" in page
+    assert "<p>From <b>Outlook</b></p>" in page
+    assert "<pre>Grüße &lt;script&gt;</pre>" in page
+    assert "default-src 'none'" in page
+
+
+def _entry(html: str | None, text: str = "") -> JournalEntry:
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    return JournalEntry(at, "item-updated", "ann", "0" * 32, None, text, text, html)
+
+
+def _item(subject: str, journal: tuple[JournalEntry, ...]) -> Item:
+    words = dict.fromkeys(
+        "description user user_name logging_analyst call_template screen_set ipk_status ipk_stream assigned_office "
+        "assigned_group call_type impact urgency priority".split(), ""
+    )  # fmt: skip
+    return Item(
+        **words, reference="C-000001", kind="call", partition="it", status="open", subject=subject, fields={},
+        settings_versions={}, linked_to=None, opened_at=datetime(2026, 11, 1, tzinfo=UTC), closed_at=None, version=1,
+        journal=journal, files=(),
+    )  # fmt: skip
