@@ -14,6 +14,7 @@ from console.commands import (
     explain,
     mail,
     reconcile,
+    replay,
     secrets,
     servers,
     settings,
@@ -47,6 +48,7 @@ app.add_typer(desk_requests.requests, name="requests")
 app.add_typer(desk_requests.items, name="items")
 app.add_typer(desk.persons, name="persons")
 app.command("reconcile")(reconcile.reconcile)
+app.command("replay")(replay.replay)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(mail.app, name="mail")
 app.add_typer(secrets.app, name="secrets")

@@ -12,11 +12,12 @@ from typing import Any
 from resolver.admission import admit
 from resolver.reading.reader import Reader
 from resolver.resolve import Examined, Resolution, Step, own_addresses, resolve, trust_in
+from resolver.sender import known_as, persons_known_as
 from schemas.addresses import normalise
 from schemas.mail import Sender, Trust
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.settings import CallTemplate, IncomingServer
+from schemas.settings import CallTemplate, Floods, IncomingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import Judge, own_token
 
@@ -94,9 +95,9 @@ class Explainer:
         return _no_call(trust, "hold", steps)
 
     def _admitted(self, examined: Examined) -> dict[str, Any]:
-        address = examined.sender.address
-        persons = self.directory({address}).get(address, ()) if address else ()
-        resolution = resolve(examined, self.server, self.template, persons, self.judge)
+        address, plus_tags = examined.sender.address, self.settings.email_options().plus_tags
+        persons = persons_known_as(address, plus_tags, self.directory(known_as(address, plus_tags)))
+        resolution = resolve(examined, self.server, self.template, persons, self.judge, plus_tags=plus_tags)
         sender, template = resolution.sender, self.template
         partition = self.settings.partition(template.partition)
         priority = partition.priority(template.impact, template.urgency) if partition else None
@@ -104,6 +105,7 @@ class Explainer:
         steps = (
             *resolution.steps,
             Step("action", action, why),
+            Step("flood", "not counted here", _limits(self.server.floods)),
             Step(
                 "priority",
                 priority or "none",
@@ -156,6 +158,16 @@ def directory_of(persons: Collection[Person]) -> Directory:
         for address in dict.fromkeys(map(normalise, person.addresses)):
             by_address[address] = (*by_address.get(address, ()), person)
     return lambda addresses: {address: by_address[address] for address in addresses if address in by_address}
+
+
+def _limits(floods: Floods) -> str:
+    limits = (
+        (floods.per_sender, "of one sender"),
+        (floods.per_sender_and_item, "of one sender to one item"),
+        (floods.per_server, "of all senders"),
+    )
+    said = ", ".join(f"{limit} {whose}" for limit, whose in limits if limit)
+    return f"the logger accepts within {floods.minutes} minutes {said}" if said else "the server accepts any number"
 
 
 def _name(sender: Sender, persons: Collection[Person]) -> str:

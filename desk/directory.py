@@ -19,7 +19,7 @@ _IDS_BY_ADDRESS = select(_asked.c.normalised, _asked.c.person_id).where(among(_a
 
 
 def find_persons(connection: Connection, addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:
-    """Persons by normalised address, in ascending id: "the first Person record found is used" (requirement).
+    """Persons by normalised address, in ascending id; which of several is used says `schemas.persons.first_found`.
 
     Addresses that nobody has are left out. Disabled persons are in it, with their flag.
     """

@@ -14,12 +14,22 @@ _CHUNK = 5_000
 _OUTCOMES = select(mails.c.mail_id, mails.c.outcome, items.c.kind, items.c.id).outerjoin_from(
     mails, items, items.c.id == mails.c.item_id
 )
+_PRIORITIES = (
+    select(mails.c.mail_id, items.c.priority)
+    .join_from(mails, items, items.c.id == mails.c.item_id)
+    .where(among(mails.c.mail_id), mails.c.outcome == "call-logged")
+)
 _KNOWN = select(mails.c.mail_id).where(among(mails.c.mail_id))
 
 
 def known_mails(connection: Connection, mail_ids: Collection[str]) -> frozenset[str]:
     """Those of these mails that have reached the desk."""
     return frozenset(connection.scalars(_KNOWN, {"keys": list(mail_ids)}))
+
+
+def priorities(connection: Connection, mail_ids: Collection[str]) -> dict[str, str]:
+    """The Priority of the call that each of these mails logged; those that logged none are left out."""
+    return {row.mail_id: row.priority for row in connection.execute(_PRIORITIES, {"keys": list(mail_ids)})}
 
 
 def mail_outcomes(connection: Connection) -> Iterator[tuple[str, MailOutcome, str | None]]:

@@ -162,7 +162,8 @@ mails = Table(
     Column("content_id", Text),  # null in a mail that only came by a second way
     Index(None, "message_id"),
     Index(None, "content_id", unique=True),
-    Index("mails_floods_idx", "server_id", "received", "person_id", "item_id"),
+    Index("mails_of_person_idx", "person_id", "received"),
+    Index("mails_of_server_idx", "server_id", "received"),
 )
 
 # Mails that the logger rejected: they have no item. One that is released stands in `mails` besides.

@@ -13,9 +13,10 @@ from logger.records import Asked, Mail, Opened, PersonChange, open_record
 from logger.requests.store import store_requests
 from logger.store import Stored, store
 from runtime.outcomes import Dead, Ok, Outcome
+from schemas.events import NotificationResult
 from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
-from schemas.topics import DESK_REQUESTED, MAIL_RESOLVED, PERSONS, Topic
+from schemas.topics import DESK_REQUESTED, MAIL_RESOLVED, NOTIFICATION_RESULTS, PERSONS, Topic
 from schemas.wire import Record
 
 _OK = Ok()
@@ -25,7 +26,7 @@ class LoggerHandler:
     """Implements `runtime.outcomes.Handler`. `publish` blocks until the broker has acknowledged all."""
 
     stage = "logger"
-    topics: tuple[Topic, ...] = (MAIL_RESOLVED, PERSONS, DESK_REQUESTED)
+    topics: tuple[Topic, ...] = (MAIL_RESOLVED, DESK_REQUESTED, PERSONS, NOTIFICATION_RESULTS)
 
     def __init__(
         self,
@@ -53,10 +54,11 @@ class LoggerHandler:
         opened = [open_record(record, self._topics[record.topic]) for record in records]
         mails = [one for one in opened if isinstance(one, Mail)]
         changes = [one for one in opened if isinstance(one, PersonChange)]
+        reports = [one for one in opened if isinstance(one, NotificationResult)]
         asked = [one for one in opened if isinstance(one, Asked)]
         settings, now = self._settings(), self._clock()
         try:
-            of_mails = self._noted(store(self._engine, mails, changes, settings, now))
+            of_mails = self._noted(store(self._engine, mails, changes, reports, settings, now))
             of_requests = self._noted(store_requests(self._engine, asked, settings, now))
         except UnstorableError as error:
             if len(records) > 1:
@@ -78,12 +80,12 @@ class LoggerHandler:
             self._unpublished.popleft()
 
 
-def _outcome(opened: Opened | Dead, of_mails: Stored, of_requests: Stored) -> Outcome:
+def _outcome(opened: Opened, of_mails: Stored, of_requests: Stored) -> Outcome:
     match opened:
         case Mail():
-            return of_mails.dead.get(opened.mail.mail_id, _OK)
+            return of_mails.undone.get(opened.mail.mail_id, _OK)
         case Asked():
-            return of_requests.dead.get(opened.request.request_id, _OK)
+            return of_requests.undone.get(opened.request.request_id, _OK)
         case Dead():
             return opened
     return _OK

@@ -4,19 +4,24 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, false, select, true, union_all
 
 from desk.among import among
 from desk.directory import find_persons, load_persons
-from desk.tables import items, mails, message_ids
+from desk.tables import items, mails, message_ids, rejected_mails
+from logger.accepted import load_accepted
 from logger.find_item import hint_keys, item_numbers, message_key
-from logger.plan import Desk
+from logger.plan import Desk, flood_limits
 from logger.records import Mail
-from logger.senders import Senders, settle
+from logger.senders import Senders, addresses_of, settle
 from logger.state import ItemState
 from schemas.persons import Person
+from schemas.snapshot import SettingsSnapshot
 
-_KNOWN_MAILS = select(mails.c.mail_id).where(among(mails.c.mail_id))
+_KNOWN_MAILS = union_all(
+    select(mails.c.mail_id, false().label("rejected")).where(among(mails.c.mail_id)),
+    select(rejected_mails.c.mail_id, true()).where(among(rejected_mails.c.mail_id)),
+)
 _HINTS = select(message_ids.c.message_id, message_ids.c.item_id).where(among(message_ids.c.message_id))
 _CONTENTS = select(mails.c.content_id, mails.c.item_id).where(among(mails.c.content_id))
 _STATE = ("id", "kind", "status", "partition", "subject", "user_id", "logging_analyst", "priority", "closed_at")
@@ -33,8 +38,13 @@ class Loaded:
     senders: Senders
     persons: Mapping[str, Person]
 
+    @property
+    def traceparents(self) -> Mapping[str, str]:
+        """By mail id."""
+        return {one.mail.mail_id: one.traceparent for one in self.mails}
 
-def load(connection: Connection, batch: Sequence[Mail]) -> Loaded:
+
+def load(connection: Connection, batch: Sequence[Mail], settings: SettingsSnapshot) -> Loaded:
     """Within the batch's transaction: the items stay locked until its end."""
     new = _new_mails(connection, batch)
     hints = _hints(connection, new)
@@ -42,7 +52,9 @@ def load(connection: Connection, batch: Sequence[Mail]) -> Loaded:
     named = (number for one in new for number in item_numbers(one.mail))
     states = lock_items(connection, {*hints.values(), *contents.values(), *named})
     senders, known = _persons(connection, new, states.values())
-    return Loaded(new, Desk(states, hints, contents), senders, known)
+    fresh = [one.mail for one in new]
+    accepted = load_accepted(connection, fresh, senders.acting, flood_limits(fresh, settings))
+    return Loaded(new, Desk(states, hints, contents, accepted), senders, known)
 
 
 def lock_items(connection: Connection, numbers: Collection[int]) -> dict[int, ItemState]:
@@ -51,11 +63,15 @@ def lock_items(connection: Connection, numbers: Collection[int]) -> dict[int, It
 
 
 def _new_mails(connection: Connection, batch: Sequence[Mail]) -> tuple[Mail, ...]:
+    """A mail that was rejected is new again once it is released, also where it came before in the same batch."""
     by_id: dict[str, Mail] = {}
     for one in batch:
-        by_id.setdefault(one.mail.mail_id, one)
+        if one.mail.mail_id not in by_id or one.mail.released:
+            by_id[one.mail.mail_id] = one
     for row in _rows(connection, _KNOWN_MAILS, by_id):
-        del by_id[row.mail_id]
+        known = by_id.get(row.mail_id)
+        if known and not (row.rejected and known.mail.released):
+            del by_id[row.mail_id]
     return tuple(by_id.values())
 
 
@@ -95,7 +111,7 @@ def _persons(
     for state in states:
         ids.update((state.user, state.logging_analyst))
     known = load_persons(connection, ids)
-    unknown = {sender.address for sender in senders if sender.address and sender.person_id not in known}
+    unknown = {one for sender in senders if sender.person_id not in known for one in addresses_of(sender)}
     settled = settle(senders, known, find_persons(connection, unknown))
     known.update((person.id, person) for person in settled.acting.values())
     return settled, known

@@ -7,10 +7,13 @@ from typing import TypeVar
 
 from logger.decide import CloseItem, Intent, LogCall, ReopenItem, decide
 from logger.find_item import message_key
+from logger.floods import Accepted, Flood, flood_of
 from logger.state import ItemState
-from runtime.outcomes import Dead
+from runtime.outcomes import Dead, Reject
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
+from schemas.reasons import Reason
+from schemas.settings import Floods
 from schemas.snapshot import SettingsSnapshot
 
 
@@ -33,6 +36,7 @@ class Desk:
     items: dict[int, ItemState] = field(default_factory=dict)
     hints: dict[str, int] = field(default_factory=dict)
     contents: dict[str, int] = field(default_factory=dict)
+    accepted: Accepted = field(default_factory=Accepted)
 
     def remember(self, intent: Intent, now: datetime) -> None:
         item = intent.item
@@ -41,6 +45,7 @@ class Desk:
         elif isinstance(intent, ReopenItem):
             item = replace(item, is_open=True, closed_at=None)
         self.items[item.number] = item
+        self.accepted.remember(intent)
         key = message_key(intent.mail.message_id)
         if key is not None:
             self.hints.setdefault(key, item.number)  # whoever came first keeps an id
@@ -54,12 +59,27 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Intents in the order of the mails, new calls numbered -1, -2 ...; `dead` by mail id."""
+    """Intents in the order of the mails, new calls numbered -1, -2 ...; `dead` by mail id.
+
+    `duplicates` and `floods` have no effect on an item.
+    """
 
     intents: tuple[Intent, ...]
     duplicates: tuple[Duplicate, ...]
     new_calls: int
     dead: Mapping[str, Dead]
+    floods: tuple[Flood, ...]
+
+    @property
+    def undone(self) -> Mapping[str, Dead | Reject]:
+        """By mail id, those that change nothing in the desk."""
+        return {**self.dead, **{one.mail.mail_id: Reject(Reason.FLOOD) for one in self.floods}}
+
+
+def flood_limits(mails: Sequence[ResolvedMail], settings: SettingsSnapshot) -> Mapping[str, Floods]:
+    """By incoming server. One that has been deleted meanwhile has no limits any more."""
+    servers = map(settings.incoming_server, {mail.server_id for mail in mails})
+    return {server.id: server.floods for server in servers if server is not None}
 
 
 def plan(
@@ -73,6 +93,8 @@ def plan(
     intents: list[Intent] = []
     duplicates: list[Duplicate] = []
     dead: dict[str, Dead] = {}
+    floods: list[Flood] = []
+    limits = flood_limits(mails, settings)
     new_calls = 0
     for mail in mails:
         person = acting[mail.sender.person_id]
@@ -84,10 +106,14 @@ def plan(
         if isinstance(intent, Dead):
             dead[mail.mail_id] = intent
             continue
+        flood = flood_of(intent, limits, desk.accepted)
+        if flood is not None:
+            floods.append(flood)
+            continue
         new_calls += isinstance(intent, LogCall)
         desk.remember(intent, now)
         intents.append(intent)
-    return Plan(tuple(intents), tuple(duplicates), new_calls, dead)
+    return Plan(tuple(intents), tuple(duplicates), new_calls, dead, tuple(floods))
 
 
 Numbered = TypeVar("Numbered", bound=Intent | Duplicate)

@@ -7,14 +7,25 @@ from datetime import datetime
 
 from logger.decide import Intent
 from logger.events import call_event
+from logger.floods import Flood
+from logger.reports import ENTRIES
 from runtime.outcomes import Dead
 from schemas import ids
 from schemas.desk_requests import DeskRequest
-from schemas.events import NotificationRequested
-from schemas.mail import ResolvedMail
+from schemas.events import REPORTS, NotificationRequested, NotificationResult
+from schemas.mail import REJECTED_SUBJECT, RejectedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.topics import CALL_EVENTS, DESK_REQUESTED, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS, Topic
+from schemas.topics import (
+    CALL_EVENTS,
+    DESK_REQUESTED,
+    MAIL_REJECTED,
+    MAIL_RESOLVED,
+    NOTIFICATION_REQUESTED,
+    NOTIFICATION_RESULTS,
+    PERSONS,
+    Topic,
+)
 from schemas.wire import Context, Message, Record, UndecodableError, decode, encode
 
 SOURCE = "/mailcall/logger"
@@ -47,10 +58,11 @@ class Asked:
     traceparent: str
 
 
-Opened = Mail | PersonChange | Asked
+# None: the record does not concern the desk.
+Opened = Mail | PersonChange | Asked | NotificationResult | Dead | None
 
 
-def open_record(record: Record, topic: Topic) -> Opened | Dead:
+def open_record(record: Record, topic: Topic) -> Opened:
     try:
         return _OPENERS[topic.short](record)
     except UndecodableError as error:
@@ -85,10 +97,21 @@ def _person_change(record: Record) -> PersonChange | Dead:
     return PersonChange(record.key.decode("utf-8", "replace"), None, False)
 
 
-_OPENERS: Mapping[str, Callable[[Record], Opened | Dead]] = {
+def _report(record: Record) -> NotificationResult | Dead | None:
+    """Reports that came by mail only. Most records tell of attempts to send: those are passed over unread."""
+    if ("ce_source", REPORTS.encode()) not in record.headers:
+        return None
+    result: NotificationResult = decode(NOTIFICATION_RESULTS, record)[1]
+    if (result.outcome, result.reason) not in ENTRIES:
+        return None
+    return result if result.mail_id else Dead(Reason.WRONG_SCHEMA, "mail_id: is missing in a report by mail")
+
+
+_OPENERS: Mapping[str, Callable[[Record], Opened]] = {
     MAIL_RESOLVED.short: _mail,
     PERSONS.short: _person_change,
     DESK_REQUESTED.short: _asked,
+    NOTIFICATION_RESULTS.short: _report,
 }
 
 
@@ -130,3 +153,27 @@ def mail_messages(
                 time=now,
                 traceparent=trace,
             )
+
+
+def rejected_messages(floods: Iterable[Flood], traceparents: Mapping[str, str], now: datetime) -> Iterator[Message]:
+    for one in floods:
+        mail = one.mail
+        rejected = RejectedMail(
+            mail_id=mail.mail_id,
+            server_id=mail.server_id,
+            reason=Reason.FLOOD,
+            evidence=one.evidence,
+            message_id=mail.message_id,
+            sender=mail.sender.address,
+            subject=mail.subject[:REJECTED_SUBJECT],
+            received=mail.received,
+        )
+        yield encode(
+            MAIL_REJECTED,
+            mail.sender.address,
+            rejected,
+            id=mail.mail_id,
+            source=SOURCE,
+            time=now,
+            traceparent=traceparents[mail.mail_id],
+        )

@@ -8,10 +8,12 @@ from desk.ledger import MailOutcome
 from logger.call_fields import CallFields
 from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem, UpdateItem
 from logger.find_item import message_key
+from logger.floods import Flood
 from logger.plan import Duplicate
 from logger.state import ItemState
 from schemas.addresses import normalise
 from schemas.persons import Person
+from schemas.reasons import Reason
 from schemas.settings import CallTemplate
 
 Row = tuple[Any, ...]
@@ -36,6 +38,7 @@ MAIL = (
     *("mail_id", "server_id", "outcome", "item_id", "message_id", "received", "logged_at", "size", "sha256"),
     *("person_id", "content_id"),
 )
+REJECTED = ("mail_id", "server_id", "reason", "rejected_at")
 MESSAGE_ID = ("message_id", "item_id")
 PERSON = (*("id", "first_name", "last_name", "is_user", "is_analyst", "email_format", "office", "disabled", "version"),)
 ADDRESS = ("person_id", "position", "address", "normalised")
@@ -101,6 +104,11 @@ def mail_rows(intents: Iterable[Intent | Duplicate], now: datetime) -> Iterator[
             *(message_key(mail.message_id), mail.received, now, mail.size, mail.sha256),
             *(intent.person.id, content_id),
         )
+
+
+def rejected_rows(floods: Iterable[Flood], now: datetime) -> Iterator[Row]:
+    for one in floods:
+        yield (one.mail.mail_id, one.mail.server_id, Reason.FLOOD, now)
 
 
 def message_id_rows(hints: Mapping[str, int]) -> list[Row]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from schemas.addresses import check_address
 from schemas.mail import Sender
-from schemas.persons import Person
+from schemas.persons import Person, first_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,14 @@ def settle(
 ) -> Senders:
     """The resolver looked each sender up some time ago; what the desk holds now counts.
 
-    A person who has come into being meanwhile with a new sender's address is used, the first of them by id.
+    A person who has come into being meanwhile with a new sender's address is used, the first found of them.
     """
     acting: dict[str, Person] = {}
     new: list[Person] = []
     for sender in senders:
         if sender.person_id in acting:
             continue
-        known = by_id.get(sender.person_id) or next(iter(by_address.get(sender.address, ())), None)
+        known = by_id.get(sender.person_id) or _has_address(sender, by_address)
         if known is None:
             known = new_person(sender)
             new.append(known)
@@ -37,12 +37,22 @@ def settle(
     return Senders(acting, tuple(new))
 
 
+def addresses_of(sender: Sender) -> tuple[str, ...]:
+    """The addresses that a sender's person may have, best first: as written, and without its plus tag."""
+    return tuple(filter(None, (sender.address, sender.person_address)))
+
+
+def _has_address(sender: Sender, by_address: Mapping[str, tuple[Person, ...]]) -> Person | None:
+    return first_found(next((by_address[one] for one in addresses_of(sender) if one in by_address), ()))
+
+
 def new_person(sender: Sender) -> Person:
+    address = sender.person_address or sender.address
     return Person(
         id=sender.person_id,
         first_name=sender.first_name,
         last_name=sender.last_name,
-        addresses=(sender.address,) if is_address(sender.address) else (),
+        addresses=(address,) if is_address(address) else (),
         is_user=True,
         version=1,
     )

@@ -10,13 +10,24 @@ from desk import outbox
 from desk.directory import load_persons
 from desk.engine import writing
 from desk.errors import ConflictError
-from logger.load import load
+from logger.decide import Intent
+from logger.load import Loaded, load
 from logger.notify import acknowledgement
 from logger.people import apply_changes
 from logger.plan import numbered, plan
-from logger.records import Mail, PersonChange, mail_messages, person_messages
-from logger.write import flag_users, new_numbers, write_duplicates, write_hints, write_intents, write_persons
-from runtime.outcomes import Dead
+from logger.records import Mail, PersonChange, mail_messages, person_messages, rejected_messages
+from logger.reports import apply_reports
+from logger.write import (
+    flag_users,
+    new_numbers,
+    write_duplicates,
+    write_hints,
+    write_intents,
+    write_persons,
+    write_rejected,
+)
+from runtime.outcomes import Dead, Reject
+from schemas.events import NotificationResult
 from schemas.snapshot import SettingsSnapshot
 from schemas.wire import Message
 
@@ -25,12 +36,12 @@ ATTEMPTS = 3  # at a batch that another logger's gets in the way of
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """`dead`: by mail id, or request id, those that can never be handled.
+    """`undone`: by mail id, or request id, those that change nothing in the desk.
 
     `messages`: to be published, and kept in `outbox_row`.
     """
 
-    dead: Mapping[str, Dead]
+    undone: Mapping[str, Dead | Reject]
     messages: tuple[Message, ...] = ()
     outbox_row: int = 0
 
@@ -39,6 +50,7 @@ def store(
     engine: Engine,
     mails: Sequence[Mail],
     changes: Sequence[PersonChange],
+    reports: Sequence[NotificationResult],
     settings: SettingsSnapshot,
     now: datetime,
 ) -> Stored:
@@ -46,7 +58,7 @@ def store(
 
     Raises `OutageError` where the database is away, `UnstorableError` on a value that no database column holds.
     """
-    return until_stored(lambda: _attempt(engine, mails, changes, settings, now))
+    return until_stored(lambda: _attempt(engine, mails, changes, reports, settings, now))
 
 
 def until_stored(attempt: Callable[[], Stored]) -> Stored:
@@ -63,34 +75,52 @@ def _attempt(
     engine: Engine,
     mails: Sequence[Mail],
     changes: Sequence[PersonChange],
+    reports: Sequence[NotificationResult],
     settings: SettingsSnapshot,
     now: datetime,
 ) -> Stored:
     with writing(engine) as connection:
         if changes:
             apply_changes(connection, changes)
+        if reports:
+            apply_reports(connection, reports, now)
         return _store_mails(connection, mails, settings, now) if mails else Stored({})
 
 
 def _store_mails(connection: Connection, mails: Sequence[Mail], settings: SettingsSnapshot, now: datetime) -> Stored:
-    loaded = load(connection, mails)
+    loaded = load(connection, mails, settings)
     taken = dict(loaded.desk.hints)
     planned = plan([one.mail for one in loaded.mails], loaded.senders.acting, settings, loaded.desk, now)
     numbers = new_numbers(connection, planned.new_calls)
-    intents = numbered(planned.intents, numbers)
     write_duplicates(connection, numbered(planned.duplicates, numbers), now)
-    if not intents:
-        return Stored(planned.dead)
+    write_rejected(connection, planned.floods, now)
+    intents = numbered(planned.intents, numbers)
+    messages = (
+        *(_write(connection, intents, loaded, taken, settings, now) if intents else ()),
+        *rejected_messages(planned.floods, loaded.traceparents, now),
+    )
+    return Stored(planned.undone, messages, outbox.add(connection, messages, now) if messages else 0)
+
+
+def _write(
+    connection: Connection,
+    intents: Sequence[Intent],
+    loaded: Loaded,
+    taken: Mapping[str, int],
+    settings: SettingsSnapshot,
+    now: datetime,
+) -> tuple[Message, ...]:
+    """Stores what is intended, and says what is published of it. `taken`: as `write_hints` wants it."""
     told = (acknowledgement(intent, settings, loaded.persons, now) for intent in intents)
     notifications = {one.mail_id: one for one in told if one is not None and one.mail_id is not None}
-    write_persons(connection, loaded.senders.new)
+    performing = {intent.person.id for intent in intents}
+    new_persons = [one for one in loaded.senders.new if one.id in performing]
+    write_persons(connection, new_persons)
     flagged = flag_users(connection, intents)
     write_intents(connection, intents, now)
     write_hints(connection, intents, notifications, taken)
-    changed = (*loaded.senders.new, *load_persons(connection, flagged).values())
-    traceparents = {one.mail.mail_id: one.traceparent for one in loaded.mails}
-    messages = (
+    changed = (*new_persons, *load_persons(connection, flagged).values())
+    return (
         *person_messages(changed, now),
-        *mail_messages(intents, notifications, traceparents, now),
+        *mail_messages(intents, notifications, loaded.traceparents, now),
     )
-    return Stored(planned.dead, messages, outbox.add(connection, messages, now))

@@ -7,10 +7,11 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from desk.among import among
 from desk.bulk import BulkInsert
-from desk.tables import files, items, journal, mails, message_ids, person_addresses, persons
+from desk.tables import files, items, journal, mails, message_ids, person_addresses, persons, rejected_mails
 from logger import rows
 from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem
 from logger.find_item import message_key
+from logger.floods import Flood
 from logger.plan import Duplicate
 from logger.state import is_trusted
 from schemas.events import NotificationRequested
@@ -20,6 +21,7 @@ _ITEM = BulkInsert(items, rows.ITEM)
 _JOURNAL = BulkInsert(journal, rows.JOURNAL)
 _FILE = BulkInsert(files, rows.FILE)
 _MAIL = BulkInsert(mails, rows.MAIL)
+_REJECTED = BulkInsert(rejected_mails, rows.REJECTED)
 _MESSAGE_ID = BulkInsert(message_ids, rows.MESSAGE_ID)
 _PERSON = BulkInsert(persons, rows.PERSON)
 _ADDRESS = BulkInsert(person_addresses, rows.ADDRESS)
@@ -56,10 +58,11 @@ def flag_users(connection: Connection, intents: Iterable[Intent]) -> list[str]:
     """Sets the User flag of those who log a call without having it, and returns their ids.
 
     Requirement: "If an Analyst logs a call by incoming email and the Analyst is not already a User, the User flag will
-    be selected on their person details." Not of a sender who is not proved to be that Analyst.
+    be selected on their person details." Not of a sender who is not proved to be that Analyst, and not of a disabled
+    person, who acts as no Analyst and is changed by the CMDB only.
     """
-    calls = (one for one in intents if isinstance(one, LogCall) and is_trusted(one.mail))
-    return flag_as_users(connection, {one.person.id for one in calls if not one.person.is_user})
+    callers = (one.person for one in intents if isinstance(one, LogCall) and is_trusted(one.mail))
+    return flag_as_users(connection, {one.id for one in callers if not (one.is_user or one.disabled)})
 
 
 def flag_as_users(connection: Connection, ids: Collection[str]) -> list[str]:
@@ -87,6 +90,10 @@ def write_intents(connection: Connection, intents: Sequence[Intent], now: dateti
 def write_duplicates(connection: Connection, duplicates: Sequence[Duplicate], now: datetime) -> None:
     """They stand in the ledger, so that each mail is accounted for, and nowhere else."""
     _MAIL.insert(connection, rows.mail_rows(duplicates, now))
+
+
+def write_rejected(connection: Connection, floods: Iterable[Flood], now: datetime) -> None:
+    _REJECTED.insert(connection, rows.rejected_rows(floods, now))
 
 
 def write_hints(

@@ -9,6 +9,7 @@ from typing import Protocol
 from resolver.admission import admit
 from resolver.outputs import Origin, notification_result, rejected, reported_notification, resolved
 from resolver.resolve import Examined, own_addresses, resolve
+from resolver.sender import known_as, persons_known_as
 from runtime.blobs import BlobMissingError
 from runtime.decoding import decode_batch
 from runtime.outcomes import Dead, Ok, Outcome, Reject
@@ -44,6 +45,7 @@ class _Opened:
     server: IncomingServer
     template: CallTemplate
     judge: Judge
+    plus_tags: bool
 
     def admit(self, examined: Examined, options: EmailOptions) -> Examined:
         fetched = self.origin.fetched
@@ -93,7 +95,7 @@ class ResolverHandler:
         examined = self._examine(raws, own_addresses(snapshot))
         options = snapshot.email_options()
         admitted = [one.admit(each, options) for (_, one), each in zip(opened, examined, strict=True)]
-        persons = self._persons(admitted)
+        persons = self._persons(admitted, options.plus_tags)
         now = self._now()
         for (index, one), each in zip(opened, admitted, strict=True):
             outcomes[index] = self._answer(one, each, persons, now)
@@ -105,10 +107,10 @@ class ResolverHandler:
             return snapshot
         return self._newest()
 
-    def _persons(self, examined: Iterable[Examined]) -> Mapping[str, tuple[Person, ...]]:
+    def _persons(self, examined: Iterable[Examined], plus_tags: bool) -> Mapping[str, tuple[Person, ...]]:
         """Everybody who sent a mail of the batch: one query."""
-        senders = {one.sender.address for one in examined if one.screening.verdict == "person"}
-        senders.discard("")
+        by_persons = (one for one in examined if one.screening.verdict == "person")
+        senders = {address for one in by_persons for address in known_as(one.sender.address, plus_tags)}
         return self._directory(senders) if senders else {}
 
     def _open(self, fetched: FetchedMail, record: Record, snapshot: SettingsSnapshot) -> _Opened | Dead:
@@ -137,17 +139,18 @@ class ResolverHandler:
             traceparent=fetched.traceparent or ids.traceparent(fetched.mail_id),
             versions={key: snapshot.versions[key] for key in keys if key in snapshot.versions},
         )
+        options = snapshot.email_options()
         # As it was when the mail came: the same mail gives the same result however late it is resolved.
-        judge = partial(self._token_keys.verdict, at=fetched.received, valid_days=snapshot.email_options().token_days)
-        return _Opened(origin, server, template, judge)
+        judge = partial(self._token_keys.verdict, at=fetched.received, valid_days=options.token_days)
+        return _Opened(origin, server, template, judge, options.plus_tags)
 
     def _answer(
         self, one: _Opened, examined: Examined, persons: Mapping[str, tuple[Person, ...]], now: datetime
     ) -> Outcome:
         screening = examined.screening
         if screening.verdict == "person":
-            senders = persons.get(examined.sender.address, ())
-            resolution = resolve(examined, one.server, one.template, senders, one.judge)
+            senders = persons_known_as(examined.sender.address, one.plus_tags, persons)
+            resolution = resolve(examined, one.server, one.template, senders, one.judge, plus_tags=one.plus_tags)
             return Ok((resolved(one.origin, examined, resolution, one.template.id, self._blobs.put, now),))
         if screening.verdict == "notification-result":
             notification_id = reported_notification(screening, examined.mail, one.judge)

@@ -12,18 +12,17 @@ from typing import Literal, TypedDict
 from resolver.resolve import Examined, Resolution
 from runtime.blobs import digest_of
 from schemas.content import content_id
-from schemas.events import NotificationResult
+from schemas.events import REPORTS, NotificationResult
 from schemas.fetched import FetchedMail
 from schemas.ids import notification_of
-from schemas.mail import Defect, ParsedMail, RejectedMail, ResolvedMail, Screening, StoredFile
+from schemas.mail import REJECTED_SUBJECT, Defect, ParsedMail, RejectedMail, ResolvedMail, Screening, StoredFile
 from schemas.reasons import Reason
 from schemas.tokens import Judge, Verdict, own_token
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
 from schemas.wire import Message, encode
 
 Keep = Callable[[bytes], str]
-SOURCE = "/mailcall/resolver"
-REJECTED_SUBJECT = 200  # characters
+SOURCE = REPORTS
 _OURS: frozenset[Verdict] = frozenset(("good", "expired", "unchecked"))
 
 

@@ -89,12 +89,18 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
 
 
 def resolve(
-    examined: Examined, server: IncomingServer, template: CallTemplate, persons: Sequence[Person], judge: Judge
+    examined: Examined,
+    server: IncomingServer,
+    template: CallTemplate,
+    persons: Sequence[Person],
+    judge: Judge,
+    *,
+    plus_tags: bool = False,
 ) -> Resolution:
     """What a person's mail becomes at this incoming server. `persons`: those whose address it comes from."""
     mail = examined.mail
     trust = trust_in(examined, server)
-    sender = decide_sender(examined.sender, persons, server, trusted=trust.verdict in TRUSTED)
+    sender = decide_sender(examined.sender, persons, server, trusted=trust.verdict in TRUSTED, plus_tags=plus_tags)
     found = conversation.references(mail, judge)
     wanted, why_wanted = conversation.wanted(mail, server.close_words)
     steps = (

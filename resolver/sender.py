@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas import ids
-from schemas.addresses import MAX_ADDRESS, check_address, normalise
+from schemas.addresses import MAX_ADDRESS, check_address, normalise, without_tag
 from schemas.mail import Mailbox, ParsedMail, Sender
-from schemas.persons import Person, PersonKind
+from schemas.persons import Person, PersonKind, first_found
 from schemas.settings import IncomingServer
 
 MAX_NAME = 200
@@ -56,9 +56,10 @@ ROWS: Mapping[tuple[PersonKind, bool], Row] = {
     ("analyst-and-user", False): Row(False, False, f"an Analyst and User. {_NOT_LINKED}"),
     ("analyst-and-user", True): Row(True, False, f"an Analyst and User. {_LINKED}"),
 }
-# Instead of an Analyst's rows where it is not proved that the Analyst wrote the mail.
+# Instead of an Analyst's rows: whoever is disabled is changed by the CMDB only; and where it is not proved that the
+# Analyst wrote the mail.
+_DISABLED = Row(False, False, f"a disabled person, who acts as no Analyst: {_DEFAULT}")
 _NOT_TRUSTED = Row(False, False, f"an Analyst, who is not proved to have sent the email: {_DEFAULT}")
-_DISABLED = f"a disabled person, who acts as no Analyst: {_DEFAULT}"
 
 
 def sender_address(mail: ParsedMail, mailboxes_of: MailboxesOf) -> SenderAddress:
@@ -78,43 +79,68 @@ def sender_address(mail: ParsedMail, mailboxes_of: MailboxesOf) -> SenderAddress
     return SenderAddress("", name, "", f"{_why_not_from(mail)}, and no other header names a sender")
 
 
+def known_as(address: str, plus_tags: bool) -> tuple[str, ...]:
+    """The addresses that the sender's person may have. The first that anybody has counts; a new person gets the last.
+
+    `plus_tags`: the setting of that name is selected.
+    """
+    if not address:
+        return ()
+    return tuple(dict.fromkeys((address, without_tag(address)))) if plus_tags else (address,)
+
+
+def persons_known_as(address: str, plus_tags: bool, directory: Mapping[str, tuple[Person, ...]]) -> tuple[Person, ...]:
+    """Those of the CMDB who are to be taken for the sender. `directory`: persons by normalised address."""
+    return next((directory[one] for one in known_as(address, plus_tags) if one in directory), ())
+
+
 def decide_sender(
-    found: SenderAddress, persons: Sequence[Person], server: IncomingServer, *, trusted: bool = True
+    found: SenderAddress,
+    persons: Sequence[Person],
+    server: IncomingServer,
+    *,
+    trusted: bool = True,
+    plus_tags: bool = False,
 ) -> Sender:
-    """User and Logging Analyst of a call from this address. `persons`: those of the CMDB who have it, in any order.
+    """User and Logging Analyst of a call from this address. `persons`: as `persons_known_as` gives them.
 
     `trusted`: the mail is proved to come from this address, or no proof is asked for; else no Analyst's rights follow.
     """
-    person = min(persons, key=lambda one: one.id) if persons else None
-    kind = _kind(person)
-    row = ROWS[kind, server.use_linked_analyst]
-    if person is not None and person.is_analyst and not trusted:
-        row = _NOT_TRUSTED
+    person = first_found(persons)
+    row = _row(person, server, trusted)
     reason = row.reason
-    linked = row.linked
-    if person is not None and person.disabled and person.is_analyst:
-        reason, linked = _DISABLED, False
     if len(persons) > 1:
         reason = f"{len(persons)} persons have this address, the first is used: {reason}"
     if not found.address:
         reason = f"the incoming server's unknown sender is the User; {_DEFAULT}"
     if person is None:
-        first_name, last_name = name_parts(found.name, found.address)
-        user = ids.person_id(found.address or unknown_sender(server.id))
+        address = next(reversed(known_as(found.address, plus_tags)), "")
+        first_name, last_name = name_parts(found.name, address)
+        user = ids.person_id(address or unknown_sender(server.id))
     else:
-        first_name, last_name, user = "", "", person.id
+        address, first_name, last_name, user = "", "", "", person.id
     return Sender(
         address=found.address,
         name=found.name,
         first_name=first_name,
         last_name=last_name,
         person_id=user,
-        kind=kind,
+        kind=_kind(person),
         new_person=person is None,
+        person_address="" if address == found.address else address,
         set_user_flag=row.set_user_flag,
-        logging_analyst=user if linked else server.default_logging_analyst,
+        logging_analyst=user if row.linked else server.default_logging_analyst,
         reason=reason,
     )
+
+
+def _row(person: Person | None, server: IncomingServer, trusted: bool) -> Row:
+    if person is not None and person.is_analyst:
+        if person.disabled:
+            return _DISABLED
+        if not trusted:
+            return _NOT_TRUSTED
+    return ROWS[_kind(person), server.use_linked_analyst]
 
 
 def name_parts(display_name: str, address: str) -> tuple[str, str]:

@@ -35,7 +35,7 @@ class BlobStore:
 
         Raises `OutageError` (BLOB_STORE_AWAY).
         """
-        key = _key(hashlib.sha256(data).hexdigest())
+        key = key_of(data)
         try:
             self._store.put(key, data)
         except Exception as error:
@@ -66,6 +66,11 @@ class BlobStore:
             raise BlobMissingError(f"the blob store holds no {key}") from None
         except Exception as error:
             raise _away(error) from error
+
+
+def key_of(data: bytes) -> str:
+    """The key that these bytes have, whether they are stored or not."""
+    return _key(hashlib.sha256(data).hexdigest())
 
 
 def digest_of(key: str) -> str:

@@ -1,6 +1,7 @@
 """Reading topics whole, outside any consumer group: for the command line, cursors and reconciliation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runtime.clients import broker_errors, make_consumer
@@ -20,16 +21,54 @@ def read_to_end(config: ProcessConfig, topics: Sequence[str]) -> Iterator[Record
 
     Raises `TopicMissingError`, `OutageError` (BROKER_AWAY).
     """
+    with _reading(config) as consumer:
+        yield from _read(consumer, assign_whole(consumer, topics))
+
+
+def read_between(
+    config: ProcessConfig, topics: Sequence[str], since_ms: int, until_ms: int | None = None
+) -> Iterator[Record]:
+    """Every record of the topics (full names) with a timestamp from `since_ms` on and before `until_ms` (None: now).
+
+    Milliseconds since 1970. Raises as `read_to_end`.
+    """
+    with _reading(config) as consumer:
+        ends = assign_whole(consumer, topics)
+        starts = consumer.offsets_for_times(dict.fromkeys(ends, since_ms))
+        stops = {} if until_ms is None else consumer.offsets_for_times(dict.fromkeys(ends, until_ms))
+        for tp, end in ends.items():
+            consumer.seek(tp, starts[tp].offset if starts[tp] else end)
+        ends |= {tp: stop.offset for tp, stop in stops.items() if stop}
+        for record in _read(consumer, ends):
+            if since_ms <= record.timestamp_ms and (until_ms is None or record.timestamp_ms < until_ms):
+                yield record
+
+
+def kept_since(config: ProcessConfig, topic: str) -> int | None:
+    """Timestamp of the oldest record that the topic (full name) holds, milliseconds since 1970; None: it is empty.
+
+    Raises as `read_to_end`.
+    """
+    with _reading(config) as consumer:
+        oldest = consumer.offsets_for_times(dict.fromkeys(assign_whole(consumer, [topic]), 0))
+        return min((found.timestamp for found in oldest.values() if found), default=None)
+
+
+@contextmanager
+def _reading(config: ProcessConfig) -> "Iterator[KafkaConsumer]":
     consumer = make_consumer(config, "reader", fetch_max_wait_ms=100, max_poll_records=2000)
     try:
         with broker_errors():
-            ends = assign_whole(consumer, topics)
-            while pending := [tp for tp, end in ends.items() if (consumer.position(tp) or 0) < end]:
-                consumer.pause(*(consumer.assignment() - set(pending)))
-                for tp, records in consumer.poll(1000).items():
-                    yield from (to_record(record) for record in records if record.offset < ends[tp])
+            yield consumer
     finally:
         consumer.close(autocommit=False)
+
+
+def _read(consumer: "KafkaConsumer", ends: "Mapping[TopicPartition, int]") -> Iterator[Record]:
+    while pending := [tp for tp, end in ends.items() if (consumer.position(tp) or 0) < end]:
+        consumer.pause(*(consumer.assignment() - set(pending)))
+        for tp, records in consumer.poll(1000).items():
+            yield from (to_record(record) for record in records if record.offset < ends[tp])
 
 
 def assign_whole(consumer: "KafkaConsumer", topics: Sequence[str]) -> "dict[TopicPartition, int]":

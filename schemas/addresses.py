@@ -23,6 +23,13 @@ def normalise(address: str) -> str:
     return f"{local.lower()}{at}{domain}"
 
 
+def without_tag(address: str) -> str:
+    """`ann@example.com` for `ann+printer@example.com` (sub-addressing: RFC 5233); an address without a tag as it is."""
+    local, at, domain = address.rpartition("@")
+    bare = local.partition("+")[0]
+    return f"{bare}{at}{domain}" if bare else address
+
+
 def check_address(address: str) -> str:
     """A value that may stand in an SMTP command or a header: local@domain, no blanks, brackets or control characters.
 

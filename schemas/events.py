@@ -134,6 +134,10 @@ class NotificationRequested(Model):
     requested_at: datetime
 
 
+# `ce_source` of the results that a report by mail told of; the others are those of attempts to send.
+REPORTS = "/mailcall/resolver"
+
+
 class NotificationResult(Model):
     """What became of one notification: one record for every attempt and for a bounce."""
 

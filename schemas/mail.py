@@ -128,6 +128,9 @@ class Sender(Model):
     person_id: Id = Field(description="the User of the call; an id derived from the address where the person is new")
     kind: PersonKind
     new_person: bool = Field(description="a new person record, flagged as a User, is to be made")
+    person_address: str = Field(
+        "", description="the new person's address where that is not `address`: without its plus tag"
+    )
     set_user_flag: bool = Field(description="an Analyst who logs a call becomes a User as well")
     logging_analyst: Id
     reason: str = Field(description="which row of the table applied, in one sentence")
@@ -193,6 +196,9 @@ class ResolvedMail(Model):
     settings_versions: dict[str, int] = Field(default_factory=dict)
 
 
+REJECTED_SUBJECT = 200  # characters
+
+
 class RejectedMail(Model):
     """Value of `mail.rejected`: a mail that becomes no call, and why."""
 
@@ -203,7 +209,7 @@ class RejectedMail(Model):
     message_id: str | None = None
     bounce: Bounce | None = None
     sender: str = Field("", description="normalised address; empty where the mail names none")
-    subject: str = Field("", description="at most 200 characters")
+    subject: str = Field("", description=f"at most {REJECTED_SUBJECT} characters")
     received: datetime | None = None
     blob: str | None = Field(None, description="key of the raw mail in the blob store, where it is held to be released")
     released: str = Field(

@@ -1,5 +1,6 @@
 """A person of the CMDB: the value of the `persons` topic, and what a sender is looked up in."""
 
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -32,6 +33,15 @@ class Person(Model):
     @property
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+
+def first_found(persons: Iterable[Person]) -> Person | None:
+    """Which of several persons with one address is used; None where there is nobody.
+
+    Requirement: "If multiple Person records have the same email address, the first Person record found is used." The
+    first is the one with the lowest id; a disabled person is found only where all of them are disabled.
+    """
+    return min(persons, key=lambda one: (one.disabled, one.id), default=None)
 
 
 PersonKind = Literal["unknown", "analyst-only", "user-only", "analyst-and-user"]

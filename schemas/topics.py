@@ -133,8 +133,9 @@ NOTIFICATION_RESULTS = Topic(
     key="notification id",
     value=TypeAdapter(NotificationResult),
     writers=("outbound", "resolver"),
-    readers=("integrators", "console"),
+    readers=("logger", "integrators", "console"),
     retention_ms=30 * DAY_MS,
+    dead_letters=("logger",),
 )
 SETTINGS = Topic(
     short="settings",

@@ -11,6 +11,8 @@ calls = typer.Typer(help="Calls, tasks and requests of the desk.", no_args_is_he
 persons = typer.Typer(help="Persons that calls come from.", no_args_is_help=True)
 
 _COLUMNS = ("reference", "partition", "status", "priority", "user_name", "logging_analyst", "opened_at", "subject")
+# How a journal entry names its person: who did it, but for what became of a notification.
+_NAMED = {"notification-bounced": "for", "notification-delayed": "for"}
 _PERSON_COLUMNS = ("id", "name", "addresses", "user", "analyst", "office", "disabled")
 
 
@@ -51,7 +53,8 @@ def show_call(
     for file in item.files:
         print(f"file  {harmless(file.name)}  {file.content_type}  {file.size} bytes")
     for entry in item.journal:
-        print(f"\n{harmless(entry.at)}  {entry.kind}  by {entry.person_id}  {harmless(entry.reason)}".rstrip())
+        who = f"{_NAMED.get(entry.kind, 'by')} {entry.person_id}"
+        print(f"\n{harmless(entry.at)}  {entry.kind}  {who}  {harmless(entry.reason)}".rstrip())
         print("\n".join(f"    {harmless(line)}" for line in entry.reply.splitlines()))
 
 

@@ -60,11 +60,7 @@ def _explainer(
 
 def _judge(settings: SettingsSnapshot, token_key_file: Path | None) -> Judge:
     """Tokens are judged as of now: a file does not say when it was received."""
-    from runtime.secrets import SecretError
-    from runtime.token_keys import read_token_keys
+    from console.operations.secrets import token_keys
 
-    try:
-        keys = read_token_keys(token_key_file)
-    except SecretError as error:
-        raise UserError(f"MAILCALL_TOKEN_KEY_FILE: {error}", "or leave it out: then no token is checked") from None
+    keys = token_keys(token_key_file)
     return partial(keys.verdict, at=datetime.now(UTC), valid_days=settings.email_options().token_days)

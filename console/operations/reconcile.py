@@ -14,10 +14,13 @@ from desk.engine import open_desk, reading
 from desk.ledger import mail_outcomes
 from runtime.config import ProcessConfig
 from runtime.reader import read_to_end
+from schemas.events import REPORTS
 from schemas.fetched import open_fetched
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
 from schemas.wire import Record, UndecodableError, decode
 
+REPLAYED = "replayed"  # header of a mail that `mailcall replay` sent on once more: when
+_AGAIN = (REPLAYED, "ce_released")  # headers of mails that are sent on once more after they had been rejected
 DEAD_LETTERED = "dead-lettered"
 REJECTED = "rejected"
 NOTIFICATION_RESULT = "notification-result"
@@ -34,8 +37,6 @@ ENDS = (
     DEAD_LETTERED,
 )
 STAGES = {"resolver": MAIL_FETCHED, "logger": MAIL_RESOLVED}
-# On notification.results stand outbound's results too; those of reports that came by mail are the resolver's.
-_RESOLVER = "/mailcall/resolver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,15 @@ class Facts:
 
     `places`: mail id -> where it waits or waited: (stage that reads it there, partition, offset), one for every record.
     `fetched`: mail ids on `mail.fetched`, and how many records of each. A record that is no mail stands there by its
-    place, `partition/offset`. `released`: mails that somebody let through after they had been rejected.
+    place, `partition/offset`. `again`: those sent on once more after they had been rejected (`mailcall mail release`,
+    `mailcall replay`).
     """
 
     fetched: Mapping[str, int]
     ends: Mapping[str, frozenset[tuple[str, str]]]
     places: Mapping[str, tuple[tuple[str, int, int], ...]]
     positions: Positions
-    released: frozenset[str] = frozenset()
+    again: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +118,14 @@ def gather(config: ProcessConfig) -> Facts:
         engine.dispose()
     ends = {mail_id: frozenset(found) for mail_id, found in reading_of.ends.items()}
     places = {mail_id: tuple(found) for mail_id, found in reading_of.places.items()}
-    return Facts(reading_of.fetched, ends, places, positions, frozenset(reading_of.released))
+    return Facts(reading_of.fetched, ends, places, positions, frozenset(reading_of.again))
 
 
 def _fate(mail_id: str, facts: Facts) -> Fate:
     ends = facts.ends.get(mail_id, frozenset())
     # A mail that was fetched again after it had been dead-lettered ends as the later try does, and so does one that was
-    # released after it had been rejected.
-    passing = {DEAD_LETTERED, REJECTED} if mail_id in facts.released else {DEAD_LETTERED}
+    # released or replayed after it had been rejected.
+    passing = {DEAD_LETTERED, REJECTED, NOTIFICATION_RESULT} if mail_id in facts.again else {DEAD_LETTERED}
     final = {end: detail for end, detail in sorted(ends) if end not in passing}
     if len(final) > 1:
         return Fate(mail_id, DOUBLE, ", ".join(final))
@@ -145,7 +147,7 @@ class _Gathering:
         self.fetched: Counter[str] = Counter()
         self.ends: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         self.places: defaultdict[str, list[tuple[str, int, int]]] = defaultdict(list)
-        self.released: set[str] = set()
+        self.again: set[str] = set()
         self._mail_at: dict[tuple[int, int], str] = {}
 
     def topics(self) -> None:
@@ -168,9 +170,9 @@ class _Gathering:
             self.ends[mail_id].add((DEAD_LETTERED, letter.reason))
 
     def _fetched(self, record: Record) -> None:
-        mail_id, released = _opened(record)
-        if released:
-            self.released.add(mail_id)
+        mail_id = fetched_id(record)
+        if not header_texts(record).keys().isdisjoint(_AGAIN):
+            self.again.add(mail_id)
         self.fetched[mail_id] += 1
         self._mail_at[record.partition, record.offset] = mail_id
         self.places[mail_id].append(("resolver", record.partition, record.offset))
@@ -187,17 +189,16 @@ class _Gathering:
 
     def _result(self, record: Record) -> None:
         headers = header_texts(record)
-        if headers.get("ce_source") == _RESOLVER:
+        if headers.get("ce_source") == REPORTS:
             self.ends[headers.get("ce_id", "")].add((NOTIFICATION_RESULT, ""))
 
 
-def _opened(record: Record) -> tuple[str, bool]:
-    """The mail's id as the resolver gives it, and whether the mail was released; of what is no mail, the place."""
+def fetched_id(record: Record) -> str:
+    """The mail's id as the resolver gives it; for a record that is no mail, its place."""
     try:
-        mail = open_fetched(record)
+        return open_fetched(record).mail_id
     except UndecodableError:
-        return f"{record.partition}/{record.offset}", False
-    return mail.mail_id, bool(mail.released)
+        return f"{record.partition}/{record.offset}"
 
 
 def summary(balance: Balance, each: Iterable[Fate] = ()) -> dict[str, object]:

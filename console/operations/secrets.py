@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from console.operations.errors import UserError
-from runtime.secrets import make_keys, seal
-from runtime.token_keys import make_token_key
+from runtime.secrets import SecretError, make_keys, seal
+from runtime.token_keys import make_token_key, read_token_keys
 from schemas.settings import Secret
+from schemas.tokens import TokenKeys
 
 
 def new_keys(path: Path) -> str:
@@ -66,3 +67,11 @@ def unfit(password: str) -> tuple[str, str] | None:
     if any("\ud800" <= character <= "\udfff" for character in password):
         return "the password is no Unicode text", "enter it in UTF-8"
     return None
+
+
+def token_keys(path: Path | None) -> TokenKeys:
+    """Those that tokens of mails are checked with, none where there is no file. Raises `UserError`."""
+    try:
+        return read_token_keys(path)
+    except SecretError as error:
+        raise UserError(f"MAILCALL_TOKEN_KEY_FILE: {error}", "or leave it out: then no token is checked") from None

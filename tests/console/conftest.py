@@ -1,15 +1,35 @@
 """How the command line's tests run it: in this process, as `mailcall` does, with exit code and both outputs."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import Engine
 
 from console.__main__ import main
 from console.config import ConsoleConfig
+from console.operations.state import read_state
+from desk.directory import find_persons
+from desk.engine import open_desk, reading
+from desk.migrate import upgrade
+from logger.handler import LoggerHandler
+from resolver.handler import ResolverHandler
+from resolver.reading.reader import Reader
+from runtime.blobs import BlobStore
+from runtime.consumer import ConsumerLoop
+from runtime.outcomes import Handler
+from runtime.publisher import Publisher
+from schemas import ids
+from schemas.persons import Person
+from schemas.topics import MAIL_FETCHED
+from schemas.wire import Message, encode
 
 DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
 
@@ -58,8 +78,57 @@ def at_broker(mailcall: Mailcall, kafka_bootstrap: str, topic_prefix: str) -> Ma
 
 
 @pytest.fixture
-def config(kafka_bootstrap: str, topic_prefix: str) -> ConsoleConfig:
-    return ConsoleConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix)
+def config(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path) -> ConsoleConfig:
+    return ConsoleConfig(
+        kafka_bootstrap_servers=kafka_bootstrap,
+        topic_prefix=topic_prefix,
+        desk_url=f"sqlite:///{tmp_path / 'desk.db'}",
+        blob_url=(tmp_path / "blobs").as_uri(),
+    )
+
+
+@pytest.fixture
+def desk(config: ConsoleConfig) -> Iterator[Engine]:
+    engine = open_desk(config.desk_url)
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def run(at_broker: Mailcall, config: ConsoleConfig) -> Mailcall:
+    """Runs `mailcall` with the desk and the blob store of this test."""
+    return lambda *arguments: at_broker("--desk-url", config.desk_url, "--blob-url", config.blob_url, *arguments)
+
+
+@pytest.fixture
+def start_stages(config: ConsoleConfig, desk: Engine, publisher: Publisher) -> Iterator[Callable[[], None]]:
+    """Starts resolver and logger over these topics, in threads; they stop when the test ends."""
+    stop = threading.Event()
+    with ExitStack() as stack:
+
+        def settings() -> Any:
+            return read_state(config).settings
+
+        def directory(addresses: Any) -> dict[str, tuple[Person, ...]]:
+            with reading(desk) as connection:
+                return find_persons(connection, addresses)
+
+        def start() -> None:
+            blobs = BlobStore(config.blob_url)
+            reader = stack.enter_context(closing(Reader()))
+            resolver = ResolverHandler(settings, settings, directory, blobs, lambda: datetime.now(UTC), reader.examine)
+            logger = LoggerHandler(desk, settings, publisher.publish, config.topic_prefix)
+            stages: tuple[Handler, ...] = (resolver, logger)
+            for handler in stages:
+                loop = ConsumerLoop(config, handler, publisher, handler.stage, stop)
+                thread = threading.Thread(target=loop.run, name=handler.stage)
+                stack.callback(thread.join)
+                thread.start()
+
+        stack.callback(stop.set)
+        yield start
+        stop.set()
 
 
 @pytest.fixture
@@ -67,3 +136,15 @@ def servers(at_broker: Mailcall) -> Mailcall:
     """`mailcall servers` where the demo is set up."""
     assert at_broker("apply", DEMO).code == 0
     return lambda *arguments: at_broker("servers", *arguments)
+
+
+def fetched(raw: bytes, server: str = "it-mailbox") -> Message:
+    """As ingest publishes it."""
+    now = datetime.now(UTC)
+    mail_id = ids.mail_id(server, raw)
+    known = {"serverid": server, "internaldate": now.isoformat()}
+    return encode(MAIL_FETCHED, "a@b.c", raw, id=mail_id, source="/test", time=now, extensions=known)
+
+
+def mail(number: int, from_: str = "new@example.net") -> bytes:
+    return f"From: {from_}\r\nSubject: Mail {number}\r\nMessage-ID: <{number}@x>\r\n\r\nHello {number}\r\n".encode()

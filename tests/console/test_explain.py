@@ -92,7 +92,7 @@ def test_a_users_mail(explain: Explain, tmp_path: Path) -> None:
     assert expected.items() <= account["call"].items()
     assert (account["call"]["assigned_group"], account["call"]["ipk_stream"]) == ("First line", "Desk")
     steps = [step["step"] for step in account["steps"]]
-    assert steps == ["parse", "screen", "trust", "converse", "wanted", "sender", "route", "action", "priority"]
+    assert steps == ["parse", "screen", "trust", "converse", "wanted", "sender", "route", "action", "flood", "priority"]
     assert all(set(step) == {"step", "outcome", "reason"} for step in account["steps"])
 
 

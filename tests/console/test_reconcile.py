@@ -1,10 +1,7 @@
 """Every mail is accounted for: the account itself, and the command with real stages, topics and desk."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +11,15 @@ from sqlalchemy import Engine
 from console.config import ConsoleConfig
 from console.operations.dead_letters import dead_letters
 from console.operations.reconcile import DOUBLE, ENDS, MISSING, ON_THE_WAY, Facts, balance
-from console.operations.state import read_state
 from deploy.local.ports import wait_until
-from desk.directory import find_persons
-from desk.engine import open_desk, reading, writing
-from desk.migrate import upgrade
+from desk.engine import writing
 from desk.tables import mails
-from logger.handler import LoggerHandler
-from resolver.handler import ResolverHandler
-from resolver.reading.reader import Reader
-from runtime.blobs import BlobStore
-from runtime.consumer import ConsumerLoop
-from runtime.outcomes import Handler
 from runtime.outgoing import Outgoing
 from runtime.publisher import Publisher
 from schemas import ids
-from schemas.persons import Person
 from schemas.topics import MAIL_FETCHED
-from schemas.wire import encode
+from tests.console.conftest import DEMO, Mailcall, fetched, mail
 
-Mailcall = Callable[..., Any]
-DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
 A, B = "a" * 32, "b" * 32
 
 
@@ -84,88 +69,26 @@ def test_two_ends_are_one_too_many_but_for_a_dead_letter_that_came_through_later
     assert again.fates[0].end == ON_THE_WAY
 
 
-def test_a_released_mail_ends_as_it_does_after_its_release() -> None:
-    refused, logged = ("rejected", "quarantine"), ("call-logged", "C-000001")
-    places, passed = {A: (("resolver", 3, 7), ("resolver", 3, 9))}, {("resolver", 3): 10}
+@pytest.mark.parametrize("refusal", [("rejected", "quarantine"), ("notification-result", "")])
+def test_a_mail_that_was_sent_on_once_more_ends_as_it_does_after_that(refusal: tuple[str, str]) -> None:
+    logged, places = ("call-logged", "C-000001"), {A: (("resolver", 3, 7), ("resolver", 3, 9))}
 
-    def end(*ends: tuple[str, str], positions: dict[tuple[str, int], int] = passed) -> str:
-        known = facts(ends={A: frozenset(ends)}, places=places, positions=positions, released=frozenset({A}))
+    def end(*ends: tuple[str, str], passed: int = 10) -> str:
+        known = facts(
+            ends={A: frozenset(ends)}, places=places, positions={("resolver", 3): passed}, again=frozenset({A})
+        )
         return balance(known).fates[0].end
 
-    assert end(refused, positions={("resolver", 3): 9}) == ON_THE_WAY
-    assert end(refused, logged) == "call-logged"
-    assert end(refused) == "rejected"
-    assert end(refused, logged, ("notification-result", "")) == DOUBLE
+    assert end(refusal, passed=9) == ON_THE_WAY
+    assert end(refusal, logged) == "call-logged"
+    assert end(refusal) == refusal[0]
+    assert end(refusal, logged, ("item-updated", "C-000002")) == DOUBLE
 
 
 def test_a_mail_fetched_twice_is_one_mail_and_ends_of_older_mails_do_not_count() -> None:
     account = balance(facts(fetched={A: 2}, ends={key: frozenset({("call-logged", "")}) for key in (A, B)}))
 
     assert (account.mails, account.records, account.outcomes["call-logged"]) == (1, 2, 1)
-
-
-@pytest.fixture
-def config(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path) -> ConsoleConfig:
-    return ConsoleConfig(
-        kafka_bootstrap_servers=kafka_bootstrap,
-        topic_prefix=topic_prefix,
-        desk_url=f"sqlite:///{tmp_path / 'desk.db'}",
-        blob_url=(tmp_path / "blobs").as_uri(),
-    )
-
-
-@pytest.fixture
-def desk(config: ConsoleConfig) -> Iterator[Engine]:
-    engine = open_desk(config.desk_url)
-    upgrade(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def run(at_broker: Mailcall, config: ConsoleConfig) -> Mailcall:
-    return lambda *arguments: at_broker("--desk-url", config.desk_url, *arguments)
-
-
-@pytest.fixture
-def start_stages(config: ConsoleConfig, desk: Engine, publisher: Publisher) -> Iterator[Callable[[], None]]:
-    """Starts resolver and logger over these topics, in threads; they stop when the test ends."""
-    stop = threading.Event()
-    with ExitStack() as stack:
-
-        def settings() -> Any:
-            return read_state(config).settings
-
-        def directory(addresses: Any) -> dict[str, tuple[Person, ...]]:
-            with reading(desk) as connection:
-                return find_persons(connection, addresses)
-
-        def start() -> None:
-            blobs = BlobStore(config.blob_url)
-            reader = stack.enter_context(closing(Reader()))
-            resolver = ResolverHandler(settings, settings, directory, blobs, lambda: datetime.now(UTC), reader.examine)
-            logger = LoggerHandler(desk, settings, publisher.publish, config.topic_prefix)
-            stages: tuple[Handler, ...] = (resolver, logger)
-            for handler in stages:
-                loop = ConsumerLoop(config, handler, publisher, handler.stage, stop)
-                thread = threading.Thread(target=loop.run, name=handler.stage)
-                stack.callback(thread.join)
-                thread.start()
-
-        stack.callback(stop.set)
-        yield start
-        stop.set()
-
-
-def fetched(raw: bytes, server: str = "it-mailbox") -> Any:
-    now = datetime.now(UTC)
-    mail_id = ids.mail_id(server, raw)
-    known = {"serverid": server, "internaldate": now.isoformat()}
-    return encode(MAIL_FETCHED, "a@b.c", raw, id=mail_id, source="/test", time=now, extensions=known)
-
-
-def mail(number: int, from_: str = "new@example.net") -> bytes:
-    return f"From: {from_}\r\nSubject: Mail {number}\r\nMessage-ID: <{number}@x>\r\n\r\nHello {number}\r\n".encode()
 
 
 def test_the_command_follows_mails_to_their_ends_and_through_a_replay(

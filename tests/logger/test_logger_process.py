@@ -20,8 +20,19 @@ from runtime.publisher import Publisher
 from runtime.reader import read_to_end
 from runtime.topic_setup import create_topics
 from schemas.desk_requests import DeskRequest, record_key
+from schemas.events import REPORTS, NotificationResult
 from schemas.persons import Person
-from schemas.topics import CALL_EVENTS, DESK_REQUESTED, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS, SETTINGS, Topic
+from schemas.reasons import Reason
+from schemas.topics import (
+    CALL_EVENTS,
+    DESK_REQUESTED,
+    MAIL_RESOLVED,
+    NOTIFICATION_REQUESTED,
+    NOTIFICATION_RESULTS,
+    PERSONS,
+    SETTINGS,
+    Topic,
+)
 from schemas.wire import Message, decode, encode, tombstone
 from tests.logger.harness import ask, demo_settings, make_mail
 
@@ -164,6 +175,52 @@ def test_killed_and_started_again_it_does_every_request_once(
         assert kinds == [["task-logged", "item-updated", "item-closed"]] * REQUESTS
     engine.dispose()
     assert list(read_to_end(config, [DESK_REQUESTED.dlq(topic_prefix)])) == []
+
+
+def test_a_bounce_of_a_notification_reaches_the_journal_of_its_call(
+    kafka_bootstrap: str, topic_prefix: str, postgres_url: str
+) -> None:
+    config = LoggerConfig(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix, desk_url=postgres_url)
+    create_topics(config)
+    now = datetime.now(UTC)
+    settings = [
+        encode(SETTINGS, key, v, id=key, source="/test", time=now) for key, v in demo_settings().settings.items()
+    ]
+    mail = make_mail("one", received=now)
+    logged = encode(MAIL_RESOLVED, "ann", mail, id=mail.mail_id, source="/test", time=now)
+    engine = open_desk(postgres_url)
+
+    def journal() -> list[str]:
+        with reading(engine) as connection:
+            item = show_item(connection, "C-000001")
+        return [entry.kind for entry in item.journal] if item else []
+
+    with closing(Publisher(config)) as publisher:
+        publisher.publish([*settings, logged])
+        process = start(config)
+        try:
+            assert wait_until(lambda: keys(config, NOTIFICATION_REQUESTED) != [], SECONDS)
+            (told,) = read_to_end(config, [NOTIFICATION_REQUESTED.name(topic_prefix)])
+            notification = decode(NOTIFICATION_REQUESTED, told)[1].notification_id
+            publisher.publish([result(notification, "/mailcall/outbound", now), result(notification, REPORTS, now)])
+            assert wait_until(lambda: len(journal()) > 1, SECONDS)
+        finally:
+            process.terminate()
+            process.wait()
+    assert journal() == ["call-logged", "notification-bounced"]
+    engine.dispose()
+
+
+def result(notification: str, source: str, now: datetime) -> Message:
+    value = NotificationResult(
+        notification_id=notification,
+        outcome="bounced",
+        recipient="ann@example.test",
+        reason=Reason.BOUNCE,
+        mail_id="b" * 32,
+        at=now,
+    )
+    return encode(NOTIFICATION_RESULTS, notification, value, id="b" * 32, source=source, time=now)
 
 
 def test_a_wrong_desk_url_is_told_at_the_start() -> None:

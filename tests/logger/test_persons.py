@@ -4,9 +4,10 @@ from desk.directory import find_persons, load_persons
 from desk.engine import reading
 from logger.records import SOURCE
 from runtime.outcomes import Ok
+from schemas import ids
 from schemas.persons import Person
 from schemas.settings import Format
-from schemas.topics import PERSONS
+from schemas.topics import NOTIFICATION_REQUESTED, PERSONS
 from schemas.wire import Record
 from tests.logger.harness import PREFIX, Logger, as_record, make_mail
 
@@ -79,4 +80,38 @@ def test_persons_come_before_the_mails_of_their_batch(logger: Logger) -> None:
     mail = make_mail("one", person=ANN)
     logger.feed(mail, ANN)
     assert logger.item_of(mail).user_name == "Ann Lee"
+    assert logger.of(PERSONS) == []
+
+
+def test_mails_with_different_plus_tags_make_one_person_who_has_the_address_without(logger: Logger) -> None:
+    new = {"person_address": "ann@example.test", "person_id": ids.person_id("ann@example.test")}
+    mails = [make_mail(tag, f"ann+{tag}@example.test", sender=new) for tag in ("printer", "scanner")]
+    logger.feed(*mails)
+    (person,) = logger.of(PERSONS)
+    assert person.addresses == ("ann@example.test",)
+    assert {logger.item_of(mail).user for mail in mails} == {person.id}
+    told = [one.recipient for one in logger.of(NOTIFICATION_REQUESTED)]
+    assert told == ["ann+printer@example.test", "ann+scanner@example.test"]
+
+
+def test_a_person_made_meanwhile_is_the_sender_with_and_without_the_tag(logger: Logger) -> None:
+    new = {"person_address": "ann@example.test", "person_id": ids.person_id("ann@example.test")}
+    mail = make_mail("one", "ann+printer@example.test", sender=new)
+    logger.feed(ANN, mail)
+    assert logger.item_of(mail).user == "ann"
+
+
+def test_a_disabled_person_made_meanwhile_is_not_the_sender_where_another_is_not(logger: Logger) -> None:
+    disabled = ANN.model_copy(update={"id": "a", "disabled": True})
+    mail = make_mail("one", "ann@example.test")
+    logger.feed(disabled, ANN, mail)
+    assert logger.item_of(mail).user == "ann"
+
+
+def test_a_disabled_analyst_who_logs_a_call_is_left_as_the_cmdb_has_it(logger: Logger) -> None:
+    analyst = ANN.model_copy(update={"is_user": False, "disabled": True})
+    mail = make_mail("one", "ann@example.test", analyst, sender={"kind": "analyst-only"})
+    logger.feed(analyst, mail)
+    assert logger.item_of(mail).user == "ann"
+    assert stored(logger, "ann") == analyst
     assert logger.of(PERSONS) == []

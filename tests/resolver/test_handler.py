@@ -13,11 +13,12 @@ from sqlalchemy import Engine, event
 
 from desk.directory import find_persons
 from desk.engine import reading
-from resolver.handler import ResolverHandler
+from resolver.handler import Directory, ResolverHandler
 from resolver.reading.reader import Reader
 from runtime.blobs import BlobStore
 from runtime.outcomes import Dead, Ok, OutageError, Outcome, Reject
 from schemas import ids
+from schemas.addresses import normalise
 from schemas.events import NotificationResult
 from schemas.mail import Defect, RejectedMail, ResolvedMail
 from schemas.persons import Person
@@ -27,6 +28,7 @@ from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import NO_KEYS, TokenKeys
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
 from schemas.wire import Message, Record
+from tests.resolver.conftest import store_persons
 from tests.resolver.in_process import examine_here
 
 NOW = datetime(2026, 11, 1, 12, 5, tzinfo=UTC)
@@ -40,11 +42,15 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 @pytest.fixture
 def handler(desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore) -> ResolverHandler:
+    return ResolverHandler(lambda: snapshot, lambda: snapshot, directory_of(desk), blobs, lambda: NOW, examine_here)
+
+
+def directory_of(desk: Engine) -> Directory:
     def directory(addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:
         with reading(desk) as connection:
             return find_persons(connection, addresses)
 
-    return ResolverHandler(lambda: snapshot, lambda: snapshot, directory, blobs, lambda: NOW, examine_here)
+    return directory
 
 
 def mail(from_: str = "Ursula <ursula@example.org>", subject: str = "Printer", body: str = "It is broken.") -> bytes:
@@ -130,6 +136,31 @@ def test_one_query_looks_up_all_senders_of_a_batch(handler: ResolverHandler, des
 
     assert for_one > 0
     assert len(statements) == 2 * for_one
+
+
+@pytest.mark.parametrize(
+    ("from_", "user"),
+    [
+        ("u@example.org", "ursula"),  # a secondary address
+        ("URSULA@EXAMPLE.ORG", "ursula"),
+        ("birgit@bücher.example", "birgit"),
+        ("ursula+printer@example.org", "ursula"),
+        ("ursula+own@example.org", "tagged"),
+    ],
+)
+def test_whose_address_it_is(
+    desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore, fetched: Fetched, from_: str, user: str
+) -> None:
+    birgit = Person(id="birgit", addresses=("birgit@xn--bcher-kva.example",), is_user=True)
+    store_persons(desk, (birgit, Person(id="tagged", addresses=("Ursula+Own@example.org",), is_user=True)))
+    options = EmailOptions(plus_tags=True)
+    settings = snapshot.with_changes([("email-options/email-options", options, 9)])
+    handler = ResolverHandler(lambda: settings, lambda: settings, directory_of(desk), blobs, lambda: NOW, examine_here)
+
+    sender = resolved(handler.handle([fetched(mail(from_))])[0]).sender
+
+    assert (sender.person_id, sender.new_person) == (user, False)
+    assert sender.address == normalise(from_)
 
 
 def test_of_a_mail_over_the_limit_the_whole_is_attached_and_no_part_that_may_be_cut(

@@ -1,10 +1,21 @@
 """The requirement's section "How Calls are Logged using Email Settings" and its table, row by row."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.sender import ROWS, MailboxesOf, SenderAddress, decide_sender, name_parts, sender_address, unknown_sender
+from resolver.sender import (
+    ROWS,
+    MailboxesOf,
+    SenderAddress,
+    decide_sender,
+    name_parts,
+    persons_known_as,
+    sender_address,
+    unknown_sender,
+)
 from schemas import ids
 from schemas.mail import Mailbox, ParsedMail
 from schemas.persons import Person, PersonKind
@@ -71,14 +82,26 @@ def test_the_table_is_complete() -> None:
     assert {(kind, linked) for kind, linked, *_ in TABLE} == set(ROWS)
 
 
-@pytest.mark.parametrize("kind", ["analyst-only", "analyst-and-user"])
-def test_a_disabled_analyst_is_found_but_acts_as_no_analyst(kind: PersonKind) -> None:
-    sender = decide_sender(FOUND, (person(kind, disabled=True),), server(use_linked_analyst=True))
+@pytest.mark.parametrize("disabled", [False, True])
+@pytest.mark.parametrize("is_user", [False, True])
+@pytest.mark.parametrize("is_analyst", [False, True])
+@pytest.mark.parametrize("linked", [False, True])
+def test_every_sender_there_can_be_has_its_place_in_the_table(
+    linked: bool, is_analyst: bool, is_user: bool, disabled: bool
+) -> None:
+    """The requirement's table over the full product. Neither flag: nobody has the address."""
+    unknown = not (is_analyst or is_user)
+    flags = {"is_analyst": is_analyst, "is_user": is_user, "disabled": disabled}
+    persons = () if unknown else (Person(id="p1", addresses=(ADDRESS,), **flags),)
 
-    assert sender.person_id == "p1"
-    assert not sender.new_person
-    assert sender.logging_analyst == "desk"
-    assert "disabled" in sender.reason
+    sender = decide_sender(FOUND, persons, server(linked))
+
+    acts_as_analyst = is_analyst and not disabled
+    assert sender.person_id == (NEW if unknown else "p1")
+    assert sender.logging_analyst == ("p1" if acts_as_analyst and linked else "desk")
+    assert sender.new_person == unknown
+    assert sender.set_user_flag == (acts_as_analyst and not is_user)
+    assert ("disabled" in sender.reason) == (is_analyst and disabled)
 
 
 def test_of_several_persons_with_one_address_the_first_is_used() -> None:
@@ -88,6 +111,47 @@ def test_of_several_persons_with_one_address_the_first_is_used() -> None:
 
     assert (sender.person_id, sender.kind, sender.logging_analyst) == ("p1", "user-only", "desk")
     assert "3 persons" in sender.reason
+
+
+@pytest.mark.parametrize(("others_disabled", "user"), [(False, "p2"), (True, "p1")])
+def test_a_disabled_person_is_found_only_where_nobody_else_is(others_disabled: bool, user: str) -> None:
+    persons = (person("user-only", "p1", disabled=True), person("user-only", "p2", disabled=others_disabled))
+
+    assert decide_sender(FOUND, persons, server()).person_id == user
+
+
+TAGGED = SenderAddress("anna+printer@example.org", "", "From", "the author, as From says")
+TAGS = [
+    # whom the CMDB has, plus_tags -> User
+    ((ADDRESS,), True, ADDRESS),
+    ((ADDRESS,), False, None),
+    ((ADDRESS, TAGGED.address), True, TAGGED.address),
+    ((TAGGED.address,), False, TAGGED.address),
+    ((), True, None),
+]
+
+
+@pytest.mark.parametrize(("has", "plus_tags", "found"), TAGS)
+def test_a_plus_tag_is_left_out_only_where_nobody_has_the_longer_address(
+    has: tuple[str, ...], plus_tags: bool, found: str | None
+) -> None:
+    cmdb = {address: (Person(id=address.replace("+", "-"), is_user=True),) for address in has}
+
+    persons = persons_known_as(TAGGED.address, plus_tags, cmdb)
+
+    assert [one.id for one in persons] == ([found.replace("+", "-")] if found else [])
+
+
+@pytest.mark.parametrize(("plus_tags", "person_address"), [(True, ADDRESS), (False, "")])
+def test_tags_make_no_new_persons(plus_tags: bool, person_address: str) -> None:
+    """First mails with different tags make one person, who has the address without; the answer goes where it was."""
+    other = replace(TAGGED, address="anna+scanner@example.org")
+
+    one, two = (decide_sender(found, (), server(), plus_tags=plus_tags) for found in (TAGGED, other))
+
+    assert (one.person_id == two.person_id == NEW) == plus_tags
+    assert (one.address, one.person_address) == (TAGGED.address, person_address)
+    assert one.last_name == ("anna" if plus_tags else "anna+printer")
 
 
 def test_a_mail_without_a_sender_comes_from_the_servers_unknown_sender() -> None:
@@ -190,7 +254,8 @@ def test_whatever_the_sender_there_is_a_user_and_a_logging_analyst(
     assert sender == decide_sender(SenderAddress(ADDRESS, display_name, "From", ""), persons[::-1], server(linked)) or (
         len({one.id for one in persons}) < len(persons)  # the same id twice: not a CMDB
     )
-    assert sender.person_id == (min(one.id for one in persons) if persons else NEW)
+    enabled = [one for one in persons if not one.disabled]
+    assert sender.person_id == (min(one.id for one in enabled or persons) if persons else NEW)
     assert sender.logging_analyst in ("desk", sender.person_id)
     assert sender.new_person == (not persons)
     if sender.new_person:

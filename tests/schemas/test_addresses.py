@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.addresses import check_address, check_sender_pattern, normalise
+from schemas.addresses import check_address, check_sender_pattern, normalise, without_tag
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,22 @@ from schemas.addresses import check_address, check_sender_pattern, normalise
 )
 def test_addresses_are_compared_in_one_form(address: str, normal: str) -> None:
     assert normalise(address) == normal
+
+
+@pytest.mark.parametrize(
+    ("address", "bare"),
+    [
+        ("ann+printer@example.com", "ann@example.com"),
+        ("ann+a+b@example.com", "ann@example.com"),
+        ("ann@example.com", "ann@example.com"),
+        ("+printer@example.com", "+printer@example.com"),
+        ("ann@exa+mple.com", "ann@exa+mple.com"),
+        ("ann+printer", "ann+printer"),
+        ("", ""),
+    ],
+)
+def test_a_plus_tag_is_taken_off_the_local_part(address: str, bare: str) -> None:
+    assert without_tag(address) == bare
 
 
 @given(st.text(max_size=60))

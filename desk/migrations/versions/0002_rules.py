@@ -13,7 +13,8 @@ def upgrade() -> None:
     op.add_column("mails", sa.Column("person_id", sa.Text()))
     op.add_column("mails", sa.Column("content_id", sa.Text()))
     op.create_index("mails_content_id_idx", "mails", ["content_id"], unique=True)
-    op.create_index("mails_floods_idx", "mails", ["server_id", "received", "person_id", "item_id"])
+    op.create_index("mails_of_person_idx", "mails", ["person_id", "received"])
+    op.create_index("mails_of_server_idx", "mails", ["server_id", "received"])
     op.create_table(
         "rejected_mails",
         sa.Column("mail_id", sa.Text(), nullable=False),
