@@ -19,7 +19,7 @@ from schemas.reasons import Reason
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
 from schemas.wire import Message, encode
 
-Keep = Callable[[bytes], str]
+Keep = Callable[[bytes, str], str]  # the bytes and their SHA-256, hexadecimal
 SOURCE = "/mailcall/resolver"
 
 
@@ -156,7 +156,7 @@ def _files(origin: Origin, examined: Examined, keep: Keep, limits: Limits) -> It
         files = ()
     too_many = len(files) > limits.attachments
     for file in () if too_many else files:
-        yield StoredFile(**dict(file.attachment), blob=keep(file.content))
+        yield StoredFile(**dict(file.attachment), blob=keep(file.content, file.attachment.sha256))
     if not (_fits(mail.text, limits.text) and _fits(mail.reply, limits.reply)):
         yield _file("body.txt", "text/plain; charset=utf-8", mail.text.encode("utf-8", "replace"), keep)
     if mail.html is not None and not _fits(mail.html, limits.html):
@@ -183,7 +183,8 @@ def _whole_mail(fetched: FetchedMail) -> Iterator[StoredFile]:
 
 def _file(name: str, content_type: str, content: bytes, keep: Keep) -> StoredFile:
     sha256 = hashlib.sha256(content).hexdigest()
-    return StoredFile(name=name, content_type=content_type, size=len(content), sha256=sha256, blob=keep(content))
+    blob = keep(content, sha256)
+    return StoredFile(name=name, content_type=content_type, size=len(content), sha256=sha256, blob=blob)
 
 
 def _fits(text: str, limit: int) -> bool:

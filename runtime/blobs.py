@@ -30,12 +30,12 @@ class BlobStore:
             return LocalStore.from_url(self._url, mkdir=True)
         return from_url(self._url)
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes, sha256: str = "") -> str:
         """Stores the bytes and returns their key, `sha256/<2 digits>/<64 digits>`; the same bytes give the same key.
 
-        Raises `OutageError` (BLOB_STORE_AWAY).
+        `sha256`: theirs, in hexadecimal, from whoever knows it already. Raises `OutageError` (BLOB_STORE_AWAY).
         """
-        key = _key(hashlib.sha256(data).hexdigest())
+        key = _key(sha256 or hashlib.sha256(data).hexdigest())
         try:
             self._store.put(key, data)
         except Exception as error:
