@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, Engine, delete, insert, select
 
 from desk.engine import reading, writing
@@ -64,18 +65,8 @@ def _relay_one(engine: Engine, publish: Publish, older_than: datetime) -> bool:
 
 def pack(messages: Sequence[Message]) -> str:
     """JSON: a list of [topic, key, value or null, [[header, value], ...]]. Values and headers are UTF-8 already."""
-    return json.dumps(
-        [
-            (
-                message.topic.short,
-                message.key,
-                None if message.value is None else message.value.decode(),
-                [(name, value.decode()) for name, value in message.headers],
-            )
-            for message in messages
-        ],
-        ensure_ascii=False,
-    )
+    rows = [(message.topic.short, message.key, message.value, message.headers) for message in messages]
+    return to_json(rows).decode()
 
 
 def unpack(packed: str) -> list[Message]:

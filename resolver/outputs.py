@@ -21,7 +21,7 @@ from schemas.tokens import Judge, Verdict, own_token
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
 from schemas.wire import Message, encode
 
-Keep = Callable[[bytes], str]
+Keep = Callable[[bytes, str], str]  # the bytes and their SHA-256, hexadecimal
 SOURCE = REPORTS
 _OURS: frozenset[Verdict] = frozenset(("good", "expired", "unchecked"))
 
@@ -132,7 +132,9 @@ def _context(origin: Origin, now: datetime) -> _Context:
 def _held(origin: Origin, keep: Keep) -> FetchedMail:
     """The fetched mail as a claim check: `mail.fetched` forgets it sooner than `mail.rejected` does."""
     fetched = origin.fetched
-    return fetched if fetched.dataref else replace(fetched, dataref=keep(fetched.raw), raw=b"")
+    if fetched.dataref:
+        return fetched
+    return replace(fetched, dataref=keep(fetched.raw, hashlib.sha256(fetched.raw).hexdigest()), raw=b"")
 
 
 def _resolved_mail(
@@ -176,7 +178,7 @@ def _files(origin: Origin, examined: Examined, keep: Keep, limits: Limits) -> It
         files = ()
     too_many = len(files) > limits.attachments
     for file in () if too_many else files:
-        yield StoredFile(**dict(file.attachment), blob=keep(file.content))
+        yield StoredFile(**dict(file.attachment), blob=keep(file.content, file.attachment.sha256))
     if not (_fits(mail.text, limits.text) and _fits(mail.reply, limits.reply)):
         yield _file("body.txt", "text/plain; charset=utf-8", mail.text.encode("utf-8", "replace"), keep)
     if mail.html is not None and not _fits(mail.html, limits.html):
@@ -209,7 +211,8 @@ def _whole_mail(fetched: FetchedMail) -> Iterator[StoredFile]:
 
 def _file(name: str, content_type: str, content: bytes, keep: Keep) -> StoredFile:
     sha256 = hashlib.sha256(content).hexdigest()
-    return StoredFile(name=name, content_type=content_type, size=len(content), sha256=sha256, blob=keep(content))
+    blob = keep(content, sha256)
+    return StoredFile(name=name, content_type=content_type, size=len(content), sha256=sha256, blob=blob)
 
 
 def _fits(text: str, limit: int) -> bool:

@@ -30,12 +30,12 @@ class BlobStore:
             return LocalStore.from_url(self._url, mkdir=True)
         return from_url(self._url)
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes, sha256: str = "") -> str:
         """Stores the bytes and returns their key, `sha256/<2 digits>/<64 digits>`; the same bytes give the same key.
 
-        Raises `OutageError` (BLOB_STORE_AWAY).
+        `sha256`: theirs, in hexadecimal, from whoever knows it already. Raises `OutageError` (BLOB_STORE_AWAY).
         """
-        key = key_of(data)
+        key = key_of(sha256 or hashlib.sha256(data).hexdigest())
         try:
             self._store.put(key, data)
         except Exception as error:
@@ -48,7 +48,7 @@ class BlobStore:
         state = hashlib.sha256()
         while piece := file.read(_PIECE_BYTES):
             state.update(piece)
-        key = _key(state.hexdigest())
+        key = key_of(state.hexdigest())
         file.seek(0)
         try:
             self._store.put(key, file)
@@ -68,17 +68,13 @@ class BlobStore:
             raise _away(error) from error
 
 
-def key_of(data: bytes) -> str:
-    """The key that these bytes have, whether they are stored or not."""
-    return _key(hashlib.sha256(data).hexdigest())
-
-
 def digest_of(key: str) -> str:
     """SHA-256 (hexadecimal) of the blob under that key."""
     return key.rpartition("/")[2]
 
 
-def _key(digest: str) -> str:
+def key_of(digest: str) -> str:
+    """The key of the bytes with this SHA-256 (hexadecimal), whether they are stored or not."""
     return f"sha256/{digest[:2]}/{digest}"
 
 

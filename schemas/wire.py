@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from schemas.reasons import Reason
 from schemas.topics import Topic
@@ -97,7 +97,7 @@ def encode(
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))
     headers += [(f"ce_{name}", value.encode("utf-8", "replace")) for name, value in (extensions or {}).items()]
-    value = body if isinstance(body, bytes) else body.model_dump_json(by_alias=True).encode()
+    value = body if isinstance(body, bytes) else _models(topic).dump_json(body, by_alias=True)
     return Message(topic, key, value, tuple(headers))
 
 
@@ -122,13 +122,18 @@ def open_envelope(topic: Topic, record: Record) -> Envelope:
 
 def decode(topic: Topic, record: Record) -> tuple[Context, Any]:
     """Context and model of a record of a topic with a model. Raises `UndecodableError`."""
-    if topic.value is None:
-        raise TypeError(f"{topic.short} holds raw bytes: use open_envelope")
+    models = _models(topic)
     envelope = open_envelope(topic, record)
     try:
-        return envelope.context, topic.value.validate_json(envelope.data)
+        return envelope.context, models.validate_json(envelope.data)
     except ValidationError as error:
         raise UndecodableError(Reason.WRONG_SCHEMA, _first_error(error)) from None
+
+
+def _models(topic: Topic) -> TypeAdapter[Any]:
+    if topic.value is None:
+        raise TypeError(f"{topic.short} holds raw bytes: give `encode` bytes, and read it with `open_envelope`")
+    return topic.value
 
 
 def _context(attributes: dict[str, str], traceparent: str) -> Context:

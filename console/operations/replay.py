@@ -167,8 +167,8 @@ class _UnchangedBlobs:
     def __init__(self, store: BlobStore) -> None:
         self.get = store.get
 
-    def put(self, data: bytes) -> str:
-        return key_of(data)
+    def put(self, _data: bytes, sha256: str) -> str:
+        return key_of(sha256)
 
 
 def _now(outcome: Outcome, settings: SettingsSnapshot) -> Decision:

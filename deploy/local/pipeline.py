@@ -60,8 +60,8 @@ class Pipeline:
     """Every process of the pipeline, from the beginning to the end of its block.
 
     `directory` gets logs, blobs and the key that tokens are signed with. `environment` is added to what each process is
-    started with: its settings, and the passwords that the settings of mail servers refer to. `say` is told in one line
-    what happens to a process.
+    started with: its settings, and the passwords that the settings of mail servers refer to. `processes` names them;
+    `logger-2` is one more `logger`. `say` is told in one line what happens to a process.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Pipeline:
         port = self.ports[name]
         return Program(
             name=name,
-            command=(sys.executable, "-m", name),
+            command=(sys.executable, "-m", name.partition("-")[0]),
             environment={**self._environment, f"{ENV_PREFIX}METRICS_PORT": str(port)},
             health_port=port,
         )
