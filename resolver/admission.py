@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from resolver.resolve import Examined, trust_in
 from resolver.screening.finding import EVIDENCE, Finding
+from resolver.sender import known_as
 from schemas.mail import Screening
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, IncomingServer
@@ -26,7 +27,7 @@ class Case:
 def blocked(case: Case) -> Finding | None:
     """The sender, or the sender's domain, is one of the blocked senders."""
     address = case.examined.sender.address
-    for entry in (address, address[address.rfind("@") :]):
+    for entry in (*known_as(address, case.options.plus_tags), address[address.rfind("@") :]):
         if entry and entry in case.options.blocked_senders:
             return Finding(Reason.BLOCKED, f"{entry} is one of the blocked senders")
     return None

@@ -81,6 +81,13 @@ def test_blocked_senders(entry: str, from_: str, is_blocked: bool) -> None:
         assert blocking(entry).blocked_senders[0] in found.screening.evidence
 
 
+@pytest.mark.parametrize(("plus_tags", "is_blocked"), [(True, True), (False, False)])
+def test_a_plus_tag_that_is_none_of_the_address_does_not_get_round_a_block(plus_tags: bool, is_blocked: bool) -> None:
+    options = EmailOptions(blocked_senders=("ann@example.org",), plus_tags=plus_tags)
+    found = admit(examined(from_="ann+news@example.org"), server(), options)
+    assert (found.screening.reason is Reason.BLOCKED) == is_blocked
+
+
 def test_a_mail_without_a_sender_is_nobody_who_could_be_blocked() -> None:
     assert verdict(admit(examine(b"Subject: x\r\n\r\n", OWN), server(), blocking("@example.org"))) == ("person", None)
 
