@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from logger.senders import is_address
 from schemas import ids
 from schemas.addresses import normalise
-from schemas.persons import Person
+from schemas.persons import Person, first_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def derived_id(name: str) -> str:
 
 
 def _owner(name: str, by_address: Mapping[str, tuple[Person, ...]]) -> Person | None:
-    return next(iter(by_address.get(normalise(name), ())), None)
+    return first_found(by_address.get(normalise(name), ()))
 
 
 def _new_user(address: str) -> Person:

@@ -116,6 +116,13 @@ def test_an_address_names_its_person_or_makes_a_new_user_once(desk: Logger) -> N
     assert (person.is_user, person.is_analyst) == (True, False)
 
 
+def test_an_address_names_a_disabled_person_only_where_nobody_else_has_it(desk: Logger) -> None:
+    disabled = ANN.model_copy(update={"id": "a", "disabled": True})
+    desk.feed(disabled)
+    desk.feed(ask("log-call", "1", user="ann@example.test"))
+    assert desk.item("C-000001").user == "ann"
+
+
 def test_an_analyst_who_becomes_a_user_of_an_item_is_flagged(desk: Logger) -> None:
     desk.feed(ask("log-call", "1", user=None))
     desk.feed(ask("log-call", "2", user="rob"))
