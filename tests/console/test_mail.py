@@ -2,17 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert
 
 from console.config import ConsoleConfig
-from desk.engine import open_desk, writing
-from desk.migrate import upgrade
+from desk.engine import writing
 from desk.tables import mails
 from runtime.blobs import BlobStore
 from runtime.publisher import Publisher
@@ -29,27 +27,9 @@ NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def config(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path) -> ConsoleConfig:
-    return ConsoleConfig(
-        kafka_bootstrap_servers=kafka_bootstrap,
-        topic_prefix=topic_prefix,
-        desk_url=f"sqlite:///{tmp_path / 'desk.db'}",
-        blob_url=(tmp_path / "blobs").as_uri(),
-    )
-
-
-@pytest.fixture
-def desk(config: ConsoleConfig) -> Iterator[Engine]:
-    engine = open_desk(config.desk_url)
-    upgrade(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def mail(at_broker: Mailcall, config: ConsoleConfig, desk: Engine) -> Mailcall:
+def mail(run: Mailcall, desk: Engine) -> Mailcall:
     """`mailcall mail`."""
-    return lambda *arguments: at_broker("--desk-url", config.desk_url, "mail", *arguments)
+    return lambda *arguments: run("mail", *arguments)
 
 
 def fetched_mail(number: int, **fields: Any) -> FetchedMail:
