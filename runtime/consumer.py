@@ -23,7 +23,6 @@ from runtime.logs import get_logger
 from runtime.metrics import LAG
 from runtime.outcomes import Handler, OutageError
 from runtime.ownership import Ownership
-from runtime.pace import Pace
 from runtime.publisher import Publisher
 from runtime.reader import to_record
 from runtime.stage import Stage
@@ -61,7 +60,6 @@ class ConsumerLoop:
         self._stage = handler.stage
         self._work = Work(Stage(handler, config), publisher, self._retry_topics, self._health)
         self._outage = Outage(handler.stage, self._health)
-        self._pace = Pace(config.batch_records)
         self._due_at: dict[TopicPartition, float] = {}  # paused `.retry` partitions, and when to look again
         self._committed_at = time.monotonic()
         self._probed_at = 0.0
@@ -118,7 +116,6 @@ class ConsumerLoop:
             log.info("left the group", stage=self._stage)
 
     def _turn(self) -> None:
-        self._stop.wait(self._pace.wait_seconds())
         try:
             with broker_errors():
                 self._probe_if_time()
@@ -129,8 +126,6 @@ class ConsumerLoop:
             return
         self._health.progress()
         records = list(self._take(polled))
-        if records:
-            self._pace.begin(len(records))
         for start, end in split(records, self._config.batch_bytes):
             if not self._finish(records[start:end]):
                 self._rewind(records[start:])

@@ -23,7 +23,6 @@ from runtime.lag import LagProbe
 from runtime.logs import get_logger
 from runtime.metrics import LAG
 from runtime.outcomes import Handler, OutageError
-from runtime.pace import Pace
 from runtime.publisher import Publisher
 from runtime.stage import Stage
 from runtime.topic_setup import existing_topics
@@ -68,7 +67,7 @@ async def _serve(
     _follow_assignment(app, handler.stage, health)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix=handler.stage) as thread:
         await app.start()
-        worker = asyncio.create_task(_work_through(inbox, work, thread, Pace(config.batch_records)))
+        worker = asyncio.create_task(_work_through(inbox, work, thread))
         watchdog = asyncio.create_task(_watch_lag(app, LagProbe(config, group), handler.stage, health))
         try:
             await _until_stop(app, worker, stop)
@@ -131,13 +130,11 @@ def _follow_assignment(app: App, stage: str, health: Health) -> None:
     app.on_partitions_revoked.connect(revoked, weak=False)
 
 
-async def _work_through(inbox: Inbox, work: Work, thread: ThreadPoolExecutor, pace: Pace) -> None:
+async def _work_through(inbox: Inbox, work: Work, thread: ThreadPoolExecutor) -> None:
     """Handles batch after batch. What it raises ends the loop with nothing of that batch acknowledged."""
     loop = asyncio.get_running_loop()
     while True:
-        await asyncio.sleep(pace.wait_seconds())
         events = await inbox.take()
-        pace.begin(len(events))
         await loop.run_in_executor(thread, work.do, [_record(event) for event in events])
         for event in events:
             event.ack()

@@ -35,13 +35,11 @@ class ObedientHandler:
     topics: tuple[Topic, ...] = (MAIL_FETCHED,)
     handled: list[Record] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
-    begun: list[float] = field(default_factory=list)
     outage_over: threading.Event = field(default_factory=threading.Event)
     outages: int = 0
 
     def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
         self.batches.append(len(records))
-        self.begun.append(time.monotonic())
         outcomes = [self._outcome(record) for record in records]
         self.handled += records
         return outcomes

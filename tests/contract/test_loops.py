@@ -3,7 +3,6 @@
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from itertools import pairwise
 
 import pytest
 from kafka import TopicPartition
@@ -13,7 +12,6 @@ from runtime.config import ProcessConfig
 from runtime.lag import LagProbe
 from runtime.lifecycle import TOO_MANY_DEAD_LETTERS, StopProcess
 from runtime.outgoing import Outgoing
-from runtime.pace import GATHER_SECONDS
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
@@ -69,19 +67,6 @@ def uncommitted(config: ProcessConfig) -> int:
         return sum(probe.measure(partitions).values())
     finally:
         probe.close()
-
-
-def test_records_that_come_one_after_another_are_given_time_to_gather(
-    loop: LoopName, config: ProcessConfig, publisher: Publisher
-) -> None:
-    handler = ObedientHandler()
-    with Running(loop, config, handler):
-        for number, message in enumerate(fetched(config, [b"a", b"b", b"c", b"d", b"e"]), start=1):
-            publisher.publish([message])
-            until(lambda: len(handler.handled) == number, "the record")  # noqa: B023
-    gaps = [later - earlier for earlier, later in pairwise(handler.begun)]
-    assert len(gaps) == 4
-    assert min(gaps) > GATHER_SECONDS / 2
 
 
 def test_every_record_is_handled_in_order_and_its_output_published(
