@@ -6,6 +6,7 @@ from typing import Any
 
 from desk.references import reference
 from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem, UpdateItem
+from logger.state import ItemState
 from schemas.events import (
     ActionRefused,
     CallClosed,
@@ -20,6 +21,7 @@ from schemas.events import (
     TaskReopened,
     TaskUpdated,
 )
+from schemas.settings import CallTemplate
 
 _MODELS: Mapping[tuple[type[Intent], ItemKind], type[ItemEvent]] = {
     (LogCall, "call"): CallLogged,
@@ -55,18 +57,23 @@ def call_event(intent: Intent, now: datetime) -> ItemEvent:
     )
 
 
+def of_a_new_item(item: ItemState, template: CallTemplate, versions: Mapping[str, int]) -> dict[str, Any]:
+    """What the event of an item that is made says besides: a call's, a task's or a request's."""
+    return {
+        "user": item.user,
+        "logging_analyst": item.logging_analyst,
+        "call_template": template.id,
+        "impact": template.impact,
+        "urgency": template.urgency,
+        "priority": item.priority,
+        "subject": item.subject,
+        "settings_versions": dict(versions),
+    }
+
+
 def _particulars(intent: Intent) -> dict[str, Any]:
     if isinstance(intent, LogCall):
-        return {
-            "user": intent.item.user,
-            "logging_analyst": intent.item.logging_analyst,
-            "call_template": intent.template.id,
-            "impact": intent.template.impact,
-            "urgency": intent.template.urgency,
-            "priority": intent.item.priority,
-            "subject": intent.item.subject,
-            "settings_versions": dict(intent.settings_versions),
-        }
+        return of_a_new_item(intent.item, intent.template, intent.settings_versions)
     if isinstance(intent, Refuse):
         return {"action": intent.action, "reason": intent.reason}
     return {}

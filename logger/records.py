@@ -12,7 +12,7 @@ from logger.reports import ENTRIES
 from runtime.outcomes import Dead
 from schemas import ids
 from schemas.desk_requests import DeskRequest
-from schemas.events import REPORTS, NotificationRequested, NotificationResult
+from schemas.events import REPORTS, ItemEvent, NotificationRequested, NotificationResult
 from schemas.mail import REJECTED_SUBJECT, RejectedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
@@ -131,28 +131,25 @@ def mail_messages(
     """Of each mail its call event, then its notification. Both mappings by mail id."""
     for intent in intents:
         mail_id = intent.mail.mail_id
-        event = call_event(intent, now)
-        trace = traceparents[mail_id]
+        yield from told_of(call_event(intent, now), mail_id, notifications.get(mail_id), traceparents[mail_id], now)
+
+
+def told_of(
+    event: ItemEvent, cause: str, told: NotificationRequested | None, traceparent: str, now: datetime
+) -> Iterator[Message]:
+    """The event, then the notification of it. `cause`: what the event's id is derived from."""
+    event_id = ids.event_id(cause, type(event).__name__)
+    yield encode(CALL_EVENTS, event.reference, event, id=event_id, source=SOURCE, time=now, traceparent=traceparent)
+    if told is not None:
         yield encode(
-            CALL_EVENTS,
-            event.reference,
-            event,
-            id=ids.event_id(mail_id, type(event).__name__),
+            NOTIFICATION_REQUESTED,
+            told.recipient,
+            told,
+            id=told.notification_id,
             source=SOURCE,
             time=now,
-            traceparent=trace,
+            traceparent=traceparent,
         )
-        told = notifications.get(mail_id)
-        if told is not None:
-            yield encode(
-                NOTIFICATION_REQUESTED,
-                told.recipient,
-                told,
-                id=told.notification_id,
-                source=SOURCE,
-                time=now,
-                traceparent=trace,
-            )
 
 
 def rejected_messages(floods: Iterable[Flood], traceparents: Mapping[str, str], now: datetime) -> Iterator[Message]:

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from desk.references import reference
+from logger.events import of_a_new_item
 from logger.notify import MAX_AGE, words
-from logger.records import SOURCE
+from logger.records import told_of
 from logger.requests.decide import Intent, Make, Refuse
 from logger.requests.rows import cause
 from schemas import ids
@@ -32,8 +33,7 @@ from schemas.events import (
 )
 from schemas.persons import Person
 from schemas.snapshot import SettingsSnapshot
-from schemas.topics import CALL_EVENTS, NOTIFICATION_REQUESTED
-from schemas.wire import Message, encode
+from schemas.wire import Message
 
 _MODELS: Mapping[tuple[Action, ItemKind], type[ItemEvent]] = {
     ("log-call", "call"): CallLogged,
@@ -91,19 +91,8 @@ def messages(
 ) -> Iterator[Message]:
     """Of each request its event, then its notification. `traceparents`: by request id."""
     for intent, mail in told:
-        event, trace = item_event(intent, now), traceparents[intent.request.request_id]
-        event_id = ids.event_id(cause(intent.request), type(event).__name__)
-        yield encode(CALL_EVENTS, event.reference, event, id=event_id, source=SOURCE, time=now, traceparent=trace)
-        if mail is not None:
-            yield encode(
-                NOTIFICATION_REQUESTED,
-                mail.recipient,
-                mail,
-                id=mail.notification_id,
-                source=SOURCE,
-                time=now,
-                traceparent=trace,
-            )
+        trace = traceparents[intent.request.request_id]
+        yield from told_of(item_event(intent, now), cause(intent.request), mail, trace, now)
 
 
 def _model(intent: Intent) -> type[ItemEvent]:
@@ -112,17 +101,7 @@ def _model(intent: Intent) -> type[ItemEvent]:
 
 def _particulars(intent: Intent) -> dict[str, Any]:
     if isinstance(intent, Make):
-        template = intent.properties.template
-        return {
-            "user": intent.item.user,
-            "logging_analyst": intent.item.logging_analyst,
-            "call_template": template.id,
-            "impact": template.impact,
-            "urgency": template.urgency,
-            "priority": intent.item.priority,
-            "subject": intent.item.subject,
-            "settings_versions": dict(intent.properties.versions),
-        }
+        return of_a_new_item(intent.item, intent.properties.template, intent.properties.versions)
     if isinstance(intent, Refuse):
         return {"action": intent.request.action, "reason": intent.reason}
     return {}
