@@ -12,6 +12,7 @@ from desk.tables import deliveries
 from schemas.events import NotificationResult
 
 _FINISHED = select(deliveries).where(among(deliveries.c.notification_id), deliveries.c.outcome != "deferred")
+_KEY = ("notification_id", "recipient", "attempt")
 _COLUMNS = (*(column.name for column in deliveries.c if column.name != "at"), "at")
 
 
@@ -50,10 +51,10 @@ class _Upsert:
 
     def __init__(self, dialect: Dialect) -> None:
         mark = "?" if dialect.paramstyle == "qmark" else "%s"
-        changes = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "notification_id")
+        changes = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
         self.sql = (
             f"INSERT INTO deliveries ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))}) "
-            f"ON CONFLICT (notification_id) DO UPDATE SET {changes} "
+            f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {changes} "
             "WHERE deliveries.outcome = 'deferred' OR excluded.outcome <> 'deferred'"
         )
         self._own = attrgetter(*_COLUMNS)

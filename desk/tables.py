@@ -195,19 +195,53 @@ message_ids = Table(
     Column("item_id", NUMBER, nullable=False),
 )
 
+# Every attempt to tell somebody something. `reference` is the item's, so that its journal shows them.
 deliveries = Table(
     "deliveries",
     metadata,
     Column("notification_id", Text, primary_key=True),
+    Column("recipient", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
     _text("outcome"),
-    _text("recipient"),
     Column("server_id", Text),
-    Column("attempt", Integer, nullable=False),
     Column("reason", Text),
     _text("smtp_reply"),
     Column("message_id", Text),
     Column("mail_id", Text),
+    Column("reference", Text),
     Column("at", TIME, nullable=False),
+    Index(None, "reference"),
+)
+
+# Who wants to be told what happens to an item, beside those who stand in it anyway.
+watchers = Table(
+    "watchers",
+    metadata,
+    Column("item_id", NUMBER, ForeignKey(items.c.id), primary_key=True, autoincrement=False),
+    Column("person_id", Text, ForeignKey(persons.c.id), primary_key=True),
+)
+
+# Automatic answers that were asked for; `address` is normalised. What limits the next ones.
+answers = Table(
+    "answers",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("item_id", NUMBER, primary_key=True, autoincrement=False),
+    Column("notification_id", Text, primary_key=True),
+    Column("at", TIME, nullable=False),
+    Index("answers_address_at_idx", "address", "at"),
+    Index(None, "at"),
+)
+
+# Addresses that bounced, normalised. Once `marked_at` is set nothing is sent there any more.
+bounced_addresses = Table(
+    "bounced_addresses",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("bounces", Integer, nullable=False),
+    _text("status"),
+    Column("last_at", TIME, nullable=False),
+    Column("marked_at", TIME),
 )
 
 # One row a transaction: the records that tell of it, until the broker has them.

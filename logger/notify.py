@@ -24,10 +24,18 @@ MAX_REFERENCES = 20
 _THREAD_ID = re.compile(r"<[\w.!#$%&'*+/=?^`{|}~-]{1,200}@[\w.:\[\]-]{1,200}>", re.ASCII)
 
 
-def acknowledgement(
+def notifications(
+    intent: Intent, settings: SettingsSnapshot, persons: Mapping[str, Person], now: datetime
+) -> tuple[NotificationRequested, ...]:
+    """Who is told of it, each once. `persons`: those that are to be named, by id."""
+    answer = _answer(intent, settings, persons, now)
+    return () if answer is None else (answer,)
+
+
+def _answer(
     intent: Intent, settings: SettingsSnapshot, persons: Mapping[str, Person], now: datetime
 ) -> NotificationRequested | None:
-    """The answer to the mail's sender; None where none may be sent. `persons`: those that are to be named, by id."""
+    """The answer to the mail's sender; None where none may be sent."""
     mail, person, item = intent.mail, intent.person, intent.item
     if not mail.answerable or now - mail.received > MAX_AGE or not is_address(mail.sender.address):
         return None
@@ -39,6 +47,7 @@ def acknowledgement(
         recipient=recipient,
         recipient_name=person.name,
         recipient_format=person.email_format,
+        role="author",
         partition=item.partition,
         event=event,
         data=words(event, item, person.id, settings, persons, getattr(intent, "reason", None)),

@@ -124,28 +124,28 @@ def person_messages(persons: Iterable[Person], now: datetime) -> Iterator[Messag
 
 def mail_messages(
     intents: Sequence[Intent],
-    notifications: Mapping[str, NotificationRequested],
+    told: Mapping[str, Sequence[NotificationRequested]],
     traceparents: Mapping[str, str],
     now: datetime,
 ) -> Iterator[Message]:
-    """Of each mail its call event, then its notification. Both mappings by mail id."""
+    """Of each mail its call event, then its notifications. Both mappings by mail id."""
     for intent in intents:
         mail_id = intent.mail.mail_id
-        yield from told_of(call_event(intent, now), mail_id, notifications.get(mail_id), traceparents[mail_id], now)
+        yield from told_of(call_event(intent, now), mail_id, told[mail_id], traceparents[mail_id], now)
 
 
 def told_of(
-    event: ItemEvent, cause: str, told: NotificationRequested | None, traceparent: str, now: datetime
+    event: ItemEvent, cause: str, told: Sequence[NotificationRequested], traceparent: str, now: datetime
 ) -> Iterator[Message]:
-    """The event, then the notification of it. `cause`: what the event's id is derived from."""
+    """The event, then the notifications of it. `cause`: what the event's id is derived from."""
     event_id = ids.event_id(cause, type(event).__name__)
     yield encode(CALL_EVENTS, event.reference, event, id=event_id, source=SOURCE, time=now, traceparent=traceparent)
-    if told is not None:
+    for one in told:
         yield encode(
             NOTIFICATION_REQUESTED,
-            told.recipient,
-            told,
-            id=told.notification_id,
+            one.recipient,
+            one,
+            id=one.notification_id,
             source=SOURCE,
             time=now,
             traceparent=traceparent,

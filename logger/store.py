@@ -12,7 +12,7 @@ from desk.engine import writing
 from desk.errors import ConflictError
 from logger.decide import Intent
 from logger.load import Loaded, load
-from logger.notify import acknowledgement
+from logger.notify import notifications
 from logger.people import apply_changes
 from logger.plan import numbered, plan
 from logger.records import Mail, PersonChange, mail_messages, person_messages, rejected_messages
@@ -111,16 +111,15 @@ def _write(
     now: datetime,
 ) -> tuple[Message, ...]:
     """Stores what is intended, and says what is published of it. `taken`: as `write_hints` wants it."""
-    told = (acknowledgement(intent, settings, loaded.persons, now) for intent in intents)
-    notifications = {one.mail_id: one for one in told if one is not None and one.mail_id is not None}
+    told = {intent.mail.mail_id: notifications(intent, settings, loaded.persons, now) for intent in intents}
     performing = {intent.person.id for intent in intents}
     new_persons = [one for one in loaded.senders.new if one.id in performing]
     write_persons(connection, new_persons)
     flagged = flag_users(connection, intents)
     write_intents(connection, intents, now)
-    write_hints(connection, intents, notifications, taken)
+    write_hints(connection, intents, told, taken)
     changed = (*new_persons, *load_persons(connection, flagged).values())
     return (
         *person_messages(changed, now),
-        *mail_messages(intents, notifications, loaded.traceparents, now),
+        *mail_messages(intents, told, loaded.traceparents, now),
     )

@@ -99,16 +99,14 @@ def write_rejected(connection: Connection, floods: Iterable[Flood], now: datetim
 def write_hints(
     connection: Connection,
     intents: Iterable[Intent],
-    notifications: Mapping[str, NotificationRequested],
+    told: Mapping[str, Sequence[NotificationRequested]],
     taken: Mapping[str, int],
 ) -> None:
-    """Makes the mails and their notifications (by mail id) known to replies. `taken`: keys the desk has already."""
+    """Makes the mails and their notifications (`told`, by mail id) known to replies. `taken`: keys the desk has."""
     hints: dict[str, int] = {}
     for intent in intents:
         key = message_key(intent.mail.message_id)
         if key is not None and key not in taken:
             hints.setdefault(key, intent.item.number)
-        told = notifications.get(intent.mail.mail_id)
-        if told is not None:
-            hints[told.notification_id] = intent.item.number
+        hints.update((one.notification_id, intent.item.number) for one in told[intent.mail.mail_id])
     _MESSAGE_ID.insert(connection, rows.message_id_rows(hints))

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from schemas.addresses import SafeAddress
 from schemas.base import Id, Line, Model
+from schemas.notifying import Role
 from schemas.reasons import Reason
 from schemas.settings import Format
 
@@ -123,6 +124,9 @@ class NotificationRequested(Model):
     recipient: SafeAddress
     recipient_name: str = ""
     recipient_format: Format | None = Field(None, description="the person's own Email Format")
+    cc: tuple[SafeAddress, ...] = Field((), max_length=100, description="further recipients, named in the mail")
+    bcc: tuple[SafeAddress, ...] = Field((), max_length=100, description="further recipients, named nowhere in it")
+    role: Role | None = Field(None, description="as what the recipient is told; chooses the message template too")
     partition: Id | None = None
     event: Line
     data: dict[str, str] = Field(default_factory=dict)
@@ -139,7 +143,7 @@ REPORTS = "/mailcall/resolver"
 
 
 class NotificationResult(Model):
-    """What became of one notification: one record for every attempt and for a bounce."""
+    """What became of one notification for one recipient: one record for every attempt, and one for a bounce."""
 
     notification_id: str
     outcome: Literal["sent", "deferred", "failed", "bounced"]
@@ -152,4 +156,5 @@ class NotificationResult(Model):
     mail_id: str | None = Field(
         None, description="of the mail that caused the notification, or that reported the bounce"
     )
+    reference: Line | None = Field(None, description="the item that the notification told of")
     at: datetime

@@ -51,9 +51,14 @@ class Reason(StrEnum):
     MESSAGE_REFUSED = "message-refused"
     SERVER_DEFERRED = "server-deferred"
     SERVER_SLOW = "server-slow"
+    RATE_LIMITED = "rate-limited"
+    ADDRESS_MARKED = "address-marked"
 
     # An answer that is not sent, an action that is not done.
     TOO_OLD_TO_ANSWER = "too-old-to-answer"
+    ANSWERED_ALREADY = "answered-already"
+    TOO_MANY_ANSWERS = "too-many-answers"
+    ANSWERS_STOPPED = "answers-stopped"
     NOT_A_PARTY = "not-a-party"
     ITEM_CLOSED = "item-closed"
     ITEM_OPEN = "item-open"
@@ -200,10 +205,32 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.SERVER_SLOW: Explanation(
         "The outgoing server takes long for each mail; the mail is sent later by itself, so that others need not wait.",
-        "If it lasts, ask the server's administrator, or allow more connections (MAILCALL_SMTP_CONNECTIONS).",
+        "If it lasts, ask the server's administrator, or allow more connections to it.",
+    ),
+    Reason.RATE_LIMITED: Explanation(
+        "The outgoing server has been given as many mails this minute as its settings allow; the rest is sent later by "
+        "itself.",
+        "If it lasts, raise mails_per_minute as far as the server's owner allows, or add a server.",
+    ),
+    Reason.ADDRESS_MARKED: Explanation(
+        "Mails to this address came back too often: nothing more is sent there.",
+        "Correct the address in the person's details, or take the mark off with `mailcall persons unmark`.",
     ),
     Reason.TOO_OLD_TO_ANSWER: Explanation(
         "The mail was more than an hour old when it was handled: the call is logged, no automatic answer is sent.",
+    ),
+    Reason.ANSWERED_ALREADY: Explanation(
+        "The sender has had an automatic answer about this item: no second one is sent (RFC 3834).",
+        "answers.per_sender_and_item in email_options sets how many there may be.",
+    ),
+    Reason.TOO_MANY_ANSWERS: Explanation(
+        "The sender has had as many automatic answers within an hour as are allowed.",
+        "answers.per_sender_and_hour in email_options sets how many there may be.",
+    ),
+    Reason.ANSWERS_STOPPED: Explanation(
+        "So many automatic answers were sent within ten minutes that none is sent for a while: calls are logged as "
+        "ever.",
+        "Look for a flood or a mail loop; answers.all_in_ten_minutes in email_options sets the limit.",
     ),
     Reason.NOT_A_PARTY: Explanation(
         "The sender has no part in the item that the mail refers to.",

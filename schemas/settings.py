@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from schemas.addresses import SafeAddress, SenderPattern
 from schemas.base import FieldName, Id, Line, Model
+from schemas.notifying import Answers, Group, NotificationRule, Role
 
 UNPARTITIONED = "desk"  # the id of the one partition of a desk without partitioning
 
@@ -213,6 +214,13 @@ class OutgoingServer(MailServer):
     from_address: SafeAddress = Field(description="the address in From of every mail sent here")
     from_name: Line = Field("", description="the name in From, such as the name of the desk")
     reply_to: SafeAddress | None = Field(None, description="where answers go: the partition's incoming address")
+    bounce_address: SafeAddress | None = Field(
+        None, description="where other servers report what they cannot deliver; they report nothing when left out"
+    )
+    fallback: Id | None = Field(None, description="the outgoing server that sends while this one cannot")
+    connections: int = Field(2, ge=1, le=20, description="connections that one process keeps to the server at a time")
+    mails_per_minute: int = Field(0, ge=0, description="mails that all processes together send here; 0: any number")
+    recipients_per_mail: int = Field(50, ge=1, le=1000, description="a mail to more recipients is handed over in parts")
 
 
 class CallTemplate(Model):
@@ -305,6 +313,7 @@ class MessageTemplate(Model):
     id: Id = Field(description="the template's own name")
     event: Line = Field(description="the event it tells of, such as CallLogged, or one of an integrator's own")
     partition: Id | None = Field(None, description="the partition it is for; every partition when left out")
+    recipient: Role | None = Field(None, description="whom it is for; everybody who is told when left out")
     subject: Line = Field(description="template of the subject; the item reference is put before it")
     text: str = Field(description="template of the plain text")
     html: str | None = Field(None, description="template of the HTML; made from the text when left out")
@@ -328,10 +337,24 @@ class EmailOptions(Model):
     plus_tags: bool = Field(
         False, description="ann+printer@example.com is ann@example.com where nobody has the longer address"
     )
+    give_up_after_hours: int = Field(
+        48, ge=1, le=240, description="how long a notification is tried that no server takes"
+    )
+    bounces_until_marked: int = Field(
+        3, ge=0, description="hard bounces after which nothing more is sent to an address; 0: never"
+    )
+    answers: Answers = Field(default_factory=Answers, description="how often a sender is answered by the desk itself")
     token_days: int = Field(365, ge=1, le=3650, description="how long a reply to one of our mails proves its item")
 
 
 Setting = Annotated[
-    IncomingServer | OutgoingServer | CallTemplate | Partition | MessageTemplate | EmailOptions,
+    IncomingServer
+    | OutgoingServer
+    | CallTemplate
+    | Partition
+    | MessageTemplate
+    | NotificationRule
+    | Group
+    | EmailOptions,
     Field(discriminator="kind"),
 ]

@@ -1,9 +1,10 @@
 """The file of `mailcall apply`: sections of settings and persons, each value checked, each error with place and remedy.
 
     partitions: [{id: it, name: IT, impacts: [...], ...}]      email_options: {default_format: text, ...}
-    call_templates, incoming_servers, outgoing_servers, message_templates, persons: [{id: ..., ...}, ...]
+    call_templates, incoming_servers, outgoing_servers, message_templates, notification_rules, groups, persons:
+        [{id: ..., ...}, ...]
 
-The keys are the fields of the models in `schemas/settings.py` and `schemas/persons.py`.
+The keys are the fields of the models in `schemas/settings.py`, `schemas/notifying.py` and `schemas/persons.py`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from console.operations.problems import Problem, SettingsError, dotted
 from console.operations.setting_secrets import Seal
 from console.operations.yaml_lines import Document, Path, YamlError, load
 from schemas.base import Model
+from schemas.notifying import Group, NotificationRule
 from schemas.persons import Person
 from schemas.settings import (
     CallTemplate,
@@ -32,10 +34,12 @@ from schemas.settings import (
 SECTIONS: Mapping[str, type[Model]] = {
     "persons": Person,
     "partitions": Partition,
+    "groups": Group,
     "call_templates": CallTemplate,
     "outgoing_servers": OutgoingServer,
     "email_options": EmailOptions,
     "message_templates": MessageTemplate,
+    "notification_rules": NotificationRule,
     "incoming_servers": IncomingServer,
 }
 SINGLE = "email_options"  # the one section that is one record, not a list

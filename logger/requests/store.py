@@ -12,7 +12,7 @@ from logger.records import Asked, person_messages
 from logger.requests.decide import Make
 from logger.requests.load import load
 from logger.requests.plan import plan
-from logger.requests.tell import messages, notification
+from logger.requests.tell import messages, notifications
 from logger.requests.write import write_intents, write_replies
 from logger.store import Stored, until_stored
 from logger.write import flag_as_users, new_numbers, write_persons
@@ -46,7 +46,7 @@ def _store(connection: Connection, batch: Sequence[Asked], settings: SettingsSna
     write_persons(connection, new)
     flagged = flag_as_users(connection, [one.id for one in users.values() if not one.is_user])
     write_intents(connection, intents, now)
-    told = [(one, notification(one, settings, loaded.persons, now)) for one in intents]
+    told = [(one, notifications(one, settings, loaded.persons, now)) for one in intents]
     write_replies(connection, told)
     changed = (*new, *load_persons(connection, flagged).values())
     traceparents = {one.request.request_id: one.traceparent for one in loaded.asked}

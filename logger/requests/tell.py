@@ -1,6 +1,6 @@
 """What is published about requests: the event of each, and who is told by mail."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -64,35 +64,38 @@ def item_event(intent: Intent, now: datetime) -> ItemEvent:
     )
 
 
-def notification(
+def notifications(
     intent: Intent, settings: SettingsSnapshot, persons: Mapping[str, Person], now: datetime
-) -> NotificationRequested | None:
-    """To the item's User. Nobody is told of what was refused: the User did not ask for it, and the event says it."""
+) -> tuple[NotificationRequested, ...]:
+    """Who is told of it: the item's User. Nobody is told of what was refused: the User did not ask for it, and the
+    event says it."""
     item, request = intent.item, intent.request
     user = persons.get(item.user)
     late = now - request.requested_at > MAX_AGE
     if late or not request.notify or isinstance(intent, Refuse) or user is None or not user.addresses:
-        return None
+        return ()
     event, recipient = _model(intent).__name__, user.addresses[0]
-    return NotificationRequested(
+    told = NotificationRequested(
         notification_id=ids.notification_id(cause(request), event, normalise(recipient)),
         recipient=recipient,
         recipient_name=user.name,
         recipient_format=user.email_format,
+        role="user",
         partition=item.partition,
         event=event,
         data=words(event, item, request.by, settings, persons, text=request.text),
         requested_at=now,
     )
+    return (told,)
 
 
 def messages(
-    told: Iterable[tuple[Intent, NotificationRequested | None]], traceparents: Mapping[str, str], now: datetime
+    told: Iterable[tuple[Intent, Sequence[NotificationRequested]]], traceparents: Mapping[str, str], now: datetime
 ) -> Iterator[Message]:
-    """Of each request its event, then its notification. `traceparents`: by request id."""
-    for intent, mail in told:
+    """Of each request its event, then its notifications. `traceparents`: by request id."""
+    for intent, mails in told:
         trace = traceparents[intent.request.request_id]
-        yield from told_of(item_event(intent, now), cause(intent.request), mail, trace, now)
+        yield from told_of(item_event(intent, now), cause(intent.request), mails, trace, now)
 
 
 def _model(intent: Intent) -> type[ItemEvent]:

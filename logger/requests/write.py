@@ -32,7 +32,7 @@ def write_intents(connection: Connection, intents: Sequence[Intent], now: dateti
     _HANDLED.insert(connection, rows.handled_rows(intents, now))
 
 
-def write_replies(connection: Connection, told: Iterable[tuple[Intent, NotificationRequested | None]]) -> None:
+def write_replies(connection: Connection, told: Iterable[tuple[Intent, Sequence[NotificationRequested]]]) -> None:
     """Makes the notifications known to the mails that answer them."""
-    hints = {mail.notification_id: intent.item.number for intent, mail in told if mail is not None}
+    hints = {mail.notification_id: intent.item.number for intent, mails in told for mail in mails}
     _MESSAGE_ID.insert(connection, message_id_rows(hints))
