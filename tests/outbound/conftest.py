@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from outbound.choose_server import Chosen
 from schemas.events import NotificationRequested
 from schemas.settings import Authentication, OutgoingServer, Security
 
@@ -49,3 +50,8 @@ def make_server() -> Callable[..., OutgoingServer]:
         return OutgoingServer.model_validate(values | changes)
 
     return make
+
+
+def by(server: OutgoingServer) -> Chosen:
+    """The partition's own server sends."""
+    return Chosen(server, server)

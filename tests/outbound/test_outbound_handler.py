@@ -20,6 +20,7 @@ from mailserver.sasl import Credentials
 from outbound import delivery as delivery_module
 from outbound.delivery import IN_HAND_SECONDS, Delivery
 from outbound.handler import OutboundHandler
+from outbound.pace import Pace
 from outbound.server_states import ServerStates
 from runtime.outcomes import Dead, Ok, OutageError, Outcome, Reject, Retry
 from schemas.events import NotificationRequested, NotificationResult
@@ -51,6 +52,7 @@ class Desk:
     def __init__(self, ledger: DeliveryLedger, now: datetime) -> None:
         self.ledger = ledger
         self.now = now
+        self.share = 1.0
         self.snapshot = SettingsSnapshot()
         self.start()
 
@@ -58,7 +60,10 @@ class Desk:
         """As after a kill -9: nothing is left but the ledger."""
         states = ServerStates()
         self.delivery = Delivery(self.ledger, states, self._login, 2, lambda: self.now)
-        self.handler = OutboundHandler(lambda: self.snapshot, self.ledger, self.delivery, states, lambda: self.now)
+        self.pace = Pace(lambda: self.share, lambda: self.now.timestamp())
+        self.handler = OutboundHandler(
+            lambda: self.snapshot, self.ledger, self.delivery, states, lambda: self.now, self.pace
+        )
 
     def apply(self, *settings: Setting) -> None:
         self.snapshot = self.snapshot.with_changes([(f"{one.kind}/{one.id}", one, 0) for one in settings])
@@ -143,7 +148,7 @@ def test_a_notification_is_sent_told_and_recorded(served: Desk, smtp_sink: SmtpS
     assert (result.outcome, result.server_id, result.attempt, result.smtp_reply) == ("sent", "it-out", 1, "250 OK")
     assert result.message_id == f"<mailcall.{request.notification_id}@desk.example>"
     assert result.mail_id == "a" * 32
-    assert served.ledger.finished([request.notification_id]) == {request.notification_id: result}
+    assert served.ledger.finished([request.notification_id]) == {request.notification_id: (result,)}
     (mail,) = smtp_sink.messages
     assert mail.recipients == ("ursula@example.com",)
     assert b"C-000123" in mail.raw
