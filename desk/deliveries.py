@@ -24,9 +24,9 @@ class DeliveryLedger:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = open_desk(engine.url, durable=False)
-        self._kept = KeptConnections(self._engine)
-        self._record = _Upsert(self._engine.dialect)
+        self.engine = open_desk(engine.url, durable=False)
+        self._kept = KeptConnections(self.engine)
+        self._record = _Upsert(self.engine.dialect)
 
     def finished(self, notification_ids: Collection[str]) -> dict[str, tuple[NotificationResult, ...]]:
         """By notification, the recipients to whom it is sent, failed or bounced: nothing is left to be done about them.
@@ -36,7 +36,7 @@ class DeliveryLedger:
         found: dict[str, tuple[NotificationResult, ...]] = {}
         if not notification_ids:
             return found
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             for row in connection.execute(_FINISHED, {"keys": list(notification_ids)}).mappings():
                 result = NotificationResult.model_validate(dict(row))
                 found[result.notification_id] = (*found.get(result.notification_id, ()), result)
@@ -49,7 +49,7 @@ class DeliveryLedger:
 
     def close(self) -> None:
         self._kept.close()
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 class _Upsert:

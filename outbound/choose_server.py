@@ -1,6 +1,6 @@
 """Through which outgoing server a notification goes: its partition's, else the default one, else a fall-back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,20 +39,10 @@ def choose_server(snapshot: SettingsSnapshot, partition: str | None, trouble_of:
     own = snapshot.outgoing_server_for(partition)
     if own is None:
         return NoServer(Reason.NO_OUTGOING_SERVER, "failed")
-    for server in with_fallbacks(snapshot, own):
+    for server in snapshot.with_fallbacks(own):
         if server.enabled and trouble_of(server) is None:
             return Chosen(server, own)
     trouble = trouble_of(own)
     if trouble is None:
         return NoServer(Reason.SERVER_DISABLED, "deferred", own.id)
     return NoServer(trouble.reason, "deferred", own.id, trouble.text)
-
-
-def with_fallbacks(snapshot: SettingsSnapshot, server: OutgoingServer) -> Iterator[OutgoingServer]:
-    """The server, its fall-back, that one's fall-back and so on, each once."""
-    seen: set[str] = set()
-    following: OutgoingServer | None = server
-    while following is not None and following.id not in seen:
-        seen.add(following.id)
-        yield following
-        following = snapshot.outgoing_server(following.fallback) if following.fallback else None

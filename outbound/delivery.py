@@ -15,6 +15,7 @@ from typing import Protocol
 
 from mailserver.errors import MailServerError
 from outbound.compose import Composed
+from outbound.cpu import counted
 from outbound.headers import wire_address
 from outbound.results import Order
 from outbound.server_states import ServerStates
@@ -208,8 +209,9 @@ class _Lane:
         size = mail.server.recipients_per_mail
         for start in range(0, len(mail.recipients), size):
             part = self._hand_over(mail, mail.recipients[start : start + size])
-            for result in part:
-                self._post.record(result)
+            with counted("record"):
+                for result in part:
+                    self._post.record(result)
             results += part
         return tuple(results)
 
@@ -221,9 +223,10 @@ class _Lane:
             return self._deferred(mail, recipients, trouble.reason, trouble.text)
         wire = {recipient: wire_address(recipient) for recipient in recipients}
         try:
-            verdicts = self._transport_to(server).send(
-                mail.composed.sender, tuple(wire.values()), mail.composed.content
-            )
+            with counted("send"):
+                verdicts = self._transport_to(server).send(
+                    mail.composed.sender, tuple(wire.values()), mail.composed.content
+                )
         except MailServerError as error:
             states.failed(server, error, self._post.now())
             log.warning("outgoing server is in trouble", server=server.id, reason=error.reason, why=error.text)

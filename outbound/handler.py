@@ -9,6 +9,7 @@ from outbound.backoff import exhausted, retry_after
 from outbound.choose_format import choose_format
 from outbound.choose_server import Chosen, NoServer, choose_server
 from outbound.compose import compose
+from outbound.cpu import counted
 from outbound.delivery import IN_HAND_SECONDS, Delivery, Ledger, Mail, Results
 from outbound.pace import Pace
 from outbound.render import RenderError, Templates, render
@@ -75,12 +76,13 @@ class OutboundHandler:
         finished = self._ledger.finished({order.id for _, order in orders})
         snapshot = self._settings()
         mails: dict[str, tuple[int, Mail]] = {}
-        for index, order in orders:
-            planned = Ok() if order.id in mails else self._plan(order, finished.get(order.id, ()), snapshot)
-            if isinstance(planned, Mail):
-                mails[order.id] = index, planned
-            else:
-                outcomes[index] = planned
+        with counted("render"):
+            for index, order in orders:
+                planned = Ok() if order.id in mails else self._plan(order, finished.get(order.id, ()), snapshot)
+                if isinstance(planned, Mail):
+                    mails[order.id] = index, planned
+                else:
+                    outcomes[index] = planned
         results = self._delivery.deliver([mail for _, mail in mails.values()]) if mails else {}
         for id_, (index, mail) in mails.items():
             outcomes[index] = self._outcome(mail.order, results[id_], snapshot)

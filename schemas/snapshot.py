@@ -1,6 +1,6 @@
 """All settings at one moment, with the look-ups every stage needs. A value: changing it gives a new one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
@@ -52,6 +52,15 @@ class SettingsSnapshot:
         chosen = (partition and partition.outgoing_server) or self.email_options().default_outgoing_server
         return self.outgoing_server(chosen) if chosen else None
 
+    def with_fallbacks(self, server: OutgoingServer) -> Iterator[OutgoingServer]:
+        """The server, its fall-back, that one's fall-back and so on, each once."""
+        seen: set[str] = set()
+        following: OutgoingServer | None = server
+        while following is not None and following.id not in seen:
+            seen.add(following.id)
+            yield following
+            following = self.outgoing_server(following.fallback) if following.fallback else None
+
     def problems(self, person_ids: frozenset[str] | None = None) -> tuple[str, ...]:
         """Every reference that leads nowhere, a sentence each. `person_ids`: known persons; None leaves them out."""
         found: list[str] = []
@@ -73,8 +82,14 @@ class SettingsSnapshot:
                     f"has no priority in partition {partition.id!r}"
                 )
         named = [(f"partition/{p.id}: outgoing_server", p.outgoing_server) for p in self.all_of(Partition)]
+        named += [(f"outgoing-server/{s.id}: fallback", s.fallback) for s in self.all_of(OutgoingServer)]
         named.append(("email-options: default_outgoing_server", self.email_options().default_outgoing_server))
         found += [
             f"{place} {name!r} does not exist" for place, name in named if name and not self.outgoing_server(name)
+        ]
+        found += [
+            f"outgoing-server/{server.id}: fallback leads back to the server itself"
+            for server in self.all_of(OutgoingServer)
+            if any(after.fallback == server.id for after in self.with_fallbacks(server))
         ]
         return tuple(found)
