@@ -18,6 +18,7 @@ from outbound.server_states import ServerStates, Trouble
 from runtime.decoding import decode_batch
 from runtime.deferral import attempt_of
 from runtime.logs import get_logger
+from runtime.metrics import BROKEN_TEMPLATES
 from runtime.outcomes import Dead, Ok, Outcome, Reject, Retry
 from schemas.events import NotificationResult
 from schemas.ids import event_id
@@ -68,6 +69,7 @@ class OutboundHandler:
         self._pace = pace
         self._token_keys = token_keys
         self._templates = (SettingsSnapshot(), Templates(SettingsSnapshot()))
+        self._warned: set[str] = set()  # the broken ones among these templates
 
     def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
         """One outcome a record. Every mail whose result is final is in the ledger when it returns."""
@@ -112,21 +114,36 @@ class OutboundHandler:
 
     def _mail(
         self, order: Order, left: tuple[str, ...], chosen: Chosen, snapshot: SettingsSnapshot, now: datetime
-    ) -> Mail | Dead:
+    ) -> Mail | Outcome:
         format_ = choose_format(snapshot.email_options(), order.request.recipient_format)
         try:
             rendered = render(order.request, self._templates_of(snapshot), format_)
         except RenderError as error:
-            return Dead(Reason.UNKNOWN_TEMPLATE, str(error))
+            return self._without_template(order, left, str(error), now)
+        if rendered.broken:
+            BROKEN_TEMPLATES.labels(order.request.event).inc()
+            self._warn(rendered.broken, rendered.fault)
         return Mail(order, chosen.server, compose(order.request, rendered, chosen, now, self._token_keys), left)
+
+    def _without_template(self, order: Order, left: tuple[str, ...], why: str, now: datetime) -> Dead:
+        """Whoever asked is told; the ledger is not, so the record can be replayed once there is a template."""
+        failed = order.results(left, "failed", Reason.UNKNOWN_TEMPLATE, now)
+        return Dead(Reason.UNKNOWN_TEMPLATE, why, _told(order, failed))
 
     def _templates_of(self, snapshot: SettingsSnapshot) -> Templates:
         if self._templates[0] is not snapshot:
             self._templates = snapshot, Templates(snapshot)
+            self._warned.clear()
             for template in snapshot.all_of(MessageTemplate):
                 if why := check(template):
-                    log.warning("no mail can be made from a message template", template=template.id, why=why)
+                    self._warn(f"message-template/{template.id}", why)
         return self._templates[1]
+
+    def _warn(self, template: str, why: str) -> None:
+        """Once for the settings in force, not for each mail."""
+        if template not in self._warned:
+            self._warned.add(template)
+            log.warning("a message template is broken; mails are told by the built-in text", template=template, why=why)
 
     def _outcome(self, order: Order, results: Results, snapshot: SettingsSnapshot) -> Outcome:
         """What the shell is to do after an attempt, which is recorded: defer the record for those left, or be done."""

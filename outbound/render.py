@@ -1,21 +1,35 @@
-"""What a notification says: subject, text and HTML from a template, a mail's words only ever data of it."""
+"""What a notification says: subject, text and HTML from a template, a mail's words only ever data of it. Pure."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 
-from jinja2 import Template, TemplateError
+from jinja2 import Template
 from markupsafe import Markup, escape
 
 from schemas.events import NotificationRequested
+from schemas.notifying import Role
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate
 from schemas.snapshot import SettingsSnapshot
-from schemas.template_language import compiled, fault
+from schemas.template_language import FAULTS, compiled, fault
 
 MAX_OUTPUT = 512_000  # characters of one part
 _BUILT_IN = files("outbound") / "templates"
+_ITEM_EVENT = re.compile(r"(Call|Task|Request)(Logged|Updated|Closed|Reopened)")
+# Which of an event's built-in texts somebody is told by, the first that there is. Without a role: the User, most likely.
+_READERS: Mapping[Role | None, tuple[str, ...]] = {
+    None: ("",),
+    "author": (".author", ""),
+    "user": (".user", ".others", ""),
+    "logging-analyst": (".others", ""),
+    "assigned-group": (".others", ""),
+    "watchers": (".others", ""),
+}
+_BLANKS = re.compile(r"(?m)^ +|(?<=\S) (?= )")  # those that a page would not show
+_PARAGRAPH = '<p style="margin: 0 0 16px">%s</p>'
 
 
 class RenderError(ValueError):
@@ -24,70 +38,109 @@ class RenderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a mail says. `html` is None where the format is Plain Text."""
+    """What a mail says. `html` is None where the format is Plain Text.
+
+    `broken` and `fault`: the template that was set for it, and why the built-in one had to take its place.
+    """
 
     subject: str
     text: str
     html: str | None
+    broken: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The template of one event: as an administrator set it, or built in. HTML is made from the text where None."""
+    """A template: as an administrator set it, or built in. HTML is made from the text where None.
+
+    `language` of its words, as HTML names it; empty where that is not known.
+    """
 
     name: str
     subject: str
     text: str
     html: str | None = None
+    language: str = ""
 
 
 class Templates:
-    """The templates of one settings snapshot: a partition's own, else one for all partitions, else the built-in one."""
+    """The templates of one settings snapshot."""
 
     def __init__(self, snapshot: SettingsSnapshot) -> None:
-        self._own = {
-            (template.event, template.partition): Source(f"message-template/{template.id}", template.subject,
-                                                         template.text, template.html)
+        self._set = {
+            (template.event, template.recipient, template.partition): source_of(template)
             for template in snapshot.all_of(MessageTemplate)
-        }  # fmt: skip
+        }
 
-    def find(self, event: str, partition: str | None) -> Source | None:
-        """The template for an event, or None: an integrator's own event, for which nobody made a template."""
-        return self._own.get((event, partition)) or self._own.get((event, None)) or built_in(event)
+    def find(self, event: str, role: Role | None, partition: str | None) -> Source | None:
+        """The template that is set: the partition's own before one for all, and one for the role before one for all."""
+        for key in ((event, role, partition), (event, None, partition), (event, role, None), (event, None, None)):
+            if key in self._set:
+                return self._set[key]
+        return None
+
+
+def source_of(template: MessageTemplate) -> Source:
+    return Source(f"message-template/{template.id}", template.subject, template.text, template.html)
 
 
 def render(request: NotificationRequested, templates: Templates, format_: Format) -> Rendered:
-    """Subject, text and HTML of a notification. Raises `RenderError`."""
-    data = {"recipient_name": request.recipient_name, **request.data}
+    """Subject, text and HTML of a notification. Raises `RenderError`.
+
+    Where the template that is set cannot be filled, the built-in one takes its place, so that people are told.
+    """
     if request.subject is not None and request.text is not None:
         return _dressed(request.subject, request.text, None, format_)
-    source = templates.find(request.event, request.partition)
+    source = templates.find(request.event, request.role, request.partition)
+    default = built_in(request.event, request.role)
+    if default is None:
+        if source is None:
+            raise RenderError(f"event {request.event!r} has no message template, and the record no subject and text")
+        return fill(source, request, format_)
     if source is None:
-        raise RenderError(f"event {request.event!r} has no message template, and the record no subject and text")
+        return fill(default, request, format_)
     try:
-        html = _fill(source.html, True, data) if source.html and format_ is Format.HTML else None
-        return _dressed(_fill(source.subject, False, data), _fill(source.text, False, data), html, format_)
-    except TemplateError as error:
-        raise RenderError(f"{source.name}: {fault(error)}") from None
+        return fill(source, request, format_)
     except RenderError as error:
-        raise RenderError(f"{source.name}: {error}") from None
-    except (TypeError, ValueError, ArithmeticError) as error:
-        raise RenderError(f"{source.name}: {type(error).__name__} in a filter") from None
+        return replace(fill(default, request, format_), broken=source.name, fault=str(error))
 
 
-def _dressed(subject: str, text: str, html: str | None, format_: Format) -> Rendered:
+def fill(source: Source, request: NotificationRequested, format_: Format) -> Rendered:
+    """The mail by this very template. Raises `RenderError`."""
+    data = {"kind": _kind(request.event), "recipient_name": request.recipient_name, **request.data}
+    part = "subject"
+    try:
+        subject = _fill(source.subject, False, data)
+        part = "text"
+        text = _fill(source.text, False, data)
+        part = "html"
+        html = _fill(source.html, True, data) if source.html and format_ is Format.HTML else None
+    except RenderError as error:
+        raise RenderError(f"{source.name}: {part}: {error}") from None
+    except FAULTS as error:
+        raise RenderError(f"{source.name}: {part}: {fault(error)}") from None
+    return _dressed(subject, text, html, format_, source.language)
+
+
+def _dressed(subject: str, text: str, html: str | None, format_: Format, language: str = "") -> Rendered:
     """The mail's parts, each with the line above which a reply is written."""
     marked = f"{REPLY_MARKER}\n\n{text}"
     if format_ is Format.TEXT:
         return Rendered(subject, marked, None)
     content = Markup(html) if html is not None else _paragraphs(text)
-    return Rendered(subject, marked, _layout().render(marker=REPLY_MARKER, content=content))
+    page = _layout().render(marker=REPLY_MARKER, content=content, subject=subject, lang=language)
+    return Rendered(subject, marked, page)
 
 
 def _paragraphs(text: str) -> Markup:
-    """Text as HTML: a paragraph for each block between empty lines, line breaks kept."""
-    blocks = (str(escape(block.strip())).replace("\n", "<br>\n") for block in text.split("\n\n") if block.strip())
-    return Markup("\n".join(f"<p>{block}</p>" for block in blocks))
+    """Text as HTML: a paragraph for each block between empty lines, line breaks and blanks kept.
+
+    By `<br>` and no-break blanks: Outlook knows no `white-space`.
+    """
+    spaced = _BLANKS.sub(lambda blanks: "\xa0" * len(blanks[0]), text.replace("\r\n", "\n").expandtabs(4))
+    blocks = (block.strip("\n") for block in spaced.split("\n\n") if block.strip())
+    return Markup("\n".join(_PARAGRAPH % str(escape(block)).replace("\n", "<br>\n") for block in blocks))
 
 
 def _fill(source: str, html: bool, data: Mapping[str, str]) -> str:
@@ -102,11 +155,23 @@ def _layout() -> Template:
     return compiled((_BUILT_IN / "layout.html").read_text("utf-8"), True)
 
 
-@lru_cache(maxsize=64)
-def built_in(event: str) -> Source | None:
-    """The built-in template of an event: its first line is the subject, the rest the text."""
-    file = _BUILT_IN / f"{event}.txt"
-    if not event.isalpha() or not file.is_file():
+@lru_cache(maxsize=256)
+def built_in(event: str, role: Role | None = None) -> Source | None:
+    """The built-in template of an event for whoever stands in that role: for an item's event, whatever kind it is of.
+
+    The first line of its file is the subject, the rest the text.
+    """
+    item_event = _ITEM_EVENT.fullmatch(event)
+    name = item_event[2] if item_event else event
+    if not name.isalpha():
         return None
-    subject, _, text = file.read_text("utf-8").partition("\n")
-    return Source(f"built-in {event}", subject, text.lstrip("\n"))
+    for file in (_BUILT_IN / f"{name}{reader}.txt" for reader in _READERS[role]):
+        if file.is_file():
+            subject, _, text = file.read_text("utf-8").partition("\n")
+            return Source(f"built-in/{event}", subject, text, language="en")
+    return None
+
+
+def _kind(event: str) -> str:
+    item_event = _ITEM_EVENT.fullmatch(event)
+    return item_event[1].lower() if item_event else ""

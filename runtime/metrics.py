@@ -78,6 +78,12 @@ OUTBOUND_CPU_SECONDS = Counter(
     "logged in to again and again: see server.status.",
     ["step"],
 )
+BROKEN_TEMPLATES = Counter(
+    "mailcall_mails_without_their_template",
+    "Mails told by the built-in text since the message template that is set could not be filled, by event. "
+    "Any increase: outbound's log names template, line and fault; mend it, then `mailcall apply`.",
+    ["event"],
+)
 MAIL_SERVER_ERRORS = Counter(
     "mailcall_mail_server_errors",
     "Failures of incoming servers, by protocol and reason; each is tried again by itself. "

@@ -35,10 +35,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """Never: the record goes to the topic's `.dlq` with this reason. `text` holds no content of the mail."""
+    """Never: the record goes to the topic's `.dlq` with this reason. `text` holds no content of the mail.
+
+    `outputs` tell whoever asked that nothing came of it, so they mend it: such a record is no sign that the stage is
+    ill, and many of them do not stop it.
+    """
 
     reason: Reason
     text: str
+    outputs: tuple[Message, ...] = ()
 
 
 Outcome = Ok | Reject | Retry | Dead

@@ -59,17 +59,26 @@ class Stage:
                 reason=outcome.reason,
                 why=outcome.text[:500],
             )
-            return [dead_letter(record, topic, outcome, self.name, self._prefix, now)]
-        outputs = [prepare(message, self._prefix) for message in outcome.outputs]
+            return [dead_letter(record, topic, outcome, self.name, self._prefix, now), *self._outputs(outcome)]
+        outputs = self._outputs(outcome)
         if isinstance(outcome, Retry):
             now_ms = int(datetime.now(UTC).timestamp() * 1000)
             outputs.append(deferred(record, topic, outcome, self._prefix, now_ms))
         return outputs
 
+    def _outputs(self, outcome: Outcome) -> list[Outgoing]:
+        return [prepare(message, self._prefix) for message in outcome.outputs]
+
     def check_limit(self, outcomes: Sequence[Outcome]) -> None:
-        """Raises `StopProcess` when too many records in a row are dead letters; then none of them is published."""
+        """Raises `StopProcess` when too many records in a row are dead letters; then none of them is published.
+
+        Those of which whoever asked is told neither count nor end the row.
+        """
         for outcome in outcomes:
-            self._dead_in_a_row = self._dead_in_a_row + 1 if isinstance(outcome, Dead) else 0
+            if isinstance(outcome, Dead):
+                self._dead_in_a_row += not outcome.outputs
+            else:
+                self._dead_in_a_row = 0
             if self._limit and self._dead_in_a_row > self._limit:
                 raise StopProcess(
                     TOO_MANY_DEAD_LETTERS,

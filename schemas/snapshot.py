@@ -4,7 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
-from schemas.settings import CallTemplate, EmailOptions, IncomingServer, OutgoingServer, Partition, Setting
+from schemas.settings import (
+    CallTemplate,
+    EmailOptions,
+    IncomingServer,
+    MessageTemplate,
+    OutgoingServer,
+    Partition,
+    Setting,
+)
 
 S = TypeVar("S")
 
@@ -92,4 +100,18 @@ class SettingsSnapshot:
             for server in self.all_of(OutgoingServer)
             if any(after.fallback == server.id for after in self.with_fallbacks(server))
         ]
+        found += self._message_template_problems()
         return tuple(found)
+
+    def _message_template_problems(self) -> Iterator[str]:
+        """Which of two templates is meant cannot be told where both are for the same."""
+        first: dict[tuple[str, str | None, str | None], str] = {}
+        for template in self.all_of(MessageTemplate):
+            if template.partition and self.partition(template.partition) is None:
+                yield f"message-template/{template.id}: partition {template.partition!r} does not exist"
+            other = first.setdefault((template.event, template.recipient, template.partition), template.id)
+            if other != template.id:
+                yield (
+                    f"message-template/{template.id}: message-template/{other} is for the same event, recipient and "
+                    "partition"
+                )

@@ -4,13 +4,22 @@ Loops, calls, attributes and assignments are refused when a template is compiled
 without bound or reach into the process.
 """
 
+from difflib import get_close_matches
 from functools import lru_cache
+from traceback import walk_tb
+from types import CodeType
+from typing import get_args
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from schemas.message_words import WORDS
+from schemas.notifying import DeskEvent
 from schemas.settings import MessageTemplate
 
+# What filling a template can raise: a name that is not there, a filter or comparison that cannot take what it is given.
+FAULTS = (TemplateError, TypeError, ValueError, ArithmeticError)
+_DESK_EVENTS = frozenset(get_args(DeskEvent))
 _FILTERS = ("capitalize", "d", "default", "e", "escape", "length", "lower", "title", "trim", "truncate", "upper")
 _NODES = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.CondExpr, nodes.Filter,
@@ -19,26 +28,54 @@ _NODES = (
 
 
 def check(template: MessageTemplate) -> str | None:
-    """Why no mail can be made from this template: field, line and fault; None where it can be compiled.
+    """Why no mail can be made from this template: field, line and fault; None where nothing is wrong with it.
 
-    Names and values come with each notification, so they are not checked here.
+    It is filled with an example, and with empty values. The names are known for the desk's own events; an integrator's
+    event brings names of its own.
     """
     for field, source, html in (
         ("subject", template.subject, False),
         ("text", template.text, False),
         ("html", template.html or "", True),
     ):
-        try:
-            compiled(source, html)
-        except TemplateError as error:
-            return f"{field}: {fault(error)}"
+        why = _fault_of(source, html, template.event in _DESK_EVENTS)
+        if why:
+            return f"{field}: {why}"
     return None
 
 
-def fault(error: TemplateError) -> str:
-    """What is wrong with a template, with the line where that is known."""
-    line = f"line {error.lineno}: " if isinstance(error, TemplateSyntaxError) else ""
-    return f"{line}{error.message or type(error).__name__}"
+def _fault_of(source: str, html: bool, only_known: bool) -> str | None:
+    try:
+        template = compiled(source, html)
+        names = list(_TEXT.parse(source).find_all(nodes.Name))
+        for name in names:
+            if only_known and name.name not in WORDS:
+                near = get_close_matches(name.name, WORDS, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(WORDS)}"
+                return f"line {name.lineno}: there is no name {name.name!r}{hint}"
+        template.render({name.name: WORDS.get(name.name, "example") for name in names})
+        template.render({name.name: "" for name in names})
+    except FAULTS as error:
+        return fault(error)
+    return None
+
+
+def fault(error: Exception) -> str:
+    """What is wrong with a template, with the line where that is known. `error`: one of `FAULTS`. Never holds data."""
+    if isinstance(error, TemplateSyntaxError):
+        line: int | None = error.lineno
+    else:
+        line = next((line for frame, line in walk_tb(error.__traceback__) if _is_template(frame.f_code)), None)
+    what = (
+        error.message or type(error).__name__
+        if isinstance(error, TemplateError)
+        else f"a filter or a comparison cannot take what it is given ({type(error).__name__})"
+    )
+    return f"line {line}: {what}" if line else what
+
+
+def _is_template(code: CodeType) -> bool:
+    return code.co_filename == "<template>"  # so Jinja2 names what comes from no file
 
 
 @lru_cache(maxsize=1024)
