@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, select
 
 from desk.references import parse_reference, reference
-from desk.tables import deliveries, files, items, journal, persons
+from desk.tables import deliveries, files, items, journal, persons, watchers
 from schemas.events import ItemKind
 
 ItemStatus = Literal["open", "closed"]
@@ -62,7 +62,10 @@ class ItemFile:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """All of one item. `linked_to` is the reference of the item that it follows, or whose name alone its mail bore."""
+    """All of one item. `linked_to` is the reference of the item that it follows, or whose name alone its mail bore.
+
+    `watchers`: ids of persons.
+    """
 
     reference: str
     kind: ItemKind
@@ -89,6 +92,7 @@ class Item:
     opened_at: datetime
     closed_at: datetime | None
     version: int
+    watchers: tuple[str, ...]
     journal: tuple[JournalEntry, ...] = field(repr=False)
     files: tuple[ItemFile, ...] = field(repr=False)
 
@@ -141,6 +145,7 @@ def show_item(connection: Connection, item_reference: str) -> Item | None:
         linked_to=None if row["linked_id"] is None else reference(row["linked_kind"], row["linked_id"]),
         journal=_journal(connection, reference(row["kind"], row["id"]), number, row["description"]),
         files=_files(connection, number),
+        watchers=_watchers(connection, number),
     )
 
 
@@ -184,6 +189,11 @@ def told_of(connection: Connection, item_reference: str) -> Iterator[JournalEntr
         text = f"Attempt {row.attempt} {by}: {row.smtp_reply or row.reason or row.outcome}"
         kind = f"notification-{row.outcome}"
         yield JournalEntry(row.at, kind, row.recipient, row.mail_id, row.reason, text, text, None)
+
+
+def _watchers(connection: Connection, number: int) -> tuple[str, ...]:
+    query = select(watchers.c.person_id).where(watchers.c.item_id == number).order_by(watchers.c.person_id)
+    return tuple(connection.execute(query).scalars())
 
 
 def _files(connection: Connection, number: int) -> tuple[ItemFile, ...]:

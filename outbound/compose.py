@@ -13,6 +13,7 @@ from outbound.headers import CRLF
 from outbound.render import Rendered
 from schemas.events import NotificationRequested
 from schemas.ids import message_id
+from schemas.settings import OutgoingServer
 from schemas.tokens import TokenKeys
 
 _REFERENCE = re.compile(r"[CTR]-[0-9]{6,18}")
@@ -53,7 +54,7 @@ def compose(
     own = token_keys.sign(request.notification_id, request.requested_at)
     own_id = message_id(own, headers.wire_address(own_server.from_address).rpartition("@")[2])
     parents = [request.in_reply_to] if request.in_reply_to else []
-    thread = [*(id_ for id_ in request.references if id_ not in parents), *parents]
+    thread = [*_item_thread(request, own_server), *(id_ for id_ in request.references if id_ not in parents), *parents]
     head = (
         headers.mailbox(b"From", server.from_name, server.from_address),
         headers.mailbox(b"To", request.recipient_name, request.recipient),
@@ -69,6 +70,17 @@ def compose(
         _body(rendered, request.notification_id),
     )
     return Composed(headers.wire_address(server.bounce_address or ""), own_id, b"".join(head))
+
+
+def _item_thread(request: NotificationRequested, own_server: OutgoingServer) -> tuple[str, ...]:
+    """An id that all notifications of one item have in common: so mail programs show them in one conversation.
+
+    No mail has it. The author's answer follows the author's own mail instead.
+    """
+    reference = request.data.get("reference", "")
+    if request.role == "author" or _REFERENCE.fullmatch(reference) is None:
+        return ()
+    return (f"<{reference}.item@{headers.wire_address(own_server.from_address).rpartition('@')[2]}>",)
 
 
 def _answers_to(chosen: Chosen) -> tuple[str, ...]:

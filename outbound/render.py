@@ -19,7 +19,7 @@ from schemas.template_language import FAULTS, compiled, fault
 MAX_OUTPUT = 512_000  # characters of one part
 _BUILT_IN = files("outbound") / "templates"
 _ITEM_EVENT = re.compile(r"(Call|Task|Request)(Logged|Updated|Closed|Reopened)")
-# Which of an event's built-in texts somebody is told by, the first that there is. Without a role: the User, most likely.
+# Which of an event's built-in texts is for whom: the first that there is. Without a role it is the User, most likely.
 _READERS: Mapping[Role | None, tuple[str, ...]] = {
     None: ("",),
     "author": (".author", ""),

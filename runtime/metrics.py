@@ -71,6 +71,13 @@ INGEST_CPU_SECONDS = Counter(
     "If fetch grows while no mail comes, poll_seconds is too short for so many mailboxes.",
     ["step"],
 )
+ANSWERS_WITHHELD = Counter(
+    "mailcall_answers_withheld",
+    "Automatic answers that were not sent because there would be too many, by reason. answered-already is the rule "
+    "that a sender is answered once for each item; if too-many-answers or answers-stopped grows, look for a flood or a "
+    "loop.",
+    ["reason"],
+)
 OUTBOUND_CPU_SECONDS = Counter(
     "mailcall_outbound_cpu_seconds",
     "CPU seconds of telling people by mail, by step: render (choosing the server, filling the template, composing the "

@@ -80,11 +80,11 @@ class Work:
             return outcome
         except UnpublishableError as error:
             dead = outcome if isinstance(outcome, Dead) else Dead(Reason.HANDLER_FAILED, str(error))
-        [letter] = self._stage.outgoing(record, dead)
+        letter, *told = self._stage.outgoing(record, dead)
         try:
-            self._publish([letter])
+            self._publish([letter, *told])
         except UnpublishableError:
-            self._publish([without_value(letter)])
+            self._publish([without_value(letter), *told])
         return dead
 
     def _wait(self, seconds: float) -> bool:

@@ -1,9 +1,12 @@
 """All settings at one moment, with the look-ups every stage needs. A value: changing it gives a new one."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeVar, cast
 
+from schemas.notifying import DEFAULT_RULES, DeskEvent, Group, NotificationRule, Role
 from schemas.settings import (
     CallTemplate,
     EmailOptions,
@@ -17,7 +20,7 @@ from schemas.settings import (
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is looked up for every mail is kept
 class SettingsSnapshot:
     """Settings by `kind/id`; `versions` are the offsets of their records: a call says which ones it was logged with."""
 
@@ -60,6 +63,24 @@ class SettingsSnapshot:
         chosen = (partition and partition.outgoing_server) or self.email_options().default_outgoing_server
         return self.outgoing_server(chosen) if chosen else None
 
+    def told(self, event: DeskEvent, partition_id: str) -> tuple[Role, ...]:
+        """Who is told of an event: by the partition's rule, else the rule for all partitions, else the default."""
+        rules = self._rules
+        own = rules.get((event, partition_id))
+        return rules.get((event, None), DEFAULT_RULES[event]) if own is None else own
+
+    def group(self, name: str, partition_id: str) -> Group | None:
+        """The group that items of the partition are assigned to by this name: the partition's own goes first."""
+        return self._groups.get((name, partition_id)) or self._groups.get((name, None)) if name else None
+
+    @cached_property
+    def _rules(self) -> Mapping[tuple[DeskEvent, str | None], tuple[Role, ...]]:
+        return {(rule.event, rule.partition): rule.tell for rule in self.all_of(NotificationRule)}
+
+    @cached_property
+    def _groups(self) -> Mapping[tuple[str, str | None], Group]:
+        return {(group.name or group.id, group.partition): group for group in self.all_of(Group)}
+
     def with_fallbacks(self, server: OutgoingServer) -> Iterator[OutgoingServer]:
         """The server, its fall-back, that one's fall-back and so on, each once."""
         seen: set[str] = set()
@@ -95,23 +116,33 @@ class SettingsSnapshot:
         found += [
             f"{place} {name!r} does not exist" for place, name in named if name and not self.outgoing_server(name)
         ]
+        found += self._problems_of_telling(person_ids)
         found += [
             f"outgoing-server/{server.id}: fallback leads back to the server itself"
             for server in self.all_of(OutgoingServer)
             if any(after.fallback == server.id for after in self.with_fallbacks(server))
         ]
-        found += self._message_template_problems()
         return tuple(found)
 
-    def _message_template_problems(self) -> Iterator[str]:
-        """Which of two templates is meant cannot be told where both are for the same."""
-        first: dict[tuple[str, str | None, str | None], str] = {}
-        for template in self.all_of(MessageTemplate):
-            if template.partition and self.partition(template.partition) is None:
-                yield f"message-template/{template.id}: partition {template.partition!r} does not exist"
-            other = first.setdefault((template.event, template.recipient, template.partition), template.id)
-            if other != template.id:
+    def _problems_of_telling(self, person_ids: frozenset[str] | None) -> Iterator[str]:
+        rules, groups, templates = self.all_of(NotificationRule), self.all_of(Group), self.all_of(MessageTemplate)
+        named = [(f"notification-rule/{rule.id}", rule.partition) for rule in rules]
+        named += [(f"group/{group.id}", group.partition) for group in groups]
+        named += [(f"message-template/{template.id}", template.partition) for template in templates]
+        for key, partition in named:
+            if partition is not None and self.partition(partition) is None:
+                yield f"{key}: partition {partition!r} does not exist"
+        twice = Counter((rule.event, rule.partition) for rule in rules)
+        for rule in rules:
+            if twice[rule.event, rule.partition] > 1:
+                yield f"notification-rule/{rule.id}: there is another rule for {rule.event} in the same partition"
+        alike = Counter((template.event, template.recipient, template.partition) for template in templates)
+        for template in templates:
+            if alike[template.event, template.recipient, template.partition] > 1:
                 yield (
-                    f"message-template/{template.id}: message-template/{other} is for the same event, recipient and "
-                    "partition"
+                    f"message-template/{template.id}: there is another template for {template.event} with the same "
+                    "recipient and partition"
                 )
+        for group in groups if person_ids is not None else ():
+            for member in sorted(frozenset(group.members) - (person_ids or frozenset())):
+                yield f"group/{group.id}: member {member!r} is no person"

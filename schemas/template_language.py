@@ -13,9 +13,9 @@ from typing import get_args
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from schemas.message_words import WORDS
 from schemas.notifying import DeskEvent
 from schemas.settings import MessageTemplate
+from schemas.template_words import WORDS
 
 # What filling a template can raise: a name that is not there, a filter or comparison that cannot take what it is given.
 FAULTS = (TemplateError, TypeError, ValueError, ArithmeticError)
@@ -53,7 +53,7 @@ def _fault_of(source: str, html: bool, only_known: bool) -> str | None:
                 near = get_close_matches(name.name, WORDS, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(WORDS)}"
                 return f"line {name.lineno}: there is no name {name.name!r}{hint}"
-        template.render({name.name: WORDS.get(name.name, "example") for name in names})
+        template.render({name.name: "example" for name in names})
         template.render({name.name: "" for name in names})
     except FAULTS as error:
         return fault(error)

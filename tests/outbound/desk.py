@@ -12,7 +12,7 @@ from outbound.delivery import Delivery
 from outbound.handler import OutboundHandler
 from outbound.pace import Pace
 from outbound.server_states import ServerStates
-from runtime.outcomes import Dead, Outcome
+from runtime.outcomes import Outcome
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
 from schemas.reasons import Reason
@@ -80,7 +80,6 @@ def ids(count: int) -> list[str]:
 
 def told(outcome: Outcome, topic: Topic) -> list[object]:
     """The values that an outcome publishes to a topic."""
-    assert not isinstance(outcome, Dead)
     records = [
         Record(message.topic.short, 0, 0, message.key.encode(), message.value, message.headers)
         for message in outcome.outputs

@@ -17,12 +17,13 @@ from desk.engine import open_desk
 from desk.migrate import upgrade
 from outbound import delivery as delivery_module
 from outbound.delivery import IN_HAND_SECONDS
+from runtime.metrics import BROKEN_TEMPLATES
 from runtime.outcomes import Dead, Ok, OutageError, Reject, Retry
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, MessageTemplate, OutgoingServer
 from schemas.wire import Record
-from tests.outbound.desk import Desk, ids, partition, record, result_of, status_of
+from tests.outbound.desk import Desk, ids, partition, record, result_of, results_of, status_of
 
 MakeRequest = Callable[..., NotificationRequested]
 MakeServer = Callable[..., OutgoingServer]
@@ -139,13 +140,37 @@ def test_a_record_that_is_no_notification_and_one_without_template_are_dead_lett
     assert served.handler.handle([bad]) == outcomes[:1]
 
 
-def test_a_broken_template_is_told_and_its_mail_is_a_dead_letter(served: Desk, make_request: MakeRequest) -> None:
+def test_a_broken_template_is_warned_of_once_and_its_mails_are_sent_with_the_built_in_text(
+    served: Desk, smtp_sink: SmtpSink, make_request: MakeRequest
+) -> None:
     broken = MessageTemplate(id="own", event="CallLogged", subject="s", text="{% if x %}" * 150 + "{% endif %}" * 150)
-    served.snapshot = served.snapshot.with_changes([("message-template/own", broken, 9)])
+    needs_more = MessageTemplate(id="more", event="CallClosed", subject="s", text="{{ priority }}")
+    served.apply(broken, needs_more)
+    closed = {"event": "CallClosed", "data": {"reference": "C-000123"}}
+    before = BROKEN_TEMPLATES.labels("CallClosed")._value.get()
     with capture_logs() as logs:
-        outcomes = served.handler.handle([record(make_request())])
-    assert isinstance(outcomes[0], Dead)
-    assert [entry["template"] for entry in logs if entry["log_level"] == "warning"] == ["own"]
+        served.handle(make_request(), make_request(notification_id="1" * 32))
+        served.handle(*(make_request(notification_id=n * 32, **closed) for n in "23"))
+    assert len(smtp_sink.messages) == 4
+    warned = [entry["template"] for entry in logs if entry["log_level"] == "warning"]
+    assert warned == ["message-template/own", "message-template/more"]
+    assert BROKEN_TEMPLATES.labels("CallClosed")._value.get() == before + 2
+
+
+def test_an_event_without_template_is_told_as_failed_and_sent_when_replayed_with_one(
+    served: Desk, smtp_sink: SmtpSink, make_request: MakeRequest
+) -> None:
+    request = make_request(event="BackupFailed", cc=("ops@example.com",))
+    (dead,) = served.handle(request)
+    assert isinstance(dead, Dead) and dead.reason is Reason.UNKNOWN_TEMPLATE
+    assert [(one.recipient, one.outcome, one.reason) for one in results_of(dead)] == [
+        ("ursula@example.com", "failed", Reason.UNKNOWN_TEMPLATE),
+        ("ops@example.com", "failed", Reason.UNKNOWN_TEMPLATE),
+    ]
+    served.apply(MessageTemplate(id="backup", event="BackupFailed", subject="Backup", text="It failed."))
+    (sent,) = served.handle(request)
+    assert {one.outcome for one in results_of(sent)} == {"sent"}
+    assert len(smtp_sink.messages) == 1
 
 
 def test_a_dead_server_defers_its_own_mail_only_and_is_left_alone_for_a_while(

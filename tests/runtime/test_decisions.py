@@ -194,12 +194,14 @@ def test_every_outcome_says_what_is_published() -> None:
         "reject": stage.outgoing(record(), Reject(Reason.LOOP, (output,))),
         "retry": stage.outgoing(record(), Retry(Reason.SERVER_SLOW, 1, (output,))),
         "dead": stage.outgoing(record(), Dead(Reason.NULL_VALUE, "")),
+        "dead, and told": stage.outgoing(record(), Dead(Reason.UNKNOWN_TEMPLATE, "", (output,))),
     }
     assert {word: [outgoing.topic for outgoing in found] for word, found in topics.items()} == {
         "ok": [TOPIC],
         "reject": [TOPIC],
         "retry": [TOPIC, f"{TOPIC}.retry"],
         "dead": [f"{TOPIC}.dlq"],
+        "dead, and told": [f"{TOPIC}.dlq", TOPIC],
     }
 
 
@@ -211,3 +213,12 @@ def test_dead_letters_in_a_row_stop_the_process_and_a_good_record_starts_the_cou
         stage.check_limit([dead, dead])
     no_limit = Stage(Scripted({}), CONFIG.model_copy(update={"dead_letter_limit": 0}))
     no_limit.check_limit([dead] * 1000)
+
+
+def test_dead_letters_of_which_whoever_asked_is_told_do_not_stop_the_process() -> None:
+    stage = Stage(Scripted({}), CONFIG)
+    dead = Dead(Reason.WRONG_SCHEMA, "")
+    told = Dead(Reason.UNKNOWN_TEMPLATE, "", (Message(NOTIFICATION_REQUESTED, "k", b"o"),))
+    stage.check_limit([told] * 1000)
+    with pytest.raises(StopProcess, match="wrong-schema"):
+        stage.check_limit([dead, dead, told, dead, told, dead])

@@ -1,6 +1,14 @@
 """The settings snapshot: a value, its look-ups, and every reference that leads nowhere."""
 
-from schemas.settings import CallTemplate, EmailOptions, IncomingServer, OutgoingServer, Partition, Setting
+from schemas.settings import (
+    CallTemplate,
+    EmailOptions,
+    IncomingServer,
+    MessageTemplate,
+    OutgoingServer,
+    Partition,
+    Setting,
+)
 from schemas.snapshot import SettingsSnapshot
 
 INCOMING = IncomingServer(id="it-in", protocol="imap", call_template="it", default_logging_analyst="ida")
@@ -67,3 +75,17 @@ def test_every_reference_that_leads_nowhere_is_named() -> None:
         "partition/it: outgoing_server 'it-out' does not exist",
     ]
     assert not any("is no person" in problem for problem in _snapshot(INCOMING).problems())
+
+
+def test_two_message_templates_for_the_same_and_one_for_no_partition_are_named() -> None:
+    def template(id_: str, **changes: str) -> MessageTemplate:
+        values = {"id": id_, "event": "CallLogged", "subject": "s", "text": "t"} | changes
+        return MessageTemplate.model_validate(values)
+
+    other_role, other_partition = template("c", recipient="user"), template("d", partition="it")
+    problems = _snapshot(PARTITION, OUTGOING, template("a"), template("b"), other_role, other_partition).problems()
+    assert problems == tuple(
+        f"message-template/{id_}: there is another template for CallLogged with the same recipient and partition"
+        for id_ in "ab"
+    )
+    assert _snapshot(template("e", partition="hr")).problems() == ("message-template/e: partition 'hr' does not exist",)

@@ -4,6 +4,7 @@ import pytest
 
 from schemas.settings import MessageTemplate
 from schemas.template_language import check
+from schemas.template_words import WORDS
 
 DEEP = 2_000
 
@@ -24,6 +25,13 @@ def test_a_template_that_can_be_compiled_has_no_fault() -> None:
         ({"text": "a\n{% for x in y %}{% endfor %}"}, "text: line 2: a template may not hold For"),
         ({"text": "a\nb\n{{ x | centre }}"}, "text: line 3: No filter named 'centre'"),
         ({"html": "{{ x.__class__ }}"}, "html: line 1: a template may not hold Getattr"),
+        ({"text": "a\nb\n{{ refrence }}"}, "text: line 3: there is no name 'refrence'; did you mean 'reference'?"),
+        ({"html": "{% if x %}\n{{ zz }}{% endif %}"}, "html: line 1: there is no name 'x'; there are recipient_name,"),
+        (
+            {"text": "{% if not text %}\n{{ user|truncate('x') }}{% endif %}"},
+            "text: line 2: a filter or a comparison",
+        ),
+        ({"event": "BackupFailed", "text": "a\n{{ disk | truncate('x') }}"}, "text: line 2: a filter or a comparison"),
         ({"text": "{{ " + "(" * DEEP + "x" + ")" * DEEP + " }}"}, "text: parentheses or conditions stand too deep"),
         ({"text": "{% if x %}" * 150 + "{% endif %}" * 150}, "text: parentheses or conditions stand too deep"),
         ({"text": "{% if x %}" * DEEP + "{% endif %}" * DEEP}, "text: parentheses or conditions stand too deep"),
@@ -33,3 +41,12 @@ def test_a_fault_is_told_with_field_and_line(parts: dict[str, str], told: str) -
     why = check(_template(**parts))
     assert why is not None
     assert why.startswith(told)
+
+
+def test_an_integrators_event_brings_names_of_its_own() -> None:
+    assert check(_template(event="BackupFailed", text="{{ disk }} {% if hours > '1' %}late{% endif %}")) is None
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_every_word_can_be_used(name: str) -> None:
+    assert check(_template(text=f"{{{{ {name} }}}}")) is None
