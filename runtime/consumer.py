@@ -88,8 +88,8 @@ class ConsumerLoop:
             group_id=self._group,
             max_poll_records=self._config.batch_records,
             fetch_max_bytes=self._config.batch_bytes,
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=3_000,
+            session_timeout_ms=int(self._config.session_seconds * 1000),
+            heartbeat_interval_ms=int(self._config.session_seconds * 300),
             max_poll_interval_ms=300_000,
         )
         self._ownership = Ownership(self._stage, consumer, self._health)
