@@ -9,7 +9,6 @@ import json
 import os
 import re
 import signal
-import ssl
 import subprocess
 import sys
 from collections import Counter
