@@ -33,14 +33,14 @@ class _Keys(TypeDecorator[list[Any]]):
 
 
 class among(FunctionElement[bool]):  # noqa: N801 - it reads as a function
-    """`among(table.c.column)`; run the statement with `{"keys": [...]}`."""
+    """`among(table.c.column)`; run the statement with `{"keys": [...]}`, or with another name for a second list."""
 
     inherit_cache = True
     type = Boolean()
 
-    def __init__(self, column: Column[Any]) -> None:
+    def __init__(self, column: Column[Any], name: str = "keys") -> None:
         numbers = column.type.python_type is int
-        super().__init__(column, bindparam("keys", type_=_Keys(numbers)))
+        super().__init__(column, bindparam(name, type_=_Keys(numbers)))
 
 
 @compiles(among, "postgresql")

@@ -1,4 +1,4 @@
-"""The ledger of outgoing mail: what became of each notification. Written by outbound."""
+"""The ledger of outgoing mail: what became of each attempt, for each recipient. Written by outbound."""
 
 from collections.abc import Collection
 from operator import attrgetter
@@ -24,26 +24,32 @@ class DeliveryLedger:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = open_desk(engine.url, durable=False)
-        self._kept = KeptConnections(self._engine)
-        self._record = _Upsert(self._engine.dialect)
+        self.engine = open_desk(engine.url, durable=False)
+        self._kept = KeptConnections(self.engine)
+        self._record = _Upsert(self.engine.dialect)
 
-    def finished(self, notification_ids: Collection[str]) -> dict[str, NotificationResult]:
-        """Results of those that are sent, failed or bounced: nothing is left to be done about them."""
+    def finished(self, notification_ids: Collection[str]) -> dict[str, tuple[NotificationResult, ...]]:
+        """By notification, the recipients to whom it is sent, failed or bounced: nothing is left to be done about them.
+
+        Notifications with no such recipient are left out.
+        """
+        found: dict[str, tuple[NotificationResult, ...]] = {}
         if not notification_ids:
-            return {}
-        with reading(self._engine) as connection:
-            rows = connection.execute(_FINISHED, {"keys": list(notification_ids)}).mappings()
-            return {row["notification_id"]: NotificationResult.model_validate(dict(row)) for row in rows}
+            return found
+        with reading(self.engine) as connection:
+            for row in connection.execute(_FINISHED, {"keys": list(notification_ids)}).mappings():
+                result = NotificationResult.model_validate(dict(row))
+                found[result.notification_id] = (*found.get(result.notification_id, ()), result)
+        return found
 
     def record(self, result: NotificationResult) -> None:
-        """Durable soon after it returns. A result that is deferred never takes the place of one that is final."""
+        """Durable soon after it returns. A deferred attempt never takes the place of one that is final."""
         with self._kept.writing() as connection:
             connection.exec_driver_sql(self._record.sql, self._record.values(result))
 
     def close(self) -> None:
         self._kept.close()
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 class _Upsert:

@@ -1,6 +1,6 @@
 """Calls, tasks and requests as people want to see them. Read only."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, select
 
 from desk.references import parse_reference, reference
-from desk.tables import files, items, journal, persons
+from desk.tables import deliveries, files, items, journal, persons, watchers
 from schemas.events import ItemKind
 
 ItemStatus = Literal["open", "closed"]
@@ -32,7 +32,10 @@ class ItemLine:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """What was done to an item, by whom, by which mail. `reply` is what the author wrote, `text` all of the mail."""
+    """What was done to an item, by whom, by which mail. `reply` is what the author wrote, `text` all of the mail.
+
+    An attempt to tell somebody of it is an entry, too (`notification-sent` and so on): `person_id` is the address then.
+    """
 
     at: datetime
     kind: str
@@ -59,7 +62,10 @@ class ItemFile:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """All of one item. `linked_to` is the reference of the item that it follows, or whose name alone its mail bore."""
+    """All of one item. `linked_to` is the reference of the item that it follows, or whose name alone its mail bore.
+
+    `watchers`: ids of persons.
+    """
 
     reference: str
     kind: ItemKind
@@ -86,6 +92,7 @@ class Item:
     opened_at: datetime
     closed_at: datetime | None
     version: int
+    watchers: tuple[str, ...]
     journal: tuple[JournalEntry, ...] = field(repr=False)
     files: tuple[ItemFile, ...] = field(repr=False)
 
@@ -136,8 +143,9 @@ def show_item(connection: Connection, item_reference: str) -> Item | None:
         **_people(row),
         **{name: row[name] for name in _WHOLE if name != "linked_to"},
         linked_to=None if row["linked_id"] is None else reference(row["linked_kind"], row["linked_id"]),
-        journal=_journal(connection, number, row["description"]),
+        journal=_journal(connection, reference(row["kind"], row["id"]), number, row["description"]),
         files=_files(connection, number),
+        watchers=_watchers(connection, number),
     )
 
 
@@ -156,14 +164,36 @@ def _people(row: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _journal(connection: Connection, number: int, description: str) -> tuple[JournalEntry, ...]:
+def _journal(connection: Connection, item_reference: str, number: int, description: str) -> tuple[JournalEntry, ...]:
+    entries = [*_done(connection, number, description), *told_of(connection, item_reference)]
+    return tuple(sorted(entries, key=lambda entry: entry.at))  # those of one moment stay in their order
+
+
+def _done(connection: Connection, number: int, description: str) -> Iterator[JournalEntry]:
     query = select(journal).where(journal.c.item_id == number).order_by(journal.c.id)
-    entries = []
     for row in connection.execute(query):
         text = description if row.text is None else row.text
         reply = text if row.reply is None else row.reply
-        entries.append(JournalEntry(row.at, row.kind, row.person_id, row.mail_id, row.reason, text, reply, row.html))
-    return tuple(entries)
+        yield JournalEntry(row.at, row.kind, row.person_id, row.mail_id, row.reason, text, reply, row.html)
+
+
+def told_of(connection: Connection, item_reference: str) -> Iterator[JournalEntry]:
+    """Every attempt to send a notification of the item, with the server's own words."""
+    query = (
+        select(deliveries)
+        .where(deliveries.c.reference == item_reference)
+        .order_by(deliveries.c.at, deliveries.c.attempt, deliveries.c.recipient)
+    )
+    for row in connection.execute(query):
+        by = f"by server {row.server_id}" if row.server_id else "by no server"
+        text = f"Attempt {row.attempt} {by}: {row.smtp_reply or row.reason or row.outcome}"
+        kind = f"notification-{row.outcome}"
+        yield JournalEntry(row.at, kind, row.recipient, row.mail_id, row.reason, text, text, None)
+
+
+def _watchers(connection: Connection, number: int) -> tuple[str, ...]:
+    query = select(watchers.c.person_id).where(watchers.c.item_id == number).order_by(watchers.c.person_id)
+    return tuple(connection.execute(query).scalars())
 
 
 def _files(connection: Connection, number: int) -> tuple[ItemFile, ...]:

@@ -228,6 +228,7 @@ answers = Table(
     Column("address", Text, primary_key=True),
     Column("item_id", NUMBER, primary_key=True, autoincrement=False),
     Column("notification_id", Text, primary_key=True),
+    _text("event"),
     Column("at", TIME, nullable=False),
     Index("answers_address_at_idx", "address", "at"),
     Index(None, "at"),

@@ -147,6 +147,7 @@ def _log(
         user=person.id,
         logging_analyst=logging_analyst,
         priority=found.priority,
+        assigned_group=found.template.assigned_group,
     )
     versions = {**mail.settings_versions, **found.versions}
     return LogCall(

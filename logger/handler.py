@@ -1,7 +1,7 @@
 """A batch of records in, one outcome a record out. The same whichever loop drives it."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine
@@ -12,13 +12,16 @@ from logger.publish import publish_all
 from logger.records import Asked, Mail, Opened, PersonChange, open_record
 from logger.requests.store import store_requests
 from logger.store import Stored, store
+from runtime.logs import get_logger
+from runtime.metrics import ANSWERS_WITHHELD
 from runtime.outcomes import Dead, Ok, Outcome
 from schemas.events import NotificationResult
-from schemas.reasons import Reason
+from schemas.reasons import EXPLANATIONS, Reason
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import DESK_REQUESTED, MAIL_RESOLVED, NOTIFICATION_RESULTS, PERSONS, Topic
 from schemas.wire import Record
 
+log = get_logger(__name__)
 _OK = Ok()
 
 
@@ -42,6 +45,7 @@ class LoggerHandler:
         self._topics = {topic.name(topic_prefix): topic for topic in self.topics}
         self._clock = clock
         self._unpublished: deque[Stored] = deque()
+        self._stopped = False  # whether answers were, when last one was asked for
 
     def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
         """Stores the batch, then publishes what tells of it: a record is done when both are.
@@ -59,6 +63,7 @@ class LoggerHandler:
         settings, now = self._settings(), self._clock()
         try:
             of_mails = self._noted(store(self._engine, mails, changes, reports, settings, now))
+            self._note_withheld(of_mails.withheld)
             of_requests = self._noted(store_requests(self._engine, asked, settings, now))
         except UnstorableError as error:
             if len(records) > 1:
@@ -71,6 +76,14 @@ class LoggerHandler:
         if stored.messages:
             self._unpublished.append(stored)
         return stored
+
+    def _note_withheld(self, withheld: Mapping[Reason, int]) -> None:
+        for reason, count in withheld.items():
+            ANSWERS_WITHHELD.labels(reason).inc(count)
+        stopped = Reason.ANSWERS_STOPPED in withheld
+        if stopped and not self._stopped:
+            log.warning("automatic answers are stopped for a while", why=EXPLANATIONS[Reason.ANSWERS_STOPPED].remedy)
+        self._stopped = stopped
 
     def _publish_stored(self) -> None:
         while self._unpublished:

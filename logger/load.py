@@ -1,6 +1,6 @@
 """What the desk holds of all that a batch refers to: a statement a table, and the items locked."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +8,11 @@ from sqlalchemy import Connection, false, select, true, union_all
 
 from desk.among import among
 from desk.directory import find_persons, load_persons
-from desk.tables import items, mails, message_ids, rejected_mails
+from desk.tables import items, mails, message_ids, rejected_mails, watchers
 from logger.accepted import load_accepted
 from logger.find_item import hint_keys, item_numbers, message_key
 from logger.plan import Desk, flood_limits
+from logger.recipients import People, members
 from logger.records import Mail
 from logger.senders import Senders, addresses_of, settle
 from logger.state import ItemState
@@ -24,19 +25,31 @@ _KNOWN_MAILS = union_all(
 )
 _HINTS = select(message_ids.c.message_id, message_ids.c.item_id).where(among(message_ids.c.message_id))
 _CONTENTS = select(mails.c.content_id, mails.c.item_id).where(among(mails.c.content_id))
-_STATE = ("id", "kind", "status", "partition", "subject", "user_id", "logging_analyst", "priority", "closed_at")
+_WATCHERS = select(watchers).where(among(watchers.c.item_id)).order_by(watchers.c.person_id)
+_STATE = (
+    "id",
+    "kind",
+    "status",
+    "partition",
+    "subject",
+    "user_id",
+    "logging_analyst",
+    "priority",
+    "closed_at",
+    "assigned_group",
+)
 # Every logger locks in the same order, so that none waits for another that waits for it.
 _ITEMS = select(*(items.c[name] for name in _STATE)).where(among(items.c.id)).order_by(items.c.id).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`mails`: those not yet in the ledger, each once. `persons`: by id, everybody who acts or is to be named."""
+    """`mails`: those not yet in the ledger, each once. `people`: everybody who acts, or is to be named or told."""
 
     mails: tuple[Mail, ...]
     desk: Desk
     senders: Senders
-    persons: Mapping[str, Person]
+    people: People
 
     @property
     def traceparents(self) -> Mapping[str, str]:
@@ -51,10 +64,11 @@ def load(connection: Connection, batch: Sequence[Mail], settings: SettingsSnapsh
     contents = _contents(connection, new)
     named = (number for one in new for number in item_numbers(one.mail))
     states = lock_items(connection, {*hints.values(), *contents.values(), *named})
-    senders, known = _persons(connection, new, states.values())
+    watching = load_watchers(connection, states)
+    senders, known = _persons(connection, new, states.values(), watching, settings)
     fresh = [one.mail for one in new]
     accepted = load_accepted(connection, fresh, senders.acting, flood_limits(fresh, settings))
-    return Loaded(new, Desk(states, hints, contents, accepted), senders, known)
+    return Loaded(new, Desk(states, hints, contents, accepted), senders, People(known, watching))
 
 
 def lock_items(connection: Connection, numbers: Collection[int]) -> dict[int, ItemState]:
@@ -99,22 +113,44 @@ def _state(row: Any) -> ItemState:
         logging_analyst=row.logging_analyst,
         priority=row.priority,
         closed_at=row.closed_at,
+        assigned_group=row.assigned_group,
     )
 
 
+def load_watchers(connection: Connection, numbers: Collection[int]) -> dict[int, list[str]]:
+    """Ids of persons by the number of the item that they watch."""
+    found: dict[int, list[str]] = {}
+    for row in _rows(connection, _WATCHERS, numbers):
+        found.setdefault(row.item_id, []).append(row.person_id)
+    return found
+
+
 def _persons(
-    connection: Connection, new: Sequence[Mail], states: Iterable[ItemState]
+    connection: Connection,
+    new: Sequence[Mail],
+    states: Collection[ItemState],
+    watching: Mapping[int, Sequence[str]],
+    settings: SettingsSnapshot,
 ) -> tuple[Senders, Mapping[str, Person]]:
     senders = [one.mail.sender for one in new]
     ids = {sender.person_id for sender in senders}
     ids.update(sender.logging_analyst for sender in senders)
     for state in states:
         ids.update((state.user, state.logging_analyst))
+    ids.update(*watching.values(), members(_groups(new, states, settings), settings))
     known = load_persons(connection, ids)
     unknown = {one for sender in senders if sender.person_id not in known for one in addresses_of(sender)}
     settled = settle(senders, known, find_persons(connection, unknown))
     known.update((person.id, person) for person in settled.acting.values())
     return settled, known
+
+
+def _groups(new: Sequence[Mail], states: Iterable[ItemState], settings: SettingsSnapshot) -> Iterator[tuple[str, str]]:
+    """Which groups items are assigned to, or will be, each with its partition."""
+    yield from ((state.assigned_group, state.partition) for state in states)
+    for template in map(settings.call_template, {one.mail.call_template for one in new}):
+        if template is not None:
+            yield template.assigned_group, template.partition
 
 
 def _rows(connection: Connection, statement: Any, keys: Collection[Any]) -> Iterable[Any]:

@@ -1,19 +1,24 @@
-"""Who is told: for now the sender of the mail, by one acknowledgement of what became of it."""
+"""Who is told of what became of a mail: its author by one answer, all others by a notification each. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from desk.references import reference
+from desk.template_words import words
 from logger.decide import Intent
 from logger.events import event_name
+from logger.recipients import People, Recipient, others
 from logger.senders import is_address
-from logger.state import ItemState
+from logger.state import ItemState, is_trusted
 from schemas import ids
 from schemas.addresses import normalise
 from schemas.events import NotificationRequested
+from schemas.notifying import DeskEvent
 from schemas.persons import Person
-from schemas.reasons import EXPLANATIONS, Reason
+from schemas.reasons import Reason
 from schemas.settings import UNPARTITIONED
 from schemas.snapshot import SettingsSnapshot
 
@@ -24,75 +29,102 @@ MAX_REFERENCES = 20
 _THREAD_ID = re.compile(r"<[\w.!#$%&'*+/=?^`{|}~-]{1,200}@[\w.:\[\]-]{1,200}>", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What somebody is told of. `cause`: what ids of notifications are derived from; `text`: what the author wrote."""
+
+    cause: str
+    event: DeskEvent
+    item: ItemState
+    author: Person
+    at: datetime
+    text: str = ""
+    reason: Reason | None = None
+    mail_id: str | None = None
+
+
 def notifications(
-    intent: Intent, settings: SettingsSnapshot, persons: Mapping[str, Person], now: datetime
+    intent: Intent, settings: SettingsSnapshot, people: People, makes_person: bool, now: datetime
 ) -> tuple[NotificationRequested, ...]:
-    """Who is told of it, each once. `persons`: those that are to be named, by id."""
-    answer = _answer(intent, settings, persons, now)
-    return () if answer is None else (answer,)
+    """Who is told of it, each address once. `makes_person`: whether the author is made a person by this mail.
+
+    Nobody is told of a mail that is more than an hour old.
+    """
+    if now - intent.mail.received > MAX_AGE:
+        return ()
+    events = [cast(DeskEvent, event_name(intent))]
+    if makes_person:
+        events.append("PersonCreated")
+    return tuple(one for event in events for one in _of_event(event, intent, settings, people, now))
 
 
-def _answer(
-    intent: Intent, settings: SettingsSnapshot, persons: Mapping[str, Person], now: datetime
-) -> NotificationRequested | None:
-    """The answer to the mail's sender; None where none may be sent."""
-    mail, person, item = intent.mail, intent.person, intent.item
-    if not mail.answerable or now - mail.received > MAX_AGE or not is_address(mail.sender.address):
-        return None
-    event = event_name(intent)
-    recipient = mail.sender.address
-    answers, thread = _thread(intent)
+def _of_event(
+    event: DeskEvent, intent: Intent, settings: SettingsSnapshot, people: People, now: datetime
+) -> Iterator[NotificationRequested]:
+    mail, item, person = intent.mail, intent.item, intent.person
+    roles = settings.told(event, item.partition)
+    reason, text = getattr(intent, "reason", None), mail.reply or mail.text
+    if "author" in roles and _is_answered(intent):
+        news = News(mail.mail_id, event, item, person, now, "", reason, mail.mail_id)
+        author = Recipient("author", mail.sender.address, person.name, person.email_format)
+        yield told(news, author, settings, people, *_thread(intent))
+    if roles == ("author",):
+        return
+    news = News(mail.mail_id, event, item, person, now, text, reason, mail.mail_id)
+    for one in others(roles, item, person, mail.sender.address, people, settings):
+        yield told(news, one, settings, people)
+
+
+def told(
+    news: News,
+    recipient: Recipient,
+    settings: SettingsSnapshot,
+    people: People,
+    in_reply_to: str | None = None,
+    references: tuple[str, ...] = (),
+) -> NotificationRequested:
+    """The notification of one recipient."""
+    item = news.item
     return NotificationRequested(
-        notification_id=ids.notification_id(mail.mail_id, event, normalise(recipient)),
-        recipient=recipient,
-        recipient_name=person.name,
-        recipient_format=person.email_format,
-        role="author",
+        notification_id=ids.notification_id(news.cause, news.event, normalise(recipient.address)),
+        recipient=recipient.address,
+        recipient_name=recipient.name,
+        recipient_format=recipient.format,
+        role=recipient.role,
         partition=item.partition,
-        event=event,
-        data=words(event, item, person.id, settings, persons, getattr(intent, "reason", None)),
-        in_reply_to=answers,
-        references=thread,
-        mail_id=mail.mail_id,
-        requested_at=now,
+        event=news.event,
+        data=words(
+            event=news.event,
+            role=recipient.role,
+            reference=reference(item.kind, item.number),
+            kind=item.kind,
+            subject=item.subject,
+            partition=_partition_name(item.partition, settings),
+            user=people.name(item.user),
+            logging_analyst=people.name(item.logging_analyst),
+            group=item.assigned_group,
+            priority=item.priority,
+            person=people.name(news.author.id),
+            text=news.text,
+            reason=news.reason,
+        ),
+        in_reply_to=in_reply_to,
+        references=references,
+        mail_id=news.mail_id,
+        requested_at=news.at,
     )
 
 
-def words(
-    event: str,
-    item: ItemState,
-    person_id: str,
-    settings: SettingsSnapshot,
-    persons: Mapping[str, Person],
-    reason: Reason | None = None,
-    text: str = "",
-) -> dict[str, str]:
-    """What a message template can name (docs/desk.md lists it). Strings only."""
-    return {
-        "event": event,
-        "reference": reference(item.kind, item.number),
-        "kind": item.kind,
-        "subject": item.subject,
-        "partition": _partition_name(item.partition, settings),
-        "user": _name(item.user, persons),
-        "logging_analyst": _name(item.logging_analyst, persons),
-        "person": _name(person_id, persons),
-        "priority": item.priority,
-        "text": text,
-        "reason": EXPLANATIONS[reason].meaning if reason else "",
-        "remedy": EXPLANATIONS[reason].remedy if reason else "",
-    }
+def _is_answered(intent: Intent) -> bool:
+    """RFC 3834: no machine is answered, and nobody whose name somebody else may have used."""
+    mail = intent.mail
+    return mail.answerable and is_trusted(mail) and is_address(mail.sender.address)
 
 
 def _partition_name(partition_id: str, settings: SettingsSnapshot) -> str:
     """Empty on a desk without partitioning: its one partition has an id, and no name."""
     partition = settings.partition(partition_id)
     return (partition and partition.name) or ("" if partition_id == UNPARTITIONED else partition_id)
-
-
-def _name(person_id: str, persons: Mapping[str, Person]) -> str:
-    person = persons.get(person_id)
-    return (person and person.name) or person_id
 
 
 def _thread(intent: Intent) -> tuple[str | None, tuple[str, ...]]:

@@ -24,6 +24,7 @@ class ItemState:
     logging_analyst: str
     priority: str
     closed_at: datetime | None = None
+    assigned_group: str = ""
 
 
 class Known(Protocol):

@@ -1,7 +1,7 @@
 """One transaction a batch: load what the records refer to, plan, write. All of it is stored, or nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -10,6 +10,7 @@ from desk import outbox
 from desk.directory import load_persons
 from desk.engine import writing
 from desk.errors import ConflictError
+from logger.answered import limit_answers
 from logger.decide import Intent
 from logger.load import Loaded, load
 from logger.notify import notifications
@@ -27,7 +28,9 @@ from logger.write import (
     write_rejected,
 )
 from runtime.outcomes import Dead, Reject
-from schemas.events import NotificationResult
+from schemas.events import NotificationRequested, NotificationResult
+from schemas.persons import Person
+from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
 from schemas.wire import Message
 
@@ -38,12 +41,13 @@ ATTEMPTS = 3  # at a batch that another logger's gets in the way of
 class Stored:
     """`undone`: by mail id, or request id, those that change nothing in the desk.
 
-    `messages`: to be published, and kept in `outbox_row`.
+    `messages`: to be published, and kept in `outbox_row`. `withheld`: how many answers are not sent, and why.
     """
 
     undone: Mapping[str, Dead | Reject]
     messages: tuple[Message, ...] = ()
     outbox_row: int = 0
+    withheld: Mapping[Reason, int] = field(default_factory=dict)
 
 
 def store(
@@ -95,11 +99,9 @@ def _store_mails(connection: Connection, mails: Sequence[Mail], settings: Settin
     write_duplicates(connection, numbered(planned.duplicates, numbers), now)
     write_rejected(connection, planned.floods, now)
     intents = numbered(planned.intents, numbers)
-    messages = (
-        *(_write(connection, intents, loaded, taken, settings, now) if intents else ()),
-        *rejected_messages(planned.floods, loaded.traceparents, now),
-    )
-    return Stored(planned.undone, messages, outbox.add(connection, messages, now) if messages else 0)
+    written, withheld = _write(connection, intents, loaded, taken, settings, now) if intents else ((), {})
+    messages = (*written, *rejected_messages(planned.floods, loaded.traceparents, now))
+    return Stored(planned.undone, messages, outbox.add(connection, messages, now) if messages else 0, withheld)
 
 
 def _write(
@@ -109,17 +111,29 @@ def _write(
     taken: Mapping[str, int],
     settings: SettingsSnapshot,
     now: datetime,
-) -> tuple[Message, ...]:
-    """Stores what is intended, and says what is published of it. `taken`: as `write_hints` wants it."""
-    told = {intent.mail.mail_id: notifications(intent, settings, loaded.persons, now) for intent in intents}
+) -> tuple[tuple[Message, ...], Mapping[Reason, int]]:
+    """Stores what is intended; says what is published of it, and which answers are not. `taken`: for `write_hints`."""
     performing = {intent.person.id for intent in intents}
     new_persons = [one for one in loaded.senders.new if one.id in performing]
     write_persons(connection, new_persons)
     flagged = flag_users(connection, intents)
     write_intents(connection, intents, now)
-    write_hints(connection, intents, told, taken)
+    items = {intent.mail.mail_id: intent.item.number for intent in intents}
+    told = _notifications(intents, loaded, new_persons, settings, now)
+    limited = limit_answers(connection, told, items, settings, now)
+    write_hints(connection, intents, limited.told, taken)
     changed = (*new_persons, *load_persons(connection, flagged).values())
-    return (
-        *person_messages(changed, now),
-        *mail_messages(intents, told, loaded.traceparents, now),
-    )
+    published = (*person_messages(changed, now), *mail_messages(intents, limited.told, loaded.traceparents, now))
+    return published, limited.withheld
+
+
+def _notifications(
+    intents: Sequence[Intent], loaded: Loaded, new_persons: Sequence[Person], settings: SettingsSnapshot, now: datetime
+) -> dict[str, tuple[NotificationRequested, ...]]:
+    """By mail id. A new person is made by the first of its mails."""
+    first_mails = {intent.person.id: intent.mail.mail_id for intent in reversed(intents)}
+    making = {first_mails[one.id] for one in new_persons}
+    return {
+        mail_id: notifications(intent, settings, loaded.people, mail_id in making, now)
+        for mail_id, intent in ((one.mail.mail_id, one) for one in intents)
+    }

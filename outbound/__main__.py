@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 
 from desk.deliveries import DeliveryLedger
@@ -13,6 +14,7 @@ from mailserver.token_store import TopicTokenStore
 from outbound.config import OutboundConfig
 from outbound.delivery import Delivery
 from outbound.handler import OutboundHandler
+from outbound.pace import Pace
 from outbound.server_states import ServerStates
 from runtime.consumer import ConsumerLoop
 from runtime.health import Health
@@ -38,10 +40,12 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     publisher = Publisher(config)
     accounts = Accounts(config, Tokens(config, TopicTokenStore(config, publisher.publish)))
     delivery = Delivery(ledger, states, accounts.credentials, config.smtp_connections, _now)
-    handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now, token_keys)
+    pace = Pace(lambda: loop.share(), time.monotonic)
+    handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now, pace, token_keys)
+    loop = ConsumerLoop(config, handler, publisher, "outbound", stop, health)
     try:
         wait_out(lambda: wait_until_current(engine, 1), Outage("outbound", health), stop.wait)
-        ConsumerLoop(config, handler, publisher, "outbound", stop, health).run()
+        loop.run()
     except Stopped:
         pass  # told to stop while it waited
     finally:

@@ -4,7 +4,6 @@ import zlib
 
 FIRST_SECONDS = 30.0
 LONGEST_SECONDS = 3600.0
-LIFETIME_SECONDS = 2 * 24 * 3600.0
 FEWEST_ATTEMPTS = 8  # a mail that waited for us, not for its server, is still tried for about an hour
 JITTER = 0.2
 
@@ -19,6 +18,6 @@ def retry_after(notification_id: str, attempt: int) -> float:
     return seconds * (1 + JITTER * share)
 
 
-def exhausted(age_seconds: float, attempt: int) -> bool:
+def exhausted(age_seconds: float, lifetime_seconds: float, attempt: int) -> bool:
     """Whether a mail of this age is given up after this attempt."""
-    return age_seconds >= LIFETIME_SECONDS and attempt >= FEWEST_ATTEMPTS
+    return age_seconds >= lifetime_seconds and attempt >= FEWEST_ATTEMPTS

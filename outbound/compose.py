@@ -8,6 +8,7 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from outbound import headers
+from outbound.choose_server import Chosen
 from outbound.headers import CRLF
 from outbound.render import Rendered
 from schemas.events import NotificationRequested
@@ -23,46 +24,70 @@ _BOUNDARY = "=_mailcall_"  # `=_` cannot come up in quoted-printable or base64; 
 _HIGH_BYTES = bytes(range(0x80, 0x100))
 
 # RFC 3834, section 5, and what Exchange and Outlook heed: nobody's machine answers our machine.
-_AUTOMATIC = b"Auto-Submitted: auto-replied\r\nX-Auto-Response-Suppress: All\r\n"
+_ANSWER = b"Auto-Submitted: auto-replied\r\nX-Auto-Response-Suppress: All\r\n"
+_NOTICE = b"Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\n"
 _MULTIPART = 'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="%s"\r\n\r\n'
 
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A mail ready to be sent. An empty `sender` is the null reverse-path: nobody answers it (RFC 3834, 3.3)."""
+    """A mail ready to be sent. `sender`, of the envelope: whoever is told of what cannot be delivered.
+
+    An empty one is the null reverse-path: nobody is, and no machine answers it (RFC 3834, 3.3).
+    """
 
     sender: str
-    recipient: str
     message_id: str
     content: bytes
 
 
 def compose(
-    request: NotificationRequested, rendered: Rendered, server: OutgoingServer, now: datetime, token_keys: TokenKeys
+    request: NotificationRequested, rendered: Rendered, chosen: Chosen, now: datetime, token_keys: TokenKeys
 ) -> Composed:
-    """The mail that tells `request.recipient`, sent as `server.from_address`. `now` is aware; it becomes Date.
+    """The mail that tells `request.recipient`. `now` is aware; it becomes Date.
 
+    It is sent as the server that sends, since that takes no other; what is answered reaches the partition's own.
     Message-ID and subject are signed as of the day the notification was asked for: the same notification has the same
-    ones however often it is tried.
+    ones however often, and by whichever server, it is tried.
     """
+    server, own_server = chosen.server, chosen.own
     own = token_keys.sign(request.notification_id, request.requested_at)
-    own_id = message_id(own, headers.wire_address(server.from_address).rpartition("@")[2])
+    own_id = message_id(own, headers.wire_address(own_server.from_address).rpartition("@")[2])
     parents = [request.in_reply_to] if request.in_reply_to else []
-    thread = [*(id_ for id_ in request.references if id_ not in parents), *parents]
+    thread = [*_item_thread(request, own_server), *(id_ for id_ in request.references if id_ not in parents), *parents]
     head = (
         headers.mailbox(b"From", server.from_name, server.from_address),
         headers.mailbox(b"To", request.recipient_name, request.recipient),
-        headers.mailbox(b"Reply-To", "", server.reply_to) if server.reply_to else b"",
+        headers.addresses(b"Cc", request.cc),
+        headers.addresses(b"Reply-To", _answers_to(chosen)),
         headers.unstructured(b"Subject", _tagged(rendered.subject, request, token_keys)),
         b"Date: %s\r\n" % format_datetime(now).encode("ascii"),
         b"Message-ID: %s\r\n" % own_id.encode("ascii"),
         headers.message_ids(b"In-Reply-To", parents),
         headers.message_ids(b"References", thread),
         b"X-Mailcall-Loop: %s\r\n" % request.notification_id.encode("ascii"),
-        _AUTOMATIC,
+        _ANSWER if request.role == "author" else _NOTICE,
         _body(rendered, request.notification_id),
     )
-    return Composed("", headers.wire_address(request.recipient), own_id, b"".join(head))
+    return Composed(headers.wire_address(server.bounce_address or ""), own_id, b"".join(head))
+
+
+def _item_thread(request: NotificationRequested, own_server: OutgoingServer) -> tuple[str, ...]:
+    """An id that all notifications of one item have in common: so mail programs show them in one conversation.
+
+    No mail has it. The author's answer follows the author's own mail instead.
+    """
+    reference = request.data.get("reference", "")
+    if request.role == "author" or _REFERENCE.fullmatch(reference) is None:
+        return ()
+    return (f"<{reference}.item@{headers.wire_address(own_server.from_address).rpartition('@')[2]}>",)
+
+
+def _answers_to(chosen: Chosen) -> tuple[str, ...]:
+    own = chosen.own
+    if own.reply_to:
+        return (own.reply_to,)
+    return () if chosen.server.from_address == own.from_address else (own.from_address,)
 
 
 def _tagged(subject: str, request: NotificationRequested, token_keys: TokenKeys) -> str:

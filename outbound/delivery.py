@@ -15,6 +15,8 @@ from typing import Protocol
 
 from mailserver.errors import MailServerError
 from outbound.compose import Composed
+from outbound.cpu import counted
+from outbound.headers import wire_address
 from outbound.results import Order
 from outbound.server_states import ServerStates
 from outbound.transport import Login, SmtpTransport
@@ -39,13 +41,17 @@ class Ledger(Protocol):
     def record(self, result: NotificationResult) -> None: ...
 
 
+Results = tuple[NotificationResult, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail ready to be sent, and what asked for it."""
+    """A mail ready to be sent, what asked for it, and to whom it is still to go."""
 
     order: Order
     server: OutgoingServer
     composed: Composed
+    recipients: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -54,7 +60,7 @@ class _Batch:
 
     mails: Sequence[Mail]
     start_before: float
-    results: dict[str, NotificationResult] = field(default_factory=dict)
+    results: dict[str, Results] = field(default_factory=dict)
     done: "Future[None]" = field(default_factory=Future)
 
 
@@ -77,8 +83,8 @@ class Delivery:
         """Record what was sent while the database was away. Raises `OutageError` while it still is."""
         self._post.record_late()
 
-    def deliver(self, mails: Sequence[Mail]) -> dict[str, NotificationResult]:
-        """The result of each mail by notification id. Returns after `PATIENCE_SECONDS` whatever the servers do.
+    def deliver(self, mails: Sequence[Mail]) -> dict[str, Results]:
+        """By notification id, the result for each recipient. Returns after `PATIENCE_SECONDS` whatever the servers do.
 
         `sent` and `failed` are in the ledger by then. Raises `OutageError` where the ledger is away: nothing more is
         sent then, and what was sent is not sent again when the same mails come once more.
@@ -92,7 +98,7 @@ class Delivery:
         for _, batch in given:
             if batch.done.done():
                 batch.done.result()  # raises what stopped the lane
-        return {mail.order.id: self._result(mail, batch) for _, batch in given for mail in batch.mails}
+        return {mail.order.id: self._results(mail, batch) for _, batch in given for mail in batch.mails}
 
     def close(self) -> None:
         """Let each lane end the mail it is sending, for some seconds; then break its connection."""
@@ -105,16 +111,18 @@ class Delivery:
 
     def _lane_key(self, mail: Mail) -> tuple[str, int]:
         """Mails to one recipient go through one lane, so that they arrive in their order."""
-        return mail.server.id, zlib.crc32(mail.composed.recipient.encode()) % self._connections
+        return mail.server.id, zlib.crc32(mail.order.request.recipient.encode()) % self._connections
 
     def _lane(self, key: tuple[str, int]) -> "_Lane":
         if key not in self._lanes:
             self._lanes[key] = _Lane(f"smtp-{key[0]}-{key[1]}", self._post, self._login)
         return self._lanes[key]
 
-    def _result(self, mail: Mail, batch: _Batch) -> NotificationResult:
+    def _results(self, mail: Mail, batch: _Batch) -> Results:
         known = batch.results.get(mail.order.id)
-        return known or mail.order.result("deferred", Reason.SERVER_SLOW, self._post.now(), server_id=mail.server.id)
+        return known or mail.order.results(
+            mail.recipients, "deferred", Reason.SERVER_SLOW, self._post.now(), server_id=mail.server.id
+        )
 
 
 class _Post:
@@ -125,13 +133,14 @@ class _Post:
         self.now = now
         self.in_hand: set[str] = set()
         self._ledger = ledger
-        self._unrecorded: dict[str, NotificationResult] = {}
+        self._unrecorded: dict[tuple[str, str], NotificationResult] = {}
 
     def record(self, result: NotificationResult) -> None:
         """One autocommitted upsert, before the lane sends its next mail: a crash repeats at most one mail a lane."""
-        self._unrecorded[result.notification_id] = result
+        key = (result.notification_id, result.recipient)
+        self._unrecorded[key] = result
         self._ledger.record(result)
-        del self._unrecorded[result.notification_id]
+        del self._unrecorded[key]
 
     def record_late(self) -> None:
         for result in list(self._unrecorded.values()):
@@ -194,29 +203,46 @@ class _Lane:
             self._waiting -= len(batch.mails)
             self._post.in_hand.difference_update(mail.order.id for mail in batch.mails)
 
-    def _deliver(self, mail: Mail) -> NotificationResult:
-        """One attempt. Only what is final is recorded: the next attempt of a deferred mail must not find it."""
+    def _deliver(self, mail: Mail) -> Results:
+        """One attempt. Each part of the recipients is recorded before the next part gets the mail."""
+        results: list[NotificationResult] = []
+        size = mail.server.recipients_per_mail
+        for start in range(0, len(mail.recipients), size):
+            part = self._hand_over(mail, mail.recipients[start : start + size])
+            with counted("record"):
+                for result in part:
+                    self._post.record(result)
+            results += part
+        return tuple(results)
+
+    def _hand_over(self, mail: Mail, recipients: tuple[str, ...]) -> Results:
+        """One SMTP transaction."""
         order, server, states = mail.order, mail.server, self._post.states
         trouble = states.trouble(server, self._post.now())
         if trouble is not None:
-            return order.result("deferred", trouble.reason, self._post.now(), server_id=server.id, reply=trouble.text)
+            return self._deferred(mail, recipients, trouble.reason, trouble.text)
+        wire = {recipient: wire_address(recipient) for recipient in recipients}
         try:
-            verdicts = self._transport_to(server).send(
-                mail.composed.sender, [mail.composed.recipient], mail.composed.content
-            )
+            with counted("send"):
+                verdicts = self._transport_to(server).send(
+                    mail.composed.sender, tuple(wire.values()), mail.composed.content
+                )
         except MailServerError as error:
             states.failed(server, error, self._post.now())
             log.warning("outgoing server is in trouble", server=server.id, reason=error.reason, why=error.text)
-            return order.result("deferred", error.reason, self._post.now(), server_id=server.id, reply=error.text)
+            return self._deferred(mail, recipients, error.reason, error.text)
         states.succeeded(server, self._post.now())
-        verdict = verdicts[mail.composed.recipient]
-        result = order.result(
-            verdict.outcome, verdict.reason, self._post.now(),
-            server_id=server.id, reply=verdict.reply, message_id=mail.composed.message_id,
+        return tuple(
+            order.result(
+                recipient, verdict.outcome, verdict.reason, self._post.now(),
+                server_id=server.id, reply=verdict.reply, message_id=mail.composed.message_id,
+            )
+            for recipient, verdict in ((one, verdicts[address]) for one, address in wire.items())
         )  # fmt: skip
-        if result.outcome != "deferred":
-            self._post.record(result)
-        return result
+
+    def _deferred(self, mail: Mail, recipients: tuple[str, ...], reason: Reason, reply: str) -> Results:
+        now, server = self._post.now(), mail.server
+        return mail.order.results(recipients, "deferred", reason, now, server_id=server.id, reply=reply)
 
     def _transport_to(self, server: OutgoingServer) -> SmtpTransport:
         """The kept connection, unless the server's settings were changed."""

@@ -1,18 +1,20 @@
 """outbound's work on a batch of `notification.requested`: what was sent before is told again, the rest is sent."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from outbound.backoff import exhausted, retry_after
 from outbound.choose_format import choose_format
-from outbound.choose_server import NoServer, choose_server
+from outbound.choose_server import Chosen, NoServer, choose_server
 from outbound.compose import compose
-from outbound.delivery import IN_HAND_SECONDS, Delivery, Ledger, Mail
+from outbound.cpu import counted
+from outbound.delivery import IN_HAND_SECONDS, Delivery, Ledger, Mail, Results
+from outbound.pace import Pace
 from outbound.render import RenderError, Templates, render
 from outbound.results import SOURCE, Order, result_message
-from outbound.server_states import ServerStates
+from outbound.server_states import ServerStates, Trouble
 from runtime.decoding import decode_batch
 from runtime.deferral import attempt_of
 from runtime.logs import get_logger
@@ -30,17 +32,19 @@ from schemas.wire import Message, Record, decode, encode
 
 log = get_logger(__name__)
 
+NEXT_SERVER_SECONDS = 1.0  # until a mail that one server could not take goes to the one that stands in for it
+
 
 class FinishedLedger(Ledger, Protocol):
     """The ledger with its look-up: `desk.deliveries.DeliveryLedger`."""
 
-    def finished(self, notification_ids: Collection[str]) -> dict[str, NotificationResult]: ...
+    def finished(self, notification_ids: Collection[str]) -> dict[str, Results]: ...
 
 
 class OutboundHandler:
     """`runtime.outcomes.Handler` of outbound. `settings` gives the snapshot that holds now; `now` an aware time.
 
-    `token_keys` sign what is sent.
+    `pace` keeps the servers' limits, `token_keys` sign what is sent.
     """
 
     stage = "outbound"
@@ -53,6 +57,7 @@ class OutboundHandler:
         delivery: Delivery,
         states: ServerStates,
         now: Callable[[], datetime],
+        pace: Pace,
         token_keys: TokenKeys = NO_KEYS,
     ) -> None:
         self._settings = settings
@@ -60,6 +65,7 @@ class OutboundHandler:
         self._delivery = delivery
         self._states = states
         self._now = now
+        self._pace = pace
         self._token_keys = token_keys
         self._templates = (SettingsSnapshot(), Templates(SettingsSnapshot()))
 
@@ -70,41 +76,49 @@ class OutboundHandler:
         finished = self._ledger.finished({order.id for _, order in orders})
         snapshot = self._settings()
         mails: dict[str, tuple[int, Mail]] = {}
-        for index, order in orders:
-            planned = Ok() if order.id in mails else self._plan(order, finished.get(order.id), snapshot)
-            if isinstance(planned, Mail):
-                mails[order.id] = index, planned
-            else:
-                outcomes[index] = planned
+        with counted("render"):
+            for index, order in orders:
+                planned = Ok() if order.id in mails else self._plan(order, finished.get(order.id, ()), snapshot)
+                if isinstance(planned, Mail):
+                    mails[order.id] = index, planned
+                else:
+                    outcomes[index] = planned
         results = self._delivery.deliver([mail for _, mail in mails.values()]) if mails else {}
         for id_, (index, mail) in mails.items():
-            outcomes[index] = self._outcome(mail.order, results[id_])
+            outcomes[index] = self._outcome(mail.order, results[id_], snapshot)
         return self._with_statuses([outcome for outcome in outcomes if outcome is not None])
 
-    def _plan(self, order: Order, known: NotificationResult | None, snapshot: SettingsSnapshot) -> Mail | Outcome:
-        """The mail to be sent, or what is to be done instead."""
-        if known is not None:  # a crash may have come between the ledger and `notification.results`
-            return Ok((result_message(known, order.traceparent),))
-        now, request = self._now(), order.request
+    def _plan(self, order: Order, known: Results, snapshot: SettingsSnapshot) -> Mail | Outcome:
+        """The mail to be sent, or what is to be done instead. `known`: what is final from earlier attempts."""
+        left = order.left(known)
+        if not left:  # a crash may have come between the ledger and `notification.results`
+            return Ok(_told(order, known))
+        now = self._now()
         if self._delivery.in_hand(order.id):
-            return self._outcome(order, order.result("deferred", Reason.SERVER_SLOW, now))
-        server = choose_server(snapshot, request.partition)
-        if isinstance(server, NoServer):
-            return self._settled(order, order.result(server.outcome, server.reason, now, server_id=server.server_id))
-        trouble = self._states.trouble(server, now)
-        if trouble is not None:  # spares rendering as well as trying
-            return self._outcome(
-                order, order.result("deferred", trouble.reason, now, server_id=server.id, reply=trouble.text)
+            return self._outcome(order, order.results(left, "deferred", Reason.SERVER_SLOW, now), snapshot)
+        chosen = choose_server(snapshot, order.request.partition, self._trouble_of)
+        if isinstance(chosen, NoServer):
+            results = order.results(
+                left, chosen.outcome, chosen.reason, now, server_id=chosen.server_id, reply=chosen.reply
             )
-        return self._mail(order, server, snapshot, now)
+            return self._outcome(order, self._recorded(results), snapshot)
+        seconds = self._pace.seconds_to_wait(chosen.server)
+        if seconds:
+            return Retry(Reason.RATE_LIMITED, seconds)
+        return self._mail(order, left, chosen, snapshot, now)
 
-    def _mail(self, order: Order, server: OutgoingServer, snapshot: SettingsSnapshot, now: datetime) -> Mail | Dead:
+    def _trouble_of(self, server: OutgoingServer) -> Trouble | None:
+        return self._states.trouble(server, self._now())
+
+    def _mail(
+        self, order: Order, left: tuple[str, ...], chosen: Chosen, snapshot: SettingsSnapshot, now: datetime
+    ) -> Mail | Dead:
         format_ = choose_format(snapshot.email_options(), order.request.recipient_format)
         try:
             rendered = render(order.request, self._templates_of(snapshot), format_)
         except RenderError as error:
             return Dead(Reason.UNKNOWN_TEMPLATE, str(error))
-        return Mail(order, server, compose(order.request, rendered, server, now, self._token_keys))
+        return Mail(order, chosen.server, compose(order.request, rendered, chosen, now, self._token_keys), left)
 
     def _templates_of(self, snapshot: SettingsSnapshot) -> Templates:
         if self._templates[0] is not snapshot:
@@ -114,24 +128,34 @@ class OutboundHandler:
                     log.warning("no mail can be made from a message template", template=template.id, why=why)
         return self._templates[1]
 
-    def _outcome(self, order: Order, result: NotificationResult) -> Outcome:
-        """What the shell is to do after an attempt: defer, or be done."""
-        if result.outcome != "deferred":
-            return _final(order, result)
-        if exhausted(order.age_seconds(result.at), order.attempt):
-            return self._settled(
-                order, result.model_copy(update={"outcome": "failed", "reason": Reason.RETRIES_EXHAUSTED})
-            )
-        reason = result.reason or Reason.SERVER_DEFERRED
-        after = IN_HAND_SECONDS if reason is Reason.SERVER_SLOW else retry_after(order.id, order.attempt)
-        return Retry(reason, after, (result_message(result, order.traceparent),))
+    def _outcome(self, order: Order, results: Results, snapshot: SettingsSnapshot) -> Outcome:
+        """What the shell is to do after an attempt, which is recorded: defer the record for those left, or be done."""
+        waiting = [one for one in results if one.outcome == "deferred"]
+        if waiting and exhausted(
+            order.age_seconds(waiting[0].at), snapshot.email_options().give_up_after_hours * 3600.0, order.attempt
+        ):
+            results, waiting = self._recorded(map(_given_up, results)), []
+        if waiting:
+            reason = waiting[0].reason or Reason.SERVER_DEFERRED
+            return Retry(reason, self._retry_after(order, waiting[0], snapshot), _told(order, results))
+        failed = next((one.reason for one in results if one.outcome == "failed" and one.reason), None)
+        return Ok(_told(order, results)) if failed is None else Reject(failed, _told(order, results))
 
-    def _settled(self, order: Order, result: NotificationResult) -> Outcome:
-        """A result that no server gave: a final one is recorded here."""
-        if result.outcome == "deferred":
-            return self._outcome(order, result)
-        self._ledger.record(result)
-        return _final(order, result)
+    def _retry_after(self, order: Order, waiting: NotificationResult, snapshot: SettingsSnapshot) -> float:
+        """At once where another server stands in by now for the one that failed."""
+        if waiting.reason is Reason.SERVER_SLOW:
+            return IN_HAND_SECONDS
+        chosen = choose_server(snapshot, order.request.partition, self._trouble_of)
+        if isinstance(chosen, Chosen) and waiting.server_id not in (None, chosen.server.id):
+            return NEXT_SERVER_SECONDS
+        return retry_after(order.id, order.attempt)
+
+    def _recorded(self, results: Iterable[NotificationResult]) -> Results:
+        """Results that no lane gave, in the ledger."""
+        kept = tuple(results)
+        for result in kept:
+            self._ledger.record(result)
+        return kept
 
     def _with_statuses(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Hands the servers' changed states to the first outcome that can carry them."""
@@ -161,11 +185,14 @@ def status_message(status: ServerStatus) -> Message:
     )
 
 
-def _final(order: Order, result: NotificationResult) -> Outcome:
-    outputs = (result_message(result, order.traceparent),)
-    if result.outcome == "failed" and result.reason is not None:
-        return Reject(result.reason, outputs)
-    return Ok(outputs)
+def _told(order: Order, results: Results) -> tuple[Message, ...]:
+    return tuple(result_message(result, order.traceparent) for result in results)
+
+
+def _given_up(result: NotificationResult) -> NotificationResult:
+    if result.outcome != "deferred":
+        return result
+    return result.model_copy(update={"outcome": "failed", "reason": Reason.RETRIES_EXHAUSTED})
 
 
 def _with_outputs(outcome: Outcome, more: tuple[Message, ...]) -> Outcome:

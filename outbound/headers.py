@@ -6,7 +6,7 @@ an address).
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 CRLF = b"\r\n"
 FOLD_AT = 76
@@ -37,6 +37,14 @@ def mailbox(name: bytes, display_name: str, address: str) -> bytes:
     """A field such as To or From with one mailbox. `address` is a `SafeAddress`."""
     angle = b"<" + wire_address(address).encode("utf-8") + b">"
     return _folded(name, [*(word.encode("ascii") for word in _phrase(clean_line(display_name))), angle])
+
+
+def addresses(name: bytes, given: Sequence[str]) -> bytes:
+    """A field such as Cc with any number of `SafeAddress`es and no names. b"" where there is none."""
+    if not given:
+        return b""
+    *others, last = (wire_address(address).encode("utf-8") for address in given)
+    return _folded(name, [*(one + b"," for one in others), last])
 
 
 def message_ids(name: bytes, ids: Iterable[str]) -> bytes:

@@ -1,9 +1,12 @@
-"""What became of a notification, as a value and as the record of `notification.results`."""
+"""What became of a notification for each of its recipients, as values and as records of `notification.results`."""
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from schemas.addresses import normalise
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import event_id
 from schemas.reasons import Reason
@@ -11,6 +14,7 @@ from schemas.topics import NOTIFICATION_RESULTS
 from schemas.wire import Message, encode
 
 SOURCE = "/mailcall/outbound"
+_REFERENCE = re.compile(r"[CTR]-[0-9]{6,18}")
 Outcome = Literal["sent", "deferred", "failed"]
 
 
@@ -31,8 +35,44 @@ class Order:
         asked = self.request.requested_at
         return (now - (asked if asked.tzinfo else asked.replace(tzinfo=UTC))).total_seconds()
 
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """To, Cc and Bcc, each address once."""
+        request = self.request
+        if not (request.cc or request.bcc):
+            return (request.recipient,)
+        every = (request.recipient, *request.cc, *request.bcc)
+        return tuple({normalise(one): one for one in reversed(every)}.values())[::-1]
+
+    @property
+    def reference(self) -> str | None:
+        """The item that it tells of, if it tells of one."""
+        reference = self.request.data.get("reference", "")
+        return reference if _REFERENCE.fullmatch(reference) else None
+
+    def left(self, known: Sequence[NotificationResult]) -> tuple[str, ...]:
+        """The recipients for whom nothing final is known."""
+        if not known:
+            return self.recipients
+        final = {normalise(one.recipient) for one in known}
+        return tuple(one for one in self.recipients if normalise(one) not in final)
+
+    def results(
+        self,
+        recipients: Iterable[str],
+        outcome: Outcome,
+        reason: Reason | None,
+        at: datetime,
+        *,
+        server_id: str | None = None,
+        reply: str = "",
+    ) -> tuple[NotificationResult, ...]:
+        """The same result of this attempt for each of these recipients."""
+        return tuple(self.result(one, outcome, reason, at, server_id=server_id, reply=reply) for one in recipients)
+
     def result(
         self,
+        recipient: str,
         outcome: Outcome,
         reason: Reason | None,
         at: datetime,
@@ -41,17 +81,18 @@ class Order:
         reply: str = "",
         message_id: str | None = None,
     ) -> NotificationResult:
-        """The result of this attempt."""
+        """The result of this attempt for one recipient."""
         return NotificationResult(
             notification_id=self.id,
             outcome=outcome,
-            recipient=self.request.recipient,
+            recipient=recipient,
             server_id=server_id,
             attempt=self.attempt,
             reason=reason,
             smtp_reply=reply,
             message_id=message_id,
             mail_id=self.request.mail_id,
+            reference=self.reference,
             at=at,
         )
 
@@ -62,7 +103,7 @@ def result_message(result: NotificationResult, traceparent: str) -> Message:
         NOTIFICATION_RESULTS,
         result.notification_id,
         result,
-        id=event_id(result.notification_id, f"{result.outcome}/{result.attempt}"),
+        id=event_id(result.notification_id, f"{result.outcome}/{result.attempt}/{result.recipient}"),
         source=SOURCE,
         time=result.at,
         traceparent=traceparent,

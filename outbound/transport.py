@@ -53,6 +53,9 @@ class _Reply:
         return Verdict("deferred", Reason.SERVER_DEFERRED, self.text)
 
 
+_NO_UTF8 = _Reply(553, b"the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")
+
+
 class SmtpTransport:
     """One connection to one outgoing server, opened when first needed and anew when it went stale.
 
@@ -220,14 +223,18 @@ def _authenticate(smtp: _Smtp, server: OutgoingServer, account: Credentials) -> 
 
 
 def _begin(smtp: _Smtp, sender: str, recipients: Sequence[str]) -> _Begun:
-    parameter = ""
-    if not all(address.isascii() for address in (sender, *recipients)):
-        if not smtp.has_extn("smtputf8"):
-            return _Begun(_Reply(553, b"the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)"), {})
+    """The envelope. Where the server takes no addresses beyond ASCII, those of them are refused by us (RFC 6531)."""
+    beyond = [address for address in (sender, *recipients) if not address.isascii()]
+    takes_all = not beyond or smtp.has_extn("smtputf8")
+    parameter = " SMTPUTF8" if beyond and takes_all else ""
+    if parameter:
         smtp.command_encoding = "utf-8"
-        parameter = " SMTPUTF8"
-    replies = smtp.commands(f"MAIL FROM:<{sender}>{parameter}", *(f"RCPT TO:<{address}>" for address in recipients))
-    return _Begun(replies[0], dict(zip(recipients, replies[1:], strict=True)))
+    refused = {} if takes_all else dict.fromkeys(beyond, _NO_UTF8)
+    taken = [address for address in recipients if address not in refused]
+    if sender in refused or not taken:
+        return _Begun(_NO_UTF8, {})
+    replies = smtp.commands(f"MAIL FROM:<{sender}>{parameter}", *(f"RCPT TO:<{address}>" for address in taken))
+    return _Begun(replies[0], {**refused, **dict(zip(taken, replies[1:], strict=True))})
 
 
 def _transfer(smtp: _Smtp, begun: _Begun, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:

@@ -64,6 +64,13 @@ class ConsumerLoop:
         self._committed_at = time.monotonic()
         self._probed_at = 0.0
 
+    def share(self) -> float:
+        """Which part of the work is this process's: of the partitions of its first topic, from 0 to 1."""
+        topic = self._topics[0]
+        every = self._consumer.partitions_for_topic(topic) or ()
+        own = sum(partition.topic == topic for partition in self._consumer.assignment())
+        return own / len(every) if every else 1.0
+
     def run(self) -> None:
         """Returns after `stop`, with all that was in work finished and committed and the group left.
 

@@ -71,6 +71,20 @@ INGEST_CPU_SECONDS = Counter(
     "If fetch grows while no mail comes, poll_seconds is too short for so many mailboxes.",
     ["step"],
 )
+ANSWERS_WITHHELD = Counter(
+    "mailcall_answers_withheld",
+    "Automatic answers that were not sent because there would be too many, by reason. answered-already is the rule "
+    "that a sender is answered once for each item; if too-many-answers or answers-stopped grows, look for a flood or a "
+    "loop.",
+    ["reason"],
+)
+OUTBOUND_CPU_SECONDS = Counter(
+    "mailcall_outbound_cpu_seconds",
+    "CPU seconds of telling people by mail, by step: render (choosing the server, filling the template, composing the "
+    "mail), send (SMTP, with logging in), record (the delivery ledger). If send grows faster than mails, a server is "
+    "logged in to again and again: see server.status.",
+    ["step"],
+)
 MAIL_SERVER_ERRORS = Counter(
     "mailcall_mail_server_errors",
     "Failures of incoming servers, by protocol and reason; each is tried again by itself. "

@@ -14,7 +14,7 @@ from schemas.settings import CallTemplate
 ItemReference = Annotated[str, StringConstraints(pattern=r"^[CTR]-[0-9]{6,18}$")]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$", max_length=200)]
 
-Action = Literal["log-call", "create-task", "create-request", "update", "close", "reopen"]
+Action = Literal["log-call", "create-task", "create-request", "update", "close", "reopen", "watch", "unwatch"]
 
 
 class Asking(Model):
@@ -86,8 +86,29 @@ class ItemToReopen(ExistingItem):
     action: Literal["reopen"] = "reopen"
 
 
+class ItemToWatch(ExistingItem):
+    """`person` wants to be told what happens to the item. One who is told already is told as before."""
+
+    action: Literal["watch"] = "watch"
+    person: Id | None = Field(None, description="who watches it; `by` when left out")
+
+
+class ItemToUnwatch(ExistingItem):
+    """`person` does not want to be told as a watcher any more."""
+
+    action: Literal["unwatch"] = "unwatch"
+    person: Id | None = Field(None, description="who watches it no more; `by` when left out")
+
+
 DeskRequested = Annotated[
-    CallToLog | TaskToCreate | RequestToCreate | ItemToUpdate | ItemToClose | ItemToReopen,
+    CallToLog
+    | TaskToCreate
+    | RequestToCreate
+    | ItemToUpdate
+    | ItemToClose
+    | ItemToReopen
+    | ItemToWatch
+    | ItemToUnwatch,
     Field(discriminator="action"),
 ]
 

@@ -91,8 +91,16 @@ class ActionRefused(ItemEvent):
     """Something was asked for that is not done by mail, not for this person, or not with this item as it is."""
 
     event: Literal["ActionRefused"] = "ActionRefused"
-    action: Literal["update", "close", "reopen"]
+    action: Literal["update", "close", "reopen", "watch", "unwatch"]
     reason: Reason
+
+
+class WatchersChanged(ItemEvent):
+    """Somebody watches an item, or watches it no more. Nobody is told of it by mail."""
+
+    event: Literal["WatchersChanged"] = "WatchersChanged"
+    watcher: Id
+    watches: bool
 
 
 CallEvent = Annotated[
@@ -108,7 +116,8 @@ CallEvent = Annotated[
     | CallReopened
     | TaskReopened
     | RequestReopened
-    | ActionRefused,
+    | ActionRefused
+    | WatchersChanged,
     Field(discriminator="event"),
 ]
 

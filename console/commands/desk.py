@@ -11,8 +11,8 @@ calls = typer.Typer(help="Calls, tasks and requests of the desk.", no_args_is_he
 persons = typer.Typer(help="Persons that calls come from.", no_args_is_help=True)
 
 _COLUMNS = ("reference", "partition", "status", "priority", "user_name", "logging_analyst", "opened_at", "subject")
-# How a journal entry names its person: who did it, but for what became of a notification.
-_NAMED = {"notification-bounced": "for", "notification-delayed": "for"}
+# The kinds of journal entries that name whom they were for; all others name who did it.
+_FOR = "notification-"
 _PERSON_COLUMNS = ("id", "name", "addresses", "user", "analyst", "office", "disabled")
 
 
@@ -53,7 +53,7 @@ def show_call(
     for file in item.files:
         print(f"file  {harmless(file.name)}  {file.content_type}  {file.size} bytes")
     for entry in item.journal:
-        who = f"{_NAMED.get(entry.kind, 'by')} {entry.person_id}"
+        who = f"{'for' if entry.kind.startswith(_FOR) else 'by'} {harmless(entry.person_id)}"
         print(f"\n{harmless(entry.at)}  {entry.kind}  {who}  {harmless(entry.reason)}".rstrip())
         print("\n".join(f"    {harmless(line)}" for line in entry.reply.splitlines()))
 

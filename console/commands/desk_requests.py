@@ -115,7 +115,33 @@ requests.command("create")(_making("RequestToCreate", "Create a request, with th
 
 items.command("update")(_changing("ItemToUpdate", "Add a text to an open call, task or request."))
 items.command("close")(_changing("ItemToClose", "Close a call, task or request."))
+
+
+def _watching(kind: str, help_: str) -> Callable[..., None]:
+    """The command that makes somebody a watcher, or no watcher any more. `kind` as for `_making`."""
+
+    def watch(
+        context: typer.Context,
+        reference: Reference,
+        by: By,
+        person: Annotated[str | None, typer.Option(help="Id of the person who is told; --by when left out.")] = None,
+        request_id: RequestId = None,
+        wait: Wait = 10,
+        json: Json = False,
+    ) -> None:
+        from console.operations.desk_requests import checked_reference
+        from schemas import desk_requests
+
+        given = {"item": checked_reference(reference), "by": by, "person": person, "request_id": request_id}
+        _ask(context, getattr(desk_requests, kind), given, wait, json)
+
+    watch.__doc__ = help_
+    return watch
+
+
 items.command("reopen")(_changing("ItemToReopen", "Reopen a closed call, task or request."))
+items.command("watch")(_watching("ItemToWatch", "Have somebody told by mail what happens to a call, task or request."))
+items.command("unwatch")(_watching("ItemToUnwatch", "Have a watcher told no more."))
 
 
 def _read(text: str) -> str:

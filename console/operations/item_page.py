@@ -18,7 +18,7 @@ pre {{ white-space: pre-wrap; }}</style></head>
 {entries}
 </body></html>"""
 )
-_ENTRY = Markup("<article><h2>{at} {kind} by {person}</h2>\n{content}\n</article>")
+_ENTRY = Markup("<article><h2>{at} {kind} {person}</h2>\n{content}\n</article>")
 
 
 def item_page(item: Item) -> Markup:

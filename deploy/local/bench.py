@@ -43,7 +43,12 @@ from runtime.token_keys import read_token_keys
 
 BUILD = Path("build")
 APART = "mail_host"  # makes the load, and is no part of the pipeline
-STEPS = ("fetch", "publish", "settle")  # of ingest, as its metric has them
+# Process -> its steps, as its metric of CPU seconds has them.
+STEPS: Mapping[str, Sequence[str]] = {
+    "ingest": ("fetch", "publish", "settle"),
+    "outbound": ("render", "send", "record"),
+}
+ALL_STEPS = tuple(step for steps in STEPS.values() for step in steps)
 LOOK_SECONDS = 0.05
 QUIET_SECONDS = 60.0  # without one more answer for so long, the rest is given up
 
@@ -65,13 +70,15 @@ class Options:
 class Result:
     """What `build/bench.json` holds. CPU in milliseconds a mail, memory in MB; `total` leaves the mail host out.
 
-    `ingest_ms_per_mail`: where ingest's part of it goes; `rest` is the Kafka clients' threads, mostly.
+    `ingest_ms_per_mail`, `outbound_ms_per_mail`: where their part of it goes; `rest` is the Kafka clients' threads,
+    mostly.
     """
 
     mails: int
     mails_per_s: float
     cpu_ms_per_mail: Mapping[str, float]
     ingest_ms_per_mail: Mapping[str, float]
+    outbound_ms_per_mail: Mapping[str, float]
     latency_ms: Mapping[str, float | None]
     peak_rss_mb: Mapping[str, float]
     outcome: Outcome
@@ -80,6 +87,11 @@ class Result:
     @property
     def ok(self) -> bool:
         return self.outcome.ok and (self.idle is None or self.idle.all_idle)
+
+    @property
+    def steps(self) -> Mapping[str, Mapping[str, float]]:
+        """Of each process that tells them."""
+        return {"ingest": self.ingest_ms_per_mail, "outbound": self.outbound_ms_per_mail}
 
     def as_dict(self) -> dict[str, object]:
         idle = self.idle.as_dict() if self.idle else None
@@ -123,8 +135,9 @@ class Bench:
         return Result(
             mails=len(self._first),
             mails_per_s=round(len(self._first) / seconds, 1),
-            cpu_ms_per_mail={name: cost[name] for name in cost if name not in STEPS},
-            ingest_ms_per_mail=_steps(cost),
+            cpu_ms_per_mail={name: cost[name] for name in cost if name not in ALL_STEPS},
+            ingest_ms_per_mail=_steps(cost, "ingest"),
+            outbound_ms_per_mail=_steps(cost, "outbound"),
             latency_ms=latency,
             peak_rss_mb=memory.peak_mb(),
             outcome=Outcome(expected_counts(sent), self._counts(sent)),
@@ -170,10 +183,12 @@ class Bench:
                 )
 
     def _cpu(self) -> dict[str, float]:
-        """CPU seconds so far of each process, and of each step of ingest."""
-        steps = counted(self._pipeline.metrics_url("ingest"), "mailcall_ingest_cpu_seconds", "step")
-        processes = {name: cpu_seconds(pid) for name, pid in self._pids.items()}
-        return {**processes, **{step: steps.get(step, 0.0) for step in STEPS}}
+        """CPU seconds so far of each process, and of each step of those that tell them."""
+        seconds = {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+        for process, steps in STEPS.items():
+            told = counted(self._pipeline.metrics_url(process), f"mailcall_{process}_cpu_seconds", "step")
+            seconds |= {step: told.get(step, 0.0) for step in steps}
+        return seconds
 
     def _measure_latency(self) -> dict[str, float | None]:
         if not self._later:
@@ -213,20 +228,20 @@ def _pipeline(directory: Path, servers: BenchServers) -> Pipeline:
 
 def _per_mail(before: Mapping[str, float], after: Mapping[str, float], mails: int) -> dict[str, float]:
     spent = {name: (after[name] - before[name]) * 1000 / mails for name in before}
-    spent["total"] = sum(cost for name, cost in spent.items() if name not in (APART, *STEPS))
+    spent["total"] = sum(cost for name, cost in spent.items() if name not in (APART, *ALL_STEPS))
     return {name: round(cost, 3) for name, cost in spent.items()}
 
 
-def _steps(cost: Mapping[str, float]) -> dict[str, float]:
-    steps = {step: cost[step] for step in STEPS}
-    return {**steps, "rest": round(cost["ingest"] - sum(steps.values()), 3)}
+def _steps(cost: Mapping[str, float], process: str) -> dict[str, float]:
+    steps = {step: cost[step] for step in STEPS[process]}
+    return {**steps, "rest": round(cost[process] - sum(steps.values()), 3)}
 
 
 def show(result: Result, console: Console) -> None:
     table = Table("", "CPU ms a mail", "peak memory MB", box=None, header_style="bold")
     for name, cost in result.cpu_ms_per_mail.items():
         table.add_row(name.replace("_", " "), f"{cost:.2f}", f"{result.peak_rss_mb.get(name, 0):.0f}")
-        for step, part in result.ingest_ms_per_mail.items() if name == "ingest" else ():
+        for step, part in result.steps.get(name, {}).items():
             table.add_row(f"  {step}", f"{part:.2f}", "", style="dim")
     console.print(table)
     p50, p99 = result.latency_ms["p50"], result.latency_ms["p99"]

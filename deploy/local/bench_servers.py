@@ -18,6 +18,7 @@ from deploy.local.broker import KafkaProcess
 from deploy.local.database import Database
 from schemas import ids
 from schemas.addresses import normalise
+from schemas.notifying import Answers, NotificationRule
 from schemas.persons import Person
 from schemas.settings import (
     Authentication,
@@ -33,6 +34,7 @@ from schemas.settings import (
 from schemas.tokens import TokenKeys
 
 WARM_UP, MEASURED = "warm-up", "measured"  # incoming servers
+ANY_NUMBER = Answers(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0)
 MAILBOXES: Final[Mapping[str, str]] = {name: f"{name}@desk.example" for name in (WARM_UP, MEASURED)}
 DESK_DOMAIN = "desk.example"
 PASSWORD_VARIABLE, PASSWORD = "MAILCALL_BENCH_PASSWORD", "bench"
@@ -104,12 +106,15 @@ def bench_settings(servers: BenchServers, enabled: Collection[str]) -> SettingsF
         for number in range(int(SENDERS * KNOWN_SHARE))
     ]
     incoming = [_incoming(servers.mail_host, name, name in enabled) for name in MAILBOXES]
-    return desk_settings([EmailOptions(default_outgoing_server=sink.id), sink, *incoming], users)
+    return desk_settings([EmailOptions(default_outgoing_server=sink.id, answers=ANY_NUMBER), sink, *incoming], users)
 
 
 def desk_settings(settings: Sequence[Setting], users: Sequence[Person] = ()) -> SettingsFile:
-    """A desk of one partition, one call template `mail` and one person `analyst`, with these settings and persons."""
-    everything = [_PARTITION, _TEMPLATE, *settings]
+    """A desk of one partition, one call template `mail` and one person `analyst`, with these settings and persons.
+
+    Each mail is answered, however many come, and nobody else is told of it.
+    """
+    everything = [_PARTITION, _TEMPLATE, *_ANSWERS_ONLY, *settings]
     return SettingsFile(
         name="benchmark",
         settings={f"{setting.kind}/{setting.id}": setting for setting in everything},
@@ -138,4 +143,8 @@ _PARTITION = Partition(
     id="desk", impacts=("one",), urgencies=("usual",), priorities=("P3",), priority_matrix={"one": {"usual": "P3"}}
 )
 _TEMPLATE = CallTemplate(id="mail", partition="desk", impact="one", urgency="usual")
+_ANSWERS_ONLY = (
+    EmailOptions(answers=ANY_NUMBER),
+    NotificationRule(id="updates", event="CallUpdated", tell=("author",)),
+)
 _ANALYST = Person(id="analyst", last_name="Analyst", addresses=("analyst@desk.example",), is_analyst=True)

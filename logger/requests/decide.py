@@ -14,6 +14,8 @@ from schemas.desk_requests import (
     ExistingItem,
     ItemToClose,
     ItemToReopen,
+    ItemToUnwatch,
+    ItemToWatch,
     NewItem,
     RequestToCreate,
     TaskToCreate,
@@ -47,6 +49,16 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """`watcher`: id of the person who is told of what happens to the item; no more, where not `watches`."""
+
+    request: ExistingItem
+    item: ItemState
+    watcher: str
+    watches: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """What is written goes into the item's journal; what is asked for is not done."""
 
@@ -55,7 +67,7 @@ class Refuse:
     reason: Reason
 
 
-Intent = Make | Change | Refuse
+Intent = Make | Change | Watch | Refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +106,20 @@ def decide_new(request: NewItem, known: Known, settings: SettingsSnapshot, numbe
         user=user.id,
         logging_analyst=request.logging_analyst or request.by,
         priority=found.priority,
+        assigned_group=found.template.assigned_group,
     )
     return Make(request, item, user, found, content, linked.number if linked else None)
 
 
-def decide_change(request: ExistingItem, known: Known) -> Change | Refuse | Dead:
+def decide_change(request: ExistingItem, known: Known) -> Change | Watch | Refuse | Dead:
     """Whoever may write to the topic acts for any person: systems are not asked whether they are a party."""
     item = known.item(request.item)
     if item is None:
         return Dead(Reason.UNKNOWN_ITEM, f"item: there is no item {request.item}")
     if request.by not in known.persons:
         return Refuse(request, item, Reason.UNKNOWN_PERSON)
+    if isinstance(request, ItemToWatch | ItemToUnwatch):
+        return _watch(request, item, known)
     if isinstance(request, ItemToReopen) and item.is_open:
         return Refuse(request, item, Reason.ITEM_OPEN)
     if not isinstance(request, ItemToReopen) and not item.is_open:
@@ -112,11 +127,18 @@ def decide_change(request: ExistingItem, known: Known) -> Change | Refuse | Dead
     return Change(request, replace(item, is_open=not isinstance(request, ItemToClose)))
 
 
+def _watch(request: ItemToWatch | ItemToUnwatch, item: ItemState, known: Known) -> Watch | Refuse:
+    watcher = request.person or request.by
+    if watcher not in known.persons:
+        return Refuse(request, item, Reason.UNKNOWN_PERSON)
+    return Watch(request, item, watcher, isinstance(request, ItemToWatch))
+
+
 def named_persons(request: DeskRequest) -> set[str]:
     """The ids of those who act, and what its User is named by."""
     if isinstance(request, NewItem):
         return {request.by, request.logging_analyst or request.by, request.user or request.by}
-    return {request.by}
+    return {request.by, getattr(request, "person", None) or request.by}
 
 
 def named_items(request: DeskRequest) -> set[int]:

@@ -1,6 +1,6 @@
 """What the desk holds of all that the requests of a batch name: a statement a table, and the items locked."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -8,7 +8,8 @@ from sqlalchemy import Connection, select
 from desk.among import among
 from desk.directory import find_persons, load_persons
 from desk.tables import handled
-from logger.load import lock_items
+from logger.load import load_watchers, lock_items
+from logger.recipients import People, members
 from logger.records import Asked
 from logger.requests.decide import Known, named_items, named_persons
 from logger.requests.rows import cause
@@ -16,32 +17,47 @@ from logger.requests.users import Users, derived_id, settle_users
 from logger.senders import is_address
 from logger.state import ItemState
 from schemas.addresses import normalise
+from schemas.desk_requests import NewItem
 from schemas.persons import Person
+from schemas.snapshot import SettingsSnapshot
 
 _HANDLED = select(handled.c.key).where(among(handled.c.key))
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`asked`: those not yet handled, each once. `persons`: by id, everybody who acts or is to be named."""
+    """`asked`: those not yet handled, each once. `people`: everybody who acts, or is to be named or told."""
 
     asked: tuple[Asked, ...]
     items: dict[int, ItemState]
     users: Users
-    persons: Mapping[str, Person]
+    people: People
 
     @property
     def known(self) -> Known:
-        return Known(self.items, self.persons, self.users.named)
+        return Known(self.items, self.people.by_id, self.users.named)
 
 
-def load(connection: Connection, batch: Sequence[Asked]) -> Loaded:
+def load(connection: Connection, batch: Sequence[Asked], settings: SettingsSnapshot) -> Loaded:
     """Within the batch's transaction: the items stay locked until its end."""
     new = _not_handled(connection, batch)
     items = lock_items(connection, set().union(*(named_items(one.request) for one in new)))
     names = set().union(*(named_persons(one.request) for one in new))
+    watching = load_watchers(connection, items)
+    names.update(*watching.values(), members(_groups(new, items.values(), settings), settings))
     users, persons = _persons(connection, names, items.values())
-    return Loaded(new, items, users, persons)
+    return Loaded(new, items, users, People(persons, watching))
+
+
+def _groups(
+    asked: Sequence[Asked], items: Iterable[ItemState], settings: SettingsSnapshot
+) -> Iterator[tuple[str, str]]:
+    """Which groups items are assigned to, or will be, each with its partition."""
+    yield from ((item.assigned_group, item.partition) for item in items)
+    for request in (one.request for one in asked):
+        template = settings.call_template(request.call_template) if isinstance(request, NewItem) else None
+        if template is not None and isinstance(request, NewItem):
+            yield request.assigned_group or template.assigned_group, template.partition
 
 
 def _not_handled(connection: Connection, batch: Sequence[Asked]) -> tuple[Asked, ...]:

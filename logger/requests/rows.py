@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from logger.requests.decide import Change, Intent, Make, Refuse
+from logger.requests.decide import Change, Intent, Make, Refuse, Watch
 from logger.rows import Row, item_row
 from logger.state import ItemState
 from schemas.desk_requests import Action, DeskRequest
@@ -17,6 +17,8 @@ OUTCOMES: Mapping[Action, str] = {
     "update": "item-updated",
     "close": "item-closed",
     "reopen": "item-reopened",
+    "watch": "item-watched",
+    "unwatch": "item-unwatched",
 }
 
 
@@ -47,8 +49,15 @@ def _state(item: ItemState, now: datetime) -> Mapping[str, Any]:
     return {"number": item.number, "now_status": status, "now_closed": closed}
 
 
+def watchers_after(intents: Iterable[Intent]) -> Mapping[tuple[int, str], bool]:
+    """By item number and person's id, whether that person watches the item in the end."""
+    return {(one.item.number, one.watcher): one.watches for one in intents if isinstance(one, Watch)}
+
+
 def journal_rows(intents: Sequence[Intent], now: datetime) -> Iterator[Row]:
     for one in intents:
+        if isinstance(one, Watch):
+            continue
         text = one.request.text
         described = isinstance(one, Make) and one.content.description == text
         reason = one.reason if isinstance(one, Refuse) else None

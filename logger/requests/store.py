@@ -34,7 +34,7 @@ def _attempt(engine: Engine, batch: Sequence[Asked], settings: SettingsSnapshot,
 
 
 def _store(connection: Connection, batch: Sequence[Asked], settings: SettingsSnapshot, now: datetime) -> Stored:
-    loaded = load(connection, batch)
+    loaded = load(connection, batch, settings)
     requests = [one.request for one in loaded.asked]
     numbers = new_numbers(connection, sum(isinstance(one, NewItem) for one in requests))
     planned = plan(requests, loaded.known, settings, iter(numbers))
@@ -46,7 +46,11 @@ def _store(connection: Connection, batch: Sequence[Asked], settings: SettingsSna
     write_persons(connection, new)
     flagged = flag_as_users(connection, [one.id for one in users.values() if not one.is_user])
     write_intents(connection, intents, now)
-    told = [(one, notifications(one, settings, loaded.persons, now)) for one in intents]
+    first_requests = {one.user.id: one for one in reversed(intents) if isinstance(one, Make)}
+    making = {first_requests[one.id].request.request_id for one in new}
+    told = [
+        (one, notifications(one, settings, loaded.people, one.request.request_id in making, now)) for one in intents
+    ]
     write_replies(connection, told)
     changed = (*new, *load_persons(connection, flagged).values())
     traceparents = {one.request.request_id: one.traceparent for one in loaded.asked}

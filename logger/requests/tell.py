@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from desk.references import reference
 from logger.events import of_a_new_item
-from logger.notify import MAX_AGE, words
+from logger.notify import MAX_AGE, News, told
+from logger.recipients import People, others
 from logger.records import told_of
-from logger.requests.decide import Intent, Make, Refuse
+from logger.requests.decide import Intent, Make, Refuse, Watch
 from logger.requests.rows import cause
-from schemas import ids
-from schemas.addresses import normalise
 from schemas.desk_requests import Action
 from schemas.events import (
     ActionRefused,
@@ -30,8 +29,9 @@ from schemas.events import (
     TaskLogged,
     TaskReopened,
     TaskUpdated,
+    WatchersChanged,
 )
-from schemas.persons import Person
+from schemas.notifying import DeskEvent
 from schemas.snapshot import SettingsSnapshot
 from schemas.wire import Message
 
@@ -48,6 +48,7 @@ _MODELS: Mapping[tuple[Action, ItemKind], type[ItemEvent]] = {
     ("reopen", "call"): CallReopened,
     ("reopen", "task"): TaskReopened,
     ("reopen", "request"): RequestReopened,
+    **{(action, kind): WatchersChanged for action in ("watch", "unwatch") for kind in ("call", "task", "request")},
 }
 
 
@@ -65,35 +66,33 @@ def item_event(intent: Intent, now: datetime) -> ItemEvent:
 
 
 def notifications(
-    intent: Intent, settings: SettingsSnapshot, persons: Mapping[str, Person], now: datetime
+    intent: Intent, settings: SettingsSnapshot, people: People, makes_person: bool, now: datetime
 ) -> tuple[NotificationRequested, ...]:
-    """Who is told of it: the item's User. Nobody is told of what was refused: the User did not ask for it, and the
-    event says it."""
+    """Who is told of it, each address once, but for whoever asked for it. `makes_person`: whether its User is made.
+
+    Nobody is told of what was refused: they did not ask for it, and the event says it.
+    """
     item, request = intent.item, intent.request
-    user = persons.get(item.user)
+    author = people.by_id.get(request.by)
     late = now - request.requested_at > MAX_AGE
-    if late or not request.notify or isinstance(intent, Refuse) or user is None or not user.addresses:
+    if late or not request.notify or isinstance(intent, Refuse | Watch) or author is None:
         return ()
-    event, recipient = _model(intent).__name__, user.addresses[0]
-    told = NotificationRequested(
-        notification_id=ids.notification_id(cause(request), event, normalise(recipient)),
-        recipient=recipient,
-        recipient_name=user.name,
-        recipient_format=user.email_format,
-        role="user",
-        partition=item.partition,
-        event=event,
-        data=words(event, item, request.by, settings, persons, text=request.text),
-        requested_at=now,
-    )
-    return (told,)
+    events = [cast(DeskEvent, _model(intent).__name__)]
+    if makes_person:
+        events.append("PersonCreated")
+    found: list[NotificationRequested] = []
+    for event in events:
+        news = News(cause(request), event, item, author, now, request.text)
+        roles = settings.told(event, item.partition)
+        found += (told(news, one, settings, people) for one in others(roles, item, author, "", people, settings))
+    return tuple(found)
 
 
 def messages(
-    told: Iterable[tuple[Intent, Sequence[NotificationRequested]]], traceparents: Mapping[str, str], now: datetime
+    requested: Iterable[tuple[Intent, Sequence[NotificationRequested]]], traceparents: Mapping[str, str], now: datetime
 ) -> Iterator[Message]:
     """Of each request its event, then its notifications. `traceparents`: by request id."""
-    for intent, mails in told:
+    for intent, mails in requested:
         trace = traceparents[intent.request.request_id]
         yield from told_of(item_event(intent, now), cause(intent.request), mails, trace, now)
 
@@ -107,4 +106,6 @@ def _particulars(intent: Intent) -> dict[str, Any]:
         return of_a_new_item(intent.item, intent.properties.template, intent.properties.versions)
     if isinstance(intent, Refuse):
         return {"action": intent.request.action, "reason": intent.reason}
+    if isinstance(intent, Watch):
+        return {"watcher": intent.watcher, "watches": intent.watches}
     return {}

@@ -1,12 +1,12 @@
 """What the requests of a batch change in the desk: a statement a table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, delete, update
 
 from desk.bulk import BulkInsert
-from desk.tables import handled, items, journal, message_ids
+from desk.tables import handled, items, journal, message_ids, watchers
 from logger.requests import rows
 from logger.requests.decide import Intent
 from logger.rows import ITEM, JOURNAL, MESSAGE_ID, message_id_rows
@@ -16,6 +16,8 @@ _ITEM = BulkInsert(items, ITEM)
 _JOURNAL = BulkInsert(journal, JOURNAL)
 _HANDLED = BulkInsert(handled, rows.HANDLED)
 _MESSAGE_ID = BulkInsert(message_ids, MESSAGE_ID)
+_WATCHER = BulkInsert(watchers, ("item_id", "person_id"))
+_UNWATCH = delete(watchers).where(watchers.c.item_id == bindparam("item"), watchers.c.person_id == bindparam("person"))
 _CHANGE = (
     update(items)
     .where(items.c.id == bindparam("number"))
@@ -28,8 +30,17 @@ def write_intents(connection: Connection, intents: Sequence[Intent], now: dateti
     changed = rows.changed_items(intents, now)
     if changed:
         connection.execute(_CHANGE, changed)
+    _write_watchers(connection, rows.watchers_after(intents))
     _JOURNAL.insert(connection, rows.journal_rows(intents, now))
     _HANDLED.insert(connection, rows.handled_rows(intents, now))
+
+
+def _write_watchers(connection: Connection, after: Mapping[tuple[int, str], bool]) -> None:
+    """Those who stay are taken out and put in again: so each request may come twice."""
+    keys = sorted(after)
+    if keys:
+        connection.execute(_UNWATCH, [{"item": item, "person": person} for item, person in keys])
+    _WATCHER.insert(connection, (key for key in keys if after[key]))
 
 
 def write_replies(connection: Connection, told: Iterable[tuple[Intent, Sequence[NotificationRequested]]]) -> None:

@@ -17,6 +17,7 @@ SHAPE = {
     "mails_per_s",
     "cpu_ms_per_mail",
     "ingest_ms_per_mail",
+    "outbound_ms_per_mail",
     "latency_ms",
     "peak_rss_mb",
     "outcome",
@@ -39,10 +40,11 @@ def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> N
     assert costs.keys() == {*PROCESSES, "broker", "database", "mail_host", "total"}
     assert all(costs[name] > 0 for name in PROCESSES)
     assert costs["total"] == pytest.approx(sum(costs.values()) - costs["total"] - costs["mail_host"], abs=0.01)
-    steps = report["ingest_ms_per_mail"]
-    assert steps.keys() == {"fetch", "publish", "settle", "rest"}
-    assert all(cost > 0 for cost in steps.values())
-    assert sum(steps.values()) == pytest.approx(costs["ingest"], abs=0.01)
+    for process, steps in (("ingest", {"fetch", "publish", "settle"}), ("outbound", {"render", "send", "record"})):
+        parts = report[f"{process}_ms_per_mail"]
+        assert parts.keys() == {*steps, "rest"}
+        assert all(cost > 0 for cost in parts.values())
+        assert sum(parts.values()) == pytest.approx(costs[process], abs=0.01)
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
     outcome = report["outcome"]
     assert outcome["ok"]

@@ -7,9 +7,9 @@ import pytest
 from console.operations.references import check_references
 from console.operations.settings_file import read_settings_file
 from console.operations.state import State
-from outbound.choose_server import choose_server
+from outbound.choose_server import Chosen, choose_server
 from outbound.render import Templates, render
-from schemas.settings import Format, OutgoingServer
+from schemas.settings import Format
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import CALL_EVENTS, NOTIFICATION_REQUESTED
 from tests.logger.harness import make_mail, opened
@@ -47,9 +47,9 @@ def test_a_call_is_logged_with_its_priority_and_told_of(settings: SettingsSnapsh
     (event,) = logger.of(CALL_EVENTS)
     assert (event.priority, event.settings_versions["partition/desk"]) == ("P2", 1)
     (told,) = logger.of(NOTIFICATION_REQUESTED)
-    server = choose_server(settings, told.partition)
-    assert isinstance(server, OutgoingServer)
-    assert server.id == "out"
+    chosen = choose_server(settings, told.partition, lambda _server: None)
+    assert isinstance(chosen, Chosen)
+    assert chosen.server.id == "out"
     assert "<> C-000001" in render(told, Templates(settings), Format.TEXT).text
 
 

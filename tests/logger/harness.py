@@ -17,8 +17,9 @@ from runtime.outcomes import Outcome
 from schemas import ids
 from schemas.desk_requests import DeskRequest, record_key
 from schemas.mail import ResolvedMail
+from schemas.notifying import Answers
 from schemas.persons import Person
-from schemas.settings import CallTemplate, IncomingServer, Partition
+from schemas.settings import CallTemplate, EmailOptions, IncomingServer, Partition
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import DESK_REQUESTED, MAIL_RESOLVED, PERSONS, Topic
 from schemas.wire import Message, Record, encode
@@ -26,6 +27,7 @@ from schemas.wire import Message, Record, encode
 Fed = ResolvedMail | Person | DeskRequest | Record
 PREFIX = "t"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+ANY_NUMBER = Answers(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0)
 MATRIX = {"high": {"high": "P1", "low": "P2"}, "low": {"high": "P2", "low": "P3"}}
 
 
@@ -43,9 +45,9 @@ def _partition(id_: str, name: str) -> Partition:
 def demo_settings() -> SettingsSnapshot:
     """Partitions IT and HR with a call template each: `it-call` (impact high, urgency low) and `hr-call` (low, low).
 
-    And the incoming server `it-in`, whose Default Logging Analyst is `desk`.
+    And the incoming server `it-in`, whose Default Logging Analyst is `desk`. Answers have no limits.
     """
-    values: tuple[CallTemplate | Partition | IncomingServer, ...] = (
+    values: tuple[CallTemplate | Partition | IncomingServer | EmailOptions, ...] = (
         _partition("IT", "Information Technology"),
         _partition("HR", "Human Resources"),
         CallTemplate(
@@ -55,6 +57,7 @@ def demo_settings() -> SettingsSnapshot:
         CallTemplate(id="lost-partition", partition="gone", impact="high", urgency="low"),
         CallTemplate(id="no-priority", partition="IT", impact="vast", urgency="low"),
         IncomingServer(id="it-in", protocol="imap", call_template="it-call", default_logging_analyst="desk"),
+        EmailOptions(answers=ANY_NUMBER),
     )
     return SettingsSnapshot().with_changes(
         (f"{value.kind}/{value.id}", value, version) for version, value in enumerate(values)
@@ -97,7 +100,7 @@ def make_mail(
 def ask(action: str, cause: str = "r/1", **fields: Any) -> DeskRequest:
     """A request of another system by Rob; keywords replace fields."""
     values: dict[str, Any] = {"action": action, "request_id": cause, "requested_at": NOW, "by": "rob"}
-    if action in ("update", "close", "reopen"):
+    if action in ("update", "close", "reopen", "watch", "unwatch"):
         values |= {"item": "C-000001", "text": f"Text of {cause}"}
     else:
         values |= {"call_template": "it-call", "user": "ann", "subject": f"Subject of {cause}", "text": "Text"}

@@ -65,6 +65,7 @@ def test_its_event_and_its_acknowledgement_are_published(logger: Logger) -> None
     assert told.references == ("<older@x.test>", "<one@example.test>")
     assert told.data == {
         "event": "CallLogged",
+        "role": "author",
         "reference": "C-000001",
         "kind": "call",
         "subject": "Subject of one",
@@ -72,6 +73,7 @@ def test_its_event_and_its_acknowledgement_are_published(logger: Logger) -> None
         "user": "Ann Lee",
         "logging_analyst": "Dee Esk",
         "person": "Ann Lee",
+        "group": "",
         "priority": "P2",
         "text": "",
         "reason": "",
@@ -301,7 +303,7 @@ def test_who_may_close_what(
     assert (item.journal[-1].kind, item.journal[-1].person_id, item.journal[-1].reason) == (outcome, sender.id, reason)
     (published,) = logger.of(CALL_EVENTS)
     assert (published.event, published.reference, getattr(published, "reason", None)) == (event, reference, reason)
-    (told,) = logger.of(NOTIFICATION_REQUESTED)
+    (told,) = (one for one in logger.of(NOTIFICATION_REQUESTED) if one.role == "author")
     assert told.event == event
     assert bool(told.data["reason"]) == (reason is not None)
 

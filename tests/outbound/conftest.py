@@ -1,13 +1,20 @@
 """What outbound's tests share: a notification, a server's settings, the clock's only moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.local.smtp_sink import SmtpSink
+from desk.deliveries import DeliveryLedger
+from desk.engine import open_desk
+from desk.migrate import upgrade
+from outbound.choose_server import Chosen
 from schemas.events import NotificationRequested
-from schemas.settings import Authentication, OutgoingServer, Security
+from schemas.settings import Authentication, EmailOptions, OutgoingServer, Security
+from tests.outbound.desk import Desk
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -49,3 +56,32 @@ def make_server() -> Callable[..., OutgoingServer]:
         return OutgoingServer.model_validate(values | changes)
 
     return make
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[DeliveryLedger]:
+    engine = open_desk(f"sqlite:///{tmp_path / 'desk.db'}")
+    upgrade(engine)
+    ledger = DeliveryLedger(engine)
+    yield ledger
+    ledger.close()
+    engine.dispose()
+
+
+@pytest.fixture
+def desk(ledger: DeliveryLedger, now: datetime) -> Iterator[Desk]:
+    desk = Desk(ledger, now)
+    yield desk
+    desk.delivery.close()
+
+
+@pytest.fixture
+def served(desk: Desk, smtp_sink: SmtpSink, make_server: Callable[..., OutgoingServer]) -> Desk:
+    """A desk whose default outgoing server is the sink."""
+    desk.apply(make_server(port=smtp_sink.port), EmailOptions(default_outgoing_server="it-out"))
+    return desk
+
+
+def by(server: OutgoingServer) -> Chosen:
+    """The partition's own server sends."""
+    return Chosen(server, server)

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from outbound.backoff import FEWEST_ATTEMPTS, LIFETIME_SECONDS, exhausted, retry_after
+from outbound.backoff import FEWEST_ATTEMPTS, exhausted, retry_after
 from outbound.choose_format import choose_format
 from outbound.choose_server import NoServer, choose_server
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format, OutgoingServer, Partition, Setting
 from schemas.snapshot import SettingsSnapshot
+from tests.outbound.conftest import by
 
 MakeServer = Callable[..., OutgoingServer]
 
@@ -37,6 +38,10 @@ def _snapshot(*settings: Setting) -> SettingsSnapshot:
     return SettingsSnapshot({f"{one.kind}/{one.id}": one for one in settings})
 
 
+def _well(_server: OutgoingServer) -> None:
+    """No server is in trouble."""
+
+
 def _partition(outgoing_server: str | None) -> Partition:
     return Partition(
         id="it", outgoing_server=outgoing_server, impacts=("a",), urgencies=("b",), priorities=("P1",),
@@ -47,15 +52,15 @@ def _partition(outgoing_server: str | None) -> Partition:
 def test_a_partition_sends_through_its_own_server_and_others_through_the_default_one(make_server: MakeServer) -> None:
     own, default = make_server(id="it-out"), make_server(id="default-out")
     options = EmailOptions(default_outgoing_server="default-out")
-    assert choose_server(_snapshot(own, default, options, _partition("it-out")), "it") == own
-    assert choose_server(_snapshot(own, default, options, _partition(None)), "it") == default
-    assert choose_server(_snapshot(own, default, options), None) == default
+    assert choose_server(_snapshot(own, default, options, _partition("it-out")), "it", _well) == by(own)
+    assert choose_server(_snapshot(own, default, options, _partition(None)), "it", _well) == by(default)
+    assert choose_server(_snapshot(own, default, options), None, _well) == by(default)
 
 
 def test_no_server_fails_the_mail_and_a_disabled_one_lets_it_wait(make_server: MakeServer) -> None:
-    assert choose_server(_snapshot(), "it") == NoServer(Reason.NO_OUTGOING_SERVER, "failed")
+    assert choose_server(_snapshot(), "it", _well) == NoServer(Reason.NO_OUTGOING_SERVER, "failed")
     disabled = make_server(enabled=False)
-    found = choose_server(_snapshot(disabled, _partition("it-out")), "it")
+    found = choose_server(_snapshot(disabled, _partition("it-out")), "it", _well)
     assert found == NoServer(Reason.SERVER_DISABLED, "deferred", "it-out")
 
 
@@ -69,6 +74,7 @@ def test_tries_come_at_doubling_times_up_to_an_hour_and_are_spread() -> None:
 
 
 def test_a_mail_is_given_up_after_two_days_and_not_before_it_was_tried_for_a_while() -> None:
-    assert not exhausted(LIFETIME_SECONDS - 1, 100)
-    assert exhausted(LIFETIME_SECONDS, FEWEST_ATTEMPTS)
-    assert not exhausted(10 * LIFETIME_SECONDS, FEWEST_ATTEMPTS - 1)
+    lifetime = 2 * 86400.0
+    assert not exhausted(lifetime - 1, lifetime, 100)
+    assert exhausted(lifetime, lifetime, FEWEST_ATTEMPTS)
+    assert not exhausted(10 * lifetime, lifetime, FEWEST_ATTEMPTS - 1)

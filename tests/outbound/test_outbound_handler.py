@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,90 +15,17 @@ from deploy.local.smtp_sink import SmtpSink
 from desk.deliveries import DeliveryLedger
 from desk.engine import open_desk
 from desk.migrate import upgrade
-from mailserver.errors import MailServerError
-from mailserver.sasl import Credentials
 from outbound import delivery as delivery_module
-from outbound.delivery import IN_HAND_SECONDS, Delivery
-from outbound.handler import OutboundHandler
-from outbound.server_states import ServerStates
-from runtime.outcomes import Dead, Ok, OutageError, Outcome, Reject, Retry
+from outbound.delivery import IN_HAND_SECONDS
+from runtime.outcomes import Dead, Ok, OutageError, Reject, Retry
 from schemas.events import NotificationRequested, NotificationResult
-from schemas.ids import notification_id
 from schemas.reasons import Reason
-from schemas.servers import ServerStatus
-from schemas.settings import EmailOptions, MessageTemplate, OutgoingServer, Partition, Setting
-from schemas.snapshot import SettingsSnapshot
-from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS, SERVER_STATUS, Topic
-from schemas.wire import Record, decode, encode
+from schemas.settings import EmailOptions, MessageTemplate, OutgoingServer
+from schemas.wire import Record
+from tests.outbound.desk import Desk, ids, partition, record, result_of, status_of
 
 MakeRequest = Callable[..., NotificationRequested]
 MakeServer = Callable[..., OutgoingServer]
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[DeliveryLedger]:
-    engine = open_desk(f"sqlite:///{tmp_path / 'desk.db'}")
-    upgrade(engine)
-    ledger = DeliveryLedger(engine)
-    yield ledger
-    ledger.close()
-    engine.dispose()
-
-
-class Desk:
-    """One outbound process without its loop: its settings can be changed, its clock set, and it can be killed."""
-
-    def __init__(self, ledger: DeliveryLedger, now: datetime) -> None:
-        self.ledger = ledger
-        self.now = now
-        self.snapshot = SettingsSnapshot()
-        self.start()
-
-    def start(self) -> None:
-        """As after a kill -9: nothing is left but the ledger."""
-        states = ServerStates()
-        self.delivery = Delivery(self.ledger, states, self._login, 2, lambda: self.now)
-        self.handler = OutboundHandler(lambda: self.snapshot, self.ledger, self.delivery, states, lambda: self.now)
-
-    def apply(self, *settings: Setting) -> None:
-        self.snapshot = self.snapshot.with_changes([(f"{one.kind}/{one.id}", one, 0) for one in settings])
-
-    def handle(self, *requests: NotificationRequested, attempt: int = 1) -> Sequence[Outcome]:
-        return self.handler.handle([_record(request, attempt) for request in requests])
-
-    @staticmethod
-    def _login(_server: OutgoingServer) -> Credentials:
-        raise MailServerError(Reason.AUTHENTICATION_REFUSED, "no password", temporary=False)
-
-
-@pytest.fixture
-def desk(ledger: DeliveryLedger, now: datetime) -> Iterator[Desk]:
-    desk = Desk(ledger, now)
-    yield desk
-    desk.delivery.close()
-
-
-@pytest.fixture
-def served(desk: Desk, smtp_sink: SmtpSink, make_server: MakeServer) -> Desk:
-    """A desk whose default outgoing server is the sink."""
-    desk.apply(make_server(port=smtp_sink.port), EmailOptions(default_outgoing_server="it-out"))
-    return desk
-
-
-def _record(request: NotificationRequested, attempt: int = 1) -> Record:
-    message = encode(
-        NOTIFICATION_REQUESTED, request.recipient, request, id=request.notification_id, source="/test",
-        time=request.requested_at, traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
-    )  # fmt: skip
-    headers = [*message.headers, *([("retry-attempt", b"%d" % attempt)] if attempt > 1 else [])]
-    return Record("t.notification.requested.v1", 0, 0, message.key.encode(), message.value, headers)
-
-
-def _partition(id_: str, outgoing_server: str) -> Partition:
-    return Partition(
-        id=id_, outgoing_server=outgoing_server, impacts=("a",), urgencies=("b",), priorities=("P1",),
-        priority_matrix={"a": {"b": "P1"}},
-    )  # fmt: skip
 
 
 def _wait_until(met: Callable[[], bool], seconds: float = 10) -> None:
@@ -108,47 +35,20 @@ def _wait_until(met: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
-def _ids(count: int) -> list[str]:
-    return [notification_id(f"cause-{n}", "CallLogged", "x@example.com") for n in range(count)]
-
-
-def _told(outcome: Outcome, topic: Topic) -> list[object]:
-    """The values that an outcome publishes to a topic."""
-    assert not isinstance(outcome, Dead)
-    records = [
-        Record(message.topic.short, 0, 0, message.key.encode(), message.value, message.headers)
-        for message in outcome.outputs
-        if message.topic is topic
-    ]
-    return [decode(topic, record)[1] for record in records]
-
-
-def _result(outcome: Outcome) -> NotificationResult:
-    (result,) = _told(outcome, NOTIFICATION_RESULTS)
-    assert isinstance(result, NotificationResult)
-    return result
-
-
-def _status(outcome: Outcome) -> ServerStatus:
-    (status,) = _told(outcome, SERVER_STATUS)
-    assert isinstance(status, ServerStatus)
-    return status
-
-
 def test_a_notification_is_sent_told_and_recorded(served: Desk, smtp_sink: SmtpSink, make_request: MakeRequest) -> None:
     request = make_request(mail_id="a" * 32)
     (outcome,) = served.handle(request)
-    result = _result(outcome)
+    result = result_of(outcome)
     assert isinstance(outcome, Ok)
     assert (result.outcome, result.server_id, result.attempt, result.smtp_reply) == ("sent", "it-out", 1, "250 OK")
     assert result.message_id == f"<mailcall.{request.notification_id}@desk.example>"
     assert result.mail_id == "a" * 32
-    assert served.ledger.finished([request.notification_id]) == {request.notification_id: result}
+    assert served.ledger.finished([request.notification_id]) == {request.notification_id: (result,)}
     (mail,) = smtp_sink.messages
     assert mail.recipients == ("ursula@example.com",)
     assert b"C-000123" in mail.raw
     assert ("traceparent", b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01") in outcome.outputs[0].headers
-    assert _status(outcome).state == "connected"
+    assert status_of(outcome).state == "connected"
 
 
 def test_the_same_record_twice_is_one_mail_told_twice(
@@ -157,19 +57,19 @@ def test_the_same_record_twice_is_one_mail_told_twice(
     first = served.handle(make_request(), make_request())
     again = served.handle(make_request())
     assert len(smtp_sink.messages) == 1
-    assert _result(again[0]) == _result(first[0])
+    assert result_of(again[0]) == result_of(first[0])
     assert first[1] == Ok()
 
 
 def test_after_a_crash_the_ledger_knows_what_was_sent(
     served: Desk, smtp_sink: SmtpSink, make_request: MakeRequest
 ) -> None:
-    requests = [make_request(notification_id=id_) for id_ in _ids(5)]
+    requests = [make_request(notification_id=id_) for id_ in ids(5)]
     served.handle(*requests[:3])  # sent and recorded, then killed before results and offsets were written
     served.delivery.close()
     served.start()
     outcomes = served.handle(*requests)
-    assert [_result(outcome).outcome for outcome in outcomes] == ["sent"] * 5
+    assert [result_of(outcome).outcome for outcome in outcomes] == ["sent"] * 5
     assert len(smtp_sink.messages) == 5
 
 
@@ -178,13 +78,13 @@ def test_what_the_server_refuses_is_failed_or_deferred_and_the_rest_is_sent(
 ) -> None:
     smtp_sink.replies |= {"gone@example.com": "550 no such user", "grey@example.com": "451 try later"}
     addresses = ["gone@example.com", "grey@example.com", "ursula@example.com"]
-    requests = [make_request(notification_id=id_, recipient=to) for id_, to in zip(_ids(3), addresses, strict=True)]
+    requests = [make_request(notification_id=id_, recipient=to) for id_, to in zip(ids(3), addresses, strict=True)]
     gone, grey, sent = served.handle(*requests)
     assert isinstance(gone, Reject) and gone.reason is Reason.RECIPIENT_REFUSED
-    assert _result(gone).smtp_reply == "550 no such user"
+    assert result_of(gone).smtp_reply == "550 no such user"
     assert isinstance(grey, Retry) and grey.reason is Reason.SERVER_DEFERRED
     assert 30 <= grey.after_seconds <= 36
-    assert _result(grey).outcome == "deferred"
+    assert result_of(grey).outcome == "deferred"
     assert isinstance(sent, Ok)
     assert set(served.ledger.finished([one.notification_id for one in requests])) == {
         requests[0].notification_id,
@@ -200,7 +100,7 @@ def test_a_deferred_mail_is_sent_at_a_later_attempt(
     assert isinstance(first, Retry) and 120 <= first.after_seconds <= 144
     smtp_sink.replies.clear()
     (second,) = served.handle(make_request(), attempt=4)
-    assert (_result(second).outcome, _result(second).attempt) == ("sent", 4)
+    assert (result_of(second).outcome, result_of(second).attempt) == ("sent", 4)
 
 
 def test_after_two_days_a_deferred_mail_is_given_up(
@@ -210,8 +110,8 @@ def test_after_two_days_a_deferred_mail_is_given_up(
     request = make_request(requested_at=(now - timedelta(days=2)).replace(tzinfo=None))
     (outcome,) = served.handle(request, attempt=20)
     assert isinstance(outcome, Reject) and outcome.reason is Reason.RETRIES_EXHAUSTED
-    assert (_result(outcome).outcome, _result(outcome).smtp_reply) == ("failed", "451 try later")
-    assert _result(served.handle(request, attempt=20)[0]).outcome == "failed"
+    assert (result_of(outcome).outcome, result_of(outcome).smtp_reply) == ("failed", "451 try later")
+    assert result_of(served.handle(request, attempt=20)[0]).outcome == "failed"
 
 
 def test_without_an_outgoing_server_a_mail_is_failed_and_with_a_disabled_one_it_waits(
@@ -219,7 +119,7 @@ def test_without_an_outgoing_server_a_mail_is_failed_and_with_a_disabled_one_it_
 ) -> None:
     (failed,) = desk.handle(make_request())
     assert isinstance(failed, Reject) and failed.reason is Reason.NO_OUTGOING_SERVER
-    assert _result(failed).outcome == "failed"
+    assert result_of(failed).outcome == "failed"
     desk.apply(make_server(enabled=False), EmailOptions(default_outgoing_server="it-out"))
     (waits,) = desk.handle(make_request(notification_id="f" * 32))
     assert isinstance(waits, Retry) and waits.reason is Reason.SERVER_DISABLED
@@ -231,7 +131,7 @@ def test_a_record_that_is_no_notification_and_one_without_template_are_dead_lett
     bad = Record("t.notification.requested.v1", 0, 0, b"k", b"{}", [])
     null = Record("t.notification.requested.v1", 0, 1, b"k", None, [])
     outcomes = served.handler.handle(
-        [bad, _record(make_request(event="Unheard")), null, _record(make_request(notification_id="e" * 32))]
+        [bad, record(make_request(event="Unheard")), null, record(make_request(notification_id="e" * 32))]
     )
     reasons = [outcome.reason if isinstance(outcome, Dead) else None for outcome in outcomes]
     assert reasons == [Reason.WRONG_SCHEMA, Reason.UNKNOWN_TEMPLATE, Reason.NULL_VALUE, None]
@@ -243,7 +143,7 @@ def test_a_broken_template_is_told_and_its_mail_is_a_dead_letter(served: Desk, m
     broken = MessageTemplate(id="own", event="CallLogged", subject="s", text="{% if x %}" * 150 + "{% endif %}" * 150)
     served.snapshot = served.snapshot.with_changes([("message-template/own", broken, 9)])
     with capture_logs() as logs:
-        outcomes = served.handler.handle([_record(make_request())])
+        outcomes = served.handler.handle([record(make_request())])
     assert isinstance(outcomes[0], Dead)
     assert [entry["template"] for entry in logs if entry["log_level"] == "warning"] == ["own"]
 
@@ -255,7 +155,7 @@ def test_a_dead_server_defers_its_own_mail_only_and_is_left_alone_for_a_while(
     served.apply(dead, EmailOptions(default_outgoing_server="dead-out"))
     (outcome,) = served.handle(make_request())
     assert isinstance(outcome, Retry) and outcome.reason is Reason.SERVER_UNREACHABLE
-    status = _status(outcome)
+    status = status_of(outcome)
     assert (status.server_id, status.direction, status.state) == ("dead-out", "outgoing", "unreachable")
     assert status.last_error and "dead-out" in status.last_error
 
@@ -265,8 +165,8 @@ def test_a_dead_server_defers_its_own_mail_only_and_is_left_alone_for_a_while(
         assert back.messages == ()
         served.now = now + timedelta(seconds=16)
         (sent,) = served.handle(make_request(notification_id="2" * 32))
-        assert _result(sent).outcome == "sent"
-        assert _status(sent).state == "connected"
+        assert result_of(sent).outcome == "sent"
+        assert status_of(sent).state == "connected"
 
 
 def test_a_refused_log_in_is_shown_and_a_change_of_settings_is_tried_at_once(
@@ -275,9 +175,9 @@ def test_a_refused_log_in_is_shown_and_a_change_of_settings_is_tried_at_once(
     served.apply(make_server(port=smtp_sink.port, authentication="sasl-plain", username="it"))
     (outcome,) = served.handle(make_request())
     assert isinstance(outcome, Retry) and outcome.reason is Reason.AUTHENTICATION_REFUSED
-    assert _status(outcome).state == "authentication-refused"
+    assert status_of(outcome).state == "authentication-refused"
     served.apply(make_server(port=smtp_sink.port))
-    assert _result(served.handle(make_request(notification_id="1" * 32))[0]).outcome == "sent"
+    assert result_of(served.handle(make_request(notification_id="1" * 32))[0]).outcome == "sent"
 
 
 class _SlowSink(SmtpSink):
@@ -299,20 +199,20 @@ def test_a_slow_server_delays_only_its_own_mail_which_is_sent_once(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(delivery_module, "PATIENCE_SECONDS", 0.3)
     with _SlowSink() as slow:
-        served.apply(make_server(id="slow-out", port=slow.port, timeout_seconds=30), _partition("hr", "slow-out"))
-        first, second, third = _ids(3)
+        served.apply(make_server(id="slow-out", port=slow.port, timeout_seconds=30), partition("hr", "slow-out"))
+        first, second, third = ids(3)
         late = make_request(notification_id=first, partition="hr")
         outcomes = served.handle(late, make_request(notification_id=second))
         assert isinstance(outcomes[0], Retry) and outcomes[0].reason is Reason.SERVER_SLOW
         assert outcomes[0].after_seconds == IN_HAND_SECONDS
-        assert _result(outcomes[1]).outcome == "sent"
+        assert result_of(outcomes[1]).outcome == "sent"
         more = served.handle(late, make_request(notification_id=third, partition="hr"))
         assert [type(outcome) for outcome in more] == [Retry, Retry]
         slow.let_go.set()
         slow.wait_for(2, 10)
         _wait_until(lambda: not served.delivery.in_hand(third))
         again = served.handle(late, make_request(notification_id=third, partition="hr"), attempt=2)
-        assert [_result(outcome).outcome for outcome in again] == ["sent", "sent"]
+        assert [result_of(outcome).outcome for outcome in again] == ["sent", "sent"]
         assert len(slow.messages) == 2
         served.delivery.close()
 
@@ -336,13 +236,13 @@ def test_a_mail_sent_while_the_database_is_away_is_not_sent_again(
     ledger = _LedgerThatGoesAway(engine)
     desk = Desk(ledger, now)
     desk.apply(make_server(port=smtp_sink.port), EmailOptions(default_outgoing_server="it-out"))
-    requests = [make_request(notification_id=id_) for id_ in _ids(3)]
+    requests = [make_request(notification_id=id_) for id_ in ids(3)]
     ledger.away = True
     for _ in range(2):
         with pytest.raises(OutageError):
             desk.handle(*requests)
     ledger.away = False
-    assert [_result(outcome).outcome for outcome in desk.handle(*requests)] == ["sent"] * 3
+    assert [result_of(outcome).outcome for outcome in desk.handle(*requests)] == ["sent"] * 3
     assert len(smtp_sink.messages) == 3
     desk.delivery.close()
     ledger.close()

@@ -12,12 +12,13 @@ from pydantic import ValidationError
 
 from mailserver.sasl import Credentials
 from outbound.compose import compose
+from outbound.headers import wire_address
 from outbound.render import Rendered
 from outbound.transport import SmtpTransport
 from schemas.events import NotificationRequested
 from schemas.settings import OutgoingServer
 from schemas.tokens import NO_KEYS
-from tests.outbound.conftest import NOW
+from tests.outbound.conftest import NOW, by
 
 BREAKING = st.sampled_from([
     "\r\n", "\n", "\r", "\0", "\u2028", "\x85", " ", "<", ">", ">\r\nRCPT TO:<x@y.example", "＞", "＜", "，", "＠",
@@ -73,14 +74,15 @@ def test_nothing_of_a_notification_is_a_command(
     request = _request(f"a{local}@b{domain}", text)
     with recorder(extension) as server:
         settings_ = make_server(port=server.port)
-        composed = compose(request, Rendered(text, text, text), settings_, NOW, NO_KEYS)
+        composed = compose(request, Rendered(text, text, text), by(settings_), NOW, NO_KEYS)
+        recipient = wire_address(request.recipient)
         transport = SmtpTransport(settings_, _no_login)
-        transport.send(composed.sender, [composed.recipient], composed.content)
+        transport.send(composed.sender, [recipient], composed.content)
         transport.quit()
-    utf8 = "" if composed.recipient.isascii() else " SMTPUTF8"
-    envelope = [f"MAIL FROM:<>{utf8}\r\n", f"RCPT TO:<{composed.recipient}>\r\n", "DATA\r\n"]
+    utf8 = "" if recipient.isascii() else " SMTPUTF8"
+    envelope = [f"MAIL FROM:<>{utf8}\r\n", f"RCPT TO:<{recipient}>\r\n", "DATA\r\n"]
     assert [line.decode().upper() for line in server.commands[1:]] == [*map(str.upper, envelope), "QUIT\r\n"]
-    assert not set(composed.recipient) & set('<>()[],;:\\" \t\r\n\0')
+    assert not set(recipient) & set('<>()[],;:\\" \t\r\n\0')
     assert server.content == composed.content
 
 

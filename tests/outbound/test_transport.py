@@ -195,6 +195,19 @@ def test_an_address_beyond_ascii_goes_by_smtputf8(smtp_sink: SmtpSink, make_serv
     transport.quit()
 
 
+def test_a_server_that_takes_ascii_only_gets_the_mail_for_those_it_takes(make_server: MakeServer) -> None:
+    handler = Guarded()
+    with _serve(handler, enable_SMTPUTF8=False) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        verdicts = transport.send("", ["ürsula@example.com", *TO], MAIL)
+        transport.quit()
+    assert {address: verdict.outcome for address, verdict in verdicts.items()} == {
+        "ürsula@example.com": "failed",
+        TO[0]: "sent",
+    }
+    assert len(handler.contents) == 1
+
+
 def test_a_kept_connection_that_went_stale_is_made_anew(make_server: MakeServer) -> None:
     port = free_port()
     with SmtpSink(port) as first:

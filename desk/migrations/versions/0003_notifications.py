@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("item_id", NUMBER, nullable=False),
         sa.Column("notification_id", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("address", "item_id", "notification_id", name="answers_pkey"),
     )

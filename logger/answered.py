@@ -1,0 +1,48 @@
+"""The answers that the desk has sent by itself, as its table `answers` has them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, or_, select
+
+from desk.among import among
+from desk.bulk import BulkInsert
+from desk.tables import answers
+from logger.answers import HOUR, TEN_MINUTES, Answer, Answered, Limited, addresses, answers_in, limit, unlimited
+from schemas.events import NotificationRequested
+from schemas.snapshot import SettingsSnapshot
+
+_SINCE = answers.c.at > bindparam("since", type_=answers.c.at.type)
+_BEFORE = select(answers).where(among(answers.c.address), or_(_SINCE, among(answers.c.item_id, "items")))
+_RECENT = select(func.count()).select_from(answers).where(_SINCE)
+_ROW = BulkInsert(answers, ("address", "item_id", "notification_id", "event", "at"))
+
+
+def limit_answers(
+    connection: Connection,
+    told: Mapping[str, Sequence[NotificationRequested]],
+    items: Mapping[str, int],
+    settings: SettingsSnapshot,
+    now: datetime,
+) -> Limited:
+    """Within the batch's transaction: what of the notifications may be sent, and noted for the next. By mail id."""
+    limits = settings.email_options().answers
+    asked = {} if unlimited(limits) else answers_in(told, items, settings)
+    if not asked:
+        return Limited(told, (), {})
+    before = _answered(connection, asked.values(), now, count_all=bool(limits.all_in_ten_minutes))
+    limited = limit(told, asked, before, limits)
+    _ROW.insert(connection, ((one.address, one.item, one.notification_id, one.event, now) for one in limited.answers))
+    return limited
+
+
+def _answered(connection: Connection, asked: Iterable[Answer], now: datetime, count_all: bool) -> Answered:
+    asked = list(asked)
+    found = Answered()
+    hour_ago, items = now - HOUR, sorted({one.item for one in asked})
+    for row in connection.execute(_BEFORE, {"keys": addresses(asked), "items": items, "since": hour_ago}):
+        found.about[row.address, row.item_id, row.event] += 1
+        found.within_hour[row.address] += row.at > hour_ago
+    if count_all:
+        found.in_ten_minutes = connection.execute(_RECENT, {"since": now - TEN_MINUTES}).scalar_one()
+    return found
