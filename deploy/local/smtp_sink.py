@@ -102,7 +102,7 @@ class SmtpSink:
         self._controller.stop(no_assert=True)
 
 
-class _Connection(SMTP):  # type: ignore[misc] # aiosmtpd has no types
+class _Connection(SMTP):
     """Tells the sink when its client comes and goes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -114,6 +114,6 @@ class _Connection(SMTP):  # type: ignore[misc] # aiosmtpd has no types
         self.event_handler.disconnected(self)
 
 
-class _Controller(Controller):  # type: ignore[misc] # aiosmtpd has no types
+class _Controller(Controller):
     def factory(self) -> SMTP:
         return _Connection(self.handler, **self.SMTP_kwargs)

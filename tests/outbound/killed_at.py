@@ -43,9 +43,20 @@ def _code(code: int) -> Predicate:
     return lambda _, reply: bool(reply[0] == code)
 
 
-def _verdict(outcome: str) -> Predicate:
-    """Whether `SmtpTransport.send` came back with this outcome for a recipient."""
-    return lambda _, verdicts: any(verdict.outcome == outcome for verdict in verdicts.values())
+def _taken(_arguments: Sequence[Any], verdicts: Mapping[str, Any]) -> bool:
+    """Whether `SmtpTransport.send` came back with a mail sent, be it to one recipient of several."""
+    return any(verdict.outcome == "sent" for verdict in verdicts.values())
+
+
+def _deferred(_arguments: Sequence[Any], verdicts: Mapping[str, Any]) -> bool:
+    """Whether `SmtpTransport.send` came back with a mail that is to be tried again for all its recipients."""
+    return all(verdict.outcome == "deferred" for verdict in verdicts.values())
+
+
+def _first_of_several(arguments: Sequence[Any], _result: Any) -> bool:
+    """Whether `DeliveryLedger.record(self, result)` wrote the first row of the test's mail to several."""
+    result = arguments[1]
+    return bool(result.outcome == "sent" and result.recipient.startswith("several-"))
 
 
 def _published(topic: str) -> Predicate:
@@ -64,7 +75,7 @@ def _bytes(data: bytes | str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step, and the call that it is the moment before, after or halfway of.
+    """One step, and the call that it is the moment before, after or halfway of: `place` is module and attribute.
 
     `copies`: how often a mail may arrive that a kill hits here. `in_lane`: the step is the lane's that sends the mail,
     so only other lanes can be somewhere else meanwhile. `most`: for so many numbers it is certain that a process comes
@@ -72,8 +83,7 @@ class Step:
     """
 
     name: str
-    module: str
-    attribute: str
+    place: tuple[str, str]
     moment: Literal["before", "after", "halfway"] = "after"
     counts: Predicate = _always
     copies: int = 1
@@ -82,36 +92,39 @@ class Step:
     behind: str | None = None
 
 
+LANE = "outbound.delivery", "_Lane._deliver"
+SEND, RECORD = ("outbound.transport", "SmtpTransport.send"), ("desk.deliveries", "DeliveryLedger.record")
+WIRE, PUBLISH = ("smtplib", "SMTP.send"), ("runtime.publisher", "Publisher.publish")
+COMMIT, WORK = ("kafka", "KafkaConsumer.commit"), ("runtime.work", "Work.do")
+
 # Order and names as in docs/outgoing-mail.md.
 STEPS = (
-    Step("record polled", "runtime.work", "Work.do", "before", most=2),
-    Step("decoded and planned", "outbound.handler", "OutboundHandler._plan", most=4),
-    Step("mail composed", "outbound.handler", "compose", most=4),
-    Step("handed to the lane", "outbound.delivery", "_Lane.take", most=2),
-    Step("connection opened", "outbound.transport", "_Smtp._get_socket", in_lane=True),
-    Step("TLS agreed", "outbound.transport", "_start_tls", in_lane=True),
-    Step("logged in", "outbound.transport", "_open", in_lane=True),
-    Step("MAIL FROM sent", "smtplib", "SMTP.send", counts=_said(b"MAIL FROM:"), in_lane=True, most=4),
-    Step("RCPT TO sent", "smtplib", "SMTP.send", counts=_said(b"RCPT TO:"), in_lane=True, most=4),
-    Step("DATA accepted", "smtplib", "SMTP.getreply", counts=_code(354), in_lane=True, most=4),
-    Step("half of the content sent", "smtplib", "SMTP.send", "halfway", counts=_content, in_lane=True, most=4),
-    Step("final dot sent", "smtplib", "SMTP.send", counts=_content, copies=2, in_lane=True, most=4),
-    Step(
-        "250 read", "outbound.transport", "SmtpTransport.send",
-        counts=_verdict("sent"), copies=2, in_lane=True, most=4,
-    ),
-    Step("ledger written", "desk.deliveries", "DeliveryLedger.record", in_lane=True, most=4),
-    Step("result published", "runtime.publisher", "Publisher.publish", counts=_published("notification.results"), most=2),
-    Step("offset committed", "kafka", "KafkaConsumer.commit", most=2),
-    Step("4xx read", "outbound.transport", "SmtpTransport.send", counts=_verdict("deferred"), in_lane=True),
-    Step("deferral published", "runtime.publisher", "Publisher.publish", counts=_published(".retry")),
-    Step("deferral's offset committed", "kafka", "KafkaConsumer.commit", behind="deferral published"),
-    Step("deferred record polled", "runtime.work", "Work.do", "before", counts=_read_from(".retry")),
-)  # fmt: skip
+    Step("record polled", WORK, "before", most=2),
+    Step("decoded and planned", ("outbound.handler", "OutboundHandler._plan"), most=4),
+    Step("mail composed", ("outbound.handler", "compose"), most=4),
+    Step("handed to the lane", ("outbound.delivery", "_Lane.take"), most=2),
+    Step("connection opened", ("outbound.transport", "_Smtp._get_socket"), in_lane=True),
+    Step("TLS agreed", ("outbound.transport", "_start_tls"), in_lane=True),
+    Step("logged in", ("outbound.transport", "_open"), in_lane=True),
+    Step("MAIL FROM sent", WIRE, counts=_said(b"MAIL FROM:"), in_lane=True, most=4),
+    Step("RCPT TO sent", WIRE, counts=_said(b"RCPT TO:"), in_lane=True, most=4),
+    Step("DATA accepted", ("smtplib", "SMTP.getreply"), counts=_code(354), in_lane=True, most=4),
+    Step("half of the content sent", WIRE, "halfway", counts=_content, in_lane=True, most=4),
+    Step("final dot sent", WIRE, counts=_content, copies=2, in_lane=True, most=4),
+    Step("250 read", SEND, counts=_taken, copies=2, in_lane=True, most=4),
+    Step("one of several recipients in the ledger", RECORD, counts=_first_of_several, copies=2, in_lane=True),
+    Step("ledger written", LANE, in_lane=True, most=4),
+    Step("result published", PUBLISH, counts=_published("notification.results"), most=2),
+    Step("offset committed", COMMIT, most=2),
+    Step("4xx read", SEND, counts=_deferred, in_lane=True),
+    Step("deferral published", PUBLISH, counts=_published(".retry")),
+    Step("deferral's offset committed", COMMIT, behind="deferral published"),
+    Step("deferred record polled", WORK, "before", counts=_read_from(".retry")),
+)
 BY_NAME: Mapping[str, Step] = {step.name: step for step in STEPS}
 
 # Deferred mails come back soon, so that a test sees what becomes of them: seconds.
-SOON = (("outbound.backoff", "FIRST_SECONDS", 0.2), ("outbound.handler", "IN_HAND_SECONDS", 1.0))
+SOON = {("outbound.backoff", "FIRST_SECONDS"): 0.2, ("outbound.handler", "IN_HAND_SECONDS"): 1.0}
 
 
 def place_of(module: str, attribute: str) -> tuple[Any, str]:
@@ -126,7 +139,7 @@ def place_of(module: str, attribute: str) -> tuple[Any, str]:
 
 def _watch(step: Step, reached: Callable[[], None]) -> None:
     """Have `reached` called at every call that is the step."""
-    owner, name = place_of(step.module, step.attribute)
+    owner, name = place_of(*step.place)
     original = getattr(owner, name)
 
     @wraps(original)
@@ -168,8 +181,8 @@ def _die_at(step: Step, number: int) -> None:
 
 def _run(doom: tuple[str, int] | None) -> int:
     signal.alarm(SECONDS)
-    for module, attribute, seconds in SOON:
-        setattr(*place_of(module, attribute), seconds)
+    for place, seconds in SOON.items():
+        setattr(*place_of(*place), seconds)
     if doom is not None:
         _die_at(BY_NAME[doom[0]], doom[1])
     return run("outbound", OutboundConfig, main, argv=[])
