@@ -11,7 +11,7 @@ from ingest.connectors import connector_for
 from ingest.connectors.base import Connector, Mode
 from ingest.memory import Memory
 from ingest.replica import Replica
-from ingest.trials import TrialHandler
+from ingest.trial import trials
 from ingest.watcher import Surroundings
 from ingest.watchers import Watchers
 from mailserver.accounts import Accounts
@@ -22,6 +22,7 @@ from runtime.consumer import ConsumerLoop
 from runtime.health import Health
 from runtime.lifecycle import beside, run
 from runtime.publisher import Publisher
+from runtime.server_trials import TrialHandler
 from runtime.settings_view import SettingsView
 from schemas.settings import IncomingServer
 
@@ -52,14 +53,14 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     view.on_change(replica.settings_changed)
     view.start(stop)
     look = partial(connect, accounts, Mode(look_only=True, folder_root=config.folder_root))
-    trials = TrialHandler(lambda: view.current, look, lambda: datetime.now(UTC))
+    tests = TrialHandler(trials(look), lambda: view.current, lambda: datetime.now(UTC))
     # With a health of its own: most replicas own no partition of the tests, and are ready all the same.
-    loop = ConsumerLoop(config, trials, publisher, "ingest-tests", stop, Health(config.stall_seconds))
+    loop = ConsumerLoop(config, tests, publisher, "ingest-tests", stop, Health(config.stall_seconds))
     try:
         with beside(loop.run, stop):
             replica.run(stop)
     finally:
-        trials.close()
+        tests.close()
         publisher.close()
 
 

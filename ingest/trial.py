@@ -11,23 +11,34 @@ from ingest.connectors.base import LOOKED_AT, Connector
 from ingest.shown import shown
 from mailserver.errors import MailServerError
 from runtime.logs import get_logger
-from schemas.servers import ServerTestResult, TestStep
+from runtime.server_trials import TRIAL_SECONDS, Trials
+from schemas.servers import ServerTest, ServerTestResult, TestStep
 from schemas.settings import IncomingServer
+from schemas.snapshot import SettingsSnapshot
 
 log = get_logger(__name__)
 
-ANSWER_SECONDS = 20.0  # the longest that one answer of the server is waited for: somebody sits there and waits
-TRIAL_SECONDS = 50.0  # then it is broken off, whatever the server does
 FIRST_STEP, LAST_STEP = "account", "newest mail"
 
 Connect = Callable[[IncomingServer], Connector]
 
 
-def try_out(test_id: str, server: IncomingServer, marker: str, connect: Connect) -> ServerTestResult:
+def trials(look: Connect) -> Trials[IncomingServer]:
+    """What ingest tries. `look` gives a connector that only looks."""
+    return Trials(
+        "ingest-tests",
+        IncomingServer,
+        SettingsSnapshot.incoming_server,
+        lambda test, server: try_out(test, server, look),
+        answers_unknown=True,
+    )
+
+
+def try_out(test: ServerTest, server: IncomingServer, connect: Connect) -> ServerTestResult:
     """Take every step until one fails. Never raises. `connect` gives a connector that only looks."""
-    hurried = server.model_copy(update={"timeout_seconds": min(server.timeout_seconds, ANSWER_SECONDS)})
+    test_id, marker = test.test_id, test.marker
     try:
-        connector = connect(hurried)
+        connector = connect(server)
     except MailServerError as error:
         return _result(test_id, [TestStep(step=FIRST_STEP, ok=False, status=error.text)])
     alarm = threading.Timer(TRIAL_SECONDS, connector.interrupt)

@@ -13,7 +13,7 @@ from logger.records import Asked, Mail, Opened, PersonChange, open_record
 from logger.requests.store import store_requests
 from logger.store import Stored, store
 from runtime.logs import get_logger
-from runtime.metrics import ANSWERS_WITHHELD
+from runtime.metrics import NOTIFICATIONS_WITHHELD
 from runtime.outcomes import Dead, Ok, Outcome
 from schemas.events import NotificationResult
 from schemas.reasons import EXPLANATIONS, Reason
@@ -79,7 +79,7 @@ class LoggerHandler:
 
     def _note_withheld(self, withheld: Mapping[Reason, int]) -> None:
         for reason, count in withheld.items():
-            ANSWERS_WITHHELD.labels(reason).inc(count)
+            NOTIFICATIONS_WITHHELD.labels(reason).inc(count)
         stopped = Reason.ANSWERS_STOPPED in withheld
         if stopped and not self._stopped:
             log.warning("automatic answers are stopped for a while", why=EXPLANATIONS[Reason.ANSWERS_STOPPED].remedy)

@@ -8,11 +8,11 @@ from datetime import datetime
 from logger.decide import Intent
 from logger.events import call_event
 from logger.floods import Flood
-from logger.reports import ENTRIES
+from logger.reports import ENTRIES, is_hard
 from runtime.outcomes import Dead
 from schemas import ids
 from schemas.desk_requests import DeskRequest
-from schemas.events import REPORTS, ItemEvent, NotificationRequested, NotificationResult
+from schemas.events import OUTCOME, REPORTS, ItemEvent, NotificationRequested, NotificationResult
 from schemas.mail import REJECTED_SUBJECT, RejectedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
@@ -98,10 +98,13 @@ def _person_change(record: Record) -> PersonChange | Dead:
 
 
 def _report(record: Record) -> NotificationResult | Dead | None:
-    """Reports that came by mail only. Most records tell of attempts to send: those are passed over unread."""
-    if ("ce_source", REPORTS.encode()) not in record.headers:
+    """Reports that came by mail, and attempts that failed. Most records tell of mails sent: passed over unread."""
+    by_mail = ("ce_source", REPORTS.encode()) in record.headers
+    if not by_mail and (f"ce_{OUTCOME}", b"failed") not in record.headers:
         return None
     result: NotificationResult = decode(NOTIFICATION_RESULTS, record)[1]
+    if not by_mail:
+        return result if is_hard(result) else None
     if (result.outcome, result.reason) not in ENTRIES:
         return None
     return result if result.mail_id else Dead(Reason.WRONG_SCHEMA, "mail_id: is missing in a report by mail")

@@ -13,11 +13,13 @@ from desk.errors import ConflictError
 from logger.answered import limit_answers
 from logger.decide import Intent
 from logger.load import Loaded, load
+from logger.marked import without_marked
 from logger.notify import notifications
 from logger.people import apply_changes
 from logger.plan import numbered, plan
 from logger.records import Mail, PersonChange, mail_messages, person_messages, rejected_messages
 from logger.reports import apply_reports
+from logger.state import is_trusted
 from logger.write import (
     flag_users,
     new_numbers,
@@ -26,8 +28,10 @@ from logger.write import (
     write_intents,
     write_persons,
     write_rejected,
+    write_untold,
 )
 from runtime.outcomes import Dead, Reject
+from schemas.addresses import normalise
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.persons import Person
 from schemas.reasons import Reason
@@ -87,7 +91,7 @@ def _attempt(
         if changes:
             apply_changes(connection, changes)
         if reports:
-            apply_reports(connection, reports, now)
+            apply_reports(connection, reports, settings, now)
         return _store_mails(connection, mails, settings, now) if mails else Stored({})
 
 
@@ -120,11 +124,21 @@ def _write(
     write_intents(connection, intents, now)
     items = {intent.mail.mail_id: intent.item.number for intent in intents}
     told = _notifications(intents, loaded, new_persons, settings, now)
-    limited = limit_answers(connection, told, items, settings, now)
+    sendable = without_marked(connection, told, settings, _alive(intents))
+    write_untold(connection, sendable.untold, items, now)
+    limited = limit_answers(connection, sendable.told, items, settings, now)
     write_hints(connection, intents, limited.told, taken)
     changed = (*new_persons, *load_persons(connection, flagged).values())
     published = (*person_messages(changed, now), *mail_messages(intents, limited.told, loaded.traceparents, now))
-    return published, limited.withheld
+    withheld = dict(limited.withheld)
+    if sendable.untold:
+        withheld[Reason.ADDRESS_MARKED] = len(sendable.untold)
+    return published, withheld
+
+
+def _alive(intents: Sequence[Intent]) -> set[str]:
+    """Addresses that a mail came from which nobody else has sent."""
+    return {normalise(one.mail.sender.address) for one in intents if is_trusted(one.mail)}
 
 
 def _notifications(

@@ -12,13 +12,16 @@ from logger import rows
 from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem
 from logger.find_item import message_key
 from logger.floods import Flood
+from logger.marked import entry_text
 from logger.plan import Duplicate
 from logger.state import is_trusted
 from schemas.events import NotificationRequested
 from schemas.persons import Person
+from schemas.reasons import Reason
 
 _ITEM = BulkInsert(items, rows.ITEM)
 _JOURNAL = BulkInsert(journal, rows.JOURNAL)
+_UNTOLD = BulkInsert(journal, ("item_id", "at", "kind", "person_id", "mail_id", "reason", "text"))
 _FILE = BulkInsert(files, rows.FILE)
 _MAIL = BulkInsert(mails, rows.MAIL)
 _REJECTED = BulkInsert(rejected_mails, rows.REJECTED)
@@ -94,6 +97,22 @@ def write_duplicates(connection: Connection, duplicates: Sequence[Duplicate], no
 
 def write_rejected(connection: Connection, floods: Iterable[Flood], now: datetime) -> None:
     _REJECTED.insert(connection, rows.rejected_rows(floods, now))
+
+
+def write_untold(
+    connection: Connection,
+    untold: Iterable[tuple[str, NotificationRequested]],
+    items: Mapping[str, int],
+    now: datetime,
+) -> None:
+    """An entry for each who is not told because of a marked address. `items`: numbers by what `untold` has as cause."""
+    _UNTOLD.insert(
+        connection,
+        (
+            (items[cause], now, "not-told", one.recipient, one.mail_id, Reason.ADDRESS_MARKED, entry_text(one))
+            for cause, one in untold
+        ),
+    )
 
 
 def write_hints(

@@ -16,10 +16,12 @@ from outbound.delivery import Delivery
 from outbound.handler import OutboundHandler
 from outbound.pace import Pace
 from outbound.server_states import ServerStates
+from outbound.trial import trials
 from runtime.consumer import ConsumerLoop
 from runtime.health import Health
-from runtime.lifecycle import run
+from runtime.lifecycle import beside, run
 from runtime.publisher import Publisher
+from runtime.server_trials import TrialHandler
 from runtime.settings_view import SettingsView
 from runtime.token_keys import token_keys_of
 from runtime.waiting import Outage, Stopped, wait_out
@@ -43,12 +45,17 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     pace = Pace(lambda: loop.share(), time.monotonic)
     handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now, pace, token_keys)
     loop = ConsumerLoop(config, handler, publisher, "outbound", stop, health)
+    tests = TrialHandler(trials(accounts.credentials, _now), lambda: view.current, _now)
+    # With a health of its own: most replicas own no partition of the tests, and are ready all the same.
+    test_loop = ConsumerLoop(config, tests, publisher, "outbound-tests", stop, Health(config.stall_seconds))
     try:
         wait_out(lambda: wait_until_current(engine, 1), Outage("outbound", health), stop.wait)
-        loop.run()
+        with beside(test_loop.run, stop):
+            loop.run()
     except Stopped:
         pass  # told to stop while it waited
     finally:
+        tests.close()
         delivery.close()
         publisher.close()
         ledger.close()

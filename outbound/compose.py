@@ -105,16 +105,16 @@ def _tagged(subject: str, request: NotificationRequested, token_keys: TokenKeys)
 
 def _body(rendered: Rendered, notification_id: str) -> bytes:
     """MIME headers and body: text alone, or text and HTML as alternatives, the best last (RFC 2046, section 5.1.4)."""
-    text = _part("plain", rendered.text)
+    text = part("plain", rendered.text)
     if rendered.html is None:
         return b"MIME-Version: 1.0\r\n" + text
     boundary = f"{_BOUNDARY}{notification_id}"
     line = b"--" + boundary.encode("ascii")
-    html = _part("html", rendered.html)
+    html = part("html", rendered.html)
     return b"".join([(_MULTIPART % boundary).encode("ascii"), line, CRLF, text, line, CRLF, html, line, b"--", CRLF])
 
 
-def _part(subtype: str, text: str) -> bytes:
+def part(subtype: str, text: str) -> bytes:
     """One text part with its headers; it ends with a line end. The transfer encoding is the shortest that is 7-bit."""
     text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", text)).rstrip("\n") + "\n"
     encoding, body = _transfer(text)

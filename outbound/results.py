@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from schemas.addresses import normalise
-from schemas.events import NotificationRequested, NotificationResult
+from schemas.events import OUTCOME, NotificationRequested, NotificationResult
 from schemas.ids import event_id
 from schemas.reasons import Reason
 from schemas.topics import NOTIFICATION_RESULTS
@@ -107,4 +107,5 @@ def result_message(result: NotificationResult, traceparent: str) -> Message:
         source=SOURCE,
         time=result.at,
         traceparent=traceparent,
+        extensions={OUTCOME: result.outcome},
     )

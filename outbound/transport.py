@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mailserver.authentication import Exchange, answer_in_base64, method_for, refused, sasl_log_in
-from mailserver.connection import connect, port_of, shut_down
+from mailserver.connection import connect, connected, port_of, shut_down
 from mailserver.errors import MailServerError, connection_error, words
 from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
@@ -18,6 +18,10 @@ _LOGIN_NEEDED = frozenset({530, 534, 535, 538})  # RFC 4954, section 6: about us
 _CLOSING = 421
 
 Login = Callable[[OutgoingServer], Credentials]
+Tell = Callable[[str, str], None]  # gets each step of opening a connection, and its status in words
+
+
+def _tell_nobody(_step: str, _status: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +64,13 @@ class SmtpTransport:
     """One connection to one outgoing server, opened when first needed and anew when it went stale.
 
     `login` gives user name and password; it is asked at each connection, so that a password changed in its file or
-    environment is taken up.
+    environment is taken up. `tell` hears of the steps `connect` and `log in`.
     """
 
-    def __init__(self, server: OutgoingServer, login: Login) -> None:
+    def __init__(self, server: OutgoingServer, login: Login, tell: Tell = _tell_nobody) -> None:
         self.server = server
         self._login = login
+        self._tell = tell
         self._smtp: _Smtp | None = None
 
     def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
@@ -83,6 +88,11 @@ class SmtpTransport:
         if any(verdict.outcome != "sent" for verdict in verdicts.values()):
             self._reset(smtp)
         return verdicts
+
+    def open(self) -> None:
+        """Connect and log in, if that is not done. Raises `MailServerError`."""
+        if self._smtp is None:
+            self._smtp = _open(self.server, self._login, self._tell)
 
     def close(self) -> None:
         """Leave without a word: what the server took, it acknowledged."""
@@ -122,7 +132,7 @@ class SmtpTransport:
             except OSError:
                 pass  # stale: the server closed it meanwhile
             self.close()
-        self._smtp = _open(self.server, self._login)
+        self._smtp = _open(self.server, self._login, self._tell)
         try:
             return self._smtp, _begin(self._smtp, sender, recipients)
         except OSError as error:
@@ -170,7 +180,7 @@ class _Smtp(smtplib.SMTP):
         return _Reply(*self.getreply())
 
 
-def _open(server: OutgoingServer, login: Login) -> _Smtp:
+def _open(server: OutgoingServer, login: Login, tell: Tell) -> _Smtp:
     """A connection that is protected and logged in, ready for mail. Raises `MailServerError`."""
     method = method_for(server, "smtp")
     account = None if method.exchange is Exchange.NOTHING else login(server)
@@ -180,8 +190,9 @@ def _open(server: OutgoingServer, login: Login) -> _Smtp:
         smtp.ehlo_or_helo_if_needed()
         if server.security is Security.STARTTLS:
             _start_tls(smtp, server)
-        if account is not None:
-            _authenticate(smtp, server, account)
+        if smtp.sock is not None:
+            tell("connect", connected(server, "smtp", smtp.sock))
+        tell("log in", _authenticate(smtp, server, account) if account is not None else "no log-in is asked for")
     except BaseException as error:
         if smtp is not None:
             smtp.close()
@@ -211,8 +222,11 @@ def _start_tls(smtp: _Smtp, server: OutgoingServer) -> None:
     smtp.ehlo()
 
 
-def _authenticate(smtp: _Smtp, server: OutgoingServer, account: Credentials) -> None:
-    """RFC 4954, section 4: challenges and answers until the server has decided. Raises `MailServerError`."""
+def _authenticate(smtp: _Smtp, server: OutgoingServer, account: Credentials) -> str:
+    """RFC 4954, section 4: challenges and answers until the server has decided. As whom and how, in words.
+
+    Raises `MailServerError`.
+    """
     offered = smtp.esmtp_features.get("auth", "").split()
     with sasl_log_in(server, "smtp", account, offered) as (mechanism, exchange):
         reply = smtp.command("AUTH", mechanism)
@@ -220,6 +234,7 @@ def _authenticate(smtp: _Smtp, server: OutgoingServer, account: Credentials) -> 
             reply = smtp.command(answer_in_base64(exchange, reply.said))
         if reply.code != 235:
             raise refused(server, f"{reply.text} {exchange.said}".strip(), temporary=reply.code < 500)
+    return f"logged in as {account.username or 'the account of this process'} by {mechanism}"
 
 
 def _begin(smtp: _Smtp, sender: str, recipients: Sequence[str]) -> _Begun:

@@ -80,6 +80,19 @@ def position(consumer: "KafkaConsumer", partition: "TopicPartition") -> int | No
     return offset
 
 
+def poll(consumer: "KafkaConsumer", timeout_ms: int) -> "dict[TopicPartition, list[Any]]":
+    """`consumer.poll` for consumers that pause and resume partitions.
+
+    kafka-python 3.0.12 parks what it has read of a paused partition, and takes it up again only where
+    `_next_partition_records` is None. A used up one stays there instead: the partition would never be read again.
+    """
+    fetcher = consumer._fetcher
+    if not fetcher._next_partition_records:
+        fetcher._next_partition_records = None
+    polled: dict[TopicPartition, list[Any]] = consumer.poll(timeout_ms)
+    return polled
+
+
 @contextmanager
 def broker_errors() -> Iterator[None]:
     """Turns what kafka-python raises when the broker does not answer into `OutageError` (BROKER_AWAY)."""

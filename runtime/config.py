@@ -80,6 +80,12 @@ class ProcessConfig(BaseSettings):
     patience_seconds: float = Field(
         60, gt=0, le=240, description="how long a rebalance waits for a batch that is in work"
     )
+    session_seconds: float = Field(
+        10,
+        ge=1,
+        le=300,
+        description="so long after a process was killed the others take over its work; brokers allow 6 and more",
+    )
     dead_letter_limit: int = Field(
         100, ge=0, description="so many dead letters without a good record between them stop the process; 0: never"
     )

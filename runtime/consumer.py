@@ -15,7 +15,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from runtime.clients import broker_errors, make_consumer, position
+from runtime.clients import broker_errors, make_consumer, poll, position
 from runtime.config import ProcessConfig
 from runtime.deferral import milliseconds_to_wait
 from runtime.health import Health
@@ -95,8 +95,8 @@ class ConsumerLoop:
             group_id=self._group,
             max_poll_records=self._config.batch_records,
             fetch_max_bytes=self._config.batch_bytes,
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=3_000,
+            session_timeout_ms=int(self._config.session_seconds * 1000),
+            heartbeat_interval_ms=int(self._config.session_seconds * 300),
             max_poll_interval_ms=300_000,
         )
         self._ownership = Ownership(self._stage, consumer, self._health)
@@ -127,7 +127,7 @@ class ConsumerLoop:
             with broker_errors():
                 self._probe_if_time()
                 self._resume_due()
-                polled = self._consumer.poll(POLL_MS)  # last: what it returns must not be dropped for an error
+                polled = poll(self._consumer, POLL_MS)  # last: what it returns must not be dropped for an error
         except OutageError as error:
             self._stop.wait(self._outage.failed(error))
             return
@@ -191,7 +191,7 @@ class ConsumerLoop:
         self._consumer.pause(*self._consumer.assignment())
         try:
             with broker_errors():
-                polled = self._consumer.poll(100)
+                polled = poll(self._consumer, 100)
         except OutageError as error:
             log.warning("the group cannot be reached", stage=self._stage, why=str(error))
         else:

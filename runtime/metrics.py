@@ -71,11 +71,11 @@ INGEST_CPU_SECONDS = Counter(
     "If fetch grows while no mail comes, poll_seconds is too short for so many mailboxes.",
     ["step"],
 )
-ANSWERS_WITHHELD = Counter(
-    "mailcall_answers_withheld",
-    "Automatic answers that were not sent because there would be too many, by reason. answered-already is the rule "
-    "that a sender is answered once for each item; if too-many-answers or answers-stopped grows, look for a flood or a "
-    "loop.",
+NOTIFICATIONS_WITHHELD = Counter(
+    "mailcall_notifications_withheld",
+    "Notifications that were not asked for, by reason. answered-already is the rule that a sender is answered once for "
+    "each item; if too-many-answers or answers-stopped grows, look for a flood or a loop; address-marked: correct the "
+    "person's address.",
     ["reason"],
 )
 OUTBOUND_CPU_SECONDS = Counter(

@@ -14,7 +14,9 @@ from schemas.settings import CallTemplate
 ItemReference = Annotated[str, StringConstraints(pattern=r"^[CTR]-[0-9]{6,18}$")]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$", max_length=200)]
 
-Action = Literal["log-call", "create-task", "create-request", "update", "close", "reopen", "watch", "unwatch"]
+Action = Literal[
+    "log-call", "create-task", "create-request", "update", "close", "reopen", "watch", "unwatch", "unmark-address"
+]
 
 
 class Asking(Model):
@@ -26,7 +28,7 @@ class Asking(Model):
     )
     requested_at: AwareDatetime = Field(description="nobody is told by mail of what is more than an hour old")
     by: Id = Field(description="the person performing the action")
-    notify: bool = Field(True, description="whether the item's User is told by mail")
+    notify: bool = Field(True, description="whether those concerned are told by mail")
 
 
 class NewItem(Asking):
@@ -100,6 +102,13 @@ class ItemToUnwatch(ExistingItem):
     person: Id | None = Field(None, description="who watches it no more; `by` when left out")
 
 
+class AddressToUnmark(Asking):
+    """Mails may be sent again to an address that they came back from too often."""
+
+    action: Literal["unmark-address"] = "unmark-address"
+    address: SafeAddress
+
+
 DeskRequested = Annotated[
     CallToLog
     | TaskToCreate
@@ -108,14 +117,21 @@ DeskRequested = Annotated[
     | ItemToClose
     | ItemToReopen
     | ItemToWatch
-    | ItemToUnwatch,
+    | ItemToUnwatch
+    | AddressToUnmark,
     Field(discriminator="action"),
 ]
 
 
-DeskRequest = NewItem | ExistingItem
+ItemRequest = NewItem | ExistingItem
+DeskRequest = ItemRequest | AddressToUnmark
 
 
 def record_key(request: DeskRequest) -> str:
     """Key of its record: requests to one item keep their order."""
-    return request.item if isinstance(request, ExistingItem) else request.request_id
+    match request:
+        case ExistingItem():
+            return request.item
+        case AddressToUnmark():
+            return request.address
+    return request.request_id

@@ -149,6 +149,8 @@ class NotificationRequested(Model):
 
 # `ce_source` of the results that a report by mail told of; the others are those of attempts to send.
 REPORTS = "/mailcall/resolver"
+# CloudEvents attribute of results: a reader can pass over those that it does not need without reading them.
+OUTCOME = "outcome"
 
 
 class NotificationResult(Model):

@@ -175,7 +175,7 @@ SERVER_TESTS = Topic(
     readers=("ingest", "outbound"),
     partitions=1,
     retention_ms=HOUR_MS,
-    dead_letters=("ingest",),
+    dead_letters=("ingest", "outbound"),
 )
 SERVER_TEST_RESULTS = Topic(
     short="server.test-results",

@@ -12,7 +12,7 @@ persons = typer.Typer(help="Persons that calls come from.", no_args_is_help=True
 
 _COLUMNS = ("reference", "partition", "status", "priority", "user_name", "logging_analyst", "opened_at", "subject")
 # The kinds of journal entries that name whom they were for; all others name who did it.
-_FOR = "notification-"
+_FOR = ("notification-", "not-told", "address-marked")
 _PERSON_COLUMNS = ("id", "name", "addresses", "user", "analyst", "office", "disabled")
 
 

@@ -20,7 +20,7 @@ items = typer.Typer(help="What is done with calls, tasks and requests.", no_args
 
 By = Annotated[str, typer.Option(help="Id of the person performing the action.")]
 Text = Annotated[str, typer.Option(help="Text; - reads it from standard input.")]
-Notify = Annotated[bool, typer.Option("--notify/--silent", help="Whether the item's User is told by mail.")]
+Notify = Annotated[bool, typer.Option("--notify/--silent", help="Whether those concerned are told by mail.")]
 RequestId = Annotated[
     str | None, typer.Option(help="What makes the request known when it comes again; a new one when left out.")
 ]

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from console.operations.state import State
     from schemas.settings import Secret
 
-OUTGOING_NOTE = "nobody answers for outgoing servers in this release: outbound does not try them yet"
-
 
 def _addresses(values: list[str] | None) -> list[str]:
     from schemas.addresses import check_address
@@ -54,8 +52,8 @@ def test(
 ) -> None:
     """Try a mail server, as saved or with fields changed for the test only. The mailbox is not changed, nothing saved.
 
-    Send a mail to the mailbox first: its sender, subject and message are shown. Exit code 1 when a step failed or
-    nobody answered.
+    Incoming: send a mail to the mailbox first; its sender, subject and message are shown. Outgoing: a mail is sent to
+    --to, --cc and --bcc; without any the test ends with the log-in. Exit code 1 when a step failed or nobody answered.
     """
     from console.operations import server_tests
     from console.operations.state import read_state
@@ -71,17 +69,12 @@ def test(
         "subject": subject,
         "message": message,
     }
-    incoming = server.kind == "incoming-server"
-    if incoming and any(mail.values()):
+    if server.kind == "incoming-server" and any(mail.values()):
         raise UserError(f"{server_id} is an incoming server", "leave --to, --cc, --bcc, --subject and --message out")
     now = datetime.now(UTC)
     request = server_tests.request(now, **asked, marker=marker, **mail)
     with closing(Publisher(config, "console")) as publisher:
-        if incoming:
-            answer = server_tests.ask(config, publisher, request, now, wait)
-        else:
-            server_tests.make(publisher, request, now)
-            answer = server_tests.Answer(note=OUTGOING_NOTE)
+        answer = server_tests.ask(config, publisher, server, request, now, wait)
     if json:
         print_json(answer)
     else:

@@ -14,7 +14,7 @@ from desk.references import parse_reference, reference
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
 from schemas import ids
-from schemas.desk_requests import DeskRequest, ExistingItem, ItemToUnwatch, ItemToWatch, NewItem, record_key
+from schemas.desk_requests import DeskRequest, ItemToUnwatch, ItemToWatch, NewItem, record_key
 from schemas.events import ActionRefused, ItemEvent
 from schemas.persons import Person
 from schemas.reasons import EXPLANATIONS, Reason
@@ -75,7 +75,7 @@ def check(request: DeskRequest, state: State) -> None:
     _check_person("--by", request.by, state)
     if isinstance(request, ItemToWatch | ItemToUnwatch) and request.person:
         _check_person("--person", request.person, state)
-    if isinstance(request, ExistingItem):
+    if not isinstance(request, NewItem):
         return
     if request.user is not None and "@" not in request.user:
         _check_person("--user", request.user, state)

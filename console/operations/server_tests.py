@@ -1,5 +1,6 @@
 """Asking the process that does the work to try a mail server, and waiting for what it found at each step."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,6 @@ from runtime.publisher import Publisher
 from runtime.reader import TopicMissingError
 from schemas import ids
 from schemas.servers import ServerTest, ServerTestResult
-from schemas.settings import IncomingServer
 from schemas.topics import SERVER_TEST_RESULTS, SERVER_TESTS
 from schemas.wire import UndecodableError, decode, encode
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from kafka import KafkaConsumer
 
 _NOBODY = (
-    "no ingest process has answered within {:g} s: is one running? "
+    "no {} process has answered within {:g} s: is one running? "
     "`mailcall servers status` tells how the server is once one has looked"
 )
+_PROCESSES: Mapping[str, str] = {"incoming-server": "ingest", "outgoing-server": "outbound"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +42,28 @@ def request(now: datetime, **asked: Any) -> ServerTest:
 
 
 def look_at_saved(config: ProcessConfig, publisher: Publisher, server: Server, now: datetime, seconds: float) -> Answer:
-    """Asks ingest to look at an incoming server that has just been saved. Never raises: it is saved, come what may.
+    """Asks the process that uses a server to look at it once it is saved. Never raises: it is saved, come what may.
 
-    The setting goes with the request: a process may read the request before it reads the setting.
+    No mail is sent. The setting goes with the request: a process may read the request before it reads the setting.
     """
-    if not isinstance(server, IncomingServer) or not seconds:
+    if not seconds:
         return Answer()
     if not server.enabled:
         return Answer(note="the server is disabled, so nobody looks at it")
     try:
-        return ask(config, publisher, request(now, server_id=server.id, server=server), now, seconds)
+        return ask(config, publisher, server, request(now, server_id=server.id, server=server), now, seconds)
     except (OutageError, TopicMissingError) as error:
-        return Answer(note=f"ingest could not be asked to look: {error}")
+        return Answer(note=f"{_PROCESSES[server.kind]} could not be asked to look: {error}")
 
 
-def ask(config: ProcessConfig, publisher: Publisher, asked: ServerTest, now: datetime, seconds: float) -> Answer:
-    """Makes the request and waits for the answer of ingest. Raises `OutageError`, `TopicMissingError`."""
+def ask(
+    config: ProcessConfig, publisher: Publisher, server: Server, asked: ServerTest, now: datetime, seconds: float
+) -> Answer:
+    """Makes the request and waits for the answer of ingest or outbound. Raises `OutageError`, `TopicMissingError`."""
     with from_now(config, "server-tests", [SERVER_TEST_RESULTS.name(config.topic_prefix)]) as consumer:
-        make(publisher, asked, now)
+        publisher.publish([encode(SERVER_TESTS, asked.test_id, asked, id=asked.test_id, source=SOURCE, time=now)])
         result = _result(consumer, asked.test_id, seconds)
-    return Answer(result) if result else Answer(note=_NOBODY.format(seconds))
-
-
-def make(publisher: Publisher, asked: ServerTest, now: datetime) -> None:
-    """Makes the request without waiting. Raises `OutageError`."""
-    publisher.publish([encode(SERVER_TESTS, asked.test_id, asked, id=asked.test_id, source=SOURCE, time=now)])
+    return Answer(result) if result else Answer(note=_NOBODY.format(_PROCESSES[server.kind], seconds))
 
 
 def _result(consumer: "KafkaConsumer", test_id: str, seconds: float) -> ServerTestResult | None:

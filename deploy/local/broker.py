@@ -34,6 +34,8 @@ offsets.topic.num.partitions=5
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
+# Tests that kill a process wait so long before the next one gets its partitions.
+group.min.session.timeout.ms=1000
 # Records above the limit of the topics' clients must be able to arrive, so that tests can send them.
 message.max.bytes=10485760
 # After a kill the old registration must run out before the broker is let in again.

@@ -275,6 +275,7 @@ DEMO_MAILS: tuple[DemoMail, ...] = (
             user="ursula",
             logging_analyst="ida",
             priority="P3",
+            notified=False,  # she has been answered about this call; Ida is told
         ),
         _reply("reply", _URSULA, IT, "It is the one beside the kitchen.\n"),
         answers="known-user",

@@ -1,9 +1,10 @@
 """An SMTP server that takes every mail and keeps it in memory."""
 
+import asyncio
 import threading
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -23,16 +24,20 @@ class SunkMail:
 
 
 class SmtpSink:
-    """Listens from the beginning to the end of its block. `replies`: recipient's address -> the refusal it gets."""
+    """Listens from the beginning to the end of its block. `replies`: recipient's address -> the refusal it gets.
 
-    def __init__(self, port: int | None = None) -> None:
+    `options` go to aiosmtpd's `SMTP`: `tls_context`, `authenticator` ...
+    """
+
+    def __init__(self, port: int | None = None, **options: Any) -> None:
         self.host = HOST
         self.port = port or free_port()
         self.replies: dict[str, str] = {}
         self._messages: list[SunkMail] = []
+        self._clients: set[SMTP] = set()
         self._came = threading.Condition()
-        self._controller = Controller(
-            self, hostname=HOST, port=self.port, data_size_limit=50_000_000, enable_SMTPUTF8=True
+        self._controller = _Controller(
+            self, hostname=HOST, port=self.port, data_size_limit=50_000_000, enable_SMTPUTF8=True, **options
         )
 
     @property
@@ -48,9 +53,24 @@ class SmtpSink:
                 raise TimeoutError(f"{len(self._messages)} of {count} mails came in {seconds:.0f} s")
             return tuple(self._messages)
 
+    def wait_until_left(self, seconds: float = 30.0) -> None:
+        """Until no client is connected: nothing that one of them sent is still to come. Raises `TimeoutError`."""
+        with self._came:
+            if not self._came.wait_for(lambda: not self._clients, seconds):
+                raise TimeoutError(f"{len(self._clients)} clients are still connected after {seconds:.0f} s")
+
     def clear(self) -> None:
         with self._came:
             self._messages.clear()
+
+    def connected(self, client: SMTP) -> None:
+        with self._came:
+            self._clients.add(client)
+
+    def disconnected(self, client: SMTP) -> None:
+        with self._came:
+            self._clients.discard(client)
+            self._came.notify_all()
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
         self,
@@ -80,3 +100,20 @@ class SmtpSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._controller.stop(no_assert=True)
+
+
+class _Connection(SMTP):
+    """Tells the sink when its client comes and goes."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.event_handler.connected(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self.event_handler.disconnected(self)
+
+
+class _Controller(Controller):
+    def factory(self) -> SMTP:
+        return _Connection(self.handler, **self.SMTP_kwargs)

@@ -143,7 +143,7 @@ def named_persons(request: DeskRequest) -> set[str]:
 
 def named_items(request: DeskRequest) -> set[int]:
     """The numbers of the items that it refers to."""
-    references = (request.item,) if isinstance(request, ExistingItem) else (request.linked_to,)
+    references = (getattr(request, "item", None), getattr(request, "linked_to", None))
     return {parsed[1] for one in references if one and (parsed := parse_reference(one))}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from logger.requests.decide import Change, Intent, Known, decide_change, decide_new
 from runtime.outcomes import Dead
-from schemas.desk_requests import DeskRequest, NewItem
+from schemas.desk_requests import ItemRequest, NewItem
 from schemas.snapshot import SettingsSnapshot
 
 
@@ -17,7 +17,7 @@ class Plan:
     dead: Mapping[str, Dead]
 
 
-def plan(requests: Iterable[DeskRequest], known: Known, settings: SettingsSnapshot, numbers: Iterator[int]) -> Plan:
+def plan(requests: Iterable[ItemRequest], known: Known, settings: SettingsSnapshot, numbers: Iterator[int]) -> Plan:
     """`numbers`: one for each item that may be made; those of dead letters stay unused."""
     items = dict(known.items)
     now_known = replace(known, items=items)

@@ -8,15 +8,16 @@ from sqlalchemy import Connection, Engine
 from desk import outbox
 from desk.directory import load_persons
 from desk.engine import writing
+from logger.marked import without_marked
 from logger.records import Asked, person_messages
 from logger.requests.decide import Make
 from logger.requests.load import load
 from logger.requests.plan import plan
 from logger.requests.tell import messages, notifications
-from logger.requests.write import write_intents, write_replies
+from logger.requests.write import unmark, write_intents, write_replies
 from logger.store import Stored, until_stored
-from logger.write import flag_as_users, new_numbers, write_persons
-from schemas.desk_requests import NewItem
+from logger.write import flag_as_users, new_numbers, write_persons, write_untold
+from schemas.desk_requests import AddressToUnmark, NewItem
 from schemas.snapshot import SettingsSnapshot
 
 
@@ -35,7 +36,9 @@ def _attempt(engine: Engine, batch: Sequence[Asked], settings: SettingsSnapshot,
 
 def _store(connection: Connection, batch: Sequence[Asked], settings: SettingsSnapshot, now: datetime) -> Stored:
     loaded = load(connection, batch, settings)
-    requests = [one.request for one in loaded.asked]
+    asked_for = [one.request for one in loaded.asked]
+    unmark(connection, [one for one in asked_for if isinstance(one, AddressToUnmark)], now)
+    requests = [one for one in asked_for if not isinstance(one, AddressToUnmark)]
     numbers = new_numbers(connection, sum(isinstance(one, NewItem) for one in requests))
     planned = plan(requests, loaded.known, settings, iter(numbers))
     intents = planned.intents
@@ -48,9 +51,14 @@ def _store(connection: Connection, batch: Sequence[Asked], settings: SettingsSna
     write_intents(connection, intents, now)
     first_requests = {one.user.id: one for one in reversed(intents) if isinstance(one, Make)}
     making = {first_requests[one.id].request.request_id for one in new}
-    told = [
-        (one, notifications(one, settings, loaded.people, one.request.request_id in making, now)) for one in intents
-    ]
+    asked = {one.request.request_id: one for one in intents}
+    sendable = without_marked(
+        connection,
+        {id_: notifications(one, settings, loaded.people, id_ in making, now) for id_, one in asked.items()},
+        settings,
+    )
+    write_untold(connection, sendable.untold, {id_: one.item.number for id_, one in asked.items()}, now)
+    told = [(asked[id_], mails) for id_, mails in sendable.told.items()]
     write_replies(connection, told)
     changed = (*new, *load_persons(connection, flagged).values())
     traceparents = {one.request.request_id: one.traceparent for one in loaded.asked}

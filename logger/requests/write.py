@@ -5,11 +5,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, update
 
+from desk.bounced_addresses import forget
 from desk.bulk import BulkInsert
 from desk.tables import handled, items, journal, message_ids, watchers
 from logger.requests import rows
 from logger.requests.decide import Intent
 from logger.rows import ITEM, JOURNAL, MESSAGE_ID, message_id_rows
+from schemas.addresses import normalise
+from schemas.desk_requests import AddressToUnmark
 from schemas.events import NotificationRequested
 
 _ITEM = BulkInsert(items, ITEM)
@@ -41,6 +44,12 @@ def _write_watchers(connection: Connection, after: Mapping[tuple[int, str], bool
     if keys:
         connection.execute(_UNWATCH, [{"item": item, "person": person} for item, person in keys])
     _WATCHER.insert(connection, (key for key in keys if after[key]))
+
+
+def unmark(connection: Connection, requests: Sequence[AddressToUnmark], now: datetime) -> None:
+    """Mails are sent to these addresses again."""
+    forget(connection, {normalise(one.address) for one in requests})
+    _HANDLED.insert(connection, ((rows.cause(one), "address-unmarked", None, now) for one in requests))
 
 
 def write_replies(connection: Connection, told: Iterable[tuple[Intent, Sequence[NotificationRequested]]]) -> None:

@@ -1,6 +1,7 @@
 """What a mail's HTML may still do once it is shown: nothing."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -75,12 +76,12 @@ def _entry(html: str | None, text: str = "") -> JournalEntry:
 
 
 def _item(subject: str, journal: tuple[JournalEntry, ...]) -> Item:
-    words = dict.fromkeys(
+    words: dict[str, Any] = dict.fromkeys(
         "description user user_name logging_analyst call_template screen_set ipk_status ipk_stream assigned_office "
         "assigned_group call_type impact urgency priority".split(), ""
     )  # fmt: skip
     return Item(
         **words, reference="C-000001", kind="call", partition="it", status="open", subject=subject, fields={},
         settings_versions={}, linked_to=None, opened_at=datetime(2026, 11, 1, tzinfo=UTC), closed_at=None, version=1,
-        journal=journal, files=(),
+        journal=journal, files=(), watchers=(),
     )  # fmt: skip

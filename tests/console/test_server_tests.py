@@ -158,16 +158,29 @@ def test_a_test_that_fails_or_is_not_answered_says_so_by_its_exit_code(
     assert "no ingest process has answered within 1 s" in answer["note"]
 
 
-def test_an_outgoing_server_is_asked_for_and_not_waited_for(servers: Mailcall, config: ConsoleConfig) -> None:
+def test_an_outgoing_server_is_tested_with_the_fields_of_the_window(servers: Mailcall, config: ConsoleConfig) -> None:
     words = ("--to", "a@b.example", "--to", "c@d.example", "--cc", "e@f.example", "--bcc", "g@h.example")
-    ran = servers("test", "it-outgoing", "port=2525", *words, "--subject", "Probe", "--message", "one\ntwo")
-    misplaced = servers("test", "it-mailbox", "--to", "a@b.example")
-    injected = servers("test", "it-outgoing", "--to", "a@b.example\r\nRCPT TO:<x@y.example>")
+    with Answering(config, fine) as outbound:
+        ran = servers("test", "it-outgoing", "port=2525", *words, "--subject", "Probe", "--message", "one\ntwo")
+        misplaced = servers("test", "it-mailbox", "--to", "a@b.example")
+        injected = servers("test", "it-outgoing", "--to", "a@b.example\r\nRCPT TO:<x@y.example>")
 
-    assert (ran.code, misplaced.code, injected.code) == (1, 2, 2)
-    assert "nobody answers for outgoing servers in this release" in ran.out
-    [request] = requests(config)
+    assert (ran.code, misplaced.code, injected.code) == (0, 2, 2)
+    [request] = outbound.requests
     assert isinstance(request.server, OutgoingServer)
     assert (request.server_id, request.server.port) == ("it-outgoing", 2525)
     assert (request.to, request.cc, request.bcc) == (("a@b.example", "c@d.example"), ("e@f.example",), ("g@h.example",))
     assert (request.subject, request.message) == ("Probe", "one\ntwo")
+    assert re.search(r"connect +ok", ran.out)
+
+
+def test_an_outgoing_server_that_was_saved_is_looked_at_and_nobody_gets_a_mail(
+    servers: Mailcall, config: ConsoleConfig
+) -> None:
+    with Answering(config, fine) as outbound:
+        ran = servers("update", "it-outgoing", "port=2525")
+    nobody = servers("test", "it-outgoing", "--to", "a@b.example", "--wait", 1)
+    [request] = outbound.requests
+    assert (ran.code, nobody.code) == (0, 1)
+    assert (request.to, request.cc, request.bcc) == ((), (), ())
+    assert "no outbound process has answered" in nobody.out

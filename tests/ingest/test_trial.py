@@ -12,10 +12,10 @@ import pytest
 
 from ingest.connectors import connector_for
 from ingest.connectors.base import Mode
-from ingest.trial import try_out
-from ingest.trials import STALE, TrialHandler, server_of
+from ingest.trial import trials, try_out
 from mailserver.sasl import Credentials
 from runtime.outcomes import Dead, Ok, Outcome
+from runtime.server_trials import STALE, TrialHandler, server_of
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import IncomingServer, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
@@ -41,7 +41,8 @@ def trial(inbox: Any, incoming_server: Any, protocol: str) -> Try:
         port = getattr(inbox.dovecot, f"{protocol}_port")
         server = incoming_server(**{"protocol": protocol, "port": port, "username": inbox.address, **settings})
         account = Credentials(inbox.address, password or inbox.password)
-        return try_out("t1", server, marker, lambda server: connector_for(server, account, Mode(look_only=True)))
+        test = ServerTest(test_id="t1", marker=marker)
+        return try_out(test, server, lambda server: connector_for(server, account, Mode(look_only=True)))
 
     return run
 
@@ -125,9 +126,8 @@ def test_a_folder_that_is_not_there_is_told(inbox: Any, trial: Try, protocol: st
 
 
 def test_a_server_that_says_nothing_is_given_up(
-    serve: Callable[[Script], int], incoming_server: Any, monkeypatch: pytest.MonkeyPatch, protocol: str
+    serve: Callable[[Script], int], incoming_server: Any, protocol: str
 ) -> None:
-    monkeypatch.setattr("ingest.trial.ANSWER_SECONDS", 0.3)
     silent = threading.Event()
 
     def say_nothing(_client: socket.socket) -> None:
@@ -135,9 +135,8 @@ def test_a_server_that_says_nothing_is_given_up(
 
     port = serve(say_nothing)
     account = Credentials("desk", "pw")
-    result = try_out(
-        "t1", incoming_server(protocol=protocol, port=port), "", lambda server: connector_for(server, account)
-    )
+    server = incoming_server(protocol=protocol, port=port, timeout_seconds=0.3)
+    result = try_out(ServerTest(test_id="t1"), server, lambda server: connector_for(server, account))
     silent.set()
     assert failed_step(result)[0] == "connect"
     assert "0.3 seconds" in failed_step(result)[1]
@@ -148,7 +147,9 @@ def test_a_folder_of_files_is_tested_as_well(tmp_path: Path, incoming_server: An
     server = IncomingServer(
         id="f", protocol="folder", path=str(tmp_path), call_template="it", default_logging_analyst="anna"
     )
-    result = try_out("t1", server, "", lambda server: connector_for(server, Credentials(""), Mode(look_only=True)))
+    result = try_out(
+        ServerTest(test_id="t1"), server, lambda server: connector_for(server, Credentials(""), Mode(look_only=True))
+    )
     assert (result.ok, result.subject, len(list(tmp_path.iterdir()))) == (True, "one", 1)
 
 
@@ -159,7 +160,7 @@ def handled(tests: list[ServerTest], *settings: Any, asked: datetime = NOW) -> l
     changes = [(f"{one.kind}/{one.id}", one, number) for number, one in enumerate(settings)]
     snapshot = SettingsSnapshot().with_changes(changes)
     account = Credentials("desk", "pw")
-    handler = TrialHandler(lambda: snapshot, partial(_connect, account), lambda: NOW)
+    handler = TrialHandler(trials(partial(_connect, account)), lambda: snapshot, lambda: NOW)
     messages = [encode(SERVER_TESTS, one.test_id, one, id=one.test_id, source="/test", time=asked) for one in tests]
     try:
         return list(handler.handle([Record("t", 0, n, b"", m.value, m.headers) for n, m in enumerate(messages)]))
@@ -169,6 +170,14 @@ def handled(tests: list[ServerTest], *settings: Any, asked: datetime = NOW) -> l
 
 def _connect(account: Credentials, server: IncomingServer) -> Any:
     return connector_for(server, account, Mode(look_only=True))
+
+
+def _never(_server: IncomingServer) -> Any:
+    pytest.fail("nothing to try")
+
+
+def _test(server: IncomingServer, server_id: str | None = None) -> ServerTest:
+    return ServerTest(test_id="t", server_id=server_id, server=server)
 
 
 def results(outcomes: list[Outcome]) -> list[ServerTestResult]:
@@ -202,7 +211,7 @@ def test_a_test_that_nobody_waits_for_any_more_is_passed_over(incoming_server: A
 
 
 def test_a_record_that_is_no_test_is_a_dead_letter() -> None:
-    handler = TrialHandler(SettingsSnapshot, lambda _server: pytest.fail("nothing to try"), lambda: NOW)
+    handler = TrialHandler(trials(_never), SettingsSnapshot, lambda: NOW)
     (outcome,) = handler.handle([Record("t", 0, 0, b"", b"{}", [])])
     assert isinstance(outcome, Dead)
     handler.close()
@@ -213,8 +222,8 @@ def test_an_unsaved_server_takes_the_stored_secrets_where_it_has_none(incoming_s
     snapshot = SettingsSnapshot().with_changes([("incoming-server/it", stored, 1)])
     bare = incoming_server(id="it", host="other.test", password=None)
     own = incoming_server(id="it", password={"env": "OWN"})
-    taken = [server_of(ServerTest(test_id="t", server_id="it", server=one), snapshot) for one in (bare, own)]
+    taken = [server_of(_test(one, "it"), trials(_never), snapshot) for one in (bare, own)]
     assert [(one.host, one.password.env) for one in taken if one and one.password] == [
         ("other.test", "STORED"), ("127.0.0.1", "OWN"),
     ]  # fmt: skip
-    assert server_of(ServerTest(test_id="t", server=bare), snapshot) == bare
+    assert server_of(_test(bare), trials(_never), snapshot) == bare

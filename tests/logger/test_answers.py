@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from logger.answers import Answer, Answered
-from runtime.metrics import ANSWERS_WITHHELD
+from runtime.metrics import NOTIFICATIONS_WITHHELD
 from schemas.notifying import Answers
 from schemas.persons import Person
 from schemas.reasons import Reason
@@ -41,7 +41,7 @@ def answered(logger: Logger) -> list[str]:
 
 
 def withheld(reason: Reason) -> float:
-    return float(ANSWERS_WITHHELD.labels(reason)._value.get())
+    return float(NOTIFICATIONS_WITHHELD.labels(reason)._value.get())
 
 
 def test_a_sender_is_told_once_that_mails_to_an_item_have_arrived(desk: Logger) -> None:

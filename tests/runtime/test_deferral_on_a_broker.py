@@ -89,6 +89,20 @@ def test_a_far_due_time_does_not_hold_up_nearer_ones(
     assert len(handler.of(b"later 2 3600")) == 1
 
 
+def test_more_deferred_records_than_a_batch_takes_come_again_while_others_are_handled(
+    config: ProcessConfig, publisher: Publisher
+) -> None:
+    config = config.model_copy(update={"batch_records": 3})
+    publisher.publish(requests(config, *(b"later 2 2 %d" % number for number in range(10))))
+    handler = Outbound()
+    with Running("kafka-python", config, handler):
+        until(lambda: len(handler.tries) >= 10, "the first tries")
+        publisher.publish(requests(config, b"plain"))
+        until(lambda: handler.of(b"plain"), "a record that comes meanwhile")
+        until(lambda: len(handler.tries) >= 21, "the second tries")
+    assert sorted(attempt for _, attempt, _ in handler.tries) == [1] * 11 + [2] * 10
+
+
 def test_a_deferred_record_survives_a_restart(config: ProcessConfig, publisher: Publisher) -> None:
     publisher.publish(requests(config, b"later 2 2"))
     before, after = Outbound(), Outbound()

@@ -1,0 +1,52 @@
+"""Addresses that mails came back from, and those of them that nothing more is sent to."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from desk.among import among
+from desk.tables import bounced_addresses as table
+
+
+@dataclass(frozen=True, slots=True)
+class BouncedAddress:
+    """`address` is normalised, `bounces` are hard ones. Nothing more is sent there once `marked_at` is set."""
+
+    address: str
+    bounces: int
+    status: str
+    last_at: datetime
+    marked_at: datetime | None
+
+
+_FOUND = select(table).where(among(table.c.address)).order_by(table.c.address)
+
+
+def bounced(connection: Connection, addresses: Collection[str]) -> dict[str, BouncedAddress]:
+    """By normalised address; those that nothing came back from are left out."""
+    if not addresses:
+        return {}
+    rows = connection.execute(_FOUND, {"keys": sorted(addresses)}).mappings()
+    return {row["address"]: BouncedAddress(**row) for row in rows}
+
+
+def add_bounce(connection: Connection, address: str, status: str, at: datetime, until_marked: int) -> bool:
+    """Counts a hard bounce of a normalised address. True where it is marked by that; `until_marked` 0: never."""
+    before = bounced(connection, [address]).get(address)
+    bounces = 1 if before is None else before.bounces + 1
+    is_marked = before is not None and before.marked_at is not None
+    marks = bool(until_marked) and bounces >= until_marked and not is_marked
+    values = {"bounces": bounces, "status": status, "last_at": at, **({"marked_at": at} if marks else {})}
+    if before is None:
+        connection.execute(insert(table).values(address=address, **values))
+    else:
+        connection.execute(update(table).where(table.c.address == address).values(values))
+    return marks
+
+
+def forget(connection: Connection, addresses: Collection[str]) -> None:
+    """Mails are sent there again, and nothing has come back from them."""
+    if addresses:
+        connection.execute(delete(table).where(among(table.c.address)), {"keys": sorted(addresses)})

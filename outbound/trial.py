@@ -1,0 +1,108 @@
+"""An outgoing server tried out, as an administrator asked for: a mail is sent, and every step told with its status.
+
+Requirement, "Testing Outgoing Email Settings": To Address, CC, BCC, Subject, Message, and "Status: the result of the
+test, that is, whether the email was successfully sent".
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from email.utils import format_datetime
+
+from mailserver.errors import MailServerError
+from outbound import headers
+from outbound.compose import part
+from outbound.transport import Login, SmtpTransport, Verdict
+from runtime.logs import get_logger
+from runtime.server_trials import TRIAL_SECONDS, Trials
+from schemas.servers import ServerTest, ServerTestResult, TestStep
+from schemas.settings import OutgoingServer
+from schemas.snapshot import SettingsSnapshot
+
+log = get_logger(__name__)
+
+STEPS = ("connect", "log in", "send")
+_MESSAGE = "This mail was sent to test the settings of the outgoing mail server {server}. It needs no answer."
+_NOT_SENT = "no address was given to send a mail to: tested up to here"
+
+
+def trials(login: Login, now: Callable[[], datetime]) -> Trials[OutgoingServer]:
+    """What outbound tries. `login` gives the account; `now` an aware time."""
+    return Trials(
+        "outbound-tests",
+        OutgoingServer,
+        SettingsSnapshot.outgoing_server,
+        lambda test, server: try_out(test, server, login, now()),
+    )
+
+
+def try_out(test: ServerTest, server: OutgoingServer, login: Login, now: datetime) -> ServerTestResult:
+    """Take every step until one fails. Never raises."""
+    steps: list[TestStep] = []
+    transport = SmtpTransport(server, login, lambda step, status: steps.append(_done(step, status)))
+    alarm = threading.Timer(TRIAL_SECONDS, transport.abort)
+    alarm.daemon = True
+    alarm.start()
+    try:
+        steps += _sent(test, server, transport, now)
+    except MailServerError as error:
+        steps.append(TestStep(step=_next(steps), ok=False, status=error.text))
+    except Exception as error:
+        log.exception("a test of a server met a fault of the program")
+        status = f"unexpected {type(error).__name__}, see the log of outbound"
+        steps.append(TestStep(step=_next(steps), ok=False, status=status))
+    finally:
+        alarm.cancel()
+        transport.quit()
+    return ServerTestResult(test_id=test.test_id, ok=all(step.ok for step in steps), steps=tuple(steps))
+
+
+def trial_mail(test: ServerTest, server: OutgoingServer, now: datetime) -> bytes:
+    """The mail of a test. Who is in BCC is named nowhere in it."""
+    called = server.name or server.id
+    domain = headers.wire_address(server.from_address).rpartition("@")[2]
+    return b"".join(
+        (
+            headers.mailbox(b"From", server.from_name, server.from_address),
+            headers.addresses(b"To", test.to),
+            headers.addresses(b"Cc", test.cc),
+            headers.addresses(b"Reply-To", (server.reply_to,) if server.reply_to else ()),
+            headers.unstructured(b"Subject", test.subject or f"Test of the outgoing mail server {called}"),
+            b"Date: %s\r\n" % format_datetime(now).encode("ascii"),
+            f"Message-ID: <test.{test.test_id}@{domain}>\r\n".encode(),
+            b"Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\nMIME-Version: 1.0\r\n",
+            part("plain", test.message or _MESSAGE.format(server=called)),
+        )
+    )
+
+
+def _sent(test: ServerTest, server: OutgoingServer, transport: SmtpTransport, now: datetime) -> list[TestStep]:
+    """A step for each recipient, in the order To, CC, BCC."""
+    wire = {headers.wire_address(one): one for one in (*test.to, *test.cc, *test.bcc)}
+    if not wire:
+        transport.open()
+        return [TestStep(step="send", ok=True, status=_NOT_SENT)]
+    sender = headers.wire_address(server.bounce_address or "")
+    return _told(wire, transport.send(sender, tuple(wire), trial_mail(test, server, now)))
+
+
+def _told(wire: Mapping[str, str], verdicts: Mapping[str, Verdict]) -> list[TestStep]:
+    return [
+        TestStep(step=f"send to {address}", ok=verdict.outcome == "sent", status=_words(verdict))
+        for address, verdict in ((wire[one], verdicts[one]) for one in wire)
+    ]
+
+
+def _words(verdict: Verdict) -> str:
+    """The server's own, and what they mean."""
+    meaning = {"sent": "the server took the mail", "deferred": "the server wants it later", "failed": "refused"}
+    return f"{meaning[verdict.outcome]}: {verdict.reply}"
+
+
+def _done(step: str, status: str) -> TestStep:
+    return TestStep(step=step, ok=True, status=status)
+
+
+def _next(steps: Sequence[TestStep]) -> str:
+    """The step that failed: the one after those that are done."""
+    return STEPS[min(len(steps), len(STEPS) - 1)]

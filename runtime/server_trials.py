@@ -1,0 +1,119 @@
+"""Work on `server.tests`: each test of a mail server that is asked for. The same in ingest and outbound.
+
+One replica does it, that which owns the topic's one partition. A test is no part of the pipeline's work: one that comes
+again after a crash is done again, or is too old by then.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from runtime.decoding import decode_batch
+from runtime.outcomes import Ok, Outcome
+from schemas import ids
+from schemas.servers import ServerTest, ServerTestResult, TestStep
+from schemas.settings import IncomingServer, OutgoingServer
+from schemas.snapshot import SettingsSnapshot
+from schemas.topics import SERVER_TEST_RESULTS, SERVER_TESTS, Topic
+from schemas.wire import Message, Record, decode, encode
+
+AT_ONCE = 8
+STALE = timedelta(minutes=2)  # nobody waits for the answer any more
+ANSWER_SECONDS = 20.0  # the longest that one answer of the server is waited for: somebody sits there and waits
+TRIAL_SECONDS = 50.0  # then it is broken off, whatever the server does
+_SECRETS = ("password", "oauth")  # what an unsaved server takes from the stored one where it has none of its own
+
+Server = TypeVar("Server", IncomingServer, OutgoingServer)
+
+
+@dataclass(frozen=True, slots=True)
+class Trials(Generic[Server]):
+    """Whose tests a process does. `stored`: a saved server by its id. `try_out` takes every step, and never raises.
+
+    `answers_unknown`: whether it tells of servers that nobody has.
+    """
+
+    stage: str
+    model: type[Server]
+    stored: Callable[[SettingsSnapshot, str], Server | None]
+    try_out: Callable[[ServerTest, Server], ServerTestResult]
+    answers_unknown: bool = False
+
+
+class TrialHandler(Generic[Server]):
+    """`runtime.outcomes.Handler` of tests. `now`: an aware time."""
+
+    topics: tuple[Topic, ...] = (SERVER_TESTS,)
+
+    def __init__(
+        self, trials: Trials[Server], settings: Callable[[], SettingsSnapshot], now: Callable[[], datetime]
+    ) -> None:
+        self.stage = trials.stage
+        self._trials: Trials[Server] = trials
+        self._settings = settings
+        self._now = now
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="test")
+
+    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
+        """One outcome a record, in their order."""
+        tests, outcomes = decode_batch(records, lambda record: decode(SERVER_TESTS, record))
+        snapshot = self._settings()
+        answers = self._pool.map(lambda one: self._answer(one[1][1], one[1][0].time, snapshot), tests)
+        for (index, _), outputs in zip(tests, answers, strict=True):
+            outcomes[index] = Ok(outputs)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _answer(self, test: ServerTest, asked: str, snapshot: SettingsSnapshot) -> tuple[Message, ...]:
+        trials = self._trials
+        if _is_stale(asked, self._now()):
+            return ()
+        server = server_of(test, trials, snapshot)
+        if server is not None:
+            hurried = server.model_copy(update={"timeout_seconds": min(server.timeout_seconds, ANSWER_SECONDS)})
+            result = trials.try_out(test, hurried)
+        elif trials.answers_unknown and _is_unknown(test, snapshot):
+            result = _unknown(test)
+        else:
+            return ()  # another process answers
+        id_ = ids.event_id(test.test_id, "result")
+        source = f"/mailcall/{trials.stage.removesuffix('-tests')}"
+        return (encode(SERVER_TEST_RESULTS, test.test_id, result, id=id_, source=source, time=self._now()),)
+
+
+def server_of(test: ServerTest, trials: Trials[Server], snapshot: SettingsSnapshot) -> Server | None:
+    """The server as it is to be tried: as stored; or not yet saved, with the stored secrets where it has none.
+
+    None where it is not one of those that the process tries.
+    """
+    stored = trials.stored(snapshot, test.server_id) if test.server_id else None
+    if test.server is None:
+        return stored
+    if not isinstance(test.server, trials.model):
+        return None
+    if stored is None or any(getattr(test.server, name) is not None for name in _SECRETS):
+        return test.server
+    return test.server.model_copy(update={name: getattr(stored, name) for name in _SECRETS})
+
+
+def _is_unknown(test: ServerTest, snapshot: SettingsSnapshot) -> bool:
+    known = (snapshot.incoming_server, snapshot.outgoing_server)
+    return test.server is None and not any(one(test.server_id or "") for one in known)
+
+
+def _is_stale(asked: str, now: datetime) -> bool:
+    try:
+        return now - datetime.fromisoformat(asked) > STALE
+    except (ValueError, TypeError):
+        return False
+
+
+def _unknown(test: ServerTest) -> ServerTestResult:
+    status = f"there is no mail server {test.server_id!r}: save it first, or test it with its parameters"
+    return ServerTestResult(
+        test_id=test.test_id, ok=False, steps=(TestStep(step="find settings", ok=False, status=status),)
+    )
