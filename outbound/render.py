@@ -28,7 +28,7 @@ _READERS: Mapping[Role | None, tuple[str, ...]] = {
     "assigned-group": (".others", ""),
     "watchers": (".others", ""),
 }
-_BLANKS = re.compile(r"(?m)^ +|(?<=\S) (?= )")  # those that a page would not show
+_BLANKS = re.compile(r"(?m)^ +| (?= )")  # those that a page would not show
 _PARAGRAPH = '<p style="margin: 0 0 16px">%s</p>'
 
 

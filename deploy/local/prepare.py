@@ -11,10 +11,12 @@ from deploy.local.broker import SERVERS_VARIABLE
 from deploy.local.dovecot import find_dovecot
 from deploy.local.jars import fetch
 from deploy.local.kerberos import find_kerberos
+from deploy.local.readers import find_browser, find_text_reader
 
 
 def main() -> None:
     needs: list[Callable[[], object]] = [lambda: fetch("greenmail"), find_dovecot, find_kerberos]
+    needs += [find_text_reader, find_browser]
     if not os.environ.get(SERVERS_VARIABLE):
         needs.append(lambda: fetch("kafka"))
     for need in needs:

@@ -1,0 +1,15 @@
+"""Where mails are looked at as people see them: a text reader and a browser, both Debian's."""
+
+from pathlib import Path
+
+from deploy.local.debian import need
+
+
+def find_text_reader() -> Path:
+    """S-nail, installed where this is root on Debian. Raises `NotAvailableError`."""
+    return need("s-nail", (), ("s-nail",))
+
+
+def find_browser() -> Path:
+    """Chromium, installed where this is root on Debian. Raises `NotAvailableError`."""
+    return need("chromium", (), ("chromium", "fonts-liberation"))
