@@ -18,6 +18,7 @@ from console.commands import (
     secrets,
     servers,
     settings,
+    templates,
     topics,
 )
 from console.commands.options import Options
@@ -53,6 +54,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(mail.app, name="mail")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(servers.app, name="servers")
+app.add_typer(templates.app, name="templates")
 
 
 @app.callback()

@@ -32,7 +32,7 @@ def shown(raw: bytes, folder: Path) -> str:
     mailbox = folder / "mailbox"
     mail = raw.replace(b"\r\n", b"\n").replace(b"\nFrom ", b"\n>From ")
     mailbox.write_bytes(b"From desk Mon Nov 23 12:00:00 2026\n" + mail + b"\n")
-    command = [find_text_reader(), "-n", "-#", "-R", "-S", "ttycharset=utf-8", "-f", mailbox]
+    command = [str(find_text_reader()), "-n", "-#", "-R", "-S", "ttycharset=utf-8", "-f", str(mailbox)]
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": str(folder)}
     done = subprocess.run(command, input=b"type 1\n", capture_output=True, env=environment, check=True, timeout=30)
     return done.stdout.decode("utf-8").replace("\n>From ", "\nFrom ")

@@ -228,7 +228,7 @@ def _thunderbird_html(words: str, original: Original) -> str:
 CLIENTS: Mapping[str, Client] = {
     "outlook": Client(
         "RE: ",
-        {"X-Mailer": "Microsoft Outlook 16.0", "Thread-Index": "AQHbO2m0Yw0hZkqkUk2oQ0m1hQ==", "Content-Language": "en"},
+        {"X-Mailer": "Microsoft Outlook 16.0", "Thread-Index": "AQHbO2m0Yw0hZkqkUk2oQ0==", "Content-Language": "en"},
         _outlook_text,
         _outlook_html,
     ),
