@@ -86,13 +86,17 @@ class OutboundHandler:
         results = self._delivery.deliver([mail for _, mail in mails.values()]) if mails else {}
         for id_, (index, mail) in mails.items():
             outcomes[index] = self._outcome(mail.order, results[id_], snapshot)
+        for index, order in orders:
+            outcome = outcomes[index]
+            if outcome is not None and order.id in finished:
+                outcomes[index] = _with_outputs(outcome, _told(order, _untold(order, finished[order.id])))
         return self._with_statuses([outcome for outcome in outcomes if outcome is not None])
 
     def _plan(self, order: Order, known: Results, snapshot: SettingsSnapshot) -> Mail | Outcome:
         """The mail to be sent, or what is to be done instead. `known`: what is final from earlier attempts."""
         left = order.left(known)
-        if not left:  # a crash may have come between the ledger and `notification.results`
-            return Ok(_told(order, known))
+        if not left:
+            return Ok()
         now = self._now()
         if self._delivery.in_hand(order.id):
             return self._outcome(order, order.results(left, "deferred", Reason.SERVER_SLOW, now), snapshot)
@@ -187,6 +191,14 @@ def status_message(status: ServerStatus) -> Message:
 
 def _told(order: Order, results: Results) -> tuple[Message, ...]:
     return tuple(result_message(result, order.traceparent) for result in results)
+
+
+def _untold(order: Order, known: Results) -> Results:
+    """What the ledger knows and perhaps nobody else: a crash may have come between it and `notification.results`.
+
+    Results of earlier attempts were told before the record was deferred. Where nobody is left, all is told again.
+    """
+    return tuple(one for one in known if one.attempt == order.attempt) if order.left(known) else known
 
 
 def _given_up(result: NotificationResult) -> NotificationResult:
