@@ -91,6 +91,10 @@ class OutboundHandler:
         results = self._delivery.deliver([mail for _, mail in mails.values()]) if mails else {}
         for id_, (index, mail) in mails.items():
             answers[index] = self._answer(mail.order, results[id_], snapshot)
+        for index, order in orders:
+            answer = answers[index]
+            if answer is not None and order.id in finished:
+                answers[index] = _with_outputs(answer, _told(order, _untold(order, finished[order.id])))
         return self._with_statuses([answer for answer in answers if answer is not None])
 
     def _answer(self, order: Order, work: "Future[Results] | None", snapshot: SettingsSnapshot) -> Answer:
@@ -108,8 +112,8 @@ class OutboundHandler:
     def _plan(self, order: Order, known: Results, snapshot: SettingsSnapshot) -> Mail | Answer:
         """The mail to be sent, or what is to be done instead. `known`: what is final from earlier attempts."""
         left = order.left(known)
-        if not left:  # a crash may have come between the ledger and `notification.results`
-            return Ok(_told(order, known))
+        if not left:
+            return Ok()
         in_hand = self._delivery.in_hand(order.id)
         if in_hand is not None:
             return self._answer(order, in_hand, snapshot)
@@ -199,8 +203,7 @@ class OutboundHandler:
     def _with_status(self, outcome: Outcome) -> Outcome:
         if isinstance(outcome, Dead):
             return outcome
-        statuses = tuple(status_message(status) for status in self._states.take_changes())
-        return replace(outcome, outputs=outcome.outputs + statuses) if statuses else outcome
+        return _with_more(outcome, tuple(status_message(status) for status in self._states.take_changes()))
 
 
 def open_order(record: Record) -> Order:
@@ -225,7 +228,28 @@ def _told(order: Order, results: Results) -> tuple[Message, ...]:
     return tuple(result_message(result, order.traceparent) for result in results)
 
 
+def _untold(order: Order, known: Results) -> Results:
+    """What the ledger knows and perhaps nobody else: a crash may have come between it and `notification.results`.
+
+    Results of earlier attempts were told before the record was deferred. Where nobody is left, all is told again.
+    """
+    return tuple(one for one in known if one.attempt == order.attempt) if order.left(known) else known
+
+
 def _given_up(result: NotificationResult) -> NotificationResult:
     if result.outcome != "deferred":
         return result
     return result.model_copy(update={"outcome": "failed", "reason": Reason.RETRIES_EXHAUSTED})
+
+
+def _with_outputs(answer: Answer, more: tuple[Message, ...]) -> Answer:
+    if isinstance(answer, Pending):
+        pending = answer
+        return replace(pending, outcome=lambda: _with_more(pending.outcome(), more))
+    return _with_more(answer, more)
+
+
+def _with_more(outcome: Outcome, more: tuple[Message, ...]) -> Outcome:
+    if isinstance(outcome, Dead) or not more:
+        return outcome
+    return replace(outcome, outputs=outcome.outputs + more)
