@@ -20,6 +20,7 @@ from runtime.config import ENV_PREFIX, ProcessConfig
 from schemas.events import CallEvent
 from schemas.reasons import Reason
 from schemas.settings import Authentication, IncomingServer, MailServer, OutgoingServer, Secret, Setting
+from schemas.template_words import WORDS
 from schemas.topics import TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -214,3 +215,8 @@ def test_requirements_hold_hashes_and_no_address() -> None:
         text = file.read_text(encoding="utf-8")
         assert "--hash=sha256:" in text
         assert "://" not in text
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_every_name_that_a_message_template_can_use_is_documented(name: str) -> None:
+    assert f"`{name}`" in _page("", "outgoing-mail")

@@ -27,12 +27,18 @@ TEXT = (
 )
 
 
-def shown(raw: bytes, folder: Path) -> str:
+@pytest.fixture
+def show(tmp_path: Path) -> Callable[[bytes], str]:
     """All that S-nail shows of a mail, on a terminal that knows UTF-8."""
+    program = find_text_reader()
+    return lambda raw: _shown(program, raw, tmp_path)
+
+
+def _shown(program: Path, raw: bytes, folder: Path) -> str:
     mailbox = folder / "mailbox"
     mail = raw.replace(b"\r\n", b"\n").replace(b"\nFrom ", b"\n>From ")
     mailbox.write_bytes(b"From desk Mon Nov 23 12:00:00 2026\n" + mail + b"\n")
-    command = [str(find_text_reader()), "-n", "-#", "-R", "-S", "ttycharset=utf-8", "-f", str(mailbox)]
+    command = [str(program), "-n", "-#", "-R", "-S", "ttycharset=utf-8", "-f", str(mailbox)]
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": str(folder)}
     done = subprocess.run(command, input=b"type 1\n", capture_output=True, env=environment, check=True, timeout=30)
     return done.stdout.decode("utf-8").replace("\n>From ", "\nFrom ")
@@ -41,11 +47,16 @@ def shown(raw: bytes, folder: Path) -> str:
 @pytest.mark.parametrize("format_", Format)
 @pytest.mark.parametrize("event", ["CallLogged", "CallUpdated", "CallClosed"])
 def test_a_text_reader_shows_every_word(
-    format_: Format, event: str, make_request: MakeRequest, make_server: MakeServer, now: datetime, tmp_path: Path
+    format_: Format,
+    event: str,
+    make_request: MakeRequest,
+    make_server: MakeServer,
+    now: datetime,
+    show: Callable[[bytes], str],
 ) -> None:
     data = {"reference": "C-000123", "subject": SUBJECT, "person": "Jürgen Weiß", "text": TEXT}
     request = make_request(event=event, role="watchers", recipient_name="Zoë Łukasz 李", data=data)
-    seen = shown(sent(request, make_server(from_name="Hilfe für Büros"), format_, now), tmp_path)
+    seen = show(sent(request, make_server(from_name="Hilfe für Büros"), format_, now))
     head, _, body = seen.partition(REPLY_MARKER)
     assert "From: Hilfe für Büros <it@desk.example>" in head
     assert "To: Zoë Łukasz 李 <ursula@example.com>" in head
@@ -57,9 +68,9 @@ def test_a_text_reader_shows_every_word(
 
 @pytest.mark.parametrize("format_", Format)
 def test_a_text_reader_shows_no_markup(
-    format_: Format, make_request: MakeRequest, make_server: MakeServer, now: datetime, tmp_path: Path
+    format_: Format, make_request: MakeRequest, make_server: MakeServer, now: datetime, show: Callable[[bytes], str]
 ) -> None:
-    seen = shown(sent(make_request(), make_server(), format_, now), tmp_path)
+    seen = show(sent(make_request(), make_server(), format_, now))
     for markup in ("<table", "<p", "&nbsp;", "=3D", "=C3", "charset=us-ascii"):
         assert markup not in seen
     assert seen.count("your call has been logged as C-000123") == 1
