@@ -154,7 +154,7 @@ class Sending:
 
     @property
     def lanes(self) -> int:
-        return len(self.servers) * self.config.smtp_connections
+        return len(self.servers) * len(self.servers)  # one lane at one server, two each at two
 
     def run(self, plan: Sequence[tuple[Step, int]]) -> None:
         """Each kill with new mails to send; then until everything is sent."""
@@ -294,7 +294,6 @@ def _config(broker: Broker, desk_url: str, number: int, servers: int) -> Outboun
         kafka_bootstrap_servers=broker.bootstrap_servers,
         topic_prefix=f"killed-{number}-{uuid.uuid4().hex[:8]}",
         desk_url=desk_url,
-        smtp_connections=servers,  # one lane at one server, two each at two
         batch_records=4,
         commit_seconds=0,
         session_seconds=1 if broker.pid else 6,  # another's broker may not allow less
