@@ -125,10 +125,11 @@ class _Post:
 
     def record(self, result: NotificationResult) -> None:
         """One autocommitted upsert, before the lane sends its next mail: a crash repeats at most one mail a lane."""
-        key = (result.notification_id, result.recipient)
-        self._unrecorded[key] = result
-        self._ledger.record(result)
-        del self._unrecorded[key]
+        try:
+            self._ledger.record(result)
+        except BaseException:
+            self._unrecorded[result.notification_id, result.recipient] = result
+            raise
 
     def check(self) -> None:
         """Raises `OutageError` where something is still to be recorded: nothing is sent meanwhile."""
@@ -136,8 +137,9 @@ class _Post:
             raise OutageError(Reason.DATABASE_AWAY, "what was sent before is not recorded yet")
 
     def record_late(self) -> None:
-        for result in list(self._unrecorded.values()):
-            self.record(result)
+        for key, result in list(self._unrecorded.items()):
+            self._ledger.record(result)
+            del self._unrecorded[key]
 
 
 class _Lane:
