@@ -10,11 +10,12 @@ from deploy.local import NotAvailableError
 from deploy.local.broker import SERVERS_VARIABLE
 from deploy.local.dovecot import find_dovecot
 from deploy.local.jars import fetch
+from deploy.local.kcat import find_kcat
 from deploy.local.kerberos import find_kerberos
 
 
 def main() -> None:
-    needs: list[Callable[[], object]] = [lambda: fetch("greenmail"), find_dovecot, find_kerberos]
+    needs: list[Callable[[], object]] = [lambda: fetch("greenmail"), find_dovecot, find_kerberos, find_kcat]
     if not os.environ.get(SERVERS_VARIABLE):
         needs.append(lambda: fetch("kafka"))
     for need in needs:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from console.config import ConsoleConfig
+from console.operations import apply as apply_module
 from console.operations import person_changes
 from console.operations.state import read_state
 from desk.bounced_addresses import add_bounce
@@ -161,14 +162,13 @@ def test_what_the_cmdb_does_meanwhile_is_kept(
     before = person_of(config)
     cmdb = before.model_copy(update={"office": "South", "version": 7})
     pending = [by_the_cmdb(cmdb) if meanwhile == "changed" else tombstone(PERSONS, "ann")]
-    publish = person_changes.publish
 
     def after_the_cmdb(*arguments: Any) -> None:
         while pending:
             publisher.publish([pending.pop()])
-        publish(*arguments)
+        apply_module.publish(*arguments)
 
-    monkeypatch.setattr(person_changes, "publish", after_the_cmdb)
+    monkeypatch.setattr("console.operations.person_changes.publish", after_the_cmdb)
 
     with closing(Publisher(config, "console")) as ours:
         person_changes.change(config, ours, "ann", ["email_format=text"], "anna", "")
