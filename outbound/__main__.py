@@ -41,7 +41,7 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     states = ServerStates()
     publisher = Publisher(config)
     accounts = Accounts(config, Tokens(config, TopicTokenStore(config, publisher.publish)))
-    delivery = Delivery(ledger, states, accounts.credentials, config.smtp_connections, _now)
+    delivery = Delivery(ledger, states, accounts.credentials, _now)
     pace = Pace(lambda: loop.share(), time.monotonic)
     handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now, pace, token_keys)
     loop = ConsumerLoop(config, handler, publisher, "outbound", stop, health)

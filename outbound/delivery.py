@@ -1,15 +1,15 @@
 """Mails to their servers: each server has lanes of its own, a lane one connection and one thread.
 
-A slow server delays only its own mail: after a few seconds its mails are called deferred, while its lane goes on with
-them. Should the deferred record come back before the lane is done, `in_hand` knows it; after, the ledger does.
+A slow server delays only its own mail: nobody waits for its lanes. What they have in hand is pending meanwhile.
 """
 
+import math
 import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -26,10 +26,11 @@ from schemas.events import NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 
-PATIENCE_SECONDS = 5.0  # how long a batch waits for its servers
-START_WITHIN_SECONDS = 300.0  # what a lane has not begun by then, it leaves to the deferred record
-IN_HAND_SECONDS = 900.0  # when that record comes: the mail begun last has met its time-outs by then
-MAX_IN_HAND = 500  # mails of late batches that one lane keeps
+QUICK_SECONDS = 0.1  # a lane whose last mail took no longer is waited for
+BRIEFLY_SECONDS = 0.2  # for so long at most
+ROOM_SECONDS = 2.0  # how long room is waited for in a lane that is quick
+START_WITHIN_SECONDS = 300.0  # what a lane has not begun by then is deferred
+MAX_IN_HAND = 1000  # mails of one lane
 _CLOSE_SECONDS = 5.0
 
 log = get_logger(__name__)
@@ -54,51 +55,45 @@ class Mail:
     recipients: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Batch:
-    """What one lane was given at once. `results` fills while the lane works."""
-
-    mails: Sequence[Mail]
-    start_before: float
-    results: dict[str, Results] = field(default_factory=dict)
-    done: "Future[None]" = field(default_factory=Future)
-
-
 class Delivery:
-    """All lanes. `deliver` is called from one thread; the lanes' threads record each result as soon as it is final."""
+    """All lanes. `deliver` is called from one thread; the lanes' threads record each result as soon as it is there."""
 
-    def __init__(
-        self, ledger: Ledger, states: ServerStates, login: Login, connections: int, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, ledger: Ledger, states: ServerStates, login: Login, now: Callable[[], datetime]) -> None:
         self._post = _Post(ledger, states, now)
         self._login = login
-        self._connections = connections
         self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._in_hand: dict[str, Future[Results]] = {}
 
-    def in_hand(self, notification_id: str) -> bool:
-        """Whether a lane is still to send this mail, or is sending it."""
-        return notification_id in self._post.in_hand
+    def in_hand(self, notification_id: str) -> "Future[Results] | None":
+        """The mail that a lane is still to send, or is sending."""
+        known = self._in_hand.get(notification_id)
+        return None if known is None or known.done() else known
 
     def settle(self) -> None:
         """Record what was sent while the database was away. Raises `OutageError` while it still is."""
         self._post.record_late()
 
-    def deliver(self, mails: Sequence[Mail]) -> dict[str, Results]:
-        """By notification id, the result for each recipient. Returns after `PATIENCE_SECONDS` whatever the servers do.
+    def deliver(self, mails: Sequence[Mail]) -> dict[str, "Future[Results] | None"]:
+        """By notification id, the results to come for each recipient; None where its lane has too much in hand.
 
-        `sent` and `failed` are in the ledger by then. Raises `OutageError` where the ledger is away: nothing more is
-        sent then, and what was sent is not sent again when the same mails come once more.
+        Returns as soon as the lanes of those servers are done that answer quickly, and soon whatever they do. Results
+        are in the ledger when they are there. A future raises `OutageError` where the ledger is away: then the lane
+        sends nothing more, and what was sent is not sent again when the same mails come once more.
         """
         parted: dict[tuple[str, int], list[Mail]] = {}
         for mail in mails:
             parted.setdefault(self._lane_key(mail), []).append(mail)
-        taken = [(self._lane(key), part) for key, part in parted.items()]
-        given = [(lane.busy, lane.take(part)) for lane, part in taken]
-        wait([batch.done for was_busy, batch in given if not was_busy], PATIENCE_SECONDS)
-        for _, batch in given:
-            if batch.done.done():
-                batch.done.result()  # raises what stopped the lane
-        return {mail.order.id: self._results(mail, batch) for _, batch in given for mail in batch.mails}
+        taken: dict[str, Future[Results] | None] = {}
+        quick: list[Future[Results]] = []
+        for key, part in parted.items():
+            lane = self._lane(key)
+            is_quick = lane.is_quick
+            futures = lane.take(part)
+            taken.update((mail.order.id, future) for mail, future in zip(part, futures, strict=True))
+            quick += (future for future in futures if is_quick and future is not None)
+        wait(quick, BRIEFLY_SECONDS)
+        self._in_hand = {id_: one for id_, one in (self._in_hand | taken).items() if one is not None and not one.done()}
+        return taken
 
     def close(self) -> None:
         """Let each lane end the mail it is sending, for some seconds; then break its connection."""
@@ -111,40 +106,40 @@ class Delivery:
 
     def _lane_key(self, mail: Mail) -> tuple[str, int]:
         """Mails to one recipient go through one lane, so that they arrive in their order."""
-        return mail.server.id, zlib.crc32(mail.order.request.recipient.encode()) % self._connections
+        return mail.server.id, zlib.crc32(mail.order.request.recipient.encode()) % mail.server.connections
 
     def _lane(self, key: tuple[str, int]) -> "_Lane":
         if key not in self._lanes:
             self._lanes[key] = _Lane(f"smtp-{key[0]}-{key[1]}", self._post, self._login)
         return self._lanes[key]
 
-    def _results(self, mail: Mail, batch: _Batch) -> Results:
-        known = batch.results.get(mail.order.id)
-        return known or mail.order.results(
-            mail.recipients, "deferred", Reason.SERVER_SLOW, self._post.now(), server_id=mail.server.id
-        )
-
 
 class _Post:
-    """What the lanes share: the ledger, the servers' states, and which mails are in hand."""
+    """What the lanes share: the ledger and the servers' states."""
 
     def __init__(self, ledger: Ledger, states: ServerStates, now: Callable[[], datetime]) -> None:
         self.states = states
         self.now = now
-        self.in_hand: set[str] = set()
         self._ledger = ledger
         self._unrecorded: dict[tuple[str, str], NotificationResult] = {}
 
     def record(self, result: NotificationResult) -> None:
         """One autocommitted upsert, before the lane sends its next mail: a crash repeats at most one mail a lane."""
-        key = (result.notification_id, result.recipient)
-        self._unrecorded[key] = result
-        self._ledger.record(result)
-        del self._unrecorded[key]
+        try:
+            self._ledger.record(result)
+        except BaseException:
+            self._unrecorded[result.notification_id, result.recipient] = result
+            raise
+
+    def check(self) -> None:
+        """Raises `OutageError` where something is still to be recorded: nothing is sent meanwhile."""
+        if self._unrecorded:
+            raise OutageError(Reason.DATABASE_AWAY, "what was sent before is not recorded yet")
 
     def record_late(self) -> None:
-        for result in list(self._unrecorded.values()):
-            self.record(result)
+        for key, result in list(self._unrecorded.items()):
+            self._ledger.record(result)
+            del self._unrecorded[key]
 
 
 class _Lane:
@@ -156,23 +151,30 @@ class _Lane:
         self._login = login
         self._transport: SmtpTransport | None = None
         self._waiting = 0
+        self._fewer = threading.Condition()  # guards `_waiting`
+        self._lately = math.inf  # seconds that the last mail took
         self._stopping = threading.Event()
         self.last: Future[None] | None = None
 
     @property
-    def busy(self) -> bool:
-        """Whether it has not ended an earlier batch: its server is slow."""
-        return self.last is not None and not self.last.done()
+    def is_quick(self) -> bool:
+        """Whether it is worth while to wait for it: nothing is before the next mail, and the last took no time."""
+        return not self._waiting and self._lately < QUICK_SECONDS
 
-    def take(self, mails: Sequence[Mail]) -> _Batch:
-        """Begin with these mails, once those taken before are done; refuse them all if those are too many."""
-        batch = _Batch(mails, time.monotonic() + START_WITHIN_SECONDS)
-        if self.busy and self._waiting + len(mails) > MAX_IN_HAND:
-            return batch
-        self._waiting += len(mails)
-        self._post.in_hand.update(mail.order.id for mail in mails)
-        self.last = batch.done = self._executor.submit(self._run, batch)
-        return batch
+    def take(self, mails: Sequence[Mail]) -> list["Future[Results] | None"]:
+        """Begin with these mails, once those taken before are done; with as many of them as are not too many.
+
+        Where the server is quick there soon is room for all: that is waited for.
+        """
+        with self._fewer:
+            seconds = ROOM_SECONDS if self._lately < QUICK_SECONDS else 0
+            self._fewer.wait_for(lambda: self._waiting + len(mails) <= MAX_IN_HAND, seconds)
+            room = max(0, MAX_IN_HAND - self._waiting)
+            begun = [(mail, Future[Results]()) for mail in mails[:room]]
+            self._waiting += len(begun)
+        if begun:
+            self.last = self._executor.submit(self._run, begun, time.monotonic() + START_WITHIN_SECONDS)
+        return [*(future for _, future in begun), *(None for _ in mails[room:])]
 
     def stop(self) -> None:
         """End after the mail that is being sent."""
@@ -181,30 +183,37 @@ class _Lane:
 
     def close(self) -> None:
         if self._transport is not None:
-            if self.busy:
+            if self.last is not None and not self.last.done():
                 self._transport.abort()
             else:
                 self._transport.quit()
 
-    def _run(self, batch: _Batch) -> None:
+    def _run(self, mails: Sequence[tuple[Mail, "Future[Results]"]], start_before: float) -> None:
+        for mail, future in mails:
+            began = time.monotonic()
+            if self._stopping.is_set():
+                return
+            if future.set_running_or_notify_cancel():
+                self._end(mail, future, in_time=began < start_before)
+            self._lately = time.monotonic() - began
+            with self._fewer:
+                self._waiting -= 1
+                self._fewer.notify()
+
+    def _end(self, mail: Mail, future: "Future[Results]", in_time: bool) -> None:
         try:
-            for mail in batch.mails:
-                if self._stopping.is_set() or time.monotonic() > batch.start_before:
-                    return
-                batch.results[mail.order.id] = self._deliver(mail)
-        except OutageError:
-            raise
-        except Exception:
-            log.exception("a lane failed; its mails come again")
+            future.set_result(self._deliver(mail) if in_time else self._deferred(mail, mail.recipients))
+        except OutageError as error:
+            future.set_exception(error)
+        except Exception as error:
+            log.exception("a lane failed")
             if self._transport is not None:
                 self._transport.close()
-            raise
-        finally:
-            self._waiting -= len(batch.mails)
-            self._post.in_hand.difference_update(mail.order.id for mail in batch.mails)
+            future.set_exception(error)
 
     def _deliver(self, mail: Mail) -> Results:
         """One attempt. Each part of the recipients is recorded before the next part gets the mail."""
+        self._post.check()
         results: list[NotificationResult] = []
         size = mail.server.recipients_per_mail
         for start in range(0, len(mail.recipients), size):
@@ -240,7 +249,9 @@ class _Lane:
             for recipient, verdict in ((one, verdicts[address]) for one, address in wire.items())
         )  # fmt: skip
 
-    def _deferred(self, mail: Mail, recipients: tuple[str, ...], reason: Reason, reply: str) -> Results:
+    def _deferred(
+        self, mail: Mail, recipients: tuple[str, ...], reason: Reason = Reason.SERVER_SLOW, reply: str = ""
+    ) -> Results:
         now, server = self._post.now(), mail.server
         return mail.order.results(recipients, "deferred", reason, now, server_id=server.id, reply=reply)
 

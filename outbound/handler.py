@@ -1,6 +1,7 @@
 """outbound's work on a batch of `notification.requested`: what was sent before is told again, the rest is sent."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -10,7 +11,7 @@ from outbound.choose_format import choose_format
 from outbound.choose_server import Chosen, NoServer, choose_server
 from outbound.compose import compose
 from outbound.cpu import counted
-from outbound.delivery import IN_HAND_SECONDS, Delivery, Ledger, Mail, Results
+from outbound.delivery import Delivery, Ledger, Mail, Results
 from outbound.pace import Pace
 from outbound.render import RenderError, Templates, render
 from outbound.results import SOURCE, Order, result_message
@@ -18,7 +19,7 @@ from outbound.server_states import ServerStates, Trouble
 from runtime.decoding import decode_batch
 from runtime.deferral import attempt_of
 from runtime.logs import get_logger
-from runtime.outcomes import Dead, Ok, Outcome, Reject, Retry
+from runtime.outcomes import Answer, Dead, Ok, Outcome, Pending, Reject, Retry
 from schemas.events import NotificationResult
 from schemas.ids import event_id
 from schemas.reasons import Reason
@@ -32,6 +33,7 @@ from schemas.wire import Message, Record, decode, encode
 
 log = get_logger(__name__)
 
+IN_HAND_SECONDS = 900.0  # after so long a mail that a lane had in hand has met its server's time-outs
 NEXT_SERVER_SECONDS = 1.0  # until a mail that one server could not take goes to the one that stands in for it
 
 
@@ -69,10 +71,11 @@ class OutboundHandler:
         self._token_keys = token_keys
         self._templates = (SettingsSnapshot(), Templates(SettingsSnapshot()))
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
-        """One outcome a record. Every mail whose result is final is in the ledger when it returns."""
+    def handle(self, records: Sequence[Record]) -> Sequence[Answer]:
+        """One answer a record. Every mail whose results are there is in the ledger when it returns."""
         self._delivery.settle()
         orders, outcomes = decode_batch(records, open_order)
+        answers: list[Answer | None] = list(outcomes)
         finished = self._ledger.finished({order.id for _, order in orders})
         snapshot = self._settings()
         mails: dict[str, tuple[int, Mail]] = {}
@@ -82,20 +85,37 @@ class OutboundHandler:
                 if isinstance(planned, Mail):
                     mails[order.id] = index, planned
                 else:
-                    outcomes[index] = planned
+                    answers[index] = planned
         results = self._delivery.deliver([mail for _, mail in mails.values()]) if mails else {}
         for id_, (index, mail) in mails.items():
-            outcomes[index] = self._outcome(mail.order, results[id_], snapshot)
-        return self._with_statuses([outcome for outcome in outcomes if outcome is not None])
+            answers[index] = self._answer(mail.order, results[id_], snapshot)
+        for index, order in orders:
+            answer = answers[index]
+            if answer is not None and order.id in finished:
+                answers[index] = _with_outputs(answer, _told(order, _untold(order, finished[order.id])))
+        return self._with_statuses([answer for answer in answers if answer is not None])
 
-    def _plan(self, order: Order, known: Results, snapshot: SettingsSnapshot) -> Mail | Outcome:
+    def _answer(self, order: Order, work: "Future[Results] | None", snapshot: SettingsSnapshot) -> Answer:
+        """`work`: of the lane that has the mail; None where it has too many."""
+        if work is None:
+            return Retry(Reason.SERVER_SLOW, retry_after(order.id, 1))
+        if work.done():
+            return self._outcome(order, work.result(), snapshot)
+        return Pending(
+            work,
+            lambda: self._with_status(self._outcome(order, work.result(), snapshot)),
+            Retry(Reason.SERVER_SLOW, IN_HAND_SECONDS),
+        )
+
+    def _plan(self, order: Order, known: Results, snapshot: SettingsSnapshot) -> Mail | Answer:
         """The mail to be sent, or what is to be done instead. `known`: what is final from earlier attempts."""
         left = order.left(known)
-        if not left:  # a crash may have come between the ledger and `notification.results`
-            return Ok(_told(order, known))
+        if not left:
+            return Ok()
+        in_hand = self._delivery.in_hand(order.id)
+        if in_hand is not None:
+            return self._answer(order, in_hand, snapshot)
         now = self._now()
-        if self._delivery.in_hand(order.id):
-            return self._outcome(order, order.results(left, "deferred", Reason.SERVER_SLOW, now), snapshot)
         chosen = choose_server(snapshot, order.request.partition, self._trouble_of)
         if isinstance(chosen, NoServer):
             results = order.results(
@@ -143,8 +163,6 @@ class OutboundHandler:
 
     def _retry_after(self, order: Order, waiting: NotificationResult, snapshot: SettingsSnapshot) -> float:
         """At once where another server stands in by now for the one that failed."""
-        if waiting.reason is Reason.SERVER_SLOW:
-            return IN_HAND_SECONDS
         chosen = choose_server(snapshot, order.request.partition, self._trouble_of)
         if isinstance(chosen, Chosen) and waiting.server_id not in (None, chosen.server.id):
             return NEXT_SERVER_SECONDS
@@ -157,14 +175,18 @@ class OutboundHandler:
             self._ledger.record(result)
         return kept
 
-    def _with_statuses(self, outcomes: list[Outcome]) -> list[Outcome]:
-        """Hands the servers' changed states to the first outcome that can carry them."""
-        carrier = next((i for i, outcome in enumerate(outcomes) if not isinstance(outcome, Dead)), None)
-        if carrier is None:
-            return outcomes
-        statuses = tuple(status_message(status) for status in self._states.take_changes())
-        outcomes[carrier] = _with_outputs(outcomes[carrier], statuses)
-        return outcomes
+    def _with_statuses(self, answers: list[Answer]) -> list[Answer]:
+        """Hands the servers' changed states to the first answer that can carry them."""
+        for index, answer in enumerate(answers):
+            if not isinstance(answer, Dead | Pending):
+                answers[index] = self._with_status(answer)
+                break
+        return answers
+
+    def _with_status(self, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Dead):
+            return outcome
+        return _with_more(outcome, tuple(status_message(status) for status in self._states.take_changes()))
 
 
 def open_order(record: Record) -> Order:
@@ -189,13 +211,28 @@ def _told(order: Order, results: Results) -> tuple[Message, ...]:
     return tuple(result_message(result, order.traceparent) for result in results)
 
 
+def _untold(order: Order, known: Results) -> Results:
+    """What the ledger knows and perhaps nobody else: a crash may have come between it and `notification.results`.
+
+    Results of earlier attempts were told before the record was deferred. Where nobody is left, all is told again.
+    """
+    return tuple(one for one in known if one.attempt == order.attempt) if order.left(known) else known
+
+
 def _given_up(result: NotificationResult) -> NotificationResult:
     if result.outcome != "deferred":
         return result
     return result.model_copy(update={"outcome": "failed", "reason": Reason.RETRIES_EXHAUSTED})
 
 
-def _with_outputs(outcome: Outcome, more: tuple[Message, ...]) -> Outcome:
+def _with_outputs(answer: Answer, more: tuple[Message, ...]) -> Answer:
+    if isinstance(answer, Pending):
+        pending = answer
+        return replace(pending, outcome=lambda: _with_more(pending.outcome(), more))
+    return _with_more(answer, more)
+
+
+def _with_more(outcome: Outcome, more: tuple[Message, ...]) -> Outcome:
     if isinstance(outcome, Dead) or not more:
         return outcome
     return replace(outcome, outputs=outcome.outputs + more)

@@ -4,13 +4,17 @@ The main thread polls and commits, one worker thread does the work. While a batc
 poll, so that no partition is taken away under it (a rebalance of the group waits; heartbeats go on by themselves). Only
 when a batch waits out an outage, or takes longer than `patience_seconds`, the main thread polls with every partition
 paused, so that the broker does not take the process for dead.
+
+A handler may answer that a record is pending: it is in hand, and the loop goes on. The offset that is committed stays
+before the first record in hand. A partition that is taken away is given up clean: what is in hand is deferred.
 """
 
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as NotDoneError
+from itertools import compress
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -20,21 +24,23 @@ from runtime.config import ProcessConfig
 from runtime.deferral import milliseconds_to_wait
 from runtime.health import Health
 from runtime.logs import get_logger
-from runtime.metrics import LAG
+from runtime.metrics import LAG, PENDING
 from runtime.outcomes import Handler, OutageError
 from runtime.ownership import Ownership
-from runtime.publisher import Publisher
+from runtime.publisher import Publisher, UnpublishableError
 from runtime.reader import to_record
 from runtime.stage import Stage
 from runtime.waiting import Outage, Stopped, wait_for_broker
-from runtime.work import Work
+from runtime.work import Pended, Work
 from schemas.reasons import Reason
 from schemas.wire import Record
 
 log = get_logger(__name__)
 
 POLL_MS = 500
+PENDING_POLL_MS = 20  # while something is in hand, of which the outcome is to be published soon
 PROBE_SECONDS = 5.0  # how often the ends of the partitions are asked for: the lag, and whether the broker is there
+LEAVE_SECONDS = 5.0  # how long a process that ends waits for what is in hand
 GRACE_SECONDS = 1.0  # a batch that takes longer is looked after every second
 
 
@@ -61,6 +67,7 @@ class ConsumerLoop:
         self._work = Work(Stage(handler, config), publisher, self._retry_topics, self._health)
         self._outage = Outage(handler.stage, self._health)
         self._due_at: dict[TopicPartition, float] = {}  # paused `.retry` partitions, and when to look again
+        self._pended: list[Pended] = []
         self._committed_at = time.monotonic()
         self._probed_at = 0.0
 
@@ -99,7 +106,7 @@ class ConsumerLoop:
             heartbeat_interval_ms=int(self._config.session_seconds * 300),
             max_poll_interval_ms=300_000,
         )
-        self._ownership = Ownership(self._stage, consumer, self._health)
+        self._ownership = Ownership(self._stage, consumer, self._health, self._let_go)
         consumer.subscribe(self._topics, listener=self._ownership)
         try:
             with broker_errors():
@@ -113,6 +120,7 @@ class ConsumerLoop:
     def _leave(self) -> None:
         self._work.give_up()
         self._worker.shutdown(wait=True)
+        self._let_go_of(self._pended, LEAVE_SECONDS)
         self._ownership.commit()
         try:
             with broker_errors():
@@ -127,11 +135,14 @@ class ConsumerLoop:
             with broker_errors():
                 self._probe_if_time()
                 self._resume_due()
-                polled = poll(self._consumer, POLL_MS)  # last: what it returns must not be dropped for an error
+                polled = poll(
+                    self._consumer, PENDING_POLL_MS if self._pended else POLL_MS
+                )  # last: what it returns must not be dropped for an error
         except OutageError as error:
             self._stop.wait(self._outage.failed(error))
             return
         self._health.progress()
+        self._collect()
         records = list(self._take(polled))
         for start, end in split(records, self._config.batch_bytes):
             if not self._finish(records[start:end]):
@@ -165,15 +176,61 @@ class ConsumerLoop:
         """Has the batch handled and published; False where it comes again: given up, or its partitions taken away."""
         self._ownership.begin()
         try:
-            self._look_after(self._worker.submit(self._work.do, batch))
+            pended = self._look_after(self._worker.submit(self._work.do, batch))
         except Stopped:
             return False
         finally:
             self._ownership.end()
-        return self._ownership.done(batch)
+        self._keep(pended)
+        return self._ownership.done(batch, (one.raw for one in pended))
 
-    def _look_after(self, work: "Future[None]") -> None:
-        """Returns when the work is done, raises what it raised; stays in the group if it takes long."""
+    def _collect(self) -> None:
+        """Has the outcomes published of those whose work is done meanwhile. Given up, they come again."""
+        done = [one.pending.work.done() for one in self._pended]
+        if not any(done):
+            return
+        ready = list(compress(self._pended, done))
+        self._pended = [one for one, is_done in zip(self._pended, done, strict=True) if not is_done]
+        self._ownership.begin()
+        try:
+            again = self._look_after(self._worker.submit(self._work.settle, ready))
+        except Stopped:
+            return
+        finally:
+            self._ownership.end()
+        self._keep(again)
+        still = {id(one.raw) for one in again}
+        self._ownership.settled(one.raw for one in ready if id(one.raw) not in still)
+
+    def _keep(self, pended: Sequence[Pended]) -> None:
+        lost = self._ownership.lost
+        self._pended += (one for one in pended if TopicPartition(one.raw.topic, one.raw.partition) not in lost)
+        PENDING.labels(self._stage).set(len(self._pended))
+
+    def _let_go(self, partitions: set[TopicPartition]) -> None:
+        """Of partitions that are taken away; called while the main thread polls."""
+        theirs = [one for one in self._pended if TopicPartition(one.raw.topic, one.raw.partition) in partitions]
+        self._let_go_of(theirs, 0)
+
+    def _let_go_of(self, pended: Sequence[Pended], seconds: float) -> None:
+        """Has these in hand no longer: what does not end within so many seconds is deferred.
+
+        Where that cannot be published the records come again, to whoever has their partitions then.
+        """
+        if not pended:
+            return
+        wait([one.pending.work for one in pended if not one.pending.work.cancel()], seconds)
+        gone = {id(one) for one in pended}
+        self._pended = [one for one in self._pended if id(one) not in gone]
+        try:
+            self._work.let_go(pended)
+        except (OutageError, UnpublishableError) as error:
+            log.warning("records in hand could not be handed on; they come again", stage=self._stage, why=str(error))
+        else:
+            self._ownership.settled(one.raw for one in pended)
+
+    def _look_after(self, work: "Future[list[Pended]]") -> list[Pended]:
+        """What the work returns once it is done; raises what it raised; stays in the group if it takes long."""
         started = time.monotonic()
         paused = False
         while not _is_done(work):
@@ -184,7 +241,7 @@ class ConsumerLoop:
                 self._stay_in_group()
         if paused:
             self._consumer.resume(*(self._consumer.assignment() - self._due_at.keys()))
-        work.result()
+        return work.result()
 
     def _stay_in_group(self) -> None:
         """Polls without taking anything."""
@@ -246,7 +303,7 @@ def split(records: Sequence[Record], max_bytes: int) -> Iterator[tuple[int, int]
         yield start, len(records)
 
 
-def _is_done(work: "Future[None]") -> bool:
+def _is_done(work: "Future[Any]") -> bool:
     try:
         work.exception(GRACE_SECONDS)
     except NotDoneError:

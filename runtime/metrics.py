@@ -52,6 +52,12 @@ PUBLISH_FAILURES = Counter(
     "Times that publishing failed, by reason; the batch is published again. If it grows, look at the broker.",
     ["reason"],
 )
+PENDING = Gauge(
+    "mailcall_pending_records",
+    "Records in hand, by stage: their work goes on while others are handled. "
+    "If it stays high, a mail server is slow: see server.status and notification.results.",
+    ["stage"],
+)
 COMMIT_FAILURES = Counter(
     "mailcall_commit_failures",
     "Commits of offsets that the broker refused; the records come again and are known again. "

@@ -1,8 +1,9 @@
 """What a step answers with. Only the shell (a consumer loop) acts on it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from schemas.reasons import Reason
 from schemas.topics import Topic
@@ -44,6 +45,23 @@ class Dead:
 Outcome = Ok | Reject | Retry | Dead
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """In hand: others need not wait for it. Like `Retry` only for topics of the catalogue that are `deferred`.
+
+    `work` ends with whatever it ends with, and may be cancelled as long as it has not begun. `outcome` is asked for
+    then: it raises what the work raised. `fallback` is done if the record has to be let go of before: it must be due
+    after the work has ended for certain.
+    """
+
+    work: "Future[Any]"
+    outcome: Callable[[], Outcome]
+    fallback: Retry
+
+
+Answer = Outcome | Pending
+
+
 class OutageError(Exception):
     """Trouble that every record would meet: broker, database or blob store away. The loop waits in place."""
 
@@ -58,10 +76,11 @@ class Handler(Protocol):
     `handle` gets a batch in the order of each partition and answers with one outcome a record, in the same order. Every
     effect of its own is durable when it returns, and idempotent: the same records may come again. It raises
     `OutageError` to be called again with the same batch later; after any other exception the loop hands it the records
-    one by one, and the record that still fails is a dead letter (`handler-failed`).
+    one by one, and the record that still fails is a dead letter (`handler-failed`). Of a `Pending` record the effects
+    are durable when its outcome is there.
     """
 
     stage: str
     topics: tuple[Topic, ...]
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]: ...
+    def handle(self, records: Sequence[Record]) -> Sequence[Answer]: ...

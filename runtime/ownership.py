@@ -1,6 +1,6 @@
-"""Which partitions are ours, what of them is done and not yet committed, what was taken away during a batch."""
+"""Which partitions are ours, what of them can be committed, what was taken away during a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
@@ -9,6 +9,7 @@ from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError
 from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.metrics import COMMIT_FAILURES
+from runtime.window import Window
 from schemas.wire import Record
 
 log = get_logger(__name__)
@@ -17,11 +18,15 @@ log = get_logger(__name__)
 class Ownership(AsyncConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
     """The consumer's rebalance listener. Its callbacks run while the main thread is inside `poll`, never beside it."""
 
-    def __init__(self, stage: str, consumer: KafkaConsumer, health: Health) -> None:
+    def __init__(
+        self, stage: str, consumer: KafkaConsumer, health: Health, let_go: Callable[[set[TopicPartition]], None]
+    ) -> None:
+        """`let_go` is called with partitions that are about to be taken away, before their last commit."""
         self._stage = stage
         self._consumer = consumer
         self._health = health
-        self._done: dict[TopicPartition, int] = {}  # next offset to commit
+        self._let_go = let_go
+        self._window = Window()
         self._in_work = False
         self.lost: set[TopicPartition] = set()  # taken away since `begin`
 
@@ -33,30 +38,38 @@ class Ownership(AsyncConsumerRebalanceListener):  # type: ignore[misc] # kafka-p
     def end(self) -> None:
         self._in_work = False
 
-    def done(self, batch: Sequence[Record]) -> bool:
-        """Notes the batch's offsets for the next commit; False where partitions were taken away: they come again."""
+    def done(self, batch: Iterable[Record], in_hand: Iterable[Record] = ()) -> bool:
+        """Notes the batch for the next commit; False where partitions were taken away: their records come again."""
+        waiting = {(_partition(record), record.offset) for record in in_hand}
         for record in batch:
-            partition = TopicPartition(record.topic, record.partition)
+            partition = _partition(record)
             if partition not in self.lost:
-                self._done[partition] = record.offset + 1
+                self._window.seen(partition, record.offset, (partition, record.offset) in waiting)
         return not self.lost
+
+    def settled(self, records: Iterable[Record]) -> None:
+        """Notes that records which were in hand are done."""
+        for record in records:
+            if _partition(record) not in self.lost:
+                self._window.settled(_partition(record), record.offset)
 
     @property
     def uncommitted(self) -> bool:
-        return bool(self._done)
+        return bool(self._window.positions())
 
     def commit(self, timeout_ms: int = 5_000) -> None:
         """Commits what is done. After a refusal the records come again; without a broker it is tried again later."""
-        if not self._done:
+        positions = self._window.positions()
+        if not positions:
             return
         try:
-            self._consumer.commit(_offsets(self._done), timeout_ms=timeout_ms)
+            self._consumer.commit(_offsets(positions), timeout_ms=timeout_ms)
         except (CommitFailedError, RebalanceInProgressError) as error:
             self._refused(error)
         except KafkaError as error:
             log.warning("the commit has to wait", stage=self._stage, why=str(error))
             return
-        self._done.clear()
+        self._window.committed(positions)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         if self._in_work:
@@ -65,7 +78,9 @@ class Ownership(AsyncConsumerRebalanceListener):  # type: ignore[misc] # kafka-p
         log.info("partitions assigned", stage=self._stage, partitions=_numbers(assigned))
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        done = {partition: self._done.pop(partition) for partition in revoked & self._done.keys()}
+        self._let_go(revoked)
+        positions = self._window.positions()
+        done = {partition: positions[partition] for partition in revoked & positions.keys()}
         self._forget(revoked)
         if done:
             try:
@@ -74,11 +89,10 @@ class Ownership(AsyncConsumerRebalanceListener):  # type: ignore[misc] # kafka-p
                 self._refused(error)
 
     async def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
-        for partition in lost & self._done.keys():
-            del self._done[partition]
         self._forget(lost)
 
     def _forget(self, partitions: set[TopicPartition]) -> None:
+        self._window.forget(partitions)
         if self._in_work:
             self.lost |= partitions
         if partitions:
@@ -88,6 +102,10 @@ class Ownership(AsyncConsumerRebalanceListener):  # type: ignore[misc] # kafka-p
     def _refused(self, error: KafkaError) -> None:
         COMMIT_FAILURES.labels(self._stage).inc()
         log.warning("a commit was refused; the records come again", stage=self._stage, why=type(error).__name__)
+
+
+def _partition(record: Record) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
 
 
 def _offsets(done: dict[TopicPartition, int]) -> dict[TopicPartition, OffsetAndMetadata]:

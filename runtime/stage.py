@@ -10,7 +10,7 @@ from runtime.deferral import deferred
 from runtime.lifecycle import TOO_MANY_DEAD_LETTERS, StopProcess
 from runtime.logs import get_logger
 from runtime.metrics import BATCH_RECORDS, BATCH_SECONDS, DEAD_LETTERS, RECORDS
-from runtime.outcomes import Dead, Handler, Ok, OutageError, Outcome, Reject, Retry
+from runtime.outcomes import Answer, Dead, Handler, Ok, OutageError, Outcome, Pending, Reject, Retry
 from runtime.outgoing import Outgoing, prepare
 from schemas.topics import Topic
 from schemas.wire import Record
@@ -30,8 +30,8 @@ class Stage:
         self._topics: dict[str, Topic] = {topic.name(config.topic_prefix): topic for topic in handler.topics}
         self._dead_in_a_row = 0
 
-    def decide(self, records: Sequence[Record]) -> list[Outcome]:
-        """The handler's outcome of each record. After an exception the records are handed to it one by one.
+    def decide(self, records: Sequence[Record]) -> list[Answer]:
+        """The handler's answer to each record. After an exception the records are handed to it one by one.
 
         Raises `OutageError`: decide the same records again later.
         """
@@ -44,6 +44,15 @@ class Stage:
                 return [self._failed(records[0], error)]
             log.warning("a batch failed and is handled one by one", stage=self.name, error=type(error).__name__)
             return [outcome for record in records for outcome in self.decide([record])]
+
+    def outcome(self, record: Record, pending: Pending) -> Outcome:
+        """Of a record whose work is done. Raises `OutageError`: decide it again later."""
+        try:
+            return pending.outcome()
+        except OutageError:
+            raise
+        except Exception as error:
+            return self._failed(record, error)
 
     def outgoing(self, record: Record, outcome: Outcome) -> list[Outgoing]:
         """What is to be published for one outcome, before the record is done."""
@@ -88,12 +97,12 @@ class Stage:
         BATCH_SECONDS.labels(self.name).observe(seconds)
         BATCH_RECORDS.labels(self.name).observe(len(outcomes))
 
-    def _ask(self, records: Sequence[Record]) -> list[Outcome]:
+    def _ask(self, records: Sequence[Record]) -> list[Answer]:
         outcomes = list(self._handler.handle(records))
         if len(outcomes) != len(records):
             raise RuntimeError("the handler answered with another number of outcomes than it got records")
         for record, outcome in zip(records, outcomes, strict=True):
-            if isinstance(outcome, Retry) and not self._topics[record.topic].deferred:
+            if isinstance(outcome, Retry | Pending) and not self._topics[record.topic].deferred:
                 raise RuntimeError("the handler defers a record of a topic that is not deferred")
         return outcomes
 

@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from runtime.dead_letters import without_value
 from runtime.deferral import as_original, is_due, put_back
 from runtime.health import Health
-from runtime.outcomes import Dead, Outcome
+from runtime.outcomes import Answer, Dead, OutageError, Outcome, Pending
 from runtime.outgoing import Outgoing
 from runtime.publisher import UnpublishableError
 from runtime.stage import Stage
@@ -20,6 +21,18 @@ from schemas.wire import Record
 class Publishes(Protocol):
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Returns when all are acknowledged. Raises `OutageError`, `UnpublishableError`."""
+
+
+SOON = 1.0  # seconds until work that had not begun is taken up by whoever has its partition then
+
+
+@dataclass(frozen=True, slots=True)
+class Pended:
+    """A record that is in hand: as it was read, and as the handler got it."""
+
+    raw: Record
+    record: Record
+    pending: Pending
 
 
 class Work:
@@ -43,12 +56,59 @@ class Work:
         """Ends the wait for an outage, now or as soon as there is one: the batch raises `Stopped`."""
         self._give_up.set()
 
-    def do(self, batch: Sequence[Record]) -> None:
-        """Returns when all is durable. Raises `Stopped` when given up, `StopProcess` at the dead-letter limit."""
+    def do(self, batch: Sequence[Record]) -> list[Pended]:
+        """Returns when all is durable but for those that are pending, which it returns.
+
+        Raises `Stopped` when given up, `StopProcess` at the dead-letter limit.
+        """
         self._give_up.clear()
         started = time.monotonic()
-        records = self._take(batch)
-        outcomes = wait_out(lambda: self._stage.decide(records), self._outage, self._wait) if records else []
+        taken = self._take(batch)
+        records = [record for _, record in taken]
+        answers = wait_out(lambda: self._stage.decide(records), self._outage, self._wait) if records else []
+        return self._conclude(taken, answers, started)
+
+    def settle(self, pended: Sequence[Pended]) -> list[Pended]:
+        """Like `do`, for records whose work is done."""
+        self._give_up.clear()
+        started = time.monotonic()
+        answers = [self._answer(one) for one in pended]
+        return self._conclude([(one.raw, one.record) for one in pended], answers, started)
+
+    def let_go(self, pended: Sequence[Pended]) -> None:
+        """Publishes what became of these, or their fall-backs. Raises `OutageError`, `UnpublishableError`."""
+        outgoing = (self._stage.outgoing(one.record, self._last_outcome(one)) for one in pended)
+        self._publisher.publish([message for messages in outgoing for message in messages])
+
+    def _last_outcome(self, pended: Pended) -> Outcome:
+        pending = pended.pending
+        if pending.work.cancelled():
+            return replace(pending.fallback, after_seconds=SOON)
+        try:
+            return self._stage.outcome(pended.record, pending) if pending.work.done() else pending.fallback
+        except OutageError:
+            return pending.fallback
+
+    def _answer(self, pended: Pended) -> Answer:
+        """The outcome, or what is answered once trouble has passed that kept it from being had."""
+        try:
+            return self._stage.outcome(pended.record, pended.pending)
+        except OutageError:
+            return wait_out(lambda: self._stage.decide([pended.record])[0], self._outage, self._wait)
+
+    def _conclude(
+        self, taken: Sequence[tuple[Record, Record]], answers: Sequence[Answer], started: float
+    ) -> list[Pended]:
+        """Publishes and counts the outcomes; those that are none yet are returned. `taken` as `_take` gives it."""
+        pended: list[Pended] = []
+        records: list[Record] = []
+        outcomes: list[Outcome] = []
+        for (raw, record), answer in zip(taken, answers, strict=True):
+            if isinstance(answer, Pending):
+                pended.append(Pended(raw, record, answer))
+            else:
+                records.append(record)
+                outcomes.append(answer)
         self._stage.check_limit(outcomes)
         outgoing = [self._stage.outgoing(record, outcome) for record, outcome in zip(records, outcomes, strict=True)]
         try:
@@ -57,15 +117,16 @@ class Work:
             outcomes = list(map(self._publish_one, records, outcomes, outgoing))
         self._stage.count(outcomes, time.monotonic() - started)
         self._health.progress()
+        return pended
 
-    def _take(self, batch: Sequence[Record]) -> list[Record]:
-        """The records as the handler gets them; those of a `.retry` topic that are not due go back to its end."""
+    def _take(self, batch: Sequence[Record]) -> list[tuple[Record, Record]]:
+        """Each record as it was read, and as the handler gets it; those of `.retry` that are not due go to its end."""
         now_ms = int(time.time() * 1000)
         early = [put_back(r) for r in batch if r.topic in self._retry_topics and not is_due(r, now_ms)]
         if early:
             self._publish(early)
         return [
-            as_original(r, self._retry_topics[r.topic]) if r.topic in self._retry_topics else r
+            (r, as_original(r, self._retry_topics[r.topic]) if r.topic in self._retry_topics else r)
             for r in batch
             if r.topic not in self._retry_topics or is_due(r, now_ms)
         ]

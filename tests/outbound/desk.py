@@ -1,6 +1,7 @@
 """One outbound process without its loop, over a real ledger; and what its outcomes publish."""
 
 from collections.abc import Sequence
+from concurrent.futures import wait
 from datetime import datetime
 
 from desk.deliveries import DeliveryLedger
@@ -12,7 +13,7 @@ from outbound.delivery import Delivery
 from outbound.handler import OutboundHandler
 from outbound.pace import Pace
 from outbound.server_states import ServerStates
-from runtime.outcomes import Dead, Outcome
+from runtime.outcomes import Answer, Dead, Outcome, Pending
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
 from schemas.reasons import Reason
@@ -36,7 +37,7 @@ class Desk:
     def start(self) -> None:
         """As after a kill -9: nothing is left but the ledger."""
         states = ServerStates()
-        self.delivery = Delivery(self.ledger, states, self._login, 2, lambda: self.now)
+        self.delivery = Delivery(self.ledger, states, self._login, lambda: self.now)
         self.pace = Pace(lambda: self.share, lambda: self.now.timestamp())
         self.handler = OutboundHandler(
             lambda: self.snapshot, self.ledger, self.delivery, states, lambda: self.now, self.pace
@@ -45,8 +46,12 @@ class Desk:
     def apply(self, *settings: Setting) -> None:
         self.snapshot = self.snapshot.with_changes([(f"{one.kind}/{one.id}", one, 0) for one in settings])
 
-    def handle(self, *requests: NotificationRequested, attempt: int = 1) -> Sequence[Outcome]:
+    def answer(self, *requests: NotificationRequested, attempt: int = 1) -> Sequence[Answer]:
         return self.handler.handle([record(request, attempt) for request in requests])
+
+    def handle(self, *requests: NotificationRequested, attempt: int = 1) -> list[Outcome]:
+        """As the loop does it: what is pending is waited for."""
+        return [settled(answer) for answer in self.answer(*requests, attempt=attempt)]
 
     def attempts(self, item_reference: str) -> list[JournalEntry]:
         """What the ledger says of an item, as its journal shows it."""
@@ -56,6 +61,14 @@ class Desk:
     @staticmethod
     def _login(_server: OutgoingServer) -> Credentials:
         raise MailServerError(Reason.AUTHENTICATION_REFUSED, "no password", temporary=False)
+
+
+def settled(answer: Answer) -> Outcome:
+    """The outcome of it, once it is there. Raises what the work raised."""
+    if isinstance(answer, Pending):
+        wait([answer.work], 30)
+        return answer.outcome()
+    return answer
 
 
 def record(request: NotificationRequested, attempt: int = 1) -> Record:

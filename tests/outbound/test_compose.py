@@ -124,10 +124,23 @@ def test_a_mail_without_item_or_thread_has_no_such_header(
     assert mail["Reply-To"] is None
 
 
+def test_all_but_the_author_find_the_mails_of_an_item_in_one_conversation(
+    make_request: MakeRequest, make_server: MakeServer, now: datetime
+) -> None:
+    threads = {
+        role: _parsed(compose(make_request(role=role), Rendered("s", "b", None), by(make_server()), now, NO_KEYS))[
+            "References"
+        ]
+        for role in ("author", "user", "watchers", None)
+    }
+    item = "<C-000123.item@desk.example>"
+    assert threads == {"author": None, "user": item, "watchers": item, None: item}
+
+
 def test_of_many_references_the_first_and_the_latest_are_kept(
     make_request: MakeRequest, make_server: MakeServer, now: datetime
 ) -> None:
-    request = make_request(references=tuple(f"<{n}@example.com>" for n in range(100)))
+    request = make_request(role="author", references=tuple(f"<{n}@example.com>" for n in range(100)))
     kept = _parsed(compose(request, Rendered("s", "b", None), by(make_server()), now, NO_KEYS))["References"].split()
     assert kept == ["<0@example.com>", *(f"<{n}@example.com>" for n in range(81, 100))]
 

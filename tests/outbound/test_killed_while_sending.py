@@ -154,7 +154,7 @@ class Sending:
 
     @property
     def lanes(self) -> int:
-        return len(self.servers) * self.config.smtp_connections
+        return len(self.servers) * len(self.servers)  # one lane at one server, two each at two
 
     def run(self, plan: Sequence[tuple[Step, int]]) -> None:
         """Each kill with new mails to send; then until everything is sent."""
@@ -169,7 +169,7 @@ class Sending:
                 arrived = Counter(told for told, _ in self.taken()) - before
                 self.kills.append(Kill(step, number, exit_code, frozenset(arrived.keys() - self.final().keys())))
             pid = killed.start(None)
-            assert wait_until(lambda: not self.open(), 50), f"still to be told: {self.open()}, see {self.log}"
+            assert wait_until(lambda: not self.open(), 50), f"still open: {self.open()[:5]}, see {self.log}"
             os.kill(pid, signal.SIGTERM)
             assert killed.exit_code() == 0
 
@@ -294,7 +294,6 @@ def _config(broker: Broker, desk_url: str, number: int, servers: int) -> Outboun
         kafka_bootstrap_servers=broker.bootstrap_servers,
         topic_prefix=f"killed-{number}-{uuid.uuid4().hex[:8]}",
         desk_url=desk_url,
-        smtp_connections=servers,  # one lane at one server, two each at two
         batch_records=4,
         commit_seconds=0,
         session_seconds=1 if broker.pid else 6,  # another's broker may not allow less
@@ -355,6 +354,12 @@ def _copies(sending: Sending) -> Mapping[Told, list[bytes]]:
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_a_step_is_where_the_table_says(step: Step) -> None:
     place_of(*step.place)
+
+
+def test_the_document_names_the_steps() -> None:
+    table = (ROOT / "docs/outgoing-mail.md").read_text("utf-8").partition("| killed after |")[2].partition("\n\n")[0]
+
+    assert [row.split("|")[1].strip() for row in table.splitlines()[2:]] == [step.name for step in STEPS]
 
 
 def test_every_kill_met_its_step(sendings: list[Sending]) -> None:

@@ -17,13 +17,13 @@ from desk.deliveries import DeliveryLedger
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from outbound import delivery as delivery_module
-from outbound.delivery import IN_HAND_SECONDS
-from runtime.outcomes import Dead, Ok, OutageError, Reject, Retry
+from outbound.handler import IN_HAND_SECONDS
+from runtime.outcomes import Dead, Ok, OutageError, Pending, Reject, Retry
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format, MessageTemplate, OutgoingServer
 from schemas.wire import Record
-from tests.outbound.desk import Desk, ids, partition, record, result_of, status_of
+from tests.outbound.desk import Desk, ids, partition, record, result_of, settled, status_of
 
 MakeRequest = Callable[..., NotificationRequested]
 MakeServer = Callable[..., OutgoingServer]
@@ -133,9 +133,8 @@ def test_a_record_that_is_no_notification_and_one_without_template_are_dead_lett
 ) -> None:
     bad = Record("t.notification.requested.v1", 0, 0, b"k", b"{}", [])
     null = Record("t.notification.requested.v1", 0, 1, b"k", None, [])
-    outcomes = served.handler.handle(
-        [bad, record(make_request(event="Unheard")), null, record(make_request(notification_id="e" * 32))]
-    )
+    records = [bad, record(make_request(event="Unheard")), null, record(make_request(notification_id="e" * 32))]
+    outcomes = [settled(answer) for answer in served.handler.handle(records)]
     reasons = [outcome.reason if isinstance(outcome, Dead) else None for outcome in outcomes]
     assert reasons == [Reason.WRONG_SCHEMA, Reason.UNKNOWN_TEMPLATE, Reason.NULL_VALUE, None]
     assert len(smtp_sink.messages) == 1
@@ -197,27 +196,50 @@ class _SlowSink(SmtpSink):
 
 
 def test_a_slow_server_delays_only_its_own_mail_which_is_sent_once(
-    served: Desk, smtp_sink: SmtpSink, make_request: MakeRequest, make_server: MakeServer,
-    monkeypatch: pytest.MonkeyPatch, now: datetime,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(delivery_module, "PATIENCE_SECONDS", 0.3)
+    served: Desk, make_request: MakeRequest, make_server: MakeServer
+) -> None:
     with _SlowSink() as slow:
         served.apply(make_server(id="slow-out", port=slow.port, timeout_seconds=30), partition("hr", "slow-out"))
         first, second, third = ids(3)
         late = make_request(notification_id=first, partition="hr")
-        outcomes = served.handle(late, make_request(notification_id=second))
-        assert isinstance(outcomes[0], Retry) and outcomes[0].reason is Reason.SERVER_SLOW
-        assert outcomes[0].after_seconds == IN_HAND_SECONDS
-        assert result_of(outcomes[1]).outcome == "sent"
-        more = served.handle(late, make_request(notification_id=third, partition="hr"))
-        assert [type(outcome) for outcome in more] == [Retry, Retry]
+        pending, other = served.answer(late, make_request(notification_id=second))
+        assert isinstance(pending, Pending) and not pending.work.done()
+        assert result_of(settled(other)).outcome == "sent"
+        (again, more) = served.answer(late, make_request(notification_id=third, partition="hr"))
         slow.let_go.set()
-        slow.wait_for(2, 10)
-        _wait_until(lambda: not served.delivery.in_hand(third))
-        again = served.handle(late, make_request(notification_id=third, partition="hr"), attempt=2)
-        assert [result_of(outcome).outcome for outcome in again] == ["sent", "sent"]
+        outcomes = [settled(answer) for answer in (pending, again, more)]
+        assert [result_of(outcome).outcome for outcome in outcomes] == ["sent"] * 3
         assert len(slow.messages) == 2
-        served.delivery.close()
+        assert result_of(served.handle(late, attempt=2)[0]).outcome == "sent"
+        assert len(slow.messages) == 2
+
+
+def test_a_mail_that_is_let_go_of_before_it_was_begun_is_not_sent(
+    served: Desk, make_request: MakeRequest, make_server: MakeServer
+) -> None:
+    with _SlowSink() as slow:
+        served.apply(make_server(port=slow.port, timeout_seconds=30, connections=1))
+        begun, waiting = served.answer(*(make_request(notification_id=id_) for id_ in ids(2)))
+        assert isinstance(begun, Pending) and isinstance(waiting, Pending)
+        _wait_until(begun.work.running)
+        assert (begun.work.cancel(), waiting.work.cancel()) == (False, True)
+        assert begun.fallback.after_seconds == IN_HAND_SECONDS
+        slow.let_go.set()
+        assert result_of(settled(begun)).outcome == "sent"
+        assert len(slow.messages) == 1
+
+
+def test_what_a_slow_lane_cannot_take_any_more_is_deferred_at_once(
+    served: Desk, make_request: MakeRequest, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_module, "MAX_IN_HAND", 3)
+    with _SlowSink() as slow:
+        served.apply(make_server(port=slow.port, timeout_seconds=30, connections=1))
+        answers = served.answer(*(make_request(notification_id=id_) for id_ in ids(5)))
+        assert [type(answer) for answer in answers] == [Pending, Pending, Pending, Retry, Retry]
+        assert all(isinstance(one, Pending) or one.reason is Reason.SERVER_SLOW for one in answers)  # type: ignore[union-attr]
+        slow.let_go.set()
+        slow.wait_for(3)
 
 
 class _LedgerThatGoesAway(DeliveryLedger):

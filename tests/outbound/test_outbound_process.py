@@ -38,7 +38,6 @@ def config(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path) -> OutboundC
         kafka_bootstrap_servers=kafka_bootstrap,
         topic_prefix=topic_prefix,
         desk_url=f"sqlite:///{tmp_path / 'desk.db'}",
-        smtp_connections=CONNECTIONS,
         batch_records=50,
     )
     _patiently(lambda: create_topics(config))
@@ -64,7 +63,7 @@ def _patiently(action: Callable[[], object]) -> None:
 def _start(config: OutboundConfig) -> subprocess.Popen[bytes]:
     settings = {
         f"MAILCALL_{name.upper()}": str(getattr(config, name))
-        for name in ("kafka_bootstrap_servers", "topic_prefix", "desk_url", "smtp_connections", "batch_records")
+        for name in ("kafka_bootstrap_servers", "topic_prefix", "desk_url", "batch_records")
     }
     return subprocess.Popen([sys.executable, "-m", "outbound"], env=os.environ | settings, stderr=subprocess.DEVNULL)
 
@@ -88,7 +87,10 @@ def test_killed_and_started_again_it_sends_every_mail_and_tells_of_it(
     make_request: MakeRequest,
     make_server: MakeServer,
 ) -> None:
-    settings = (make_server(port=smtp_sink.port), EmailOptions(default_outgoing_server="it-out"))
+    settings = (
+        make_server(port=smtp_sink.port, connections=CONNECTIONS),
+        EmailOptions(default_outgoing_server="it-out"),
+    )
     now = datetime.now(UTC)
     _patiently(
         lambda: publisher.publish(

@@ -63,6 +63,21 @@ def test_who_is_deferred_gets_the_mail_later_and_nobody_else_gets_it_again(
     assert len({_message_id(mail.raw) for mail in smtp_sink.messages}) == 1
 
 
+def test_after_a_crash_those_who_have_the_mail_are_told_of_with_those_left(
+    served: Desk, smtp_sink: SmtpSink, request_: NotificationRequested
+) -> None:
+    smtp_sink.replies[CC] = GREY
+    served.handle(request_)  # recorded, then killed before results and deferral were written
+    (again,) = served.handle(request_)
+    assert isinstance(again, Retry)
+    assert {(one.recipient, one.outcome) for one in results_of(again)} == {
+        (TO, "sent"),
+        (CC, "deferred"),
+        (BCC, "sent"),
+    }
+    assert [mail.recipients for mail in smtp_sink.messages] == [(TO, BCC)]
+
+
 def test_who_is_refused_for_good_is_told_and_the_others_have_it(
     served: Desk, smtp_sink: SmtpSink, request_: NotificationRequested
 ) -> None:

@@ -6,14 +6,15 @@ from typing import get_args
 import pytest
 
 from outbound.render import Rendered, RenderError, Templates, built_in, render
-from schemas.events import CallEvent, NotificationRequested
+from schemas.events import NotificationRequested
+from schemas.notifying import DeskEvent
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate
 from schemas.snapshot import SettingsSnapshot
 
 MakeRequest = Callable[..., NotificationRequested]
 NONE = Templates(SettingsSnapshot())
-EVENTS = [member.model_fields["event"].default for member in get_args(get_args(CallEvent)[0])]
+EVENTS = get_args(DeskEvent)
 
 
 def _templates(*templates: MessageTemplate) -> Templates:
