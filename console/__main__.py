@@ -13,6 +13,7 @@ from console.commands import (
     desk_requests,
     explain,
     mail,
+    persons,
     reconcile,
     replay,
     secrets,
@@ -47,7 +48,7 @@ app.add_typer(desk.calls, name="calls")
 app.add_typer(desk_requests.tasks, name="tasks")
 app.add_typer(desk_requests.requests, name="requests")
 app.add_typer(desk_requests.items, name="items")
-app.add_typer(desk.persons, name="persons")
+app.add_typer(persons.app, name="persons")
 app.command("reconcile")(reconcile.reconcile)
 app.command("replay")(replay.replay)
 app.add_typer(dead_letters.app, name="dead-letters")

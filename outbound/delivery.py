@@ -27,7 +27,8 @@ from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 
 QUICK_SECONDS = 0.1  # a lane whose last mail took no longer is waited for
-BRIEFLY_SECONDS = 0.2  # for so long at most
+BRIEFLY_SECONDS = 0.1  # for so long at most, and for little longer than its mails should take
+MARGIN_SECONDS = 0.01
 ROOM_SECONDS = 2.0  # how long room is waited for in a lane that is quick
 START_WITHIN_SECONDS = 300.0  # what a lane has not begun by then is deferred
 MAX_IN_HAND = 1000  # mails of one lane
@@ -85,13 +86,16 @@ class Delivery:
             parted.setdefault(self._lane_key(mail), []).append(mail)
         taken: dict[str, Future[Results] | None] = {}
         quick: list[Future[Results]] = []
+        expected = 0.0
         for key, part in parted.items():
             lane = self._lane(key)
-            is_quick = lane.is_quick
+            is_quick, seconds = lane.is_quick, len(part) * lane.seconds_a_mail
             futures = lane.take(part)
             taken.update((mail.order.id, future) for mail, future in zip(part, futures, strict=True))
-            quick += (future for future in futures if is_quick and future is not None)
-        wait(quick, BRIEFLY_SECONDS)
+            if is_quick:
+                quick += (future for future in futures if future is not None)
+                expected = max(expected, seconds)
+        wait(quick, min(BRIEFLY_SECONDS, MARGIN_SECONDS + 2 * expected))
         self._in_hand = {id_: one for id_, one in (self._in_hand | taken).items() if one is not None and not one.done()}
         return taken
 
@@ -152,14 +156,14 @@ class _Lane:
         self._transport: SmtpTransport | None = None
         self._waiting = 0
         self._fewer = threading.Condition()  # guards `_waiting`
-        self._lately = math.inf  # seconds that the last mail took
+        self.seconds_a_mail = math.inf  # what the server took for the last one; no limit where that failed
         self._stopping = threading.Event()
         self.last: Future[None] | None = None
 
     @property
     def is_quick(self) -> bool:
         """Whether it is worth while to wait for it: nothing is before the next mail, and the last took no time."""
-        return not self._waiting and self._lately < QUICK_SECONDS
+        return not self._waiting and self.seconds_a_mail < QUICK_SECONDS
 
     def take(self, mails: Sequence[Mail]) -> list["Future[Results] | None"]:
         """Begin with these mails, once those taken before are done; with as many of them as are not too many.
@@ -167,7 +171,7 @@ class _Lane:
         Where the server is quick there soon is room for all: that is waited for.
         """
         with self._fewer:
-            seconds = ROOM_SECONDS if self._lately < QUICK_SECONDS else 0
+            seconds = ROOM_SECONDS if self.seconds_a_mail < QUICK_SECONDS else 0
             self._fewer.wait_for(lambda: self._waiting + len(mails) <= MAX_IN_HAND, seconds)
             room = max(0, MAX_IN_HAND - self._waiting)
             begun = [(mail, Future[Results]()) for mail in mails[:room]]
@@ -190,12 +194,10 @@ class _Lane:
 
     def _run(self, mails: Sequence[tuple[Mail, "Future[Results]"]], start_before: float) -> None:
         for mail, future in mails:
-            began = time.monotonic()
             if self._stopping.is_set():
                 return
             if future.set_running_or_notify_cancel():
-                self._end(mail, future, in_time=began < start_before)
-            self._lately = time.monotonic() - began
+                self._end(mail, future, in_time=time.monotonic() < start_before)
             with self._fewer:
                 self._waiting -= 1
                 self._fewer.notify()
@@ -231,6 +233,7 @@ class _Lane:
         if trouble is not None:
             return self._deferred(mail, recipients, trouble.reason, trouble.text)
         wire = {recipient: wire_address(recipient) for recipient in recipients}
+        began, self.seconds_a_mail = time.monotonic(), math.inf
         try:
             with counted("send"):
                 verdicts = self._transport_to(server).send(
@@ -240,6 +243,7 @@ class _Lane:
             states.failed(server, error, self._post.now())
             log.warning("outgoing server is in trouble", server=server.id, reason=error.reason, why=error.text)
             return self._deferred(mail, recipients, error.reason, error.text)
+        self.seconds_a_mail = time.monotonic() - began
         states.succeeded(server, self._post.now())
         return tuple(
             order.result(

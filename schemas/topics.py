@@ -149,7 +149,7 @@ SETTINGS = Topic(
 )
 SETTINGS_CHANGES = Topic(
     short="settings.changes",
-    doc="Who changed which setting, when and why, before and after; never a secret.",
+    doc="Who changed which setting or person, when and why, before and after; never a secret.",
     key="kind/id",
     value=TypeAdapter(SettingsChange),
     writers=("console",),

@@ -1,4 +1,4 @@
-"""`mailcall calls` and `mailcall persons`: what is in the service desk."""
+"""`mailcall calls`: what is in the service desk."""
 
 from typing import Annotated
 
@@ -8,12 +8,10 @@ from console.commands.options import Json, config_of
 from console.output import harmless, print_fields, print_json, print_table
 
 calls = typer.Typer(help="Calls, tasks and requests of the desk.", no_args_is_help=True)
-persons = typer.Typer(help="Persons that calls come from.", no_args_is_help=True)
 
 _COLUMNS = ("reference", "partition", "status", "priority", "user_name", "logging_analyst", "opened_at", "subject")
 # The kinds of journal entries that name whom they were for; all others name who did it.
 _FOR = ("notification-", "not-told", "address-marked")
-_PERSON_COLUMNS = ("id", "name", "addresses", "user", "analyst", "office", "disabled")
 
 
 @calls.command("list")
@@ -68,26 +66,3 @@ def show_page(
     from console.operations.item_page import item_page
 
     print(item_page(show_item(config_of(context), reference)))
-
-
-@persons.command("list")
-def list_persons(context: typer.Context, json: Json = False) -> None:
-    """Every person on the persons topic, those made by mail too."""
-    from console.operations.state import read_state
-
-    found = [person for _, person in sorted(read_state(config_of(context)).persons.items())]
-    if json:
-        print_json(found)
-        return
-    rows = (
-        (
-            person.id,
-            person.name,
-            ", ".join(person.addresses),
-            *("yes" if flag else "" for flag in (person.is_user, person.is_analyst)),
-            person.office,
-            "yes" if person.disabled else "",
-        )
-        for person in found
-    )
-    print_table(_PERSON_COLUMNS, rows, "there are no persons")

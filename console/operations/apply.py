@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from console.operations.email_formats import check_email_formats
 from console.operations.references import check_references
 from console.operations.setting_secrets import redacted
 from console.operations.settings_file import SettingsFile
@@ -52,9 +53,10 @@ def plan(file: SettingsFile, state: State) -> Plan:
     """What applying the file would change. Raises `SettingsError` where a setting could not work as it stands."""
     check_workable(file)
     check_references(file, state)
+    check_email_formats(file, state)
     return Plan(
         (
-            *(_person_change(value, state.persons.get(key)) for key, value in file.persons.items()),
+            *(person_change(value, state.persons.get(key)) for key, value in file.persons.items()),
             *(_setting_change(key, value, state.settings.settings.get(key)) for key, value in file.settings.items()),
         )
     )
@@ -71,7 +73,7 @@ def _setting_change(key: str, after: Setting, before: Setting | None) -> Change:
     return Change(key, "new" if before is None else "unchanged" if before == after else "changed", before, after)
 
 
-def _person_change(person: Person, before: Person | None) -> Change:
+def person_change(person: Person, before: Person | None) -> Change:
     """A file need not know versions: a person who differs gets the next one."""
     key = f"person/{person.id}"
     if before is None:
@@ -83,13 +85,17 @@ def _person_change(person: Person, before: Person | None) -> Change:
     )
 
 
+def event_id(change: Change) -> str:
+    """`ce_id` of the record that a change is published as."""
+    return ids.event_id(change.key, change.after.model_dump_json() if change.after else "deleted")
+
+
 def _messages(change: Change, who: str, change_reason: str, now: datetime) -> Iterator[Message]:
     after = change.after
-    cause = ids.event_id(change.key, after.model_dump_json() if after else "deleted")
+    cause = event_id(change)
     if isinstance(after, Person):
         yield encode(PERSONS, after.id, after, id=cause, source=SOURCE, time=now)
-        return
-    if after is None:
+    elif after is None:
         yield tombstone(SETTINGS, change.key)
     else:
         yield encode(SETTINGS, change.key, after, id=cause, source=SOURCE, time=now)

@@ -25,7 +25,7 @@ from resolver.handler import ResolverHandler
 from resolver.reading.reader import Reader
 from runtime.blobs import BlobStore, key_of
 from runtime.config import ProcessConfig
-from runtime.outcomes import Dead, Outcome
+from runtime.outcomes import Dead, Outcome, Pending
 from runtime.outgoing import Outgoing
 from runtime.publisher import Publisher
 from runtime.reader import kept_since, read_between
@@ -157,6 +157,7 @@ def _decided_today(
         stage = Stage(handler, config)
         while batch := list(islice(records, BATCH)):
             for record, outcome in zip(batch, stage.decide(batch), strict=True):
+                assert not isinstance(outcome, Pending)  # the resolver has nothing in hand
                 place = (record.partition, record.offset)
                 yield Today(fetched_id(record), place, record.timestamp_ms, _now(outcome, settings))
 

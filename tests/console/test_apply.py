@@ -40,7 +40,7 @@ def test_a_file_is_applied_once(at_broker: Mailcall, config: ConsoleConfig) -> N
     assert state.settings.problems(frozenset(state.persons)) == ()
     changes = [decode(SETTINGS_CHANGES, record)[1] for record in records(config, SETTINGS_CHANGES)]
     assert {(change.who, change.change_reason) for change in changes} == {("anna", "first set-up")}
-    assert len(changes) == len(state.settings.settings)
+    assert len(changes) == len(state.settings.settings) + len(state.persons)
 
 
 def test_what_differs_is_published_with_before_and_after(

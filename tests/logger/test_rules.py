@@ -99,6 +99,17 @@ def test_others_read_what_was_written_and_the_author_does_not(desk: Logger) -> N
     assert analyst.recipient_format is Format.TEXT
 
 
+def test_every_recipient_has_the_email_format_that_is_in_the_details_now(desk: Logger) -> None:
+    desk.feed(make_mail("one", person=ANN))
+    for changed in (ANN, DESK):
+        other = Format.HTML if changed.email_format is Format.TEXT else Format.TEXT
+        desk.feed(changed.model_copy(update={"email_format": other, "version": 9}))
+    desk.published.clear()
+    desk.feed(answer(ANN))  # type: ignore[arg-type]
+    formats = {one.recipient: one.recipient_format for one in desk.of(NOTIFICATION_REQUESTED)}
+    assert formats == {"ann@example.test": Format.TEXT, "desk@example.test": Format.HTML}
+
+
 def test_a_very_long_text_is_cut_with_a_mark(desk: Logger) -> None:
     desk.feed(make_mail("one", person=ANN))
     desk.published.clear()

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,14 @@ from runtime.metrics import BROKEN_TEMPLATES
 from runtime.outcomes import Dead, Ok, OutageError, Pending, Reject, Retry
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.reasons import Reason
-from schemas.settings import EmailOptions, MessageTemplate, OutgoingServer
+from schemas.settings import EmailOptions, Format, MessageTemplate, OutgoingServer
 from schemas.wire import Record
 from tests.outbound.desk import Desk, ids, partition, record, result_of, results_of, settled, status_of
 
 MakeRequest = Callable[..., NotificationRequested]
 MakeServer = Callable[..., OutgoingServer]
+TEXT = ["text/plain"]
+HTML = ["multipart/alternative", "text/plain", "text/html"]
 
 
 def _wait_until(met: Callable[[], bool], seconds: float = 10) -> None:
@@ -296,10 +299,28 @@ def test_a_mail_sent_while_the_database_is_away_is_not_sent_again(
     engine.dispose()
 
 
-def test_each_setting_of_format_reaches_the_mail(served: Desk, smtp_sink: SmtpSink, make_request: MakeRequest) -> None:
-    served.handle(make_request(notification_id="1" * 32, recipient_format="text"))
-    served.apply(EmailOptions(default_outgoing_server="it-out", message_format_per_person=True))
-    served.handle(make_request(notification_id="2" * 32, recipient_format="text"))
-    html, text = smtp_sink.wait_for(2)
-    assert b"Content-Type: text/html" in html.raw
-    assert b"Content-Type: text/html" not in text.raw
+def test_every_setting_of_format_reaches_the_mail_while_outbound_runs(
+    served: Desk, smtp_sink: SmtpSink, make_request: MakeRequest
+) -> None:
+    """Default Format, whether Message Format per Analyst/User is on, the person's Email Format: what is sent."""
+    expected = {
+        ("html", False, None): HTML, ("html", False, "html"): HTML, ("html", False, "text"): HTML,
+        ("html", True, None): HTML, ("html", True, "html"): HTML, ("html", True, "text"): TEXT,
+        ("text", False, None): TEXT, ("text", False, "html"): TEXT, ("text", False, "text"): TEXT,
+        ("text", True, None): TEXT, ("text", True, "html"): HTML, ("text", True, "text"): TEXT,
+    }  # fmt: skip
+    for (default, per_person, own), id_ in zip(expected, ids(len(expected)), strict=True):
+        served.apply(
+            EmailOptions(
+                default_outgoing_server="it-out", default_format=Format(default), message_format_per_person=per_person
+            )
+        )
+        served.handle(make_request(notification_id=id_, recipient_format=own))
+
+    sent = [parts(mail.raw) for mail in smtp_sink.wait_for(len(expected))]
+    assert dict(zip(expected, sent, strict=True)) == expected
+
+
+def parts(raw: bytes) -> list[str]:
+    """The media types of a mail, outermost first."""
+    return [part.get_content_type() for part in message_from_bytes(raw).walk()]
