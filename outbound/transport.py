@@ -2,6 +2,7 @@
 
 import smtplib
 import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,8 @@ from schemas.settings import OutgoingServer, Security
 
 _LOGIN_NEEDED = frozenset({530, 534, 535, 538})  # RFC 4954, section 6: about us, not about this mail
 _CLOSING = 421
+MAX_ANSWER_BYTES = 64 * 1024  # RFC 5321, section 4.5.3.1.5: a line of an answer has 512
+_AT_ONCE = 8 * 1024
 
 Login = Callable[[OutgoingServer], Credentials]
 Tell = Callable[[str, str], None]  # gets each step of opening a connection, and its status in words
@@ -178,6 +181,59 @@ class _Smtp(smtplib.SMTP):
 
     def reply(self) -> _Reply:
         return _Reply(*self.getreply())
+
+    def getreply(self) -> tuple[int, bytes]:
+        """smtplib's, where the answer is one (RFC 5321, section 4.2) and is there as a whole in time."""
+        assert self.sock is not None
+        if self.file is None:
+            self.file = _Answers(self.sock)
+        self.file.begin(self._server.timeout_seconds)
+        code, said = super().getreply()
+        if not 200 <= code < 600:  # whatever comes next would be taken for the answer to something else
+            self.close()
+            raise OSError(f"it does not speak SMTP, but says {words(said)!r}")
+        return code, said
+
+
+class _Answers:
+    """What smtplib reads a server's answers from: one that has no end, or comes byte by byte, is given up."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._unread = b""
+
+    def begin(self, seconds: float) -> None:
+        """Of the next answer, which may take so long."""
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
+        self._room = MAX_ANSWER_BYTES
+
+    def readline(self, most: int) -> bytes:
+        """A line, or what there is of it at the connection's end or when it is too long."""
+        while (end := self._unread.find(b"\n")) < 0 and len(self._unread) < most and self._receive():
+            pass
+        end = min(end + 1 or most, most)
+        line, self._unread = self._unread[:end], self._unread[end:]
+        return line
+
+    def close(self) -> None:
+        """smtplib closes the socket itself."""
+
+    def _receive(self) -> bool:
+        """Whether more has come. Raises `OSError`."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        try:
+            received = self._sock.recv(_AT_ONCE)
+        finally:
+            self._sock.settimeout(self._seconds)
+        self._room -= len(received)
+        if self._room < 0:
+            raise OSError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+        self._unread += received
+        return bool(received)
 
 
 def _open(server: OutgoingServer, login: Login, tell: Tell) -> _Smtp:

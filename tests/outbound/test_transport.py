@@ -3,8 +3,9 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,49 @@ def test_a_silent_server_is_given_up_after_its_time_out(make_server: MakeServer)
         error = _refused(make_server(port=silent.getsockname()[1], timeout_seconds=0.2))
     assert error.reason is Reason.SERVER_UNREACHABLE
     assert "no answer within 0.2 seconds" in error.text
+
+
+@pytest.mark.parametrize(
+    ("piece", "every", "said"),
+    [
+        (b"2", 0.05, "no answer within 0.3 seconds"),
+        (b"220-and so on\r\n" * 100, 0, "more than 65536 bytes"),
+        (b"220-" + b"x" * 9000, 0, "Line too long"),
+    ],
+    ids=["byte by byte", "lines", "one line"],
+)
+def test_an_answer_without_end_is_given_up(piece: bytes, every: float, said: str, make_server: MakeServer) -> None:
+    with _babbling(piece, every) as port:
+        error = _refused(make_server(port=port, timeout_seconds=0.3))
+    assert error.reason is Reason.SERVER_UNREACHABLE
+    assert said in error.text
+
+
+@pytest.mark.parametrize("step", [GREETING, b"EHLO", b"MAIL", b"RCPT", b"DATA", b"\r\n.\r\n"])
+@pytest.mark.parametrize("answer", [bytes(range(255, -1, -1)) + b"\r\n", b"HTTP/1.1 200 OK\r\n", b"999 what\r\n"])
+def test_a_server_that_does_not_speak_smtp_is_in_trouble(step: bytes, answer: bytes, make_server: MakeServer) -> None:
+    with _scripted({step: answer}) as port:
+        error = _refused(make_server(port=port, timeout_seconds=1))
+    assert error.reason is Reason.SERVER_UNREACHABLE
+    assert "does not speak SMTP" in error.text
+
+
+@contextmanager
+def _babbling(piece: bytes, every: float) -> Iterator[int]:
+    """A server that greets its one client without end, a piece at a time."""
+
+    def talk() -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            while True:
+                connection.sendall(piece)
+                time.sleep(every)
+
+    with socket.create_server((HOST, 0)) as server:
+        thread = threading.Thread(target=talk, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join(5)
 
 
 @contextmanager
