@@ -147,7 +147,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Report it with the dead letter's error class; replay after the upgrade that mends it.",
     ),
     Reason.RETRIES_EXHAUSTED: Explanation(
-        "A notification was tried for two days and could not be sent.",
+        "A notification was tried for two days (give_up_after_hours) and could not be sent.",
         "See notification.results for the server's last answer; mend the server, then ask for the notification again.",
     ),
     Reason.BROKER_AWAY: Explanation(

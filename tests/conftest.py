@@ -23,6 +23,7 @@ from deploy.local.dovecot_container import choose_dovecot
 from deploy.local.kerberos import Realm, User
 from deploy.local.mail_host import MailHost
 from deploy.local.oauth import OAuthServer
+from deploy.local.postfix import Postfix
 from deploy.local.smtp_sink import SmtpSink
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
@@ -171,6 +172,13 @@ def dovecot(dovecot_relay: SmtpSink, oauth: OAuthServer) -> Iterator[Dovecot]:
     """Shared by all tests: every user name is an account, `dovecot_account` is one of your own."""
     with choose_dovecot()("s3cret", dovecot_relay.port, oauth) as dovecot:
         yield dovecot
+
+
+@pytest.fixture(scope="session")
+def postfix(dovecot: Dovecot, dovecot_relay: SmtpSink) -> Iterator[Postfix]:
+    """Shared by all tests: whoever `dovecot` lets in may send, and the mail goes where Dovecot's goes."""
+    with Postfix(dovecot.auth_port, dovecot_relay.port) as postfix:
+        yield postfix
 
 
 @pytest.fixture(scope="session")

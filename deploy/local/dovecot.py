@@ -24,7 +24,7 @@ _FILES = (
     *(Path("/usr/lib/dovecot", name) for name in ("imap", "pop3", "submission", "modules/auth/libmech_gssapi.so")),
     Path("/usr/bin/ntlm_auth"),  # of winbind
 )
-_SERVICES = ("imap", "imaps", "pop3", "pop3s", "submission", "submissions")
+_SERVICES = ("imap", "imaps", "pop3", "pop3s", "submission", "submissions", "auth")
 
 
 def find_dovecot() -> Path:
@@ -58,6 +58,7 @@ class Dovecot(Server):
         self.imap_port, self.imaps_port = self._ports["imap"], self._ports["imaps"]
         self.pop3_port, self.pop3s_port = self._ports["pop3"], self._ports["pop3s"]
         self.submission_port, self.submissions_port = self._ports["submission"], self._ports["submissions"]
+        self.auth_port = self._ports["auth"]
         certificates = make_certificates(self.directory, certificate)
         self.authority = certificates.authority
         self._configuration = Configuration(

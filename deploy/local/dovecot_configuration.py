@@ -74,6 +74,12 @@ service anvil {{
 service stats {{
   chroot =
 }}
+# Who may log in is asked here by Postfix, too.
+service auth {{
+  inet_listener {{
+    port = {ports[auth]}
+  }}
+}}
 service imap-login {{
   chroot =
   inet_listener imap {{

@@ -12,12 +12,13 @@ from deploy.local.dovecot import find_dovecot
 from deploy.local.jars import fetch
 from deploy.local.kcat import find_kcat
 from deploy.local.kerberos import find_kerberos
+from deploy.local.postfix import find_postfix
 from deploy.local.readers import find_browser, find_text_reader
 
 
 def main() -> None:
     needs: list[Callable[[], object]] = [lambda: fetch("greenmail"), find_dovecot, find_kerberos, find_kcat]
-    needs += [find_text_reader, find_browser]
+    needs += [find_text_reader, find_browser, find_postfix]
     if not os.environ.get(SERVERS_VARIABLE):
         needs.append(lambda: fetch("kafka"))
     for need in needs:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -58,6 +59,12 @@ class SmtpSink:
         with self._came:
             if not self._came.wait_for(lambda: not self._clients, seconds):
                 raise TimeoutError(f"{len(self._clients)} clients are still connected after {seconds:.0f} s")
+
+    def wait_until(self, met: Callable[[Sequence[SunkMail]], bool], seconds: float = 30.0) -> None:
+        """Until the mails that have come are as wanted. Raises `TimeoutError`."""
+        with self._came:
+            if not self._came.wait_for(lambda: met(self._messages), seconds):
+                raise TimeoutError(f"what was waited for did not come in {seconds:.0f} s")
 
     def clear(self) -> None:
         with self._came:
