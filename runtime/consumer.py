@@ -41,6 +41,7 @@ POLL_MS = 500
 PENDING_POLL_MS = 20  # while something is in hand, of which the outcome is to be published soon
 PROBE_SECONDS = 5.0  # how often the ends of the partitions are asked for: the lag, and whether the broker is there
 LEAVE_SECONDS = 5.0  # how long a process that ends waits for what is in hand
+HAND_OVER_SECONDS = 1.0  # and one that is to give partitions up: the group waits for it, and no heartbeat is sent
 GRACE_SECONDS = 1.0  # a batch that takes longer is looked after every second
 
 
@@ -106,7 +107,7 @@ class ConsumerLoop:
             heartbeat_interval_ms=int(self._config.session_seconds * 300),
             max_poll_interval_ms=300_000,
         )
-        self._ownership = Ownership(self._stage, consumer, self._health, self._let_go)
+        self._ownership = Ownership(self._stage, consumer, self._health, self._let_go, self._drop)
         consumer.subscribe(self._topics, listener=self._ownership)
         try:
             with broker_errors():
@@ -120,7 +121,7 @@ class ConsumerLoop:
     def _leave(self) -> None:
         self._work.give_up()
         self._worker.shutdown(wait=True)
-        self._let_go_of(self._pended, LEAVE_SECONDS)
+        self._hand_on(self._drop({_partition(one) for one in self._pended}), LEAVE_SECONDS)
         self._ownership.commit()
         try:
             with broker_errors():
@@ -135,9 +136,8 @@ class ConsumerLoop:
             with broker_errors():
                 self._probe_if_time()
                 self._resume_due()
-                polled = poll(
-                    self._consumer, PENDING_POLL_MS if self._pended else POLL_MS
-                )  # last: what it returns must not be dropped for an error
+                # Last: what it returns must not be dropped for an error.
+                polled = poll(self._consumer, PENDING_POLL_MS if self._pended else POLL_MS)
         except OutageError as error:
             self._stop.wait(self._outage.failed(error))
             return
@@ -203,25 +203,34 @@ class ConsumerLoop:
         self._ownership.settled(one.raw for one in ready if id(one.raw) not in still)
 
     def _keep(self, pended: Sequence[Pended]) -> None:
-        lost = self._ownership.lost
-        self._pended += (one for one in pended if TopicPartition(one.raw.topic, one.raw.partition) not in lost)
+        """Has these in hand, unless their partitions were taken away meanwhile."""
+        self._pended += pended
+        self._drop(self._ownership.lost)
+
+    def _drop(self, partitions: set[TopicPartition]) -> list[Pended]:
+        """Those of these partitions are in hand no longer; what of them has not begun never will.
+
+        Without a word: whoever has the partitions now is given the records as well.
+        """
+        theirs = [one for one in self._pended if _partition(one) in partitions]
+        for one in theirs:
+            one.pending.work.cancel()
+        self._pended = [one for one in self._pended if _partition(one) not in partitions]
         PENDING.labels(self._stage).set(len(self._pended))
+        return theirs
 
     def _let_go(self, partitions: set[TopicPartition]) -> None:
-        """Of partitions that are taken away; called while the main thread polls."""
-        theirs = [one for one in self._pended if TopicPartition(one.raw.topic, one.raw.partition) in partitions]
-        self._let_go_of(theirs, 0)
+        """Of partitions that are to be taken away; called while the main thread polls."""
+        self._hand_on(self._drop(partitions), min(HAND_OVER_SECONDS, self._config.session_seconds / 4))
 
-    def _let_go_of(self, pended: Sequence[Pended], seconds: float) -> None:
-        """Has these in hand no longer: what does not end within so many seconds is deferred.
+    def _hand_on(self, pended: Sequence[Pended], seconds: float) -> None:
+        """What does not end within so many seconds is deferred.
 
         Where that cannot be published the records come again, to whoever has their partitions then.
         """
         if not pended:
             return
-        wait([one.pending.work for one in pended if not one.pending.work.cancel()], seconds)
-        gone = {id(one) for one in pended}
-        self._pended = [one for one in self._pended if id(one) not in gone]
+        wait([one.pending.work for one in pended if not one.pending.work.cancelled()], seconds)
         try:
             self._work.let_go(pended)
         except (OutageError, UnpublishableError) as error:
@@ -301,6 +310,10 @@ def split(records: Sequence[Record], max_bytes: int) -> Iterator[tuple[int, int]
         size += length
     if records:
         yield start, len(records)
+
+
+def _partition(pended: Pended) -> TopicPartition:
+    return TopicPartition(pended.raw.topic, pended.raw.partition)
 
 
 def _is_done(work: "Future[Any]") -> bool:

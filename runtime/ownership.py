@@ -19,13 +19,21 @@ class Ownership(AsyncConsumerRebalanceListener):  # type: ignore[misc] # kafka-p
     """The consumer's rebalance listener. Its callbacks run while the main thread is inside `poll`, never beside it."""
 
     def __init__(
-        self, stage: str, consumer: KafkaConsumer, health: Health, let_go: Callable[[set[TopicPartition]], None]
+        self,
+        stage: str,
+        consumer: KafkaConsumer,
+        health: Health,
+        let_go: Callable[[set[TopicPartition]], object],
+        drop: Callable[[set[TopicPartition]], object],
     ) -> None:
-        """`let_go` is called with partitions that are about to be taken away, before their last commit."""
+        """`let_go` is called with partitions that are about to be taken away, before their last commit; `drop` with
+        those that somebody else may have already.
+        """
         self._stage = stage
         self._consumer = consumer
         self._health = health
         self._let_go = let_go
+        self._drop = drop
         self._window = Window()
         self._in_work = False
         self.lost: set[TopicPartition] = set()  # taken away since `begin`
@@ -89,6 +97,7 @@ class Ownership(AsyncConsumerRebalanceListener):  # type: ignore[misc] # kafka-p
                 self._refused(error)
 
     async def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
+        self._drop(lost)
         self._forget(lost)
 
     def _forget(self, partitions: set[TopicPartition]) -> None:

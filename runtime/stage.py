@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from datetime import UTC, datetime
 
 from runtime.config import ProcessConfig
@@ -46,10 +47,10 @@ class Stage:
             return [outcome for record in records for outcome in self.decide([record])]
 
     def outcome(self, record: Record, pending: Pending) -> Outcome:
-        """Of a record whose work is done. Raises `OutageError`: decide it again later."""
+        """Of a record whose work is done. Raises `OutageError`: decide it again later; `CancelledError`: at once."""
         try:
             return pending.outcome()
-        except OutageError:
+        except (OutageError, CancelledError):
             raise
         except Exception as error:
             return self._failed(record, error)
@@ -97,14 +98,17 @@ class Stage:
                     "MAILCALL_DEAD_LETTER_LIMIT=0 lets them all through.",
                 )
 
-    def count(self, outcomes: Sequence[Outcome], seconds: float) -> None:
-        """Counts a batch whose outputs are acknowledged."""
+    def count(self, outcomes: Sequence[Outcome]) -> None:
+        """Counts records whose outputs are acknowledged."""
         for (kind, reason), number in Counter((type(o), getattr(o, "reason", "")) for o in outcomes).items():
             RECORDS.labels(self.name, _WORDS[kind], reason).inc(number)
             if kind is Dead:
                 DEAD_LETTERS.labels(self.name, reason).inc(number)
+
+    def measure(self, records: int, seconds: float) -> None:
+        """Notes what a batch took from being fetched until its outputs were acknowledged, or it was in hand."""
         BATCH_SECONDS.labels(self.name).observe(seconds)
-        BATCH_RECORDS.labels(self.name).observe(len(outcomes))
+        BATCH_RECORDS.labels(self.name).observe(records)
 
     def _ask(self, records: Sequence[Record]) -> list[Answer]:
         outcomes = list(self._handler.handle(records))

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -66,19 +67,22 @@ class Work:
         taken = self._take(batch)
         records = [record for _, record in taken]
         answers = wait_out(lambda: self._stage.decide(records), self._outage, self._wait) if records else []
-        return self._conclude(taken, answers, started)
+        pended = self._conclude(taken, answers)
+        self._stage.measure(len(records), time.monotonic() - started)
+        return pended
 
     def settle(self, pended: Sequence[Pended]) -> list[Pended]:
         """Like `do`, for records whose work is done."""
         self._give_up.clear()
-        started = time.monotonic()
         answers = [self._answer(one) for one in pended]
-        return self._conclude([(one.raw, one.record) for one in pended], answers, started)
+        return self._conclude([(one.raw, one.record) for one in pended], answers)
 
     def let_go(self, pended: Sequence[Pended]) -> None:
         """Publishes what became of these, or their fall-backs. Raises `OutageError`, `UnpublishableError`."""
-        outgoing = (self._stage.outgoing(one.record, self._last_outcome(one)) for one in pended)
+        outcomes = [self._last_outcome(one) for one in pended]
+        outgoing = [self._stage.outgoing(one.record, outcome) for one, outcome in zip(pended, outcomes, strict=True)]
         self._publisher.publish([message for messages in outgoing for message in messages])
+        self._stage.count(outcomes)
 
     def _last_outcome(self, pended: Pended) -> Outcome:
         pending = pended.pending
@@ -93,12 +97,10 @@ class Work:
         """The outcome, or what is answered once trouble has passed that kept it from being had."""
         try:
             return self._stage.outcome(pended.record, pended.pending)
-        except OutageError:
+        except (OutageError, CancelledError):  # cancelled: by another record that had the same work in hand
             return wait_out(lambda: self._stage.decide([pended.record])[0], self._outage, self._wait)
 
-    def _conclude(
-        self, taken: Sequence[tuple[Record, Record]], answers: Sequence[Answer], started: float
-    ) -> list[Pended]:
+    def _conclude(self, taken: Sequence[tuple[Record, Record]], answers: Sequence[Answer]) -> list[Pended]:
         """Publishes and counts the outcomes; those that are none yet are returned. `taken` as `_take` gives it."""
         pended: list[Pended] = []
         records: list[Record] = []
@@ -115,7 +117,7 @@ class Work:
             self._publish([message for messages in outgoing for message in messages])
         except UnpublishableError:
             outcomes = list(map(self._publish_one, records, outcomes, outgoing))
-        self._stage.count(outcomes, time.monotonic() - started)
+        self._stage.count(outcomes)
         self._health.progress()
         return pended
 

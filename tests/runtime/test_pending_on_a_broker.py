@@ -7,7 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
+from kafka.admin import MemberToRemove
 
+from runtime.clients import make_admin
 from runtime.config import ProcessConfig
 from runtime.outcomes import Answer, Ok, OutageError, Pending, Retry
 from runtime.outgoing import Outgoing
@@ -16,7 +18,7 @@ from runtime.reader import read_to_end
 from schemas.reasons import Reason
 from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS, Topic
 from schemas.wire import Message, Record
-from tests.contract.loops import Running, make_topics, until
+from tests.contract.loops import GROUP, Running, make_topics, until
 
 TOPICS = NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
 
@@ -51,6 +53,14 @@ class SlowHandler:
             self.works[value].set_result(None)
         else:
             self.works.pop(value).set_exception(error)
+
+
+class EndsWhenLetGo(Future[None]):
+    """Work that ends a moment after its record is to be let go of."""
+
+    def cancel(self) -> bool:
+        threading.Timer(0.1, self.set_result, (None,)).start()
+        return super().cancel()
 
 
 @pytest.fixture
@@ -164,6 +174,41 @@ def test_a_partition_that_is_shared_out_anew_is_given_up_clean(config: ProcessCo
         handler.end(b"slow")
 
 
+def test_what_ends_while_a_partition_is_given_up_is_told_and_not_handled_again(config: ProcessConfig) -> None:
+    handler, other = SlowHandler(works={b"slow": EndsWhenLetGo()}), SlowHandler()
+    with Running("kafka-python", config, handler):
+        ask(config, b"slow", b"one")
+        until(lambda: results(config) == [b"one"], "the other's result")
+        handler.begin(b"slow")
+        with Running("kafka-python", config, other):
+            until(lambda: results(config) == [b"one", b"slow"], "the slow one's result")
+            ask(config, b"two")
+            until(lambda: b"two" in results(config), "the next result")
+    assert deferred(config) == []
+    assert [*handler.handled, *other.handled].count(b"slow") == 1
+
+
+def test_a_process_that_was_put_out_of_the_group_begins_nothing_more_and_is_given_the_records_again(
+    config: ProcessConfig, running: tuple[SlowHandler, Running]
+) -> None:
+    handler, _ = running
+    ask(config, b"slow begun", b"slow waiting", b"one")
+    until(lambda: results(config) == [b"one"], "the other's result")
+    handler.begin(b"slow begun")
+    begun, waiting = handler.works[b"slow begun"], handler.works[b"slow waiting"]
+    put_out(config)
+    until(lambda: handler.handled.count(b"slow waiting") == 2, "the records again")
+    assert waiting.cancelled()
+    assert not begun.cancelled()
+    for value in (b"slow waiting", b"slow begun"):
+        if handler.works[value] is not begun:
+            handler.begin(value)
+        handler.end(value)
+    until(lambda: {b"slow waiting", b"slow begun"} <= set(results(config)), "their results")
+    assert results(config).count(b"slow begun") == 1
+    assert deferred(config) == []
+
+
 def test_an_outage_that_its_work_met_is_waited_out_and_the_record_handled_again(
     config: ProcessConfig, running: tuple[SlowHandler, Running]
 ) -> None:
@@ -190,6 +235,14 @@ def test_a_fault_in_its_work_is_a_dead_letter(config: ProcessConfig, running: tu
 
 def read_retry(config: ProcessConfig) -> list[Record]:
     return list(read_to_end(config, [NOTIFICATION_REQUESTED.retry(config.topic_prefix)]))
+
+
+def put_out(config: ProcessConfig) -> None:
+    """The only member of the group is told at its next heartbeat that it is none any more."""
+    group = f"{config.topic_prefix}.{GROUP}"
+    with closing(make_admin(config)) as admin:
+        [member] = admin.describe_groups([group])[group]["members"]
+        admin.remove_group_members(group, [MemberToRemove(member["member_id"])])
 
 
 def committed(config: ProcessConfig) -> int:
