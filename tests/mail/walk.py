@@ -20,6 +20,8 @@ from runtime.outcomes import Ok, Outcome, Reject
 from schemas import ids
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
+from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import TokenKeys
 from schemas.topics import (
     MAIL_FETCHED,
     MAIL_REJECTED,
@@ -42,13 +44,16 @@ class Walk:
 
     engine: Engine
     blobs: BlobStore
+    settings: SettingsSnapshot = SETTINGS
+    token_keys: TokenKeys = TOKEN_KEYS
     published: list[Message] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._resolver = ResolverHandler(
-            lambda: SETTINGS, lambda: SETTINGS, self._directory, self.blobs, lambda: NOW, READER.examine, TOKEN_KEYS
-        )
-        self._logger = LoggerHandler(self.engine, lambda: SETTINGS, self.published.extend, PREFIX, lambda: NOW)
+            lambda: self.settings, lambda: self.settings, self._directory, self.blobs, lambda: NOW, READER.examine,
+            self.token_keys,
+        )  # fmt: skip
+        self._logger = LoggerHandler(self.engine, lambda: self.settings, self.published.extend, PREFIX, lambda: NOW)
 
     def arrive(self, raw: bytes, server: str) -> list[Message]:
         """A mail comes to an incoming server and goes as far as it goes. Answers with what was published about it."""

@@ -1,0 +1,125 @@
+"""Two installations that answer each other stop at one mail each, also where a gateway hides what they are."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from outbound.choose_server import Chosen
+from outbound.compose import compose
+from outbound.render import Templates, render
+from runtime.blobs import BlobStore
+from schemas.events import NotificationRequested
+from schemas.settings import EmailOptions, Format, OutgoingServer
+from schemas.snapshot import SettingsSnapshot
+from schemas.tokens import TokenKeys
+from schemas.topics import NOTIFICATION_REQUESTED
+from tests.mail.stored import NOW, SETTINGS, FixedDesk
+from tests.mail.walk import Walk, values
+
+MACHINES_MARKS = rb"(?im)^(?:Auto-Submitted|X-Auto-Response-Suppress|X-Mailcall-Loop|Precedence):[^\r\n]*\r\n"
+THREAD = rb"(?im)^(?:In-Reply-To|References|Subject):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*"
+Gateway = Callable[[bytes], bytes]
+
+
+def honest(raw: bytes) -> bytes:
+    return raw
+
+
+def hiding(raw: bytes) -> bytes:
+    """Takes out all that says that a machine wrote it."""
+    return re.sub(MACHINES_MARKS, b"", raw)
+
+
+def forgetting(raw: bytes) -> bytes:
+    """Hides as well what thread a mail belongs to, so that each looks like a first one."""
+    return re.sub(
+        rb"^(?:In-Reply-To|References|Subject):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", b"", hiding(raw), flags=re.M
+    )
+
+
+@dataclass
+class Installation:
+    """A desk of its own, whose address is `address`; `sent` are the mails that it has written, with their recipient."""
+
+    walk: Walk
+    address: str
+    sent: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def receive(self, raw: bytes) -> list[tuple[str, bytes]]:
+        told = values(self.walk.arrive(raw, "it-mailbox"), NOTIFICATION_REQUESTED)
+        new = [(one.recipient, self._mail(one)) for one in told]
+        self.sent += new
+        return new
+
+    def _mail(self, request: NotificationRequested) -> bytes:
+        settings = self.walk.settings
+        server = settings.outgoing_server_for(request.partition)
+        assert server is not None
+        rendered = render(request, Templates(settings), Format.TEXT)
+        return compose(request, rendered, Chosen(server, server), NOW, self.walk.token_keys).content
+
+
+def of_address(address: str) -> SettingsSnapshot:
+    """The settings, with the limits that hold unless somebody changes them, and this address for all that is sent."""
+    servers = [
+        one.model_copy(update={"from_address": address, "reply_to": None}) for one in SETTINGS.all_of(OutgoingServer)
+    ]
+    options = EmailOptions(default_outgoing_server=SETTINGS.email_options().default_outgoing_server)
+    changes = [(f"outgoing-server/{one.id}", one, 2) for one in servers]
+    return SETTINGS.with_changes([*changes, ("email-options/email-options", options, 2)])
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[Installation, Installation]]:
+    desks, made = [], []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        desks.append(FixedDesk(folder))
+        address = f"desk@{name}.example"
+        blobs = BlobStore((folder / "blobs").as_uri())
+        keys = TokenKeys((name.encode() * 16,))
+        made.append(Installation(Walk(desks[-1].fresh(), blobs, of_address(address), keys), address))
+    yield made[0], made[1]
+    for desk in desks:
+        desk.close()
+
+
+def exchange(two: tuple[Installation, Installation], gateway: Gateway, most: int = 50) -> None:
+    """Somebody writes to the first in the second's name; then each gets what the other sends it, until all is quiet."""
+    first, second = two
+    head = f"From: {second.address}\r\nTo: {first.address}\r\nSubject: Printer\r\nMessage-ID: <a@b.example>\r\n"
+    waiting = [(first, f"{head}\r\nIt smokes\r\n".encode())]
+    for _ in range(most):
+        if not waiting:
+            return
+        installation, mail = waiting.pop(0)
+        other = second if installation is first else first
+        waiting += [(other, gateway(sent)) for to, sent in installation.receive(mail) if to == other.address]
+    pytest.fail(f"after {most} mails they still write to each other")
+
+
+def answers(installation: Installation, other: Installation) -> int:
+    return sum(to == other.address for to, _ in installation.sent)
+
+
+def test_the_mark_of_a_machine_ends_it_at_once(two: tuple[Installation, Installation]) -> None:
+    exchange(two, honest)
+    assert (answers(*two), answers(*reversed(two))) == (1, 0)
+
+
+def test_without_the_mark_neither_writes_more_than_once(two: tuple[Installation, Installation]) -> None:
+    exchange(two, hiding)
+    assert answers(*two) == 1
+    assert answers(*reversed(two)) <= 1
+
+
+def test_where_every_mail_looks_like_a_first_one_the_hours_limit_ends_it(
+    two: tuple[Installation, Installation],
+) -> None:
+    exchange(two, forgetting)
+    assert 1 <= answers(*two) <= 5
+    assert answers(*reversed(two)) <= 5
