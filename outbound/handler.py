@@ -78,12 +78,15 @@ class OutboundHandler:
         self._delivery.settle()
         orders, outcomes = decode_batch(records, open_order)
         answers: list[Answer | None] = list(outcomes)
+        # Before the ledger is asked: what is in hand no longer by then is in the ledger.
+        in_hand = {order.id: work for _, order in orders if (work := self._delivery.in_hand(order.id))}
         finished = self._ledger.finished({order.id for _, order in orders})
         snapshot = self._settings()
         mails: dict[str, tuple[int, Mail]] = {}
         with counted("render"):
             for index, order in orders:
-                planned = Ok() if order.id in mails else self._plan(order, finished.get(order.id, ()), snapshot)
+                known = finished.get(order.id, ())
+                planned = Ok() if order.id in mails else self._plan(order, known, in_hand.get(order.id), snapshot)
                 if isinstance(planned, Mail):
                     mails[order.id] = index, planned
                 else:
@@ -109,12 +112,13 @@ class OutboundHandler:
             Retry(Reason.SERVER_SLOW, IN_HAND_SECONDS),
         )
 
-    def _plan(self, order: Order, known: Results, snapshot: SettingsSnapshot) -> Mail | Answer:
+    def _plan(
+        self, order: Order, known: Results, in_hand: "Future[Results] | None", snapshot: SettingsSnapshot
+    ) -> Mail | Answer:
         """The mail to be sent, or what is to be done instead. `known`: what is final from earlier attempts."""
         left = order.left(known)
         if not left:
             return Ok()
-        in_hand = self._delivery.in_hand(order.id)
         if in_hand is not None:
             return self._answer(order, in_hand, snapshot)
         now = self._now()

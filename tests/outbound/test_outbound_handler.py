@@ -3,7 +3,8 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import closing
 from datetime import datetime, timedelta
 from email import message_from_bytes
 from pathlib import Path
@@ -265,6 +266,35 @@ def test_what_a_slow_lane_cannot_take_any_more_is_deferred_at_once(
         assert all(isinstance(one, Pending) or one.reason is Reason.SERVER_SLOW for one in answers)  # type: ignore[union-attr]
         slow.let_go.set()
         slow.wait_for(3)
+
+
+class _LedgerAskedTooEarly(DeliveryLedger):
+    """A real ledger, of which something comes about between its answer and what is made of it."""
+
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    def finished(self, notification_ids: Collection[str]) -> dict[str, tuple[NotificationResult, ...]]:
+        found = super().finished(notification_ids)
+        self.meanwhile()
+        return found
+
+
+def test_a_mail_whose_lane_ends_while_it_is_asked_for_again_is_sent_once(
+    ledger: DeliveryLedger, now: datetime, make_request: MakeRequest, make_server: MakeServer
+) -> None:
+    late = _LedgerAskedTooEarly(ledger.engine)
+    desk = Desk(late, now)
+    with _SlowSink() as slow, closing(late), closing(desk.delivery):
+        desk.apply(make_server(port=slow.port, timeout_seconds=30), EmailOptions(default_outgoing_server="it-out"))
+        (first,) = desk.answer(make_request())
+
+        def end() -> None:
+            slow.let_go.set()
+            settled(first)
+
+        late.meanwhile = end
+        assert result_of(desk.handle(make_request())[0]).outcome == "sent"
+        assert len(slow.messages) == 1
 
 
 class _LedgerThatGoesAway(DeliveryLedger):

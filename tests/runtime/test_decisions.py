@@ -1,6 +1,7 @@
 """The runtime's pure parts: deferral, dead letters, batches, back-off, decoding, what a stage makes of outcomes."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -12,7 +13,7 @@ from runtime.dead_letters import dead_letter, fault, without_value
 from runtime.decoding import decode_batch
 from runtime.deferral import TURN_MS, as_original, attempt_of, deferred, is_due, milliseconds_to_wait
 from runtime.lifecycle import StopProcess
-from runtime.outcomes import Dead, Ok, OutageError, Outcome, Reject, Retry
+from runtime.outcomes import Answer, Dead, Ok, OutageError, Pending, Reject, Retry
 from runtime.outgoing import Outgoing
 from runtime.stage import Stage
 from runtime.waiting import backoff
@@ -147,11 +148,11 @@ class Scripted:
 
     stage = "outbound"
 
-    def __init__(self, script: dict[bytes, Outcome | Exception], topics: tuple[Topic, ...] = (NOTIFICATION_REQUESTED,)):
+    def __init__(self, script: dict[bytes, Answer | Exception], topics: tuple[Topic, ...] = (NOTIFICATION_REQUESTED,)):
         self.topics = topics
         self._script = script
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
+    def handle(self, records: Sequence[Record]) -> Sequence[Answer]:
         outcomes = []
         for record in records:
             answer = self._script[record.value or b""]
@@ -178,12 +179,14 @@ def test_an_outage_goes_to_the_loop() -> None:
 
 def test_a_handler_that_breaks_the_protocol_makes_dead_letters_not_losses() -> None:
     class Short(Scripted):
-        def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
+        def handle(self, records: Sequence[Record]) -> Sequence[Answer]:
             return list(super().handle(records))[1:]
 
     assert isinstance(Stage(Short({b"v": Ok()}), CONFIG).decide([record()])[0], Dead)
-    never_deferred = Scripted({b"v": Retry(Reason.SERVER_SLOW, 1)}, (MAIL_FETCHED,))
-    assert isinstance(Stage(never_deferred, CONFIG).decide([record(topic=MAIL_FETCHED.name("t"))])[0], Dead)
+    later = Retry(Reason.SERVER_SLOW, 1)
+    for answer in (later, Pending(Future(), Ok, later)):
+        never_deferred = Scripted({b"v": answer}, (MAIL_FETCHED,))
+        assert isinstance(Stage(never_deferred, CONFIG).decide([record(topic=MAIL_FETCHED.name("t"))])[0], Dead)
 
 
 def test_every_outcome_says_what_is_published() -> None:

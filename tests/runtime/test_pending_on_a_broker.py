@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from kafka.admin import MemberToRemove
 
+from deploy.local.broker import KafkaProcess
 from runtime.clients import make_admin
 from runtime.config import ProcessConfig
 from runtime.outcomes import Answer, Ok, OutageError, Pending, Retry
@@ -65,8 +66,13 @@ class EndsWhenLetGo(Future[None]):
 
 @pytest.fixture
 def config(kafka_bootstrap: str, topic_prefix: str) -> ProcessConfig:
+    return made(kafka_bootstrap, topic_prefix)
+
+
+def made(bootstrap_servers: str, topic_prefix: str) -> ProcessConfig:
+    """A configuration, and its topics."""
     config = ProcessConfig(
-        kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix, commit_seconds=0, batch_records=3
+        kafka_bootstrap_servers=bootstrap_servers, topic_prefix=topic_prefix, commit_seconds=0, batch_records=3
     )
     names = [NOTIFICATION_REQUESTED.name(topic_prefix), NOTIFICATION_RESULTS.name(topic_prefix)]
     names += [NOTIFICATION_REQUESTED.retry(topic_prefix), NOTIFICATION_REQUESTED.dlq(topic_prefix)]
@@ -221,6 +227,25 @@ def test_an_outage_that_its_work_met_is_waited_out_and_the_record_handled_again(
     handler.begin(b"slow")
     handler.end(b"slow")
     until(lambda: results(config) == [b"slow"], "its result")
+
+
+def test_what_ends_while_the_broker_is_away_is_told_when_it_is_back(topic_prefix: str) -> None:
+    handler = SlowHandler()
+    with KafkaProcess() as broker:
+        config = made(broker.bootstrap_servers, topic_prefix)
+        with Running("kafka-python", config, handler) as running:
+            ask(config, b"slow", b"one")
+            until(lambda: results(config) == [b"one"], "the other's result")
+            handler.begin(b"slow")
+            broker.stop()
+            try:
+                handler.end(b"slow")
+                until(lambda: "broker" in running.health.not_ready(), "the outage noticed")
+            finally:
+                broker.start()
+            until(lambda: not running.health.not_ready(), "ready again")
+        assert set(results(config)) == {b"one", b"slow"}
+        assert committed(config) == 2
 
 
 def test_a_fault_in_its_work_is_a_dead_letter(config: ProcessConfig, running: tuple[SlowHandler, Running]) -> None:
