@@ -125,10 +125,10 @@ def test_a_signed_answer_joins_its_call_and_a_forged_one_is_a_linked_call(desk: 
     (told,) = desk.wait_for_answers([question])
     ((_, number, _),) = desk.outcomes(question)
     forged_id = f"{told.message_id[:50]}{'a' * 8}{told.message_id[58:]}"
-    colleague, stranger = desk.new_sender(), desk.new_sender()
+    colleague, another, stranger = (desk.new_sender() for _ in range(3))  # each is answered once about one call
     sent = [
         desk.answer(colleague, IT, in_reply_to=told.message_id),
-        desk.answer(colleague, IT, subject=f"Re: {told.subject}"),
+        desk.answer(another, IT, subject=f"Re: {told.subject}"),
         desk.answer(stranger, IT, in_reply_to=forged_id),
         desk.answer(stranger, IT, subject=f"Re: C-{number:06d}"),
     ]
