@@ -27,7 +27,7 @@ from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 
 QUICK_SECONDS = 0.1  # a lane whose last mail took no longer is waited for
-BRIEFLY_SECONDS = 0.1  # for so long at most, and for little longer than its mails should take
+BRIEFLY_SECONDS = 0.3  # for so long at most, and for little longer than its mails should take
 MARGIN_SECONDS = 0.01
 ROOM_SECONDS = 2.0  # how long room is waited for in a lane that is quick
 START_WITHIN_SECONDS = 300.0  # what a lane has not begun by then is deferred
@@ -95,7 +95,7 @@ class Delivery:
             if is_quick:
                 quick += (future for future in futures if future is not None)
                 expected = max(expected, seconds)
-        wait(quick, min(BRIEFLY_SECONDS, MARGIN_SECONDS + 2 * expected))
+        wait(quick, min(BRIEFLY_SECONDS, MARGIN_SECONDS + 4 * expected))
         self._in_hand = {id_: one for id_, one in (self._in_hand | taken).items() if one is not None and not one.done()}
         return taken
 

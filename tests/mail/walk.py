@@ -124,7 +124,7 @@ def _resolved(mail: ResolvedMail) -> dict[str, Any]:
 
 
 def _logged(outcome: str, item: Item, mail: ResolvedMail, published: Sequence[Message]) -> dict[str, Any]:
-    answers = values(published, NOTIFICATION_REQUESTED)
+    answers = [one for one in values(published, NOTIFICATION_REQUESTED) if one.role == "author"]
     action = Action(
         outcome=outcome,
         item=item.reference,
