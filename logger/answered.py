@@ -1,6 +1,6 @@
 """The answers that the desk has sent by itself, as its table `answers` has them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, or_, select
@@ -36,8 +36,7 @@ def limit_answers(
     return limited
 
 
-def _answered(connection: Connection, asked: Iterable[Answer], now: datetime, count_all: bool) -> Answered:
-    asked = list(asked)
+def _answered(connection: Connection, asked: Collection[Answer], now: datetime, count_all: bool) -> Answered:
     found = Answered()
     hour_ago, items = now - HOUR, sorted({one.item for one in asked})
     for row in connection.execute(_BEFORE, {"keys": addresses(asked), "items": items, "since": hour_ago}):

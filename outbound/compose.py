@@ -16,7 +16,6 @@ from schemas.ids import message_id
 from schemas.settings import OutgoingServer
 from schemas.tokens import TokenKeys
 
-_REFERENCE = re.compile(r"[CTR]-[0-9]{6,18}")
 _LINE_ENDS = re.compile(r"\r\n?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TOO_LONG_LINE = re.compile(r"[^\n]{901}")  # RFC 5322, section 2.1.1: 998 characters, with room for a client's own
@@ -77,8 +76,8 @@ def _item_thread(request: NotificationRequested, own_server: OutgoingServer) -> 
 
     No mail has it. The author's answer follows the author's own mail instead.
     """
-    reference = request.data.get("reference", "")
-    if request.role == "author" or _REFERENCE.fullmatch(reference) is None:
+    reference = request.reference
+    if request.role == "author" or reference is None:
         return ()
     return (f"<{reference}.item@{headers.wire_address(own_server.from_address).rpartition('@')[2]}>",)
 
@@ -95,8 +94,8 @@ def _tagged(subject: str, request: NotificationRequested, token_keys: TokenKeys)
 
     It takes the place of the plain reference where a message template has put that in brackets, else it leads.
     """
-    reference = request.data.get("reference", "")
-    if _REFERENCE.fullmatch(reference) is None:
+    reference = request.reference
+    if reference is None:
         return subject
     tag = f"[{token_keys.sign(reference, request.requested_at)}]"
     plain = f"[{reference}]"

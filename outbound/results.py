@@ -1,6 +1,5 @@
 """What became of a notification for each of its recipients, as values and as records of `notification.results`."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,6 @@ from schemas.topics import NOTIFICATION_RESULTS
 from schemas.wire import Message, encode
 
 SOURCE = "/mailcall/outbound"
-_REFERENCE = re.compile(r"[CTR]-[0-9]{6,18}")
 Outcome = Literal["sent", "deferred", "failed"]
 
 
@@ -43,12 +41,6 @@ class Order:
             return (request.recipient,)
         every = (request.recipient, *request.cc, *request.bcc)
         return tuple({normalise(one): one for one in reversed(every)}.values())[::-1]
-
-    @property
-    def reference(self) -> str | None:
-        """The item that it tells of, if it tells of one."""
-        reference = self.request.data.get("reference", "")
-        return reference if _REFERENCE.fullmatch(reference) else None
 
     def left(self, known: Sequence[NotificationResult]) -> tuple[str, ...]:
         """The recipients for whom nothing final is known."""
@@ -92,7 +84,7 @@ class Order:
             smtp_reply=reply,
             message_id=message_id,
             mail_id=self.request.mail_id,
-            reference=self.reference,
+            reference=self.request.reference,
             at=at,
         )
 

@@ -1,5 +1,6 @@
 """What happened to an item of the desk, who is to be told, and what became of telling them."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from schemas.notifying import Role
 from schemas.reasons import Reason
 from schemas.settings import Format
 
+_REFERENCE = re.compile(r"[CTR]-[0-9]{6,18}")
 ItemKind = Literal["call", "task", "request"]
 
 
@@ -145,6 +147,12 @@ class NotificationRequested(Model):
     references: tuple[str, ...] = ()
     mail_id: str | None = Field(None, description="the mail that caused it")
     requested_at: datetime
+
+    @property
+    def reference(self) -> str | None:
+        """The item that it tells of, if it tells of one."""
+        reference = self.data.get("reference", "")
+        return reference if _REFERENCE.fullmatch(reference) else None
 
 
 # `ce_source` of the results that a report by mail told of; the others are those of attempts to send.
