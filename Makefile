@@ -7,17 +7,24 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.made
 PACKAGES := schemas runtime mailserver desk ingest resolver logger outbound console deploy
 ARGS ?=
+# Most tests wait for servers and processes, so more of them run at once than there are cores; the fast ones compute.
+WORKERS ?= 4
+FAST_WORKERS ?= 2
+SERVERS := broker or database or mail_host or debian or browser
+
+# Where the environment forbids it, each of hundreds of processes would compile all of the code anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 ifeq ($(PYTHON),)
 $(error Python 3.11 or newer is needed and not found in PATH; name one: make PYTHON=/path/to/python3.12)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench schemas requirements clean
+.PHONY: help venv demo test test-fast check bench schemas requirements clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; \
-	[print(f"make {name:13} {text}") for name, text in re.findall(r"(?m)^([a-z]+):.*?## (.+)$$", open("Makefile").read())]'
+	[print(f"make {name:13} {text}") for name, text in re.findall(r"(?m)^([a-z-]+):.*?## (.+)$$", open("Makefile").read())]'
 
 venv: $(STAMP) ## the virtual environment .venv, from requirements/dev.txt with hashes (PYTHON=... to choose a Python)
 
@@ -29,7 +36,10 @@ demo: $(STAMP) ## the whole pipeline on this machine, live; Ctrl-C ends it (ONCE
 
 test: $(STAMP) ## every test, against real servers (ARGS=... for pytest, e.g. ARGS="tests/desk -k ledger")
 	@$(RUN) -m deploy.local.prepare
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+
+test-fast: $(STAMP) ## the tests that need no server, in well under a minute (ARGS=... as above)
+	@$(RUN) -m pytest -n $(FAST_WORKERS) -m "not ($(SERVERS))" $(ARGS)
 
 check: $(STAMP) ## lint, format, types, import contracts, and that documents and generated files follow the code
 	@$(RUN) -m ruff check .

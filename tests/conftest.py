@@ -1,21 +1,19 @@
-"""The servers that tests run against, all real ones; and the rule that a test without its server is not silently green.
+"""The servers that tests run against, all real ones.
 
-Servers are shared by the whole session and started when the first test asks for them; what a test gets of them (topic
+They are started when the first test asks for them and shared by all that come after; what a test gets of them (topic
 prefix, database, account, sink) is its own.
 """
 
-import os
 import uuid
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
-import psycopg
 import pytest
 from kafka import KafkaAdminClient
 
-from deploy.local import NotAvailableError
-from deploy.local.broker import Broker, choose_broker
+from deploy.local.broker import Broker
 from deploy.local.certificates import FAULTY
 from deploy.local.database import Database
 from deploy.local.dovecot import Dovecot
@@ -27,48 +25,30 @@ from deploy.local.postfix import Postfix
 from deploy.local.smtp_sink import SmtpSink
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
+from tests.desks import empty_tables, make_tables, new_database, new_desk
 
-_not_run = pytest.StashKey[dict[str, str]]()
+DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.database))
 
-
-# ---- not run, and why ------------------------------------------------------------------------------------------------
-# In CI nothing may be left out: there the missing server is an error. Elsewhere the test is skipped, and the end of the
-# run lists it under "not run, and why".
+pytest_plugins = ["tests.shared_servers", "tests.needs", "tests.deadlines", "tests.not_run"]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_not_run] = {}
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that may take longest come first: begun last, each would keep the whole run waiting."""
+    items.sort(key=_time_out, reverse=True)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
-    try:
-        return (yield)
-    except NotAvailableError as error:
-        if os.environ.get("CI"):
-            raise
-        item.config.stash[_not_run][item.nodeid] = str(error)
-        pytest.skip(f"not run: {error}")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    not_run = config.stash[_not_run]
-    if not not_run:
-        return
-    terminalreporter.section("not run, and why", yellow=True, bold=True)
-    for reason in dict.fromkeys(not_run.values()):
-        terminalreporter.write_line(reason)
-        for test in (test for test, why in not_run.items() if why == reason):
-            terminalreporter.write_line(f"    {test}")
+def _time_out(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0] if marker else item.config.getini("timeout"))
 
 
 # ---- servers ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[Broker]:
-    with choose_broker() as broker:
-        yield broker
+def broker(ask_server: Callable[[str], Any]) -> Broker:
+    broker: Broker = ask_server("broker")
+    return broker
 
 
 @pytest.fixture(scope="session")
@@ -108,24 +88,21 @@ def delete_topics(bootstrap: str, prefix: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def database() -> Iterator[Database]:
-    with Database() as database:
-        yield database
+def database(ask_server: Callable[[str], Any]) -> Database:
+    database: Database = ask_server("database")
+    return database
 
 
 @pytest.fixture
 def postgres_url(database: Database) -> Iterator[str]:
     """SQLAlchemy's URL of a database of this test alone, empty."""
-    name = f"t_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(database.dsn(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield database.url(name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(database) as url:
+        yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def desk_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of an empty desk database, once as an SQLite file and once on PostgreSQL."""
+@pytest.fixture(params=DATABASES)
+def empty_desk_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a database without a table, once as an SQLite file and once on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'desk.db'}"
     url: str = request.getfixturevalue("postgres_url")
@@ -133,10 +110,33 @@ def desk_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def mail_host() -> Iterator[MailHost]:
+def postgres_desk(database: Database) -> Iterator[str]:
+    with new_database(database) as url:
+        make_tables(url)
+        yield url
+
+
+@pytest.fixture
+def postgres_desk_url(postgres_desk: str) -> str:
+    """URL of a desk on PostgreSQL whose tables are made and empty."""
+    empty_tables(postgres_desk)
+    return postgres_desk
+
+
+@pytest.fixture(params=DATABASES)
+def desk_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a desk whose tables are made and empty, once as an SQLite file and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return new_desk(tmp_path / "desk.db")
+    url: str = request.getfixturevalue("postgres_desk_url")
+    return url
+
+
+@pytest.fixture(scope="session")
+def mail_host(ask_server: Callable[[str], Any]) -> MailHost:
     """Shared by all tests: take an account of your own with `mail_account`, or `mail_host.add_account`."""
-    with MailHost() as host:
-        yield host
+    host: MailHost = ask_server("mail_host")
+    return host
 
 
 @pytest.fixture

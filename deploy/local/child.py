@@ -114,6 +114,11 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
     return exit_code
 
 
+def reaper_pid() -> int | None:
+    """The process that ends what this one leaves behind; None where nothing has been started here."""
+    return _Reaper.pid()
+
+
 class _Reaper:
     """The one `reaper.py` process of this process; a forked copy of this process starts its own."""
 
@@ -121,6 +126,10 @@ class _Reaper:
     _process: subprocess.Popen[bytes] | None = None  # kept, so that the pipe stays open
     _pipe: int | None = None
     _owner = 0
+
+    @classmethod
+    def pid(cls) -> int | None:
+        return cls._process.pid if cls._process and cls._owner == os.getpid() else None
 
     @classmethod
     def tell(cls, line: str) -> None:

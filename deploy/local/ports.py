@@ -10,12 +10,13 @@ HOST = "127.0.0.1"
 # one of those could take a port between the moment it was found free and the moment the server binds it.
 LOWEST, HIGHEST = 15_000, 32_000
 POLL_SECONDS = 0.02
+_random = random.SystemRandom()  # tests that run side by side may have seeded the common one alike
 
 
 def free_port() -> int:
     """A TCP port of 127.0.0.1 on which nothing listens. Raises `OSError` where a hundred in a row are taken."""
     for _ in range(100):
-        port = random.randint(LOWEST, HIGHEST)
+        port = _random.randint(LOWEST, HIGHEST)
         with socket.socket() as probe:
             try:
                 probe.bind((HOST, port))

@@ -26,6 +26,10 @@ class Server(ABC):
         self.directory.mkdir(parents=True, exist_ok=True)
         self._child: Child | None = None
 
+    def __getstate__(self) -> dict[str, object]:
+        """For another process: a copy that knows where the server is, and cannot end it or remove its files."""
+        return {**self.__dict__, "_child": None, "_temporary": False}
+
     @abstractmethod
     def _prepare(self) -> Child:
         """Make ready what the first start needs, and say what to start."""

@@ -18,7 +18,6 @@ from console.config import ConsoleConfig
 from console.operations.state import read_state
 from desk.directory import find_persons
 from desk.engine import open_desk, reading
-from desk.migrate import upgrade
 from logger.handler import LoggerHandler
 from resolver.handler import ResolverHandler
 from resolver.reading.reader import Reader
@@ -30,6 +29,7 @@ from schemas import ids
 from schemas.persons import Person
 from schemas.topics import MAIL_FETCHED
 from schemas.wire import Message, encode
+from tests.desks import new_desk
 
 DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
 
@@ -82,7 +82,7 @@ def config(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path) -> ConsoleCo
     return ConsoleConfig(
         kafka_bootstrap_servers=kafka_bootstrap,
         topic_prefix=topic_prefix,
-        desk_url=f"sqlite:///{tmp_path / 'desk.db'}",
+        desk_url=new_desk(tmp_path / "desk.db"),
         blob_url=(tmp_path / "blobs").as_uri(),
     )
 
@@ -90,7 +90,6 @@ def config(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path) -> ConsoleCo
 @pytest.fixture
 def desk(config: ConsoleConfig) -> Iterator[Engine]:
     engine = open_desk(config.desk_url)
-    upgrade(engine)
     yield engine
     engine.dispose()
 

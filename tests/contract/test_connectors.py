@@ -7,11 +7,12 @@ import re
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from deploy.local.mail_host import MailHost
 from ingest.connectors import CONNECTORS, base, connector_for, imap
@@ -140,7 +141,11 @@ def _account(request: pytest.FixtureRequest, protocol: str) -> Account:
     return Account(request.getfixturevalue("mail_host"), address, password, protocol)
 
 
-@pytest.fixture(params=sorted(KINDS))
+def _params(kinds: Iterable[str]) -> list[ParameterSet]:
+    return [pytest.param(kind, marks=[pytest.mark.mail_host] if kind in PORTS else []) for kind in sorted(kinds)]
+
+
+@pytest.fixture(params=_params(KINDS))
 def mailbox(request: pytest.FixtureRequest, tmp_path: Path) -> Mailbox:
     protocol = KINDS[request.param]
     if protocol == "folder":
@@ -148,7 +153,7 @@ def mailbox(request: pytest.FixtureRequest, tmp_path: Path) -> Mailbox:
     return _account(request, protocol)
 
 
-@pytest.fixture(params=sorted(PORTS))
+@pytest.fixture(params=_params(PORTS))
 def account(request: pytest.FixtureRequest) -> Account:
     """A mailbox on another machine, which has to be reached and logged in to."""
     return _account(request, request.param)
@@ -393,7 +398,7 @@ def test_blocks_hold_remote_mails_that_say_where_they_lie(mailbox: Mailbox, open
     assert mail.locator.endswith(f"={mail.handle}")
 
 
-@pytest.mark.parametrize("mailbox", sorted(KINDS.keys() - {"imap"}), indirect=True)  # IMAP's cursor is one number
+@pytest.mark.parametrize("mailbox", _params(KINDS.keys() - {"imap"}), indirect=True)  # IMAP's cursor is one number
 def test_more_mails_than_a_cursor_can_hold_are_told_and_none_is_lost(
     mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 KILLS = 2
 
 
+pytestmark = pytest.mark.broker
+
+
 @pytest.fixture(params=["kafka-python", "faust"])
 def loop(request: pytest.FixtureRequest) -> LoopName:
     name: LoopName = request.param

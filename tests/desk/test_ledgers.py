@@ -17,7 +17,6 @@ from desk.directory import find_persons
 from desk.engine import open_desk, reading, writing
 from desk.errors import UnstorableError
 from desk.items import show_item
-from desk.migrate import upgrade
 from desk.references import parse_reference, reference
 from desk.tables import person_addresses, persons
 from runtime.outcomes import OutageError
@@ -60,9 +59,8 @@ def test_deliveries(ledger: DeliveryLedger, recorded: list[Outcome], finished: O
         assert found["n"] == (result(finished, attempt=2, server_id="out", smtp_reply="250 OK", message_id="<m@x>"),)
 
 
-def test_a_delivery_is_recorded_after_the_database_closed_all_connections(postgres_url: str) -> None:
-    engine = open_desk(postgres_url)
-    upgrade(engine)
+def test_a_delivery_is_recorded_after_the_database_closed_all_connections(postgres_desk_url: str) -> None:
+    engine = open_desk(postgres_desk_url)
     ledger = DeliveryLedger(engine)
     with ThreadPoolExecutor(4) as threads:  # so that more than one connection is kept
         together = Barrier(4)
@@ -88,9 +86,8 @@ def test_a_delivery_is_recorded_after_the_database_closed_all_connections(postgr
     engine.dispose()
 
 
-def test_a_result_that_the_database_cannot_hold_harms_no_other(postgres_url: str) -> None:
-    engine = open_desk(postgres_url)
-    upgrade(engine)
+def test_a_result_that_the_database_cannot_hold_harms_no_other(postgres_desk_url: str) -> None:
+    engine = open_desk(postgres_desk_url)
     ledger = DeliveryLedger(engine)
     for _ in range(2):
         with pytest.raises(UnstorableError):

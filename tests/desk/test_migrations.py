@@ -14,8 +14,8 @@ from runtime.outcomes import OutageError
 from schemas.reasons import Reason
 
 
-def test_from_empty_they_make_the_tables_of_the_code(desk_url: str) -> None:
-    engine = open_desk(desk_url)
+def test_from_empty_they_make_the_tables_of_the_code(empty_desk_url: str) -> None:
+    engine = open_desk(empty_desk_url)
     upgrade(engine)
     with reading(engine) as connection:
         assert {*metadata.tables, "alembic_version"} == set(inspect(connection).get_table_names())
@@ -23,8 +23,8 @@ def test_from_empty_they_make_the_tables_of_the_code(desk_url: str) -> None:
     engine.dispose()
 
 
-def test_several_processes_at_once_make_them_once(desk_url: str) -> None:
-    engines = [open_desk(desk_url) for _ in range(4)]
+def test_several_processes_at_once_make_them_once(empty_desk_url: str) -> None:
+    engines = [open_desk(empty_desk_url) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(upgrade, engines)) == [None] * 4
     for engine in engines:
@@ -32,8 +32,8 @@ def test_several_processes_at_once_make_them_once(desk_url: str) -> None:
         engine.dispose()
 
 
-def test_whoever_needs_them_waits_for_them(desk_url: str) -> None:
-    engine = open_desk(desk_url)
+def test_whoever_needs_them_waits_for_them(empty_desk_url: str) -> None:
+    engine = open_desk(empty_desk_url)
     with pytest.raises(OutageError, match="the logger makes them") as caught:
         wait_until_current(engine, 0.1)
     assert caught.value.reason is Reason.DATABASE_AWAY
@@ -44,8 +44,8 @@ def test_whoever_needs_them_waits_for_them(desk_url: str) -> None:
     engine.dispose()
 
 
-def test_tables_of_a_newer_release_are_left_alone(desk_url: str) -> None:
-    engine = open_desk(desk_url)
+def test_tables_of_a_newer_release_are_left_alone(empty_desk_url: str) -> None:
+    engine = open_desk(empty_desk_url)
     upgrade(engine)
     with writing(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local.pipeline import PROCESSES, ROOT
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.broker, pytest.mark.database]
 
 SHAPE = {
     "mails",

@@ -15,7 +15,7 @@ from schemas.settings import IncomingServer
 from tests.e2e.running import HR, IT, RunningDesk, running_desk, wait_for
 from tests.parsing.hostile import HOSTILE
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.mail_host]
 
 # What the screening rightly takes for a machine's.
 REPORTS = {"delivery status", "a bounce in words", "blank lines from a daemon"}

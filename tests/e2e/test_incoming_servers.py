@@ -20,7 +20,7 @@ from desk.tables import files, items, mails
 from runtime.blobs import BlobStore
 from tests.e2e.running import HR, IT, RunningDesk, running_desk, wait_for
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.mail_host]
 
 
 def mailcall(desk: RunningDesk, *arguments: str) -> tuple[int, Any]:

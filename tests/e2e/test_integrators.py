@@ -45,6 +45,8 @@ from schemas.topics import (
 from schemas.wire import Record, decode, encode
 from tests.conftest import delete_topics
 
+pytestmark = pytest.mark.debian
+
 SECONDS = 60
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/integrate.md").read_text("utf-8")

@@ -20,7 +20,7 @@ from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED, MAILBOX_CURSORS, NOTIFIC
 from schemas.wire import tombstone
 from tests.e2e.running import HR, IT, RunningDesk, repeated, running_desk, wait_for
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.mail_host]
 
 
 @pytest.fixture(scope="module")

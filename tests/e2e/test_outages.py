@@ -13,7 +13,7 @@ from desk.engine import open_desk
 from desk.migrate import upgrade
 from tests.e2e.running import HR, IT, RunningDesk, repeated, running_desk, wait_for
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = [pytest.mark.timeout(150), pytest.mark.broker, pytest.mark.database, pytest.mark.mail_host]
 
 ACCOUNTS = dict.fromkeys((IT, HR), PASSWORD)
 STAGES = (

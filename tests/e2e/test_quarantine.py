@@ -21,7 +21,7 @@ from desk.tables import items, mails
 from schemas.settings import IncomingServer
 from tests.e2e.running import HR, IT, RunningDesk, running_desk, wait_for
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.mail_host]
 
 OUR_SYSTEM = "mx.desk.example"  # the mail host of the tests writes no such line: it is put into the mail here
 

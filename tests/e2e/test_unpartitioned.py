@@ -12,6 +12,7 @@ from outbound.render import Templates, render
 from schemas.settings import Format
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import CALL_EVENTS, NOTIFICATION_REQUESTED
+from tests.desks import new_desk
 from tests.logger.harness import make_mail, opened
 
 FILE = """
@@ -38,7 +39,7 @@ def settings(tmp_path: Path) -> SettingsSnapshot:
 
 
 def test_a_call_is_logged_with_its_priority_and_told_of(settings: SettingsSnapshot, tmp_path: Path) -> None:
-    with opened(f"sqlite:///{tmp_path / 'desk.db'}") as logger:
+    with opened(new_desk(tmp_path / "desk.db")) as logger:
         logger.settings = settings
         mail = make_mail("one", call_template="plain")
         logger.feed(mail)
@@ -57,7 +58,7 @@ def test_a_named_partition_is_called_by_its_name(settings: SettingsSnapshot, tmp
     partition = settings.partition("desk")
     assert partition is not None
     named = partition.model_copy(update={"name": "Service desk"})
-    with opened(f"sqlite:///{tmp_path / 'desk.db'}") as logger:
+    with opened(new_desk(tmp_path / "desk.db")) as logger:
         logger.settings = settings.with_changes([("partition/desk", named, 2)])
         logger.feed(make_mail("one", call_template="plain"))
     assert logger.of(NOTIFICATION_REQUESTED)[0].data["partition"] == "Service desk"

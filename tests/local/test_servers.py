@@ -53,6 +53,7 @@ def test_a_named_broker_that_is_away_is_told() -> None:
         pass
 
 
+@pytest.mark.broker
 def test_a_killed_broker_comes_back_with_its_data() -> None:
     with KafkaProcess() as broker:
         admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)
@@ -67,13 +68,14 @@ def test_a_killed_broker_comes_back_with_its_data() -> None:
         producer.close()
 
 
-def test_a_database_of_its_own_for_each_test(desk_url: str) -> None:
-    with sqlalchemy.create_engine(desk_url).begin() as connection:
+def test_a_database_of_its_own_for_each_test(empty_desk_url: str) -> None:
+    with sqlalchemy.create_engine(empty_desk_url).begin() as connection:
         assert sqlalchemy.inspect(connection).get_table_names() == []
         connection.exec_driver_sql("CREATE TABLE one (id INTEGER)")
         assert sqlalchemy.inspect(connection).get_table_names() == ["one"]
 
 
+@pytest.mark.database
 def test_a_killed_database_comes_back_with_its_data() -> None:
     with Database() as database:
         with psycopg.connect(database.dsn()) as connection:
@@ -84,6 +86,7 @@ def test_a_killed_database_comes_back_with_its_data() -> None:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("closed", [False, True], ids=["open venv", "venv that others cannot read"])
 def test_the_wheels_postgresql_serves_where_none_is_installed(monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
     monkeypatch.setattr("deploy.local.database.installed_programs", list)

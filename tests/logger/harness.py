@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 from desk.engine import open_desk, reading
 from desk.items import Item, show_item
 from desk.ledger import mail_outcomes
-from desk.migrate import upgrade
 from logger.handler import LoggerHandler
 from runtime.outcomes import Outcome
 from schemas import ids
@@ -171,6 +170,5 @@ def as_record(value: Fed, source: str = "/test") -> Record:
 def opened(url: str) -> Iterator[Logger]:
     """A logger on the desk at this URL, whose tables are made."""
     engine = open_desk(url)
-    upgrade(engine)
     yield Logger(engine, demo_settings())
     engine.dispose()

@@ -24,6 +24,7 @@ from runtime.stage import Stage
 from schemas.reasons import Reason
 from schemas.topics import CALL_EVENTS, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS
 from schemas.wire import Message, Record
+from tests.desks import new_desk
 from tests.logger.harness import NOW, PREFIX, Logger, as_record, make_mail, opened
 
 
@@ -163,8 +164,8 @@ def test_a_record_that_the_broker_refuses_stops_no_other() -> None:
     assert [message.key for message in published] == ["a", "b"]
 
 
-def test_connections_that_the_database_closes_are_an_outage_that_passes(postgres_url: str) -> None:
-    with opened(postgres_url) as logger:
+def test_connections_that_the_database_closes_are_an_outage_that_passes(postgres_desk_url: str) -> None:
+    with opened(postgres_desk_url) as logger:
         logger.feed(make_mail("one"))
         url = logger.engine.url
         with psycopg.connect(host=url.host, port=url.port, user=url.username, dbname="postgres") as admin:
@@ -178,15 +179,15 @@ def test_connections_that_the_database_closes_are_an_outage_that_passes(postgres
 
 
 def test_a_lock_that_another_process_keeps_on_the_file_is_an_outage_that_passes(tmp_path: Path) -> None:
-    with opened(f"sqlite:///{tmp_path / 'desk.db'}?timeout=0.01") as logger:
+    with opened(new_desk(tmp_path / "desk.db") + "?timeout=0.01") as logger:
         with writing(logger.engine), pytest.raises(OutageError) as caught:
             logger.feed(make_mail("one"))
         assert caught.value.reason is Reason.DATABASE_AWAY
         assert logger.feed(make_mail("one")) == [Ok()]
 
 
-def test_a_nul_that_postgresql_cannot_hold_is_a_dead_letter(postgres_url: str) -> None:
-    with opened(postgres_url) as logger:
+def test_a_nul_that_postgresql_cannot_hold_is_a_dead_letter(postgres_desk_url: str) -> None:
+    with opened(postgres_desk_url) as logger:
         (dead,) = logger.feed(resolved(text="a\0b"))
         assert isinstance(dead, Dead)
         assert dead.reason is Reason.WRONG_SCHEMA

@@ -10,10 +10,10 @@ import pytest
 from deploy.local.smtp_sink import SmtpSink
 from desk.deliveries import DeliveryLedger
 from desk.engine import open_desk
-from desk.migrate import upgrade
 from outbound.choose_server import Chosen
 from schemas.events import NotificationRequested
 from schemas.settings import Authentication, EmailOptions, OutgoingServer, Security
+from tests.desks import new_desk
 from tests.outbound.desk import Desk
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -60,8 +60,7 @@ def make_server() -> Callable[..., OutgoingServer]:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[DeliveryLedger]:
-    engine = open_desk(f"sqlite:///{tmp_path / 'desk.db'}")
-    upgrade(engine)
+    engine = open_desk(new_desk(tmp_path / "desk.db"))
     ledger = DeliveryLedger(engine)
     yield ledger
     ledger.close()

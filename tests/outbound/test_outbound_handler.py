@@ -16,7 +16,6 @@ from deploy.local.ports import free_port
 from deploy.local.smtp_sink import SmtpSink
 from desk.deliveries import DeliveryLedger
 from desk.engine import open_desk
-from desk.migrate import upgrade
 from outbound import delivery as delivery_module
 from outbound.handler import IN_HAND_SECONDS
 from runtime.metrics import BROKEN_TEMPLATES
@@ -25,6 +24,7 @@ from schemas.events import NotificationRequested, NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format, MessageTemplate, OutgoingServer
 from schemas.wire import Record
+from tests.desks import new_desk
 from tests.outbound.desk import Desk, ids, partition, record, result_of, results_of, settled, status_of
 
 MakeRequest = Callable[..., NotificationRequested]
@@ -311,8 +311,7 @@ class _LedgerThatGoesAway(DeliveryLedger):
 def test_a_mail_sent_while_the_database_is_away_is_not_sent_again(
     tmp_path: Path, now: datetime, smtp_sink: SmtpSink, make_request: MakeRequest, make_server: MakeServer
 ) -> None:
-    engine = open_desk(f"sqlite:///{tmp_path / 'desk.db'}")
-    upgrade(engine)
+    engine = open_desk(new_desk(tmp_path / "desk.db"))
     ledger = _LedgerThatGoesAway(engine)
     desk = Desk(ledger, now)
     desk.apply(make_server(port=smtp_sink.port), EmailOptions(default_outgoing_server="it-out"))

@@ -20,6 +20,8 @@ from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate, OutgoingServer
 from tests.outbound.sent import KEYS, sent
 
+pytestmark = pytest.mark.browser
+
 MakeRequest = Callable[..., NotificationRequested]
 MakeServer = Callable[..., OutgoingServer]
 

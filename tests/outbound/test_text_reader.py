@@ -14,6 +14,8 @@ from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, OutgoingServer
 from tests.outbound.sent import sent
 
+pytestmark = pytest.mark.debian
+
 MakeRequest = Callable[..., NotificationRequested]
 MakeServer = Callable[..., OutgoingServer]
 

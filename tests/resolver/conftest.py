@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from desk.engine import open_desk, writing
-from desk.migrate import upgrade
 from desk.tables import person_addresses, persons
 from schemas import ids
 from schemas.addresses import normalise
@@ -57,7 +56,6 @@ def snapshot() -> SettingsSnapshot:
 def desk(desk_url: str) -> Engine:
     """The desk's tables with `PERSONS` in them."""
     engine = open_desk(desk_url)
-    upgrade(engine)
     store_persons(engine, PERSONS)
     return engine
 

@@ -9,14 +9,17 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.error import HTTPError
 
 import pytest
 
+from deploy.local.ports import wait_until
 from runtime.lifecycle import StopProcess, beside
 
 PROGRAM = """
 import sys, threading
 from runtime.config import ProcessConfig
+from deploy.local.ports import wait_until
 from runtime.lifecycle import StopProcess, run
 
 def main(config, stop, health):
@@ -25,6 +28,15 @@ def main(config, stop, health):
 
 sys.exit(run("test", ProcessConfig, main))
 """
+
+
+def status(address: str) -> int:
+    """What a probe is answered."""
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
 
 
 @contextmanager
@@ -50,8 +62,7 @@ def test_a_signal_ends_the_process_in_order(number: signal.Signals) -> None:
         lines = log_lines(started)
         address = next(line["address"] for line in lines if "address" in line)
         next(line for line in lines if line["event"] == "started")
-        with urllib.request.urlopen(f"{address}/readyz", timeout=5) as answer:
-            assert answer.status == 200
+        assert wait_until(lambda: status(f"{address}/readyz") == 200, 10)  # `main` says so after "started" is logged
         started.send_signal(number)
         assert [line["event"] for line in lines] == ["done"]
         assert started.wait(10) == 0

@@ -229,6 +229,7 @@ def test_an_outage_that_its_work_met_is_waited_out_and_the_record_handled_again(
     until(lambda: results(config) == [b"slow"], "its result")
 
 
+@pytest.mark.broker
 def test_what_ends_while_the_broker_is_away_is_told_when_it_is_back(topic_prefix: str) -> None:
     handler = SlowHandler()
     with KafkaProcess() as broker:
