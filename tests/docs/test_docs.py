@@ -15,6 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from mailserver.authentication import METHODS
 from mailserver.connection import Protocol
+from resolver.screening.auto_replies import HEADERS
 from runtime import metrics
 from runtime.config import ENV_PREFIX, ProcessConfig
 from schemas.events import CallEvent
@@ -141,6 +142,11 @@ def test_every_field_of_a_setting_is_documented(name: str) -> None:
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_is_documented(reason: Reason) -> None:
     assert f"`{reason}`" in _written()
+
+
+@pytest.mark.parametrize("header", [name for name, _ in HEADERS])
+def test_every_header_that_only_machines_set_has_a_row(header: str) -> None:
+    assert f"\n| `{header}` |" in _page("", "screening").lower()
 
 
 @pytest.mark.parametrize("event", [member.__name__ for member in get_args(get_args(CallEvent)[0])])
