@@ -8,7 +8,8 @@ from schemas.reasons import Reason
 
 _ANY = re.compile(r"(?i)^(?!no$|false$|0$)")
 # A header that only a machine's answer carries, and the value that says so. RFC 3834 first, then what systems use.
-_HEADERS: tuple[tuple[str, re.Pattern[str]], ...] = (
+# docs/screening.md has a row for each.
+HEADERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     # RFC 3834, section 5. What a rule of a person's mailbox passes on is still what somebody wrote.
     ("auto-submitted", re.compile(r"(?i)^(?!no\b|auto-forwarded)\S")),
     ("x-autoreply", _ANY),  # Gmail, Plesk, Confixx
@@ -115,7 +116,7 @@ _SENDER_SEEN = 1_000
 def auto_reply_header(parsed: Parsed) -> Finding | None:
     """One header that says it."""
     headers = parsed.headers
-    for name, pattern in _HEADERS:
+    for name, pattern in HEADERS:
         if name in headers:
             for value in headers.all(name):
                 if pattern.search(value.strip()):

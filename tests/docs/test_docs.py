@@ -15,6 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from mailserver.authentication import METHODS
 from mailserver.connection import Protocol
+from resolver.screening.auto_replies import HEADERS
 from runtime import metrics
 from runtime.config import ENV_PREFIX, ProcessConfig
 from schemas.events import CallEvent
@@ -143,6 +144,11 @@ def test_every_reason_is_documented(reason: Reason) -> None:
     assert f"`{reason}`" in _written()
 
 
+@pytest.mark.parametrize("header", [name for name, _ in HEADERS])
+def test_every_header_that_only_machines_set_has_a_row(header: str) -> None:
+    assert f"\n| `{header}` |" in _page("", "screening").lower()
+
+
 @pytest.mark.parametrize("event", [member.__name__ for member in get_args(get_args(CallEvent)[0])])
 def test_every_event_is_documented(event: str) -> None:
     assert event in _written()
@@ -179,9 +185,11 @@ def test_there_is_something_to_check() -> None:
     assert len(_documents()) > 5
 
 
-@pytest.mark.parametrize("file", _documents(), ids=lambda file: str(file.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "file", sorted({*_documents(), *ROOT.glob("*.md")}), ids=lambda file: str(file.relative_to(ROOT))
+)
 def test_every_relative_link_leads_somewhere(file: Path) -> None:
-    links = _LINK.findall(_CODE.sub("", _documents()[file]))
+    links = _LINK.findall(_CODE.sub("", file.read_text(encoding="utf-8")))
     relative = [link.partition("#")[0] for link in links if "://" not in link and not link.startswith(("#", "mailto:"))]
     missing = [link for link in relative if not (file.parent / link).exists()]
     assert not missing

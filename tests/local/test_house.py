@@ -1,5 +1,6 @@
 """What must hold of the project as a whole: no package hides another, the downloads are pinned, no test is left out."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -36,6 +37,13 @@ def test_requirements_are_hashed_and_hold_no_address() -> None:
     assert len(pinned) > 50
     assert all("--hash=sha256:" in lines[number + 1] for number in pinned)
     assert not [line for line in lines if "://" in line or line.startswith("-")]
+
+
+def test_the_license_is_the_one_that_the_package_names() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (project["license"], project["license-files"]) == ("Apache-2.0", ["LICENSE"])
+    apache_2_0 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"  # the text as it is published
+    assert hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest() == apache_2_0
 
 
 MISSING_SERVER = """
