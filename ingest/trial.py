@@ -1,7 +1,7 @@
 """An incoming server tried out, as an administrator asked for: every step with its status, and the newest mail.
 
-Requirement, "Testing Incoming Email Settings": "The sender, subject and message are displayed ... whether it was
-successfully received, is displayed in the Status box." The mailbox is only looked at.
+Requirement R14: sender, subject and text of the mail, and Status, whether it was received. The mailbox is only looked
+at.
 """
 
 import threading

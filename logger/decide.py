@@ -18,7 +18,7 @@ from schemas.settings import AfterClosing, CallTemplate, ClosedAction
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import TAG
 
-# Requirement: "logging a new call, updating existing call, task or request, or closing a call or task".
+# Requirement R9.5: calls and tasks are closed by mail, requests are not.
 CLOSED_BY_MAIL: frozenset[ItemKind] = frozenset(("call", "task"))
 
 

@@ -1,8 +1,4 @@
-"""Requirement: "define Call Impact, Call Urgency and Call Priority values and a Priority Matrix in each partition".
-
-"... to ensure that calls logged through an incoming email account will automatically be assigned the correct Call
-Priority."
-"""
+"""Requirement R4.17: a call gets its priority from the Priority Matrix of its partition."""
 
 from runtime.outcomes import Dead
 from schemas.reasons import Reason

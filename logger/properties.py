@@ -1,4 +1,4 @@
-"""Requirement: "the call template ... determines the call properties": what a new item gets of it."""
+"""Requirement R2.1: what a new item gets from its call template."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,5 +1,4 @@
-"""Who performs the action. Requirement: "If a matching email address is found, that person record is used as the person
-performing the action"; else "a new User record is created (that is, a new person record flagged as a User)"."""
+"""Who performs the action. Requirement R9.5: the person found. Requirement R2.4: else a new one, with the User flag."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -60,9 +60,8 @@ def write_persons(connection: Connection, new: Sequence[Person]) -> None:
 def flag_users(connection: Connection, intents: Iterable[Intent]) -> list[str]:
     """Sets the User flag of those who log a call without having it, and returns their ids.
 
-    Requirement: "If an Analyst logs a call by incoming email and the Analyst is not already a User, the User flag will
-    be selected on their person details." Not of a sender who is not proved to be that Analyst, and not of a disabled
-    person, who acts as no Analyst and is changed by the CMDB only.
+    Requirement R2.9: an Analyst who logs a call by mail becomes a User as well. Not a sender who is not proved to be
+    that Analyst, and not a disabled person, who acts as no Analyst and is changed by the CMDB only.
     """
     callers = (one.person for one in intents if isinstance(one, LogCall) and is_trusted(one.mail))
     return flag_as_users(connection, {one.id for one in callers if not (one.is_user or one.disabled)})

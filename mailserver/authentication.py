@@ -1,4 +1,4 @@
-"""Requirement, "Methods of Authentication for Mail Servers": which goes with which protocol, and what each needs."""
+"""Requirement R10: the methods of authentication, which goes with which protocol, and what each needs."""
 
 import base64
 import binascii
@@ -82,7 +82,7 @@ METHODS: Mapping[Authentication, Method] = {
     Authentication.SASL_CRAM_MD5: _sasl("CRAM-MD5"),
     Authentication.SASL_DIGEST_MD5: _sasl("DIGEST-MD5", proves_server=True),
     Authentication.SASL_NTLM: _sasl("NTLM"),
-    Authentication.SASL_MSN: _sasl("MSN", "NTLM"),  # "equivalent to NTLM": by the name that the server gives it
+    Authentication.SASL_MSN: _sasl("MSN", "NTLM"),  # Requirement R10.21: NTLM, by the name that the server gives it
     Authentication.SASL_GSS: _sasl("GSSAPI", needs=Need.TICKET),
     Authentication.SASL_SCRAM_SHA_256: _sasl("SCRAM-SHA-256", proves_server=True),
     Authentication.SASL_XOAUTH2: _sasl("XOAUTH2", needs=Need.TOKEN, in_clear=True),

@@ -12,8 +12,8 @@ _NO_LAYER = b"\x01\x00\x00\x00"  # TLS protects the connection, not GSS-API (RFC
 class KerberosContext:
     """One log-in to `service` at `host`.
 
-    With a password a ticket is got for `username`; without one the process's own credentials are used: "Used to
-    authenticate the current Windows account in Windows domain environments" (the requirement).
+    With a password a ticket is got for `username`. Requirement R10.24: without one the process's own credentials are
+    used.
     """
 
     def __init__(self, username: str, password: str, service: str, host: str) -> None:

@@ -31,8 +31,9 @@ class NoServer:
 
 
 def choose_server(snapshot: SettingsSnapshot, partition: str | None, trouble_of: TroubleOf) -> Chosen | NoServer:
-    """Requirement: "an organization that has assigned one partition per department ... can associate each department
-    with its own mail server for incoming and outgoing mail". `trouble_of`: why a server is to be left alone now.
+    """Requirement R1.2: each partition can have an outgoing server of its own.
+
+    `trouble_of`: why a server is to be left alone now.
 
     Its fall-back sends while that server is disabled or in trouble, and the fall-back's own while that is.
     """

@@ -1,7 +1,6 @@
 """An outgoing server tried out, as an administrator asked for: a mail is sent, and every step told with its status.
 
-Requirement, "Testing Outgoing Email Settings": To Address, CC, BCC, Subject, Message, and "Status: the result of the
-test, that is, whether the email was successfully sent".
+Requirement R13: To Address, CC, BCC, Subject, Message, and Status, whether the mail was sent.
 """
 
 import threading

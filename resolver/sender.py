@@ -1,7 +1,6 @@
 """Who sends a call: User and Logging Analyst. Pure.
 
-The requirement's section "How Calls are Logged using Email Settings" and its table "How the Logging Analyst is
-Determined on an Incoming Email", as one table of data: `ROWS`.
+Requirement R2.3 and the table of Requirement R11, as one table of data: `ROWS`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +33,7 @@ class SenderAddress:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the requirement's table: who is Logging Analyst, and whether the User flag is set."""
+    """Requirement R11.1: one row of its table, who is Logging Analyst; and whether the User flag is set."""
 
     linked: bool
     set_user_flag: bool

@@ -117,7 +117,7 @@ class Trust(Model):
 
 
 class Sender(Model):
-    """Who sends a call: the requirement's table "How the Logging Analyst is Determined on an Incoming Email"."""
+    """Requirement R2.3: who sent the mail, and who is therefore User and Logging Analyst of its call."""
 
     address: str = Field(description="normalised; empty where the mail names no sender")
     name: str = Field("", description="display name as the mail gives it")
@@ -127,7 +127,7 @@ class Sender(Model):
     )
     person_id: Id = Field(description="the User of the call; an id derived from the address where the person is new")
     kind: PersonKind
-    new_person: bool = Field(description="a new person record, flagged as a User, is to be made")
+    new_person: bool = Field(description="a new person is to be made, with the User flag")
     person_address: str = Field(
         "", description="the new person's address where that is not `address`: without its plus tag"
     )

@@ -52,7 +52,7 @@ class NotificationRule(Model):
 
 
 class Group(Model):
-    """Requirement: "assigned office and group". Who is told when the assigned group is."""
+    """Requirement R2.1: a Group that calls are assigned to, and where it is notified."""
 
     kind: Literal["group"] = "group"
     id: Id = Field(description="the group's own name")

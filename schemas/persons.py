@@ -38,8 +38,8 @@ class Person(Model):
 def first_found(persons: Iterable[Person]) -> Person | None:
     """Which of several persons with one address is used; None where there is nobody.
 
-    Requirement: "If multiple Person records have the same email address, the first Person record found is used." The
-    first is the one with the lowest id; a disabled person is found only where all of them are disabled.
+    Requirement R9.6: the first one counts. That is the one with the lowest id; a disabled person is found only where
+    all of them are disabled.
     """
     return min(persons, key=lambda one: (one.disabled, one.id), default=None)
 

@@ -134,7 +134,7 @@ def _companions(topic: Topic) -> list[str]:
 
 
 def _text(description: str) -> str:
-    """A docstring as Markdown: its line breaks are of no meaning, its quotes of the requirement stay."""
+    """A docstring as Markdown: its line breaks are of no meaning."""
     return " ".join(description.split())
 
 

@@ -25,7 +25,7 @@ class Security(StrEnum):
 
 
 class Authentication(StrEnum):
-    """The requirement's methods by their own names, and beyond it SCRAM and OAuth2."""
+    """Requirement R10.1: its methods by their own names, and beyond them SCRAM and OAuth2."""
 
     NONE = "none"
     STANDARD = "standard"
@@ -43,7 +43,7 @@ class Authentication(StrEnum):
 
 
 class Format(StrEnum):
-    """Requirement: "Select the default format for any outgoing emails sent, either as HTML or Plain Text." """
+    """Requirement R3.9: the format of a mail that goes out."""
 
     HTML = "html"
     TEXT = "text"
@@ -99,7 +99,7 @@ class MailServer(Model):
     ca_file: Line | None = Field(None, description="PEM file of the authority that signed the server's certificate")
     minimum_tls: Literal["1.2", "1.3"] = Field("1.2", description="the oldest TLS version that is accepted")
     authentication: Authentication = Field(
-        Authentication.STANDARD, description='requirement: "Methods of Authentication for Mail Servers"'
+        Authentication.STANDARD, description="how the account is logged in to (Requirement R10.1)"
     )
     username: Line | None = Field(None, description="of the mail account, for every method but none")
     password: Secret | None = Field(
@@ -130,7 +130,7 @@ Closer = Literal["user", "logging-analyst", "any-analyst"]
 
 
 class IncomingServer(MailServer):
-    """Requirement: "Incoming Email Servers: ... settings that vFire Core will use for receiving emails." """
+    """Requirement R3.16: a server that mail is received from."""
 
     kind: Literal["incoming-server"] = "incoming-server"
     protocol: Literal["imap", "pop3", "folder"] = Field(description="how mail is fetched")
@@ -204,7 +204,7 @@ class IncomingServer(MailServer):
 
 
 class OutgoingServer(MailServer):
-    """Requirement: "Outgoing Email Servers: ... settings that vFire Core will use for sending email." """
+    """Requirement R3.13: a server that mail is sent through."""
 
     kind: Literal["outgoing-server"] = "outgoing-server"
     protocol: Literal["smtp"] = Field("smtp", description="how mail is sent")
@@ -224,8 +224,7 @@ class OutgoingServer(MailServer):
 
 
 class CallTemplate(Model):
-    """Requirement: "determines the call properties, such as the partition, call screen set, IPK status and stream,
-    assigned office and group"."""
+    """Requirement R2.1: what a call gets that is logged from this template."""
 
     kind: Literal["call-template"] = "call-template"
     id: Id = Field(description="the template's name; incoming servers refer to it")
@@ -324,8 +323,8 @@ class EmailOptions(Model):
 
     kind: Literal["email-options"] = "email-options"
     id: Literal["email-options"] = Field("email-options", description="there is one such record")
-    default_format: Format = Field(Format.HTML, description='requirement: "Default Format" of outgoing mail')
-    message_format_per_person: bool = Field(False, description='requirement: "Message Format per Analyst/User"')
+    default_format: Format = Field(Format.HTML, description="Default Format of outgoing mail (Requirement R3.9)")
+    message_format_per_person: bool = Field(False, description="Message Format per Analyst/User (Requirement R3.10)")
     default_outgoing_server: Id | None = Field(
         None, description="sends for every partition that names no server of its own"
     )

@@ -1,4 +1,4 @@
-"""The requirement's "Message Format per Analyst/User": when an Email Format can be specified in a person's details."""
+"""Message Format per Analyst/User: when an Email Format can be entered in a person's details."""
 
 from console.operations.problems import SettingsError
 from console.operations.settings_file import SettingsFile
@@ -13,8 +13,8 @@ REMEDY = (
 def check_email_formats(file: SettingsFile, state: State) -> None:
     """Raises `SettingsError` for every person whose Email Format is set or changed while that is disabled.
 
-    Requirement: "Deselect to disable the ability to specify an Email Format in the person's details". What counts is
-    the option as it is once the file is applied. A format may be taken away, and one that is stored may stay.
+    Requirement R3.11: without the option no Email Format can be entered. What counts is the option as it is once the
+    file is applied. A format may be taken away, and one that is stored may stay.
     """
     settings = state.settings.with_changes((key, value, -1) for key, value in file.settings.items())
     if settings.email_options().message_format_per_person:

@@ -1,7 +1,7 @@
 """The demo's mails, and what must become of each. Pure: the clock is an argument.
 
-Persons and servers are those of `demo.yaml`. Each mail shows one sentence of the requirement or one
-promise of the design.
+Persons and servers are those of `demo.yaml`. Each mail shows one sentence of the requirement (docs/requirement.md) or
+one promise of the design.
 """
 
 from collections.abc import Callable, Mapping

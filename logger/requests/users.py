@@ -20,7 +20,7 @@ class Users:
 def settle_users(
     names: Iterable[str], by_id: Mapping[str, Person], by_address: Mapping[str, tuple[Person, ...]]
 ) -> Users:
-    """An id goes before an address; of several persons with one address "the first Person record found is used"."""
+    """An id goes before an address. Requirement R9.6: of several persons with one address the first one counts."""
     named: dict[str, Person] = {}
     new: dict[str, Person] = {}
     for name in names:

@@ -91,6 +91,22 @@ def test_a_server_is_added_changed_and_deleted(servers: Mailcall, config: Consol
     assert records(config, SERVER_TESTS) == []
 
 
+def test_an_outgoing_server_is_added_changed_and_deleted(servers: Mailcall, config: ConsoleConfig) -> None:
+    def saved() -> OutgoingServer | None:
+        return read_state(config).settings.outgoing_server("new")
+
+    added = servers("add", "outgoing", "new", "host=smtp.example", "from_address=it@desk.example", "--wait", 0)
+    first = saved()
+    updated = servers("update", "new", "port=2525", "--wait", 0)
+    second = saved()
+    deleted = servers("delete", "new", "--yes")
+
+    assert (added.code, updated.code, deleted.code) == (0, 0, 0)
+    assert first == OutgoingServer(id="new", host="smtp.example", from_address="it@desk.example")
+    assert second == first.model_copy(update={"port": 2525})
+    assert saved() is None
+
+
 def test_nothing_is_published_where_anything_is_wrong_or_nothing_is_to_be_saved(
     servers: Mailcall, config: ConsoleConfig
 ) -> None:

@@ -446,7 +446,7 @@ def test_a_person_who_came_into_being_meanwhile_is_used(logger: Logger) -> None:
     twin = Person(id="zoe", addresses=("Ann@Example.test",), is_user=True)
     mail = make_mail("one")  # resolved while nobody had the address
     logger.feed(twin, ANN, mail)
-    assert logger.item_of(mail).user == "ann"  # "the first Person record found is used"
+    assert logger.item_of(mail).user == "ann"  # Requirement R9.6: the first one counts
     assert logger.of(PERSONS) == []
 
 

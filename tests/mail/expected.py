@@ -20,7 +20,7 @@ class Screen(Model):
 
 
 class Sender(Model):
-    """The person performing the action, and the requirement's table. Names stand only in a new person's.
+    """Requirement R9.5: who performs the action; Requirement R11: what follows. Names stand only in a new person's.
 
     `person_address`: of a new person, where it is not the one that the mail comes from.
     """

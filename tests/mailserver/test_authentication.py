@@ -1,4 +1,4 @@
-"""The requirement's table of authentication methods, and passwords."""
+"""Requirement R10: the table of authentication methods, and passwords."""
 
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,7 @@ def test_every_method_stands_in_the_table() -> None:
     assert set(METHODS) == set(Authentication)
 
 
-# The requirement's sentences: "(No authentication) ... often used with SMTP servers"; "Standard ... is not supported by
-# SMTP servers"; "APOP ... supported by most POP3 servers, but cannot be used with other servers".
+# Requirement R10.3: SMTP may go without a log-in. R10.6: Standard is not for SMTP. R10.8: APOP is for POP3 alone.
 @pytest.mark.parametrize(
     ("authentication", "protocol", "expected"),
     [
@@ -117,9 +116,10 @@ def test_a_server_that_lets_us_in_without_its_proof_is_not_trusted(authenticatio
     assert "did not prove" in caught.value.text
 
 
-def test_a_readable_password_does_not_travel_unencrypted() -> None:
+@pytest.mark.parametrize("authentication", ["standard", "sasl-login", "sasl-plain"])
+def test_a_readable_password_does_not_travel_unencrypted(authentication: str) -> None:
     with pytest.raises(MailServerError) as caught:
-        method_for(server(security="none"), "imap")
+        method_for(server(security="none", authentication=authentication), "imap")
     assert caught.value.reason is Reason.SECURITY_REFUSED
 
 

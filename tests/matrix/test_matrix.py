@@ -1,6 +1,6 @@
 """Protocol x method x connection against real servers, every cell that the table of methods allows.
 
-Requirement, "Methods of Authentication for Mail Servers".
+Requirement R10: every method that it names, and those beyond it.
 """
 
 import re
@@ -134,7 +134,7 @@ class Taking:
 def test_an_outgoing_server_without_authentication_takes_mail(
     dovecot: Dovecot, tmp_path: Path, security: Security
 ) -> None:
-    """ "This is often used with SMTP servers." Dovecot's submission wants a log-in, so it is another server here."""
+    """Requirement R10.2. Dovecot's submission wants a log-in, so it is another server here."""
     certificates, handler, port = make_certificates(tmp_path), Taking(), free_port()
     context = certificates.context()
     protection: dict[Security, dict[str, Any]] = {
@@ -165,7 +165,7 @@ def test_msn_is_the_ntlm_exchange_under_the_name_that_the_server_offers(way: Mak
 def test_the_ticket_of_the_process_is_used_where_no_password_is_set(
     way: MakeWay, kerberos: Realm, kerberos_user: User, protocol: Protocol
 ) -> None:
-    """ "Used to authenticate the current Windows account.\""""
+    """Requirement R10.24: the account that the process runs as."""
     one = way(protocol, Security.TLS, Authentication.SASL_GSS)
     server = one.server(username=None, password=None)
     assert "Kerberos" in refused(one, server).text  # there is no ticket yet

@@ -1,4 +1,4 @@
-"""The requirement's section "How Calls are Logged using Email Settings" and its table, row by row."""
+"""Requirement R2 and the table of Requirement R11, row by row."""
 
 from dataclasses import replace
 
@@ -48,7 +48,7 @@ def person(kind: PersonKind, person_id: str = "p1", disabled: bool = False) -> P
     )
 
 
-# Who sends, Use Linked Analyst -> User, Logging Analyst, new person, User flag to be set. Written from the requirement.
+# Who sends, Use Linked Analyst -> User, Logging Analyst, new person, User flag to be set. Requirement R2.4 to R2.14.
 NEW = ids.person_id(ADDRESS)
 TABLE = [
     ("unknown", False, NEW, "desk", True, False),
@@ -89,7 +89,7 @@ def test_the_table_is_complete() -> None:
 def test_every_sender_there_can_be_has_its_place_in_the_table(
     linked: bool, is_analyst: bool, is_user: bool, disabled: bool
 ) -> None:
-    """The requirement's table over the full product. Neither flag: nobody has the address."""
+    """Requirement R11.1: its table over the full product. Neither flag: nobody has the address."""
     unknown = not (is_analyst or is_user)
     flags = {"is_analyst": is_analyst, "is_user": is_user, "disabled": disabled}
     persons = () if unknown else (Person(id="p1", addresses=(ADDRESS,), **flags),)
