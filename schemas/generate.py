@@ -6,7 +6,8 @@ Without `--check` it writes the files; with it, it writes nothing, names what dr
 import ast
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -20,7 +21,8 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def generated() -> dict[str, str]:
+@cache
+def generated() -> Mapping[str, str]:
     """Path from the root, and text, of every generated file."""
     return {
         **{f"schemas/json/{topic.short}.v{topic.version}.json": _schema(topic) for topic in TOPICS if topic.value},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from kafka import KafkaAdminClient
 
 from deploy.local.broker import Broker
@@ -26,6 +27,10 @@ from deploy.local.smtp_sink import SmtpSink
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
 from tests.desks import empty_tables, make_tables, new_database, new_desk
+
+# What a test computes in how long says nothing on a busy machine; pytest-timeout ends what never ends.
+settings.register_profile("mailcall", deadline=None)
+settings.load_profile("mailcall")
 
 DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.database))
 

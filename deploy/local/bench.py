@@ -35,7 +35,7 @@ from deploy.local.bench_servers import (
     start_servers,
 )
 from deploy.local.pipeline import Pipeline, token_key_file_in
-from deploy.local.supervisor import interrupt_on_sigterm
+from deploy.local.supervisor import interrupt_on_signals
 from desk.engine import open_desk, reading
 from desk.migrate import upgrade
 from runtime.blobs import BlobStore
@@ -269,7 +269,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = Options(**vars(parser.parse_args(argv)))
     console, directory = Console(), BUILD / "bench"
     shutil.rmtree(directory, ignore_errors=True)
-    interrupt_on_sigterm()
+    interrupt_on_signals()
     try:
         with ExitStack() as stack:
             result = Bench(options, directory, stack, console).run()

@@ -32,7 +32,7 @@ from deploy.local.mail_host import MailHost
 from deploy.local.mailboxes import Mailboxes
 from deploy.local.pipeline import Pipeline
 from deploy.local.relay import Relay
-from deploy.local.supervisor import interrupt_on_sigterm
+from deploy.local.supervisor import interrupt_on_signals
 from desk.engine import open_desk
 from desk.migrate import upgrade
 
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--once", action="store_true", help="end by itself: exit 0 when every mail ended as expected")
     options = parser.parse_args(argv)
     console = Console()
-    interrupt_on_sigterm()
+    interrupt_on_signals()
     try:
         with _directory(BUILD / "demo") as directory:
             return _run(directory, console, once=options.once)

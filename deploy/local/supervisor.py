@@ -156,9 +156,14 @@ class Supervisor:
         return any(watched.given_up for watched in self._watched.values())
 
 
-def interrupt_on_sigterm() -> None:
-    """From here on SIGTERM ends the program as Ctrl-C does: by KeyboardInterrupt, through every `with` block."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def interrupt_on_signals() -> None:
+    """From here on SIGTERM ends the program as Ctrl-C does: by KeyboardInterrupt, through every `with` block.
+
+    SIGINT is named too: a shell script starts what it puts into the background with SIGINT ignored, and Python leaves
+    it so.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _ask(port: int) -> str:

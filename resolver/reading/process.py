@@ -76,6 +76,7 @@ class ReadingProcess:
             frames.send(self._channel, raws)  # it reads all of them before it answers: neither waits for the other
             return frames.from_plain(frames.receive(self._stream))
         except TimeoutError:
+            self._process.kill()  # it hangs: it would not end by itself either
             self.end()
             raise ChildEndedError(Limit.TIME) from None
         except (EOFError, OSError):

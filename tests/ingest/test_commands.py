@@ -84,7 +84,7 @@ SERVERS: dict[str, tuple[Server, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", SERVERS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(mails=MAILS)
 def test_no_mail_reaches_a_command(
     name: str, serve: Callable[[Script], int], incoming_server: Any, mails: list[bytes]

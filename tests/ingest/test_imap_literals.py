@@ -21,7 +21,7 @@ LIKE_PROTOCOL = [
 BODY = st.binary(max_size=40) | st.sampled_from(LIKE_PROTOCOL)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(bodies=st.lists(BODY, min_size=1, max_size=6), order=st.randoms(use_true_random=False))
 def test_each_mail_comes_whole(
     serve: Callable[[Script], int], incoming_server: Any, bodies: list[bytes], order: Any

@@ -13,6 +13,8 @@ from deploy.local.dovecot_container import choose_dovecot
 from deploy.local.oauth import OAuthServer
 from deploy.local.smtp_sink import SmtpSink
 
+pytestmark = pytest.mark.debian
+
 TIMEOUT = 20
 MAIL = b"From: anna@example.test\r\nTo: %s\r\nSubject: Printer\r\n\r\nGood morning\r\n"
 

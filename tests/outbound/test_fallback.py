@@ -11,7 +11,7 @@ from schemas.events import NotificationRequested
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
-from tests.outbound.desk import Desk, ids, result_of
+from tests.outbound.desk import Desk, ids, result_of, results_of
 
 MakeRequest = Callable[..., NotificationRequested]
 MakeServer = Callable[..., OutgoingServer]
@@ -83,7 +83,7 @@ def test_a_limit_puts_mails_off_without_an_attempt(
     outcomes = desk.handle(*requests)
     assert [type(outcome) for outcome in outcomes] == [Ok, Ok, Retry, Retry]
     later = [outcome for outcome in outcomes if isinstance(outcome, Retry)]
-    assert [(one.reason, one.outputs) for one in later] == [(Reason.RATE_LIMITED, ())] * 2
+    assert [(one.reason, results_of(one)) for one in later] == [(Reason.RATE_LIMITED, [])] * 2
     assert [one.after_seconds for one in later] == [60, 90]
     desk.now += timedelta(seconds=60)
     assert [type(outcome) for outcome in desk.handle(*requests[2:])] == [Ok, Ok]

@@ -146,7 +146,7 @@ POLICIES = [policy.default.clone(max_line_length=None), policy.SMTP.clone(max_li
     files=st.lists(FILE, max_size=3),
     written=st.sampled_from(POLICIES),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_mails_that_the_standard_library_writes(
     sender: Address,
     to: list[Address],

@@ -30,7 +30,7 @@ JUNK = st.one_of(
 
 
 @given(st.sampled_from(REPORTS), st.lists(st.tuples(st.integers(0, 700), st.integers(0, 40), JUNK), max_size=4))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_damaged_report_gets_a_verdict(report: bytes, damages: list[tuple[int, int, bytes]]) -> None:
     """Each damage puts junk in the place of some bytes."""
     for start, length, junk in damages:
