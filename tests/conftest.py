@@ -34,17 +34,21 @@ settings.load_profile("mailcall")
 
 DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.database))
 
-pytest_plugins = ["tests.shared_servers", "tests.needs", "tests.deadlines", "tests.not_run"]
+pytest_plugins = ["tests.shared_servers", "tests.needs", "tests.deadlines", "tests.not_run", "tests.alone"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that may take longest come first: begun last, each would keep the whole run waiting."""
-    items.sort(key=_time_out, reverse=True)
+    """The tests that may take longest come first: begun last, each would keep the whole run waiting.
+
+    Those that run alone come last, when nobody waits for them.
+    """
+    items.sort(key=_begins_at)
 
 
-def _time_out(item: pytest.Item) -> float:
+def _begins_at(item: pytest.Item) -> tuple[bool, float]:
     marker = item.get_closest_marker("timeout")
-    return float(marker.args[0] if marker else item.config.getini("timeout"))
+    seconds = float(marker.args[0] if marker else item.config.getini("timeout"))
+    return item.get_closest_marker("alone") is not None, -seconds
 
 
 # ---- servers ---------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from schemas.wire import Message, decode, encode
 from tests.outbound.faulty_server import FAULTS, FaultyServer
 from tests.outbound.test_outbound_process import _patiently
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.alone]
 MakeServer = Callable[..., OutgoingServer]
 
 MAILS = 60  # a round, to the healthy server
