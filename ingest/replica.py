@@ -24,7 +24,7 @@ from schemas.wire import Record, UndecodableError, decode
 log = get_logger(__name__)
 
 GROUP = "ingest"
-POLL_MS = 250
+POLL_MS = 1_000
 SESSION_MS = 6_000  # the least that brokers allow by default; a replica that is killed has handed on within 20 s
 HEARTBEAT_MS = 2_000
 
@@ -78,7 +78,7 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
             partition_assignment_strategy=(CooperativeStickyAssignor,),  # a new replica does not end all connections
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
-            retry_backoff_ms=POLL_MS,  # with everything paused a poll sleeps for so long, and begins anew
+            retry_backoff_ms=POLL_MS // 2,  # with everything paused a poll sleeps for so long, and begins anew
         )
         try:
             with broker_errors():

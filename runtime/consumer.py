@@ -37,7 +37,7 @@ from schemas.wire import Record
 
 log = get_logger(__name__)
 
-POLL_MS = 500
+POLL_MS = 1_000  # a poll returns with the first records: so long it takes to notice that the process is to end
 PENDING_POLL_MS = 20  # while something is in hand, of which the outcome is to be published soon
 PROBE_SECONDS = 5.0  # how often the ends of the partitions are asked for: the lag, and whether the broker is there
 LEAVE_SECONDS = 5.0  # how long a process that ends waits for what is in hand

@@ -32,7 +32,7 @@ from schemas.wire import Record
 
 log = get_logger(__name__)
 
-LOOK_SECONDS = 0.25  # how often the stop event and Faust's own state are looked at
+LOOK_SECONDS = 1.0  # how often the stop event and Faust's own state are looked at
 Event = Any  # faust.events.Event
 
 

@@ -52,7 +52,7 @@ class HealthServer:
         self.host = host
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, name="health", daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.5}, name="health", daemon=True
         )
 
     def start(self) -> Self:

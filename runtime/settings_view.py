@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
 
 log = get_logger(__name__)
+
+FETCH_WAIT_MS = 5_000  # its one partition is never paused, so no fetch leaves it out
 Change = tuple[str, Setting | None, int]
 
 
@@ -66,7 +68,7 @@ class SettingsView:
             self._tell()
 
     def _open(self) -> "tuple[KafkaConsumer, dict[TopicPartition, int]]":
-        consumer = make_consumer(self._config, "settings", fetch_max_wait_ms=1000, max_poll_records=2000)
+        consumer = make_consumer(self._config, "settings", fetch_max_wait_ms=FETCH_WAIT_MS, max_poll_records=2000)
         try:
             with broker_errors():
                 return consumer, assign_whole(consumer, [SETTINGS.name(self._config.topic_prefix)])
@@ -102,7 +104,7 @@ class SettingsView:
 
 def _poll(consumer: "KafkaConsumer") -> dict[Any, list[Any]]:
     with broker_errors():
-        batches: dict[Any, list[Any]] = consumer.poll(500)
+        batches: dict[Any, list[Any]] = consumer.poll(1_000)
         return batches
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local import NotAvailableError
-from deploy.local.bench_idle import Idle, measure_idle
+from deploy.local.bench_idle import Idle, cpu_percent, measure_idle
 from deploy.local.bench_latency import at_pace, latencies_ms
 from deploy.local.bench_mails import BenchMail, make_mails
 from deploy.local.bench_measure import MemoryWatch, counted, cpu_seconds, quantile
@@ -50,6 +50,7 @@ STEPS: Mapping[str, Sequence[str]] = {
 }
 ALL_STEPS = tuple(step for steps in STEPS.values() for step in steps)
 LOOK_SECONDS = 0.05
+SETTLE_SECONDS = 5.0  # after the last answer: offsets are committed, nothing is on its way any more
 QUIET_SECONDS = 60.0  # without one more answer for so long, the rest is given up
 
 
@@ -61,6 +62,7 @@ class Options:
     warm_up: int
     latency_mails: int
     per_second: float
+    idle_cpu_seconds: float
     idle_mailboxes: int
     idle_seconds: float
     seed: int
@@ -70,6 +72,7 @@ class Options:
 class Result:
     """What `build/bench.json` holds. CPU in milliseconds a mail, memory in MB; `total` leaves the mail host out.
 
+    `idle_cpu_percent`: of one core, by process of the pipeline and in `total`, while no mail comes.
     `ingest_ms_per_mail`, `outbound_ms_per_mail`: where their part of it goes; `rest` is the Kafka clients' threads,
     mostly.
     """
@@ -80,6 +83,7 @@ class Result:
     ingest_ms_per_mail: Mapping[str, float]
     outbound_ms_per_mail: Mapping[str, float]
     latency_ms: Mapping[str, float | None]
+    idle_cpu_percent: Mapping[str, float]
     peak_rss_mb: Mapping[str, float]
     outcome: Outcome
     idle: Idle | None = None  # where it was asked for
@@ -130,6 +134,7 @@ class Bench:
             seconds, after = time.monotonic() - began, self._cpu()
             cost = _per_mail(before, after, len(self._first))
             latency = self._measure_latency()
+        idle_cpu_percent = self._measure_idle_cpu()
         self._say("checking what became of the mails")
         sent = [*self._first, *self._later]
         return Result(
@@ -139,6 +144,7 @@ class Bench:
             ingest_ms_per_mail=_steps(cost, "ingest"),
             outbound_ms_per_mail=_steps(cost, "outbound"),
             latency_ms=latency,
+            idle_cpu_percent=idle_cpu_percent,
             peak_rss_mb=memory.peak_mb(),
             outcome=Outcome(expected_counts(sent), self._counts(sent)),
             idle=self._measure_idle(),
@@ -201,6 +207,12 @@ class Bench:
         times = latencies_ms(self._later, MEASURED, told, len(self._first) + 1, dsn)
         return {"p50": round(quantile(times, 0.5), 1), "p99": round(quantile(times, 0.99), 1)}
 
+    def _measure_idle_cpu(self) -> dict[str, float]:
+        seconds = self._options.idle_cpu_seconds
+        self._say(f"measuring {seconds:g} s without a mail")
+        time.sleep(SETTLE_SECONDS)
+        return cpu_percent(self._pipeline.pids(), seconds)
+
     def _measure_idle(self) -> Idle | None:
         """With the pipeline at its end, so that nothing else uses the broker."""
         count = self._options.idle_mailboxes
@@ -246,6 +258,9 @@ def show(result: Result, console: Console) -> None:
     console.print(table)
     p50, p99 = result.latency_ms["p50"], result.latency_ms["p99"]
     console.print(f"{result.mails} mails, {result.mails_per_s} a second; latency p50 {p50} ms, p99 {p99} ms")
+    idle_cpu = dict(result.idle_cpu_percent)
+    total = idle_cpu.pop("total")
+    console.print(f"without a mail: CPU {total} % of a core ({', '.join(f'{n} {cpu}' for n, cpu in idle_cpu.items())})")
     console.print(f"outcome {'as expected' if result.outcome.ok else result.outcome.as_dict()}")
 
     if idle := result.idle:
@@ -263,8 +278,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--warm-up", type=int, default=300, help="mails before that, which are not measured")
     parser.add_argument("--latency-mails", type=int, default=200, help="mails whose latency is measured; 0: none")
     parser.add_argument("--per-second", type=float, default=5.0, help="how fast those come")
+    parser.add_argument("--idle-cpu-seconds", type=float, default=30.0, help="how long the idle processes are watched")
     parser.add_argument("--idle-mailboxes", type=int, default=0, help="mailboxes whose idle cost is measured; 0: none")
-    parser.add_argument("--idle-seconds", type=float, default=90.0, help="how long they are watched")
+    parser.add_argument("--idle-seconds", type=float, default=90.0, help="how long those are watched")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same mails")
     options = Options(**vars(parser.parse_args(argv)))
     console, directory = Console(), BUILD / "bench"

@@ -1,6 +1,7 @@
-"""What mailboxes cost in which nothing happens: one ingest, each mailbox over TLS and in IDLE, nothing else running."""
+"""What processes cost while nothing happens; and mailboxes: one ingest, each mailbox over TLS and in IDLE."""
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def measure_idle(count: int, broker: KafkaProcess, directory: Path, watch_second
         pipeline.apply(_settings([], host, certificates), "benchmark")
         pipeline.wait_ready()
         ingest = pipeline.pids()["ingest"]
-        rss_empty, cpu_empty = resident_bytes(ingest), _cpu_percent(ingest, watch_seconds / 3)
+        rss_empty, cpu_empty = resident_bytes(ingest), cpu_percent({"ingest": ingest}, watch_seconds / 3)["ingest"]
         pipeline.apply(_settings(names, host, certificates), "benchmark")
         began = time.monotonic()
         if not wait_until(lambda: host.idle() == count, START_SECONDS):
@@ -64,7 +65,7 @@ def measure_idle(count: int, broker: KafkaProcess, directory: Path, watch_second
                 f"{directory / 'logs'}"
             )
         seconds = time.monotonic() - began
-        cpu = _cpu_percent(ingest, watch_seconds)
+        cpu = cpu_percent({"ingest": ingest}, watch_seconds)["ingest"]
         return Idle(
             mailboxes=count,
             rss_mb=round(resident_bytes(ingest) / MEGABYTE, 1),
@@ -76,11 +77,13 @@ def measure_idle(count: int, broker: KafkaProcess, directory: Path, watch_second
         )
 
 
-def _cpu_percent(pid: int, seconds: float) -> float:
-    """Of one core, over that time."""
-    before, began = cpu_seconds(pid), time.monotonic()
+def cpu_percent(pids: Mapping[str, int], seconds: float) -> dict[str, float]:
+    """Of one core, over that time: of each process, and in `total`."""
+    before, began = {name: cpu_seconds(pid) for name, pid in pids.items()}, time.monotonic()
     time.sleep(seconds)
-    return round((cpu_seconds(pid) - before) / (time.monotonic() - began) * 100, 2)
+    spent = {name: cpu_seconds(pid) - before[name] for name, pid in pids.items()}
+    share = 100 / (time.monotonic() - began)
+    return {name: round(cpu * share, 2) for name, cpu in {**spent, "total": sum(spent.values())}.items()}
 
 
 def _only_ingest(directory: Path, broker: KafkaProcess) -> Pipeline:

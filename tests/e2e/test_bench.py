@@ -19,6 +19,7 @@ SHAPE = {
     "ingest_ms_per_mail",
     "outbound_ms_per_mail",
     "latency_ms",
+    "idle_cpu_percent",
     "peak_rss_mb",
     "outcome",
     "idle",
@@ -26,8 +27,9 @@ SHAPE = {
 
 
 def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> None:
-    few = ["--mails", "80", "--warm-up", "20", "--latency-mails", "10", "--idle-mailboxes", "20", "--idle-seconds", "1"]
-    command = [sys.executable, "-m", "deploy.local.bench", *few]
+    few = ["--mails", "80", "--warm-up", "20", "--latency-mails", "10"]
+    brief = ["--idle-cpu-seconds", "2", "--idle-mailboxes", "20", "--idle-seconds", "1"]
+    command = [sys.executable, "-m", "deploy.local.bench", *few, *brief]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=170, check=False
@@ -46,6 +48,9 @@ def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> N
         assert all(cost > 0 for cost in parts.values())
         assert sum(parts.values()) == pytest.approx(costs[process], abs=0.01)
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
+    idle_cpu = report["idle_cpu_percent"]
+    assert idle_cpu.keys() == {*PROCESSES, "total"}
+    assert idle_cpu["total"] == pytest.approx(sum(idle_cpu[name] for name in PROCESSES), abs=0.03)
     outcome = report["outcome"]
     assert outcome["ok"]
     assert outcome["got"] == outcome["expected"]
