@@ -25,10 +25,11 @@ class Server(ABC):
         self.directory = Path(tempfile.mkdtemp(prefix=f"mailcall-{self.name}-")) if directory is None else directory
         self.directory.mkdir(parents=True, exist_ok=True)
         self._child: Child | None = None
+        self._pid: int | None = None  # of a copy in another process
 
     def __getstate__(self) -> dict[str, object]:
         """For another process: a copy that knows where the server is, and cannot end it or remove its files."""
-        return {**self.__dict__, "_child": None, "_temporary": False}
+        return {**self.__dict__, "_child": None, "_temporary": False, "_pid": self.pid}
 
     @abstractmethod
     def _prepare(self) -> Child:
@@ -40,7 +41,7 @@ class Server(ABC):
 
     @property
     def pid(self) -> int | None:
-        return self._child.pid if self._child else None
+        return self._child.pid if self._child else self._pid
 
     @property
     def log(self) -> Path:
