@@ -20,6 +20,7 @@ from schemas import ids
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, SETTINGS, Topic
 from schemas.wire import Message, Record, decode, encode
+from tests.desks import new_desk
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -29,7 +30,7 @@ Start = Callable[[], "subprocess.Popen[bytes]"]
 @pytest.fixture
 def desk_url(tmp_path: Path) -> str:
     """Both databases are the handler's tests' matter."""
-    return f"sqlite:///{tmp_path / 'desk.db'}"
+    return new_desk(tmp_path / "desk.db")
 
 
 @pytest.fixture
