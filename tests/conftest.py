@@ -4,6 +4,7 @@ They are started when the first test asks for them and shared by all that come a
 prefix, database, account, sink) is its own.
 """
 
+import gc
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from kafka import KafkaAdminClient
 
 from deploy.local.broker import Broker
@@ -28,13 +28,16 @@ from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
 from tests.desks import empty_tables, make_tables, new_database, new_desk
 
-# What a test computes in how long says nothing on a busy machine; pytest-timeout ends what never ends.
-settings.register_profile("mailcall", deadline=None)
-settings.load_profile("mailcall")
-
 DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.database))
 
-pytest_plugins = ["tests.shared_servers", "tests.needs", "tests.deadlines", "tests.not_run", "tests.alone"]
+pytest_plugins = [
+    "tests.shared_servers",
+    "tests.needs",
+    "tests.deadlines",
+    "tests.not_run",
+    "tests.alone",
+    "tests.examples",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Those that run alone come last, when nobody waits for them.
     """
     items.sort(key=_begins_at)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported by now stays: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _begins_at(item: pytest.Item) -> tuple[bool, float]:

@@ -11,6 +11,7 @@ from console.operations.item_page import item_page
 from console.operations.safe_html import safe_html
 from console.operations.sanitiser import sanitise
 from desk.items import Item, JournalEntry
+from tests.examples import examples
 
 ATTACKS = (
     '<script>alert("1")</script>',
@@ -41,7 +42,7 @@ def test_nothing_that_does_anything_is_left(attack: str) -> None:
     assert [sign for sign in _DOES_SOMETHING if sign in safe.lower()] == []
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(st.sampled_from(["<", ">", '"', "'", "/", "script", "svg", "style", " onerror=", "<!--", "-->", "x"])))
 def test_made_safe_twice_is_the_same_as_once(pieces: list[str]) -> None:
     once = sanitise("".join(pieces))

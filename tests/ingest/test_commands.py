@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ingest.connectors import connector_for
 from ingest.connectors.base import open_mailbox
 from mailserver.sasl import Credentials
+from tests.examples import examples
 from tests.ingest.conftest import Script
 from tests.ingest.test_pop3_content import sent
 
@@ -84,7 +85,7 @@ SERVERS: dict[str, tuple[Server, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", SERVERS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(25))
 @given(mails=MAILS)
 def test_no_mail_reaches_a_command(
     name: str, serve: Callable[[Script], int], incoming_server: Any, mails: list[bytes]

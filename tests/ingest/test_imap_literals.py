@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ingest.connectors.base import open_mailbox
 from ingest.connectors.imap import ImapConnector
 from mailserver.sasl import Credentials
+from tests.examples import examples
 from tests.ingest.conftest import Script
 from tests.ingest.test_hostile_servers import imap_server
 
@@ -21,7 +22,7 @@ LIKE_PROTOCOL = [
 BODY = st.binary(max_size=40) | st.sampled_from(LIKE_PROTOCOL)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(60))
 @given(bodies=st.lists(BODY, min_size=1, max_size=6), order=st.randoms(use_true_random=False))
 def test_each_mail_comes_whole(
     serve: Callable[[Script], int], incoming_server: Any, bodies: list[bytes], order: Any

@@ -52,7 +52,7 @@ def test_of_another_kind(lasting):
 @pytest.fixture
 def hanging(tmp_path: Path) -> subprocess.CompletedProcess[str]:
     (tmp_path / "test_hangs.py").write_text(HANGS)
-    options = ["-q", "-p", "tests.deadlines", "-o", "timeout=2", "-c", "/dev/null", "--rootdir", str(tmp_path)]
+    options = ["-q", "-p", "tests.deadlines", "-o", "timeout=1", "-c", "/dev/null", "--rootdir", str(tmp_path)]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, "test_hangs.py"],
         cwd=tmp_path,

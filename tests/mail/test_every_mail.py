@@ -18,6 +18,7 @@ from schemas.events import NotificationRequested
 from schemas.settings import Format
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
 from schemas.wire import Message
+from tests.examples import examples
 from tests.mail.stored import NOW, SETTINGS, TOKEN_KEYS, FixedDesk
 from tests.mail.walk import Walk, values
 from tests.outbound.test_compose import ALWAYS, OPTIONAL
@@ -47,7 +48,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
 
 
 @given(BYTES)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_any_bytes_become_one_record_within_the_limit(walk: Walk, raw: bytes) -> None:
     assume(raw)
     published = walk.arrive(raw, "it-mailbox")
@@ -61,7 +62,7 @@ def test_any_bytes_become_one_record_within_the_limit(walk: Walk, raw: bytes) ->
     name=HOSTILE, subject=HOSTILE, message_id=HOSTILE, references=HOSTILE, reply_to=HOSTILE, text=HOSTILE,
     encoded=st.booleans(), format_=st.sampled_from(Format),
 )  # fmt: skip
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_nothing_a_mail_says_adds_a_header_or_a_recipient_to_our_answer(
     walk: Walk, name: str, subject: str, message_id: str, references: str, reply_to: str, text: str,
     encoded: bool, format_: Format,
@@ -82,7 +83,7 @@ def test_nothing_a_mail_says_adds_a_header_or_a_recipient_to_our_answer(
 
 
 @given(local=HOSTILE, domain=HOSTILE, encoded=st.booleans())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_no_address_of_a_mail_is_more_than_one_recipient(walk: Walk, local: str, domain: str, encoded: bool) -> None:
     address = f"{local}@{domain}.example"
     raw = b"From: %s\r\nSubject: %d\r\n\r\nHello" % ((_encoded if encoded else _raw)(address), next(_numbers))

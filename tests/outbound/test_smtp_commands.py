@@ -18,6 +18,7 @@ from outbound.transport import SmtpTransport
 from schemas.events import NotificationRequested
 from schemas.settings import OutgoingServer
 from schemas.tokens import NO_KEYS
+from tests.examples import examples
 from tests.outbound.conftest import NOW, by
 
 BREAKING = st.sampled_from([
@@ -67,7 +68,7 @@ def recorder(extension: bytes) -> Iterator[Recorder]:
 @given(local=PART, domain=PART, text=TEXT)
 @example(local="", domain="＞，＜x＠y.example", text="")  # plain signs in the domain's ASCII form
 @example(local="", domain="", text="\r\n.\r\nMAIL FROM:<x@y.example>\r\n")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(25))
 def test_nothing_of_a_notification_is_a_command(
     extension: bytes, make_server: Callable[..., OutgoingServer], local: str, domain: str, text: str
 ) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from deploy.local.bench_mails import BenchMail, make_mails
 from resolver.parsing import parse
+from tests.examples import examples
 
 _READER = BytesParser(policy=policy.default)
 
@@ -146,7 +147,7 @@ POLICIES = [policy.default.clone(max_line_length=None), policy.SMTP.clone(max_li
     files=st.lists(FILE, max_size=3),
     written=st.sampled_from(POLICIES),
 )
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_mails_that_the_standard_library_writes(
     sender: Address,
     to: list[Address],

@@ -16,6 +16,7 @@ from resolver.parsing import parse
 from resolver.parsing.result import Parsed
 from resolver.screening import answerable, screen
 from schemas.mail import Defect
+from tests.examples import examples
 from tests.parsing.hostile import HOSTILE
 
 # What mails are made of: random bytes alone hardly ever get past the header block.
@@ -56,7 +57,7 @@ def check(parsed: Parsed) -> None:
 
 
 @given(BYTES)
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 def test_any_bytes_give_a_mail(raw: bytes) -> None:
     parsed = parse(raw)
     assert Defect.UNPARSED not in parsed.mail.defects
@@ -81,7 +82,7 @@ WORDS = st.lists(WORD, min_size=1, max_size=6).map(" ".join)
     files=st.lists(st.tuples(WORD, st.binary(max_size=500)), max_size=3),
     html=st.booleans(),
 )
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_a_well_formed_mail_is_read_back(
     name: str, subject: str, text: str, when: datetime, files: list[tuple[str, bytes]], html: bool
 ) -> None:

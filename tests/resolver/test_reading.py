@@ -115,7 +115,7 @@ def test_of_a_mail_past_the_limits_its_headers_stay_and_all_others_are_read(
     raws.insert(4, mail(f"please {act} sesame"))
     before = over_limits(limit)
 
-    patience = 3 if act == "hang" else PATIENCE
+    patience = 1 if act == "hang" else PATIENCE
     with closing(Reader(MISBEHAVING, patience)) as reader, capture_logs() as logs:
         examined = reader.examine([(f"mail-{number}", raw) for number, raw in enumerate(raws)], OWN)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from resolver.parsing import parse
 from resolver.screening import answerable, screen
+from tests.examples import examples
 
 REPORTS = (
     b"From: Mail Administrator <postmaster@example.net>\nSubject: Undeliverable: lunch\nMIME-Version: 1.0\n"
@@ -30,7 +31,7 @@ JUNK = st.one_of(
 
 
 @given(st.sampled_from(REPORTS), st.lists(st.tuples(st.integers(0, 700), st.integers(0, 40), JUNK), max_size=4))
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_a_damaged_report_gets_a_verdict(report: bytes, damages: list[tuple[int, int, bytes]]) -> None:
     """Each damage puts junk in the place of some bytes."""
     for start, length, junk in damages:
