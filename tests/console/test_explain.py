@@ -6,11 +6,15 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from console.explain import Explainer
+from resolver.reading.reader import Reader
 
 DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
 KEYS = ["file", "parse", "screen", "trust", "sender", "conversation", "action", "call", "steps"]
@@ -46,6 +50,29 @@ persons:
 - {id: ida, first_name: Ida, last_name: Ek, addresses: [ida@example.org], is_analyst: true}
 - {id: ursula, first_name: Ursula, last_name: Sand, addresses: [ursula@example.org, u@example.org], is_user: true}
 """
+
+
+class LastingReader(Reader):
+    """Its child goes on when a command is done: to start one takes longer than all that it does here."""
+
+    def close(self) -> None:
+        pass
+
+    def end(self) -> None:
+        super().close()
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    reader = LastingReader()
+    yield reader
+    reader.end()
+
+
+@pytest.fixture(autouse=True)
+def one_child(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = Explainer.at
+    monkeypatch.setattr(Explainer, "at", lambda *given: replace(at(*given), _reader=reader))
 
 
 @pytest.fixture
