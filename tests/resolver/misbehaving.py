@@ -61,5 +61,5 @@ def act_and_examine(raw: bytes, own: frozenset[str]) -> Examined:
 
 
 if __name__ == "__main__":
-    child.CPU_SECONDS = 0.5  # what burns for ever need not burn long
+    child.CPU_SECONDS = 0.2  # what burns for ever need not burn long
     serve(act_and_examine)
