@@ -11,6 +11,8 @@ from schemas.wire import Record
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
 
+TOPIC_REQUESTS = 3
+
 
 class TopicMissingError(Exception):
     """A topic does not exist at the broker. The text names it and says what to do."""
@@ -77,14 +79,23 @@ def assign_whole(consumer: "KafkaConsumer", topics: Sequence[str]) -> "dict[Topi
 
     partitions: list[TopicPartition] = []
     for topic in topics:
-        numbers = consumer.partitions_for_topic(topic)
-        if not numbers:
-            raise TopicMissingError(f"topic {topic} does not exist; `mailcall topics create` makes it")
-        partitions += [TopicPartition(topic, number) for number in sorted(numbers)]
+        partitions += [TopicPartition(topic, number) for number in _numbers(consumer, topic)]
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)
     ends: dict[TopicPartition, int] = consumer.end_offsets(partitions)
     return ends
+
+
+def _numbers(consumer: "KafkaConsumer", topic: str) -> list[int]:
+    """Numbers of the topic's partitions.
+
+    Asked more than once: a consumer of kafka-python 3.0.12 that had just connected to a busy broker was seen to know
+    nothing of a topic that existed. Each call asks the broker again.
+    """
+    for _ in range(TOPIC_REQUESTS):
+        if numbers := consumer.partitions_for_topic(topic):
+            return sorted(numbers)
+    raise TopicMissingError(f"topic {topic} does not exist; `mailcall topics create` makes it")
 
 
 def to_record(raw: Any) -> Record:

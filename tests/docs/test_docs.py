@@ -225,6 +225,14 @@ def test_requirements_hold_hashes_and_no_address() -> None:
         assert "://" not in text
 
 
+def test_every_target_of_make_that_is_named_exists() -> None:
+    targets = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    pages = "\n".join([*_documents().values(), *(file.read_text(encoding="utf-8") for file in ROOT.glob("*.md"))])
+    named = set(re.findall(r"(?m)(?:^    |`|^)make ([a-z-]+)(?=`| *$| +[#A-Z])", pages))
+    assert {"test-fast", "demo"} <= named
+    assert named <= targets
+
+
 @pytest.mark.parametrize("name", WORDS)
 def test_every_name_that_a_message_template_can_use_is_documented(name: str) -> None:
     assert f"`{name}`" in _page("", "outgoing-mail")

@@ -40,7 +40,12 @@ def test_once_exits_0_with_every_mail_as_expected_in_its_report(kafka_bootstrap:
 
 def test_it_stays_up_until_ctrl_c_and_leaves_no_process_behind(kafka_bootstrap: str, tmp_path: Path) -> None:
     with subprocess.Popen(
-        COMMAND, cwd=tmp_path, env=_environment(kafka_bootstrap), stdout=subprocess.PIPE, text=True
+        COMMAND,
+        cwd=tmp_path,
+        env=_environment(kafka_bootstrap),
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_ignore_ctrl_c,
     ) as demo:
         assert demo.stdout is not None
         shown = []
@@ -56,6 +61,11 @@ def test_it_stays_up_until_ctrl_c_and_leaves_no_process_behind(kafka_bootstrap: 
     _, alive = psutil.wait_procs(processes, timeout=10)
     assert not alive
     assert any("mailcall calls list" in line for line in shown)
+
+
+def _ignore_ctrl_c() -> None:
+    """As a shell script does for what it puts into the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _environment(kafka_bootstrap: str) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from kafka import KafkaConsumer
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from runtime.clients import MAX_RECORD_BYTES, make_admin
@@ -95,6 +96,23 @@ def test_what_is_published_is_read_whole_in_the_order_of_each_key(config: Proces
         of_key = [int(record.value or b"") for record in records if record.key == b"key-%d" % key]
         assert of_key == sorted(of_key)
     assert records[0].headers[0][0] == "n"
+
+
+def test_a_topic_that_the_client_does_not_know_at_once_is_no_missing_one(
+    config: ProcessConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = MAIL_FETCHED.name(config.topic_prefix)
+    make_topics(config, [topic])
+    ask, asked = KafkaConsumer.partitions_for_topic, []
+
+    def know_nothing_once(consumer: KafkaConsumer, name: str) -> set[int]:
+        asked.append(name)
+        numbers: set[int] = ask(consumer, name) if len(asked) > 1 else set()
+        return numbers
+
+    monkeypatch.setattr(KafkaConsumer, "partitions_for_topic", know_nothing_once)
+    assert list(read_to_end(config, [topic])) == []
+    assert asked == [topic, topic]
 
 
 def test_an_empty_topic_ends_at_once_and_a_missing_one_is_named(config: ProcessConfig) -> None:
