@@ -8,6 +8,7 @@ from typing import Any
 
 from console.config import ConsoleConfig
 from console.operations.state import read_state
+from deploy.local.ports import wait_until
 from runtime.reader import read_to_end
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.servers import TestStep as Step  # by its own name pytest would collect it
@@ -92,8 +93,10 @@ def test_a_server_stays_saved_where_there_is_nobody_to_ask(
 ) -> None:
     from kafka import KafkaAdminClient
 
+    topic = SERVER_TEST_RESULTS.name(config.topic_prefix)
     admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
-    admin.delete_topics([SERVER_TEST_RESULTS.name(config.topic_prefix)])
+    admin.delete_topics([topic])
+    assert wait_until(lambda: topic not in admin.list_topics(), 30)  # the broker hears of it from the controller
     admin.close()
 
     ran = servers("update", "it-mailbox", "port=1993")
