@@ -13,7 +13,7 @@ mail can harm it. Tests that are asked for on `server.tests` it answers on `serv
     records.py     mails, cursors and status as records; sender_key.py: the key of a mail
     status.py, gauges.py   what is told of a server, on its topic and on /metrics
     backoff.py     how long to wait after a failure
-    trials.py      tests of servers that are asked for; trial.py: one of them, step by step; shown.py: the mail it shows
+    trial.py       a test of a server, step by step; shown.py: the mail it shows
 
 It fails to nothing: a mail server in trouble is tried again, with back-off, and told of in `server.status`; a broker or
 blob store away is waited out with the mails in hand.

@@ -50,7 +50,7 @@ class Publisher:
             self._discard(producer)
             raise
         except UnpublishableError:
-            self._discard(producer)  # it would answer later records of the partition with the same error
+            self._discard(producer)  # it would answer every later record with the same error
             raise
         for topic, count in Counter(record.topic for record in records).items():
             PUBLISHED.labels(topic.removeprefix(f"{prefix}.")).inc(count)
