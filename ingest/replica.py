@@ -80,14 +80,15 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
             heartbeat_interval_ms=HEARTBEAT_MS,
             retry_backoff_ms=POLL_MS // 2,  # with everything paused a poll sleeps for so long, and begins anew
         )
+        consumer.subscribe([self._topic], listener=self)
         try:
             with broker_errors():
+                # After `subscribe`: a member that learns of its topics only after joining has to join once more.
                 require_topics([self._topic], consumer.topics())
         except OutageError:
             consumer.close(autocommit=False)
             raise
         self._partitions = len(consumer.partitions_for_topic(self._topic))
-        consumer.subscribe([self._topic], listener=self)
         return consumer
 
     def _leave(self, consumer: KafkaConsumer) -> None:
