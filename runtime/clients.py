@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 POSITION_MS = 250
-# How long the broker keeps a fetch that finds nothing; it answers at once with what comes meanwhile. Only a partition
-# that is assigned or resumed while a fetch is under way waits for its end. Every end wakes three threads: with
-# kafka-python's 500 ms that was most of what an idle process cost.
-FETCH_WAIT_MS = 2_000
 MAX_RECORD_BYTES = 16 * 1024 * 1024  # what our topics accept and our clients carry; foreign records may be as large
 
 
@@ -59,7 +55,6 @@ def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaCo
 
     defaults = {
         "enable_auto_commit": False,
-        "fetch_max_wait_ms": FETCH_WAIT_MS,
         "auto_offset_reset": "earliest",
         "metrics_enabled": False,
         "allow_auto_create_topics": False,
