@@ -21,7 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from kafka import TopicPartition
@@ -34,7 +33,6 @@ from deploy.local.pipeline import ROOT, patiently
 from deploy.local.ports import wait_until
 from deploy.local.smtp_sink import SmtpSink
 from desk.engine import open_desk, reading
-from desk.migrate import upgrade
 from desk.tables import deliveries
 from outbound.config import OutboundConfig
 from runtime.lag import LagProbe
@@ -47,6 +45,7 @@ from schemas.settings import Authentication, EmailOptions, OutgoingServer, Parti
 from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS, SETTINGS
 from schemas.wire import Message, decode, encode
 from tests.conftest import delete_topics
+from tests.desks import make_tables, new_database
 from tests.outbound.killed_at import STEPS, Step, place_of
 
 pytestmark = pytest.mark.timeout(600)
@@ -279,14 +278,9 @@ def _locked(certificates: Certificates) -> dict[str, Any]:
 @contextmanager
 def _database(database: Database) -> Iterator[str]:
     """URL of a desk's database of its own."""
-    name = f"killed_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(database.dsn(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        engine = open_desk(database.url(name))
-        upgrade(engine)
-        engine.dispose()
-        yield database.url(name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(database) as url:
+        make_tables(url)
+        yield url
 
 
 def _config(broker: Broker, desk_url: str, number: int, servers: int) -> OutboundConfig:
