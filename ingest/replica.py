@@ -9,7 +9,7 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from ingest.watchers import Watchers
-from runtime.clients import broker_errors, make_consumer, position
+from runtime.clients import broker_errors, make_consumer, partition_counts, position
 from runtime.config import ProcessConfig
 from runtime.consumer import require_topics
 from runtime.health import Health
@@ -84,11 +84,12 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
         try:
             with broker_errors():
                 # After `subscribe`: a member that learns of its topics only after joining has to join once more.
-                require_topics([self._topic], consumer.topics())
+                counts = partition_counts(consumer, [self._topic])
+                require_topics([self._topic], counts)
         except OutageError:
             consumer.close(autocommit=False)
             raise
-        self._partitions = len(consumer.partitions_for_topic(self._topic))
+        self._partitions = counts[self._topic]
         return consumer
 
     def _leave(self, consumer: KafkaConsumer) -> None:

@@ -1,6 +1,6 @@
 """How every Kafka client of ours is made, and what counts as the broker being away."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 POSITION_MS = 250
+METADATA_MS = 10_000
 MAX_RECORD_BYTES = 16 * 1024 * 1024  # what our topics accept and our clients carry; foreign records may be as large
 
 
@@ -91,6 +92,26 @@ def poll(consumer: "KafkaConsumer", timeout_ms: int) -> "dict[TopicPartition, li
         fetcher._next_partition_records = None
     polled: dict[TopicPartition, list[Any]] = consumer.poll(timeout_ms)
     return polled
+
+
+def partition_counts(consumer: "KafkaConsumer", topics: Collection[str]) -> dict[str, int]:
+    """Number of partitions of each of these topics (full names) that exists, as the broker says now.
+
+    kafka-python 3.0.12 asks for every topic of the cluster where a consumer is asked for one that it does not know: on
+    a broker with thousands of topics that is megabytes to decode for each consumer. Raises kafka-python's errors.
+    """
+    from kafka.errors import UnknownTopicOrPartitionError
+
+    cluster = consumer._cluster
+    if cluster.metadata_refresh_in_progress:  # its answer may be about other topics
+        consumer._net.run(consumer._manager.wait_for, cluster.request_update(), METADATA_MS)
+    cluster.set_topics(topics)
+    try:
+        consumer._net.run(consumer._manager.wait_for, cluster.request_update(), METADATA_MS)
+    except UnknownTopicOrPartitionError:
+        return {}  # only raised where one topic was asked for
+    known = ((topic, cluster.partitions_for_topic(topic)) for topic in topics)
+    return {topic: len(numbers) for topic, numbers in known if numbers}
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from runtime.clients import broker_errors, make_consumer, poll, position
+from runtime.clients import broker_errors, make_consumer, partition_counts, poll, position
 from runtime.config import ProcessConfig
 from runtime.deferral import milliseconds_to_wait
 from runtime.health import Health
@@ -112,7 +112,7 @@ class ConsumerLoop:
         try:
             with broker_errors():
                 # After `subscribe`: a member that learns of its topics only after joining has to join once more.
-                require_topics(self._topics, consumer.topics())
+                require_topics(self._topics, partition_counts(consumer, self._topics))
         except OutageError:
             consumer.close(autocommit=False)
             raise

@@ -49,7 +49,7 @@ def run_faust(
     health.ready("assignment", False, "no partitions yet")
     topics = [topic.name(config.topic_prefix) for topic in handler.topics]
     try:
-        wait_for_broker(lambda: require_topics(topics, existing_topics(config)), handler.stage, health, stop)
+        wait_for_broker(lambda: require_topics(topics, existing_topics(config, topics)), handler.stage, health, stop)
     except Stopped:
         return
     with tempfile.TemporaryDirectory(prefix="mailcall-faust-") as datadir:

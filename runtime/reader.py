@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from runtime.clients import broker_errors, make_consumer
+from runtime.clients import broker_errors, make_consumer, partition_counts
 from runtime.config import ProcessConfig
 from schemas.wire import Record
 
@@ -77,25 +77,22 @@ def assign_whole(consumer: "KafkaConsumer", topics: Sequence[str]) -> "dict[Topi
     """Assigns every partition of the topics from its beginning; returns the ends as they are now."""
     from kafka import TopicPartition
 
-    partitions: list[TopicPartition] = []
-    for topic in topics:
-        partitions += [TopicPartition(topic, number) for number in _numbers(consumer, topic)]
+    counts = _partition_counts(consumer, topics)
+    partitions = [TopicPartition(topic, number) for topic in topics for number in range(counts[topic])]
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)
     ends: dict[TopicPartition, int] = consumer.end_offsets(partitions)
     return ends
 
 
-def _numbers(consumer: "KafkaConsumer", topic: str) -> list[int]:
-    """Numbers of the topic's partitions.
-
-    Asked more than once: a consumer of kafka-python 3.0.12 that had just connected to a busy broker was seen to know
-    nothing of a topic that existed. Each call asks the broker again.
-    """
+def _partition_counts(consumer: "KafkaConsumer", topics: Sequence[str]) -> dict[str, int]:
+    """Asked more than once: a broker hears of a new topic a moment after the controller has made it."""
     for _ in range(TOPIC_REQUESTS):
-        if numbers := consumer.partitions_for_topic(topic):
-            return sorted(numbers)
-    raise TopicMissingError(f"topic {topic} does not exist; `mailcall topics create` makes it")
+        counts = partition_counts(consumer, topics)
+        missing = [topic for topic in topics if topic not in counts]
+        if not missing:
+            return counts
+    raise TopicMissingError(f"topic {missing[0]} does not exist; `mailcall topics create` makes it")
 
 
 def to_record(raw: Any) -> Record:

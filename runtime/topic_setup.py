@@ -1,7 +1,7 @@
 """The catalogue's topics at the broker: what is missing is created, what differs is told, nothing is deleted."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,7 @@ def create_topics(config: ProcessConfig) -> TopicReport:
     admin = make_admin(config)
     try:
         with broker_errors():
-            existing = _partition_counts(admin)
+            existing = _partition_counts(admin, [plan.name for plan in wanted])
             missing = [plan for plan in wanted if plan.name not in existing]
             created = _create(admin, missing, config.topic_replication_factor) if missing else ()
             counts = _wait_until_seen(admin, wanted) if missing else existing
@@ -73,22 +73,25 @@ def create_topics(config: ProcessConfig) -> TopicReport:
 
 def missing_topics(config: ProcessConfig) -> tuple[str, ...]:
     """Full names of the catalogue's topics that the broker does not have. Raises `OutageError` (BROKER_AWAY)."""
-    existing = existing_topics(config)
-    return tuple(plan.name for plan in plans(config.topic_prefix) if plan.name not in existing)
+    names = [plan.name for plan in plans(config.topic_prefix)]
+    existing = existing_topics(config, names)
+    return tuple(name for name in names if name not in existing)
 
 
-def existing_topics(config: ProcessConfig) -> frozenset[str]:
-    """Full names of all topics at the broker. Raises `OutageError` (BROKER_AWAY)."""
+def existing_topics(config: ProcessConfig, topics: Sequence[str]) -> frozenset[str]:
+    """Those of the topics (full names) that the broker has. Raises `OutageError` (BROKER_AWAY)."""
     admin = make_admin(config)
     try:
         with broker_errors():
-            return frozenset(admin.list_topics())
+            return frozenset(_partition_counts(admin, topics))
     finally:
         admin.close()
 
 
-def _partition_counts(admin: "KafkaAdminClient") -> dict[str, int]:
-    return {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
+def _partition_counts(admin: "KafkaAdminClient", topics: Sequence[str]) -> dict[str, int]:
+    """Of the topics that exist. Asked for by name: a cluster may have thousands of others."""
+    found = admin.describe_topics(list(topics))
+    return {topic["name"]: len(topic["partitions"]) for topic in found if topic["partitions"]}
 
 
 def _create(admin: "KafkaAdminClient", missing: list[TopicPlan], replication_factor: int) -> tuple[str, ...]:
@@ -121,11 +124,12 @@ def _retry_retention_ms(topic: Topic) -> int:
 
 def _wait_until_seen(admin: "KafkaAdminClient", wanted: list[TopicPlan]) -> dict[str, int]:
     """Partition counts once every topic is seen: brokers learn of new topics a moment after they are created."""
+    names = [plan.name for plan in wanted]
     deadline = time.monotonic() + SEEN_SECONDS
-    counts = _partition_counts(admin)
-    while any(plan.name not in counts for plan in wanted) and time.monotonic() < deadline:
+    counts = _partition_counts(admin, names)
+    while len(counts) < len(names) and time.monotonic() < deadline:
         time.sleep(0.05)
-        counts = _partition_counts(admin)
+        counts = _partition_counts(admin, names)
     return counts
 
 

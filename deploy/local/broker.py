@@ -38,6 +38,8 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 # Records above the limit of the topics' clients must be able to arrive, so that tests can send them.
 message.max.bytes=10485760
+# Hundreds of tests delete their topics, and the default keeps their files open for another minute: too many in the end.
+log.segment.delete.delay.ms=1000
 # After a kill the old registration must run out before the broker is let in again.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500

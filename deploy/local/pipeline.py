@@ -25,7 +25,7 @@ from runtime.config import ENV_PREFIX, ProcessConfig
 from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
 from runtime.token_keys import make_token_key, read_token_keys
-from runtime.topic_setup import create_topics, plans
+from runtime.topic_setup import create_topics, existing_topics, plans
 
 R = TypeVar("R")
 PROCESSES = ("ingest", "resolver", "logger", "outbound")
@@ -111,9 +111,9 @@ class Pipeline:
 
     def delete_topics(self) -> None:
         """For a broker that others use too: leave nothing there. The processes must have ended."""
+        there = existing_topics(self.config, [topic.name for topic in plans(self.config.topic_prefix)])
         with broker_errors(), closing(make_admin(self.config)) as admin:
-            there = frozenset(admin.list_topics())
-            admin.delete_topics([topic.name for topic in plans(self.config.topic_prefix) if topic.name in there])
+            admin.delete_topics(sorted(there))
 
     def apply(self, file: SettingsFile, change_reason: str) -> None:
         """Publish settings and persons as `mailcall apply` does."""

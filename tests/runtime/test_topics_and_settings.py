@@ -1,14 +1,15 @@
 """Against a real broker: topic set-up, publishing, reading whole topics, and the settings view."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 from kafka import KafkaConsumer
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from runtime.clients import MAX_RECORD_BYTES, make_admin
+from runtime.clients import MAX_RECORD_BYTES, make_admin, make_consumer, partition_counts
 from runtime.config import ProcessConfig
 from runtime.health import Health
 from runtime.outcomes import OutageError
@@ -20,7 +21,7 @@ from runtime.topic_setup import TopicSetupError, create_topics, missing_topics, 
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format
 from schemas.snapshot import SettingsSnapshot
-from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, PERSONS, SETTINGS, TOPICS
+from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, PERSONS, SETTINGS, TOPICS
 from schemas.wire import Message, encode, tombstone
 from tests.contract.loops import make_topics, until
 
@@ -98,21 +99,29 @@ def test_what_is_published_is_read_whole_in_the_order_of_each_key(config: Proces
     assert records[0].headers[0][0] == "n"
 
 
-def test_a_topic_that_the_client_does_not_know_at_once_is_no_missing_one(
+def test_a_topic_that_the_broker_does_not_know_at_once_is_no_missing_one(
     config: ProcessConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = MAIL_FETCHED.name(config.topic_prefix)
     make_topics(config, [topic])
-    ask, asked = KafkaConsumer.partitions_for_topic, []
+    answers: list[dict[str, int]] = []
 
-    def know_nothing_once(consumer: KafkaConsumer, name: str) -> set[int]:
-        asked.append(name)
-        numbers: set[int] = ask(consumer, name) if len(asked) > 1 else set()
-        return numbers
+    def know_nothing_once(consumer: KafkaConsumer, topics: Sequence[str]) -> dict[str, int]:
+        answers.append(partition_counts(consumer, topics) if answers else {})
+        return answers[-1]
 
-    monkeypatch.setattr(KafkaConsumer, "partitions_for_topic", know_nothing_once)
+    monkeypatch.setattr("runtime.reader.partition_counts", know_nothing_once)
     assert list(read_to_end(config, [topic])) == []
-    assert asked == [topic, topic]
+    assert [list(answer) for answer in answers] == [[], [topic]]
+
+
+def test_a_consumer_asks_the_broker_for_its_own_topics_alone(config: ProcessConfig) -> None:
+    wanted, missing, other = (topic.name(config.topic_prefix) for topic in (MAIL_FETCHED, MAIL_RESOLVED, SETTINGS))
+    make_topics(config, [wanted, other], partitions=3)
+    with closing(make_consumer(config, "test")) as consumer:
+        assert partition_counts(consumer, [missing]) == {}
+        assert partition_counts(consumer, [wanted, missing]) == {wanted: 3}
+        assert consumer._cluster.topics() == {wanted}  # what it has been told of
 
 
 def test_an_empty_topic_ends_at_once_and_a_missing_one_is_named(config: ProcessConfig) -> None:
