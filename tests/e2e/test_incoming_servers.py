@@ -76,6 +76,7 @@ def test_a_server_is_added_tested_changed_and_deleted_while_the_pipeline_runs(
         deliver(host, "small")
         mailcall(desk, "update", "new", "max_mail_bytes=100000", "--wait", "0")
         wait_for(lambda: "small" in subjects(desk), "the new mail to become a call")
+        wait_for(lambda: times_watched(desk) == 2, "the changed server to be watched anew")
         larger = deliver(host, "larger", body="y" * 70 + "\r\n", lines=5_000)
         wait_for(lambda: "larger" in subjects(desk), "the mail over the limit to become a call")
         sha256, blob = attachments(desk)["mail.eml"]
@@ -95,6 +96,12 @@ def deliver(host: MailHost, subject: str, body: str = "Please help.\r\n", lines:
     with smtplib.SMTP(host.host, host.smtp_port, timeout=30) as smtp:
         smtp.sendmail("ann@example.org", ["new@desk.example"], text)
     return (body * lines).encode()
+
+
+def times_watched(desk: RunningDesk) -> int:
+    """How often ingest has begun to watch the new server: each time its settings changed."""
+    lines = (desk.pipeline.directory / "logs" / "ingest.log").read_text("utf-8").splitlines()
+    return sum('"watching"' in line and '"server": "new"' in line for line in lines)
 
 
 def statuses(desk: RunningDesk) -> dict[str, Any]:
