@@ -67,7 +67,7 @@ class Watcher:
         self._finishing = False  # between publishing a block and its cursor
         self._outage = Outage("ingest", around.health)
         self._status = StatusTracker(server.id)
-        self._failures = 0
+        self._failures: dict[bool, int] = {}  # temporary or not -> how many of that kind, the last ones in a row
         self._secret = ""  # digest of what the last log-in was made with
         self._thread = threading.Thread(target=self._run, name=f"watch {server.id}", daemon=True)
 
@@ -115,7 +115,7 @@ class Watcher:
                     continue
                 if not self._tell("idle", backlog=0):  # telling takes time: then look once more before waiting
                     connector.wait(self.server.poll_seconds, self._stop)
-                    self._failures = 0
+                    self._failures = {}
 
     def _take_next(self, connector: Connector) -> bool:
         """Fetch a block and see it through; False where there is no new mail."""
@@ -186,10 +186,10 @@ class Watcher:
         """Note the failure, and wait. After a stop an error is only the sound of a connection being broken off."""
         if self._stop.is_set():
             return
-        self._failures += 1
         again = error.reason is Reason.AUTHENTICATION_REFUSED and self._around.refused(self.server)
         temporary = error.temporary or again
-        seconds = delay(self._failures, temporary=temporary, draw=self._around.draw(), asked=error.after)
+        self._failures = {temporary: self._failures.get(temporary, 0) + 1}
+        seconds = delay(self._failures[temporary], temporary=temporary, draw=self._around.draw(), asked=error.after)
         MAIL_SERVER_ERRORS.labels(self.server.protocol, error.reason).inc()
         log.warning(
             "an incoming server fails", server=self.server.id, why=error.text, next_try_seconds=round(seconds, 1)

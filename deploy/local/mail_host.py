@@ -69,6 +69,7 @@ class MailHost(Server):
     def _prepare(self) -> Child:
         settings = {
             "users.login": "email",
+            "startup.timeout": 60_000,  # of each service; with 2 s, GreenMail gives up where many things start at once
             "tls.keystore.file": self._certificates.keystore,
             "tls.keystore.password": KEYSTORE_PASSWORD,
             "tls.key.password": KEYSTORE_PASSWORD,

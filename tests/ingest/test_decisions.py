@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kafka.partitioner import DefaultPartitioner
 
 from ingest import records
-from ingest.backoff import HOPELESS_SECONDS, MOST_SECONDS, delay
+from ingest.backoff import MOST_SECONDS, delay
 from ingest.connectors import base
 from ingest.connectors.base import BLOCK_BYTES, BLOCK_MAILS, FIRST_PART_BYTES, RemoteMail, spooled, take_block
 from ingest.connectors.imap_answers import internal_date
@@ -56,8 +56,14 @@ def test_waits_grow_within_bounds(failures: int, draw: float) -> None:
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))
-def test_what_needs_a_person_is_not_hammered(failures: int, draw: float) -> None:
-    assert delay(failures, temporary=False, draw=draw) >= HOPELESS_SECONDS
+def test_what_needs_a_person_is_tried_again_twice_and_then_not_hammered(failures: int, draw: float) -> None:
+    wait = delay(failures, temporary=False, draw=draw)
+    if failures == 1:
+        assert 20 <= wait <= 25
+    elif failures == 2:
+        assert 60 <= wait <= 75
+    else:
+        assert 900 <= wait <= 1125
 
 
 # ---- status ----

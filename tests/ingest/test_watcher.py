@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from deploy.local.oauth import OAuthServer
+from ingest import backoff
 from ingest import watcher as watcher_module
 from ingest.connectors import connector_for
+from ingest.connectors.base import Connector
 from ingest.memory import Memory
 from ingest.watcher import Surroundings, Watcher
 from mailserver.accounts import Accounts
+from mailserver.errors import MailServerError
 from mailserver.oauth import Tokens
 from mailserver.sasl import Credentials
 from runtime.blobs import BlobStore
@@ -22,8 +26,10 @@ from runtime.outcomes import OutageError
 from schemas import ids
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor, ServerStatus
+from schemas.settings import IncomingServer
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS
 from schemas.wire import Message, Record, decode
+from tests.contract.loops import until
 from tests.mailserver.memory_store import Keys, MemoryStore
 
 
@@ -209,6 +215,37 @@ def test_a_wrong_password_is_tried_once_and_told(inbox: Any, broker: Broker, wat
     assert broker.states() == ["starting", "authentication-refused"]
     assert (status.reason, status.last_success) == (Reason.AUTHENTICATION_REFUSED, None)
     assert "wrong" not in str(status.last_error)
+
+
+def test_a_refusal_after_other_trouble_counts_as_the_first_one(
+    incoming_server: Any, broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail server that starts is away first, then refuses everybody, and then knows its accounts."""
+    monkeypatch.setattr(backoff, "FIRST_SECONDS", 0.02)
+    monkeypatch.setattr(backoff, "HOPELESS_SECONDS", (0.03, 0.04, 900.0))
+    troubles = [(Reason.SERVER_UNREACHABLE, True)] * 3 + [(Reason.AUTHENTICATION_REFUSED, False)] * 3
+
+    def connect(_server: IncomingServer) -> Connector:
+        reason, temporary = troubles.pop(0)
+        raise MailServerError(reason, "trouble", temporary=temporary)
+
+    around = Surroundings(
+        connect=connect,
+        refused=lambda _server: False,
+        secret=lambda _server: "the same",
+        publish=broker.publish,
+        blobs=BlobStore(tmp_path.as_uri()),
+        memory=Memory(),
+        health=Health(),
+        draw=lambda: 0.0,
+    )
+    watcher = Watcher(incoming_server(), None, around)
+    with capture_logs() as logs:
+        watcher.start()
+        until(lambda: not troubles and len(logs) == 6, "every trouble to be met")
+        watcher.stop()
+        assert watcher.join(5)
+    assert [line["next_try_seconds"] for line in logs] == [0.0, 0.0, 0.0, 0.0, 0.0, 900.0]
 
 
 def test_a_password_that_is_corrected_where_it_lies_is_taken_up(
