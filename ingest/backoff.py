@@ -11,7 +11,8 @@ HOPELESS_SECONDS = (20.0, 60.0, 900.0)
 def delay(failures: int, *, temporary: bool, draw: float, asked: float = 0.0) -> float:
     """Seconds before the next try after `failures` of this kind in a row (1 or more).
 
-    `draw` in 0..1 spreads many watchers out. `asked`: what the server wants to be left alone for; more than an hour is not believed.
+    `draw` in 0..1 spreads many watchers out. `asked`: what the server wants to be left alone for; more than an hour is
+    not believed.
     """
     if not temporary:
         return HOPELESS_SECONDS[min(failures, len(HOPELESS_SECONDS)) - 1] * (1 + draw / 4)
