@@ -37,6 +37,7 @@ from schemas.wire import Record
 
 log = get_logger(__name__)
 
+FETCH_WAIT_MS = 2_000  # how long the broker holds a fetch open while nothing comes; the first record ends it
 POLL_MS = 1_000  # a poll returns with the first records: so long it takes to notice that the process is to end
 PENDING_POLL_MS = 20  # while something is in hand, of which the outcome is to be published soon
 PROBE_SECONDS = 5.0  # how often the ends of the partitions are asked for: the lag, and whether the broker is there
@@ -103,6 +104,7 @@ class ConsumerLoop:
             group_id=self._group,
             max_poll_records=self._config.batch_records,
             fetch_max_bytes=self._config.batch_bytes,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             session_timeout_ms=int(self._config.session_seconds * 1000),
             heartbeat_interval_ms=int(self._config.session_seconds * 300),
             max_poll_interval_ms=300_000,

@@ -104,7 +104,7 @@ class SettingsView:
 
 def _poll(consumer: "KafkaConsumer") -> dict[Any, list[Any]]:
     with broker_errors():
-        batches: dict[Any, list[Any]] = consumer.poll(1_000)
+        batches: dict[Any, list[Any]] = consumer.poll(FETCH_WAIT_MS)
         return batches
 
 
