@@ -21,6 +21,8 @@ _LEFT_OUT = ("git clone", "cd mailcall", "make ", "git add", "git switch")
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "build", "*.egg-info", ".*_cache", ".hypothesis", "*.pyc.*")
 _ROW = 're.compile(r"(?i)^receipt$")'
 
+pytestmark = pytest.mark.timeout(150)  # long: begun early
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:

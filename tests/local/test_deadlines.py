@@ -9,6 +9,8 @@ import pytest
 
 from deploy.local.pipeline import ROOT
 
+pytestmark = pytest.mark.timeout(150)  # much waiting: begun early
+
 # A child that no polite signal ends, and a test that waits for it: in its body, and as it leaves the block.
 HANGS = """
 import subprocess, sys, time

@@ -5,15 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from deploy.local.pipeline import ROOT
+
+pytestmark = pytest.mark.timeout(150)  # much waiting: begun early
 
 
 def run_pytest(directory: Path, plugin: str, *options: str) -> str:
     """What a run of the directory's tests prints, with one of our plugins."""
-    pytest = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-c", "/dev/null", "--rootdir", str(directory)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-c", "/dev/null", "--rootdir", str(directory)]
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
-        [*pytest, *options, str(directory)],
+        [*command, *options, str(directory)],
         cwd=directory,
         env=own | {"PYTHONPATH": str(ROOT), "TMPDIR": str(directory)},  # a lock of its own, too
         capture_output=True,

@@ -18,6 +18,8 @@ from deploy.local.supervisor import Program, Supervisor
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.timeout(150)  # much waiting: begun early
+
 # A process as those of the pipeline: /readyz on the port given, a child of its own, SIGTERM ends it in order.
 SERVICE = """
     import http.server, signal, subprocess, sys

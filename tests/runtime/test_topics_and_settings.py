@@ -211,6 +211,7 @@ def test_a_record_that_cannot_be_read_leaves_the_earlier_setting(
     assert view.current.email_options().default_format is Format.TEXT
 
 
+@pytest.mark.timeout(150)  # much waiting: begun early
 def test_the_view_waits_for_the_broker_until_it_is_stopped(nowhere: ProcessConfig, stop: threading.Event) -> None:
     health = Health()
     view = SettingsView(nowhere, health)
