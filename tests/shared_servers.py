@@ -12,11 +12,27 @@ from typing import Any
 
 import pytest
 
-from deploy.local.broker import choose_broker
-from deploy.local.database import Database
-from deploy.local.mail_host import MailHost
 
-SERVERS: Mapping[str, Callable[[], Any]] = {"broker": choose_broker, "database": Database, "mail_host": MailHost}
+def _broker() -> Any:
+    from deploy.local.broker import choose_broker
+
+    return choose_broker()
+
+
+def _database() -> Any:
+    from deploy.local.database import Database
+
+    return Database()
+
+
+def _mail_host() -> Any:
+    from deploy.local.mail_host import MailHost
+
+    return MailHost()
+
+
+# Imported with the first test that asks: most runs need none of them.
+SERVERS: Mapping[str, Callable[[], Any]] = {"broker": _broker, "database": _database, "mail_host": _mail_host}
 _ASK = pytest.StashKey[Callable[[str], Any]]()
 
 
