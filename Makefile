@@ -7,9 +7,9 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.made
 PACKAGES := schemas runtime mailserver desk ingest resolver logger outbound console deploy
 ARGS ?=
-# Four at once take ten minutes on two cores, but there the walks through all processes wait for each other too long now
-# and then. What the fast ones write lies in memory where that can be, so that no flush to a disk is waited for.
-WORKERS ?= 2
+# More than cores, since much of the time is waiting. What the fast ones write lies in memory where that can be, so that
+# no flush to a disk is waited for.
+WORKERS ?= 3
 FAST_WORKERS ?= 3
 SERVERS := broker or database or mail_host or debian or browser
 
