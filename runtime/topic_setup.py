@@ -1,6 +1,5 @@
 """The catalogue's topics at the broker: what is missing is created, what differs is told, nothing is deleted."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from kafka import KafkaAdminClient
 
 DLQ_RETENTION_MS = 90 * DAY_MS
-SEEN_SECONDS = 10
+SEEN_MS = 10_000  # brokers learn of new topics, and of their leaders, a moment after they are created
 _CREATED, _EXISTS = 0, 36  # error codes of Kafka's protocol
 
 
@@ -55,13 +54,17 @@ def create_topics(config: ProcessConfig) -> TopicReport:
     Raises `OutageError` (BROKER_AWAY), `TopicSetupError`.
     """
     wanted = list(plans(config.topic_prefix))
+    names = [plan.name for plan in wanted]
+    created: tuple[str, ...] = ()
     admin = make_admin(config)
     try:
         with broker_errors():
-            existing = _partition_counts(admin, [plan.name for plan in wanted])
-            missing = [plan for plan in wanted if plan.name not in existing]
-            created = _create(admin, missing, config.topic_replication_factor) if missing else ()
-            counts = _wait_until_seen(admin, wanted) if missing else existing
+            counts = _partition_counts(admin, names)
+            missing = [plan for plan in wanted if plan.name not in counts]
+            if missing:
+                created = _create(admin, missing, config.topic_replication_factor)
+                admin.wait_for_topics(names, timeout_ms=SEEN_MS)
+                counts = _partition_counts(admin, names)
     finally:
         admin.close()
     return TopicReport(
@@ -120,17 +123,6 @@ def _settings(retention_ms: int | None) -> dict[str, str]:
 
 def _retry_retention_ms(topic: Topic) -> int:
     return topic.retention_ms or DLQ_RETENTION_MS
-
-
-def _wait_until_seen(admin: "KafkaAdminClient", wanted: list[TopicPlan]) -> dict[str, int]:
-    """Partition counts once every topic is seen: brokers learn of new topics a moment after they are created."""
-    names = [plan.name for plan in wanted]
-    deadline = time.monotonic() + SEEN_SECONDS
-    counts = _partition_counts(admin, names)
-    while len(counts) < len(names) and time.monotonic() < deadline:
-        time.sleep(0.05)
-        counts = _partition_counts(admin, names)
-    return counts
 
 
 def _differences(wanted: list[TopicPlan], existing: dict[str, int]) -> Iterator[str]:

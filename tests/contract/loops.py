@@ -118,6 +118,7 @@ def make_topics(config: ProcessConfig, names: Sequence[str], partitions: int = 4
         admin.create_topics(
             [NewTopic(p.name, min(partitions, p.partitions), 1, topic_configs=p.settings) for p in wanted]
         )
+        admin.wait_for_topics([plan.name for plan in wanted])
     finally:
         admin.close()
 
