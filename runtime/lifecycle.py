@@ -41,6 +41,8 @@ def run(
     configure(program, config.log_level)
     log = get_logger(program)
     health = Health(config.stall_seconds)
+    # Every process reads topics. Said before all else: once another condition holds, it would be ready for a moment.
+    health.ready("assignment", False, "no partitions yet")
     stop = threading.Event()
     _stop_on_signals(stop, health)
     server = None if config.metrics_port is None else HealthServer(health, config.metrics_host, config.metrics_port)

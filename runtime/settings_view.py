@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from runtime.clients import broker_errors, make_consumer
+from runtime.clients import broker_errors, make_consumer, position
 from runtime.config import ProcessConfig
 from runtime.health import Health
 from runtime.logs import get_logger
@@ -84,11 +84,14 @@ class SettingsView:
         outage = Outage("settings", self._health)
         try:
             while not stop.is_set():
-                batches = wait_out(lambda: _poll(consumer), outage, stop.wait)
-                self.apply(record for batch in batches.values() for record in map(to_record, batch))
-                if not self._complete.is_set() and all((consumer.position(tp) or 0) >= end for tp, end in ends.items()):
+                # Before the poll: one of an empty topic takes its time.
+                if not self._complete.is_set() and all(
+                    (position(consumer, tp) or 0) >= end for tp, end in ends.items()
+                ):
                     self._complete.set()
                     self._tell()
+                batches = wait_out(lambda: _poll(consumer), outage, stop.wait)
+                self.apply(record for batch in batches.values() for record in map(to_record, batch))
         except Stopped:
             pass
         finally:

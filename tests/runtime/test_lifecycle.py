@@ -24,6 +24,8 @@ from runtime.lifecycle import StopProcess, run
 
 def main(config, stop, health):
     health.ready("broker", True)
+    assert health.not_ready() == {{"assignment": "no partitions yet"}}
+    health.ready("assignment", True)
     {body}
 
 sys.exit(run("test", ProcessConfig, main))
