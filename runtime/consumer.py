@@ -37,7 +37,9 @@ from schemas.wire import Record
 
 log = get_logger(__name__)
 
-FETCH_WAIT_MS = 2_000  # how long the broker holds a fetch open while nothing comes; the first record ends it
+# How long the broker holds a fetch open while nothing comes; the first record ends it. Only a partition that is
+# assigned or resumed meanwhile waits for its end. Each end wakes three threads: most of what an idle process costs.
+FETCH_WAIT_MS = 2_000
 POLL_MS = 1_000  # a poll returns with the first records: so long it takes to notice that the process is to end
 PENDING_POLL_MS = 20  # while something is in hand, of which the outcome is to be published soon
 PROBE_SECONDS = 5.0  # how often the ends of the partitions are asked for: the lag, and whether the broker is there

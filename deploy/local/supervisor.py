@@ -70,14 +70,10 @@ class Supervisor:
 
     def wait_ready(self, seconds: float = 60.0) -> None:
         """Wait until each says 200 on `/readyz`. Raises `StartError`: which does not, why, how its log ends."""
-        late: dict[str, str] = {}
-
-        def done() -> bool:
-            nonlocal late
-            late = self._not_ready()
-            return self._any_given_up() or not late
-
-        wait_until(done, seconds)
+        ended = wait_until(lambda: self._any_given_up() or not self._not_ready(), seconds)
+        if ended and not self._any_given_up():
+            return
+        late = self._not_ready()
         if late:
             named = ", ".join(f"{name} ({why})" for name, why in late.items())
             tails = "\n".join(f"--- {self.log(name)}\n{self._watched[name].child.log_tail()}" for name in late)

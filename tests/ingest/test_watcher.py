@@ -81,6 +81,21 @@ def broker() -> Broker:
     return Broker()
 
 
+def surroundings(
+    broker: Broker, blobs: Path, connect: Callable[[IncomingServer], Connector], **more: Any
+) -> Surroundings:
+    """Where a watcher publishes to `broker`, its draws are 0, and nothing is known of secrets but what `more` says."""
+    given = {"refused": lambda _server: False, "secret": lambda _server: "the same", "draw": lambda: 0.0, **more}
+    return Surroundings(
+        connect=connect,
+        publish=broker.publish,
+        blobs=BlobStore(blobs.as_uri()),
+        memory=Memory(),
+        health=Health(),
+        **given,
+    )
+
+
 Watch = Callable[..., Watcher]
 
 
@@ -98,15 +113,12 @@ def watch(inbox: Any, incoming_server: Any, broker: Broker, tmp_path: Path) -> I
         """With that password, or with what `accounts` finds."""
         server = incoming_server(**{"port": inbox.dovecot.imap_port, "username": inbox.address, **settings})
         account = Credentials(inbox.address, password or inbox.password)
-        around = Surroundings(
-            connect=lambda server: connector_for(server, accounts.credentials(server) if accounts else account),
-            refused=accounts.refused if accounts else lambda _server: False,
-            secret=accounts.digest if accounts else lambda _server: "the same",
-            publish=broker.publish,
-            blobs=BlobStore(tmp_path.as_uri()),
-            memory=Memory(),
-            health=Health(),
-            draw=lambda: 0.0,
+        known = {"refused": accounts.refused, "secret": accounts.digest} if accounts else {}
+        around = surroundings(
+            broker,
+            tmp_path,
+            lambda server: connector_for(server, accounts.credentials(server) if accounts else account),
+            **known,
         )
         started.append(Watcher(server, cursor, around))
         started[-1].start()
@@ -229,17 +241,7 @@ def test_a_refusal_after_other_trouble_counts_as_the_first_one(
         reason, temporary = troubles.pop(0)
         raise MailServerError(reason, "trouble", temporary=temporary)
 
-    around = Surroundings(
-        connect=connect,
-        refused=lambda _server: False,
-        secret=lambda _server: "the same",
-        publish=broker.publish,
-        blobs=BlobStore(tmp_path.as_uri()),
-        memory=Memory(),
-        health=Health(),
-        draw=lambda: 0.0,
-    )
-    watcher = Watcher(incoming_server(), None, around)
+    watcher = Watcher(incoming_server(), None, surroundings(broker, tmp_path, connect))
     with capture_logs() as logs:
         watcher.start()
         until(lambda: not troubles and len(logs) == 6, "every trouble to be met")

@@ -39,9 +39,9 @@ SERVICE = """
 """
 
 
-def service(name: str, status: int = 200) -> Program:
+def service(name: str, status: int = 200, code: str = SERVICE) -> Program:
     port = free_port()
-    command = [sys.executable, "-c", textwrap.dedent(SERVICE), str(port), str(status)]
+    command = [sys.executable, "-c", textwrap.dedent(code), str(port), str(status)]
     return Program(name=name, command=command, environment=dict(os.environ), health_port=port)
 
 
@@ -63,6 +63,13 @@ def supervisor(tmp_path: Path, said: list[str]) -> Iterator[Supervisor]:
     with Supervisor([service("first"), service("second")], tmp_path, said.append) as supervisor:
         supervisor.wait_ready(20)
         yield supervisor
+
+
+def test_who_was_ready_is_not_asked_once_more(tmp_path: Path) -> None:
+    once = SERVICE.replace("int(sys.argv[2])", "int(sys.argv.pop(2)) if sys.argv[2:] else 503")
+    with Supervisor([service("once", code=once)], tmp_path) as supervisor:
+        supervisor.wait_ready(20)
+        assert not supervisor.ready("once")
 
 
 def test_a_killed_process_is_restarted_and_the_other_left_alone(supervisor: Supervisor, said: list[str]) -> None:

@@ -193,6 +193,22 @@ def test_the_view_is_complete_at_the_start_and_follows(
     assert [len(snapshot.settings) for snapshot in told][-2:] == [1, 0]
 
 
+def test_the_view_of_an_empty_topic_is_complete_without_waiting_for_a_record(
+    config: ProcessConfig, stop: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def poll_in_vain(_consumer: KafkaConsumer) -> dict[object, list[object]]:
+        stop.wait()
+        return {}
+
+    make_topics(config, [SETTINGS.name(config.topic_prefix)])
+    monkeypatch.setattr("runtime.settings_view._poll", poll_in_vain)
+    health = Health()
+    starting = threading.Thread(target=SettingsView(config, health).start, args=(stop,), daemon=True)
+    starting.start()
+    until(lambda: not starting.is_alive(), "the view to be complete")
+    assert not health.not_ready()
+
+
 def test_a_record_that_cannot_be_read_leaves_the_earlier_setting(
     config: ProcessConfig, publisher: Publisher, stop: threading.Event
 ) -> None:
