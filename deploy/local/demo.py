@@ -89,8 +89,7 @@ def _run(directory: Path, console: Console, *, once: bool) -> int:
         console.print("every mail ended as expected" if ok else f"not every mail ended as expected: see {report}")
         if once:
             return 0 if ok else 1
-        console.print(where_to_look(pipeline, servers.mail_host, environment, report), markup=False, highlight=False)
-        _wait_for_interrupt()
+        _stay_up(console, where_to_look(pipeline, servers.mail_host, environment, report))
         console.print("stopping")
     return 0
 
@@ -190,8 +189,10 @@ def _seconds_to_first_call(walks: Sequence[Walk]) -> float | None:
     return round(min(seen) - started, 1) if seen else None
 
 
-def _wait_for_interrupt() -> None:
+def _stay_up(console: Console, told: str) -> None:
+    """Until Ctrl-C, which may come as soon as the first line of it can be read."""
     try:
+        console.print(told, markup=False, highlight=False)
         while True:
             signal.pause()
     except KeyboardInterrupt:
