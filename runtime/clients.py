@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runtime.config import ProcessConfig
@@ -53,7 +54,10 @@ def make_producer(config: ProcessConfig, role: str) -> "KafkaProducer":
 
 
 def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaConsumer":
-    """A consumer that commits nothing by itself, and sees no record of an open or aborted transaction. Raises `OutageError` (BROKER_AWAY)."""
+    """A consumer that commits nothing by itself, and sees no record of an open or aborted transaction.
+
+    Raises `OutageError`.
+    """
     from kafka import KafkaConsumer
 
     mend_kafka_python()
@@ -121,14 +125,29 @@ def partition_counts(consumer: "KafkaConsumer", topics: Collection[str]) -> dict
 
 @contextmanager
 def broker_errors() -> Iterator[None]:
-    """Turns what kafka-python raises when the broker does not answer into `OutageError` (BROKER_AWAY)."""
+    """Turns what kafka-python raises when the broker does not answer, or refuses, into `OutageError`."""
     from kafka.errors import KafkaError
 
     try:
         yield
     except (KafkaError, OSError) as error:
-        raise broker_away(error) from error
+        raise broker_trouble(error) from error
 
 
-def broker_away(error: BaseException) -> OutageError:
+def broker_trouble(error: BaseException) -> OutageError:
+    """BROKER_REFUSES where it answered that it will not until somebody sees to it, else BROKER_AWAY."""
+    from kafka import errors
+
+    if isinstance(error, errors.InvalidTimestampError):
+        now = datetime.now(UTC).isoformat(" ", "seconds")
+        return OutageError(Reason.BROKER_REFUSES, f"the Kafka broker refuses the time of a record: is it {now} now?")
+    refusals = (
+        errors.AuthorizationError,
+        errors.SaslAuthenticationFailedError,
+        errors.UnsupportedSaslMechanismError,
+        errors.PolicyViolationError,
+        errors.UnsupportedVersionError,
+    )
+    if isinstance(error, refusals):
+        return OutageError(Reason.BROKER_REFUSES, f"the Kafka broker refuses: {error}"[:300])
     return OutageError(Reason.BROKER_AWAY, f"the Kafka broker does not answer as it should: {error}"[:300])

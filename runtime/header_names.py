@@ -35,8 +35,8 @@ def mend_aiokafka() -> None:
             super().__init__(raw)
             self.raw = raw
 
-    class MendedRecords(_MemoryRecordsPy):
-        def next_batch(self) -> Any:  # type: ignore[override]
+    class MendedRecords(_MemoryRecordsPy):  # type: ignore[misc]  # it has no types
+        def next_batch(self) -> Any:
             batch = self._next_slice
             if batch is None or batch[self.MAGIC_OFFSET] < 2:
                 return super().next_batch()

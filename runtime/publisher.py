@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from runtime.clients import DELIVERY_SECONDS, MAX_RECORD_BYTES, broker_away, make_producer
+from runtime.clients import DELIVERY_SECONDS, MAX_RECORD_BYTES, broker_trouble, make_producer
 from runtime.config import ProcessConfig
 from runtime.metrics import PUBLISH_FAILURES, PUBLISHED
 from runtime.outcomes import OutageError
@@ -41,7 +41,7 @@ class Publisher:
         """Returns when all are acknowledged (acks=all, idempotent); the order of each key is kept.
 
         Bounded: raises once nothing has come back for `FLUSH_SECONDS`, for every thread that waits by then.
-        Raises `OutageError` (BROKER_AWAY): publish all of them again later. Raises `UnpublishableError`: one of them
+        Raises `OutageError`: publish all of them again later. Raises `UnpublishableError`: one of them
         can never be published; others may have been.
         """
         if not messages:
@@ -111,6 +111,6 @@ def _send_all(producer: "KafkaProducer", records: Sequence[Outgoing]) -> None:
     except refused as error:
         raise UnpublishableError(f"the broker refuses a record for what it is: {type(error).__name__}") from error
     except KafkaError as error:
-        raise broker_away(error) from error
+        raise broker_trouble(error) from error
     except OSError as error:
         raise OutageError(Reason.BROKER_AWAY, f"the Kafka broker cannot be reached: {error}") from error

@@ -78,7 +78,9 @@ def _read(consumer: "KafkaConsumer", ends: "Mapping[TopicPartition, int]") -> It
             moved, before = time.monotonic(), pending
         elif time.monotonic() - moved > QUIET_SECONDS:
             waiting = ", ".join(sorted(f"{tp.topic}/{tp.partition}" for tp in pending))
-            raise OutageError(Reason.BROKER_AWAY, f"the Kafka broker gave nothing of {waiting} for {QUIET_SECONDS:.0f} s")
+            raise OutageError(
+                Reason.BROKER_AWAY, f"the Kafka broker gave nothing of {waiting} for {QUIET_SECONDS:.0f} s"
+            )
         consumer.pause(*(consumer.assignment() - pending.keys()))
         for tp, records in consumer.poll(1000).items():
             yield from (to_record(record) for record in records if record.offset < ends[tp])

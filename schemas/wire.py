@@ -113,7 +113,9 @@ def open_envelope(topic: Topic, record: Record) -> Envelope:
         raise UndecodableError(Reason.NULL_VALUE, "the record has no value")
     headers = {name.lower(): value.decode("utf-8", "replace") for name, value in record.headers if value is not None}
     if UNREADABLE_NAME in headers:
-        raise UndecodableError(Reason.WRONG_SCHEMA, f"the name of a header is not UTF-8: {headers[UNREADABLE_NAME][:50]!r}")
+        raise UndecodableError(
+            Reason.WRONG_SCHEMA, f"the name of a header is not UTF-8: {headers[UNREADABLE_NAME][:50]!r}"
+        )
     if headers.get("content-type", "").startswith(STRUCTURED):
         envelope = _structured(record.value)
     else:

@@ -21,7 +21,7 @@ NAME = "na\u00efve".encode("latin-1")
 class RawName(str):
     """A header name whose bytes are sent as they are."""
 
-    def encode(self, *_: object) -> bytes:  # type: ignore[override]
+    def encode(self, *_: object) -> bytes:
         return NAME
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,23 +52,25 @@ def test_a_burst_of_mails_outlasts_a_broker_that_is_frozen_and_restarted(tmp_pat
         MailHost(dict.fromkeys((IT, HR), PASSWORD), tmp_path / "mail-host") as mail_host,
         running_desk(tmp_path, broker.bootstrap_servers, desk_url, mail_host) as desk,
     ):
-        sent: list[Sent] = []
-        for trouble in ROUNDS:
-            before = desk.logged(sent)
-            sent += _burst(desk)
-            wait_for(lambda seen=before: desk.logged(sent) > seen, "the burst to be in mid-flow")  # type: ignore[misc]
-            with trouble(broker):
-                since = time.monotonic()
-                sent += _burst(desk)
-                names = desk.pipeline.processes
-                wait_for(lambda: not any(map(desk.pipeline.supervisor.ready, names)), "every process to notice")
-                time.sleep(max(0.0, since + AWAY_SECONDS - time.monotonic()))  # the trouble is its length
-            desk.pipeline.wait_ready()
+        sent = [mail for trouble in ROUNDS for mail in _burst_in(desk, trouble(broker))]
         answers = desk.wait_for_answers(sent)
         assert desk.logged(sent) == len(sent)
         assert {answer.answers for answer in answers} == {one.message_id for one in sent}
         assert repeated(answers) == 0
         assert sum(desk.pipeline.supervisor.restarts(name) for name in desk.pipeline.processes) == 0
+
+
+def _burst_in(desk: RunningDesk, trouble: AbstractContextManager[None]) -> list[Sent]:
+    """Mails that are on their way when the trouble begins, and some that are sent meanwhile."""
+    sent = _burst(desk)
+    wait_for(lambda: desk.logged(sent) > 0, "the burst to be in mid-flow")
+    with trouble:
+        since = time.monotonic()
+        sent += _burst(desk)
+        wait_for(lambda: not any(map(desk.pipeline.supervisor.ready, desk.pipeline.processes)), "all to notice")
+        time.sleep(max(0.0, since + AWAY_SECONDS - time.monotonic()))  # the trouble is its length
+    desk.pipeline.wait_ready()
+    return sent
 
 
 def _burst(desk: RunningDesk) -> list[Sent]:
