@@ -6,9 +6,12 @@ from typing import Any
 import faust
 from faust.app.base import BootStrategy
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from mode.threads import WorkerThread
 
 from runtime.config import ProcessConfig
 from runtime.header_names import mend_aiokafka
+
+THREAD_SECONDS = 5.0
 
 
 class ConsumeOnly(BootStrategy):
@@ -17,8 +20,21 @@ class ConsumeOnly(BootStrategy):
     enable_kafka_producer = False
 
 
+class Worker(WorkerThread):
+    """A thread that is not waited for without end: with a broker that answers nothing it does not end."""
+
+    def __init__(self, service: Any) -> None:
+        super().__init__(service)
+        self.daemon = True
+
+    def stop(self) -> None:
+        self.is_stopped.wait(THREAD_SECONDS)
+
+
 class ReadCommittedThread(AIOKafkaConsumerThread):
     """Sees no record of an open or aborted transaction. Faust has that only together with transactions of its own."""
+
+    Worker = Worker
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)

@@ -8,6 +8,7 @@ acknowledged (`runtime.work`, in a thread), and only then acknowledges the event
 import asyncio
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from schemas.wire import Record
 log = get_logger(__name__)
 
 POSITION_SECONDS = 5.0  # a position that is not known by then waits for the broker
+LEAVE_SECONDS = 30.0  # more than the batch in work may wait for the broker
 LOOK_SECONDS = 1.0  # how often the stop event and Faust's own state are looked at
 Event = Any  # faust.events.Event
 
@@ -156,18 +158,27 @@ async def _until_stop(app: App, worker: "asyncio.Task[None]", stop: threading.Ev
 async def _leave(app: App, worker: "asyncio.Task[None]", work: Work) -> None:
     """Stops fetching, lets the batch in work finish, commits and leaves the group.
 
-    A batch that waits for an outage is given up: Faust would wait for its acknowledgement for ever.
+    A batch that waits for an outage is given up: Faust would wait for its acknowledgement for ever, as it does for a
+    broker that answers nothing.
     """
     leaving = asyncio.create_task(app.stop())
-    while not leaving.done():
+    deadline = time.monotonic() + LEAVE_SECONDS
+    while not leaving.done() and time.monotonic() < deadline:
         if work.waiting:
             work.give_up()
         if worker.done():
             app.consumer.unacked.clear()
         await asyncio.wait([leaving], timeout=LOOK_SECONDS)
+    left = leaving.done()
+    while not leaving.done():  # of its many steps each waits anew
+        leaving.cancel()
+        await asyncio.wait([leaving], timeout=LOOK_SECONDS)
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
-    log.info("left the group")
+    if left:
+        log.info("left the group")
+    else:
+        log.warning("could not tell the group good-bye; it notices by itself")
 
 
 async def _watch_lag(app: App, probe: LagProbe, stage: str, prefix: str, health: Health) -> None:

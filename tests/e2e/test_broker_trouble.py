@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from deploy.local.broker import KafkaProcess
@@ -22,6 +23,7 @@ from tests.e2e.running import HR, IT, RunningDesk, Sent, repeated, running_desk,
 
 pytestmark = [pytest.mark.timeout(420), pytest.mark.broker, pytest.mark.database, pytest.mark.mail_host]
 
+SHUTDOWN_SECONDS = 70  # as docs/running.md says
 AWAY_SECONDS = DELIVERY_SECONDS + 5
 
 
@@ -58,6 +60,14 @@ def test_a_burst_of_mails_outlasts_a_broker_that_is_frozen_and_restarted(tmp_pat
         assert {answer.answers for answer in answers} == {one.message_id for one in sent}
         assert repeated(answers) == 0
         assert sum(desk.pipeline.supervisor.restarts(name) for name in desk.pipeline.processes) == 0
+
+        with frozen(broker):
+            _burst(desk)
+            processes = [psutil.Process(desk.pipeline.supervisor.pid(name)) for name in desk.pipeline.processes]
+            for process in processes:
+                process.terminate()
+            _, alive = psutil.wait_procs(processes, timeout=SHUTDOWN_SECONDS)
+        assert not alive
 
 
 def _burst_in(desk: RunningDesk, trouble: AbstractContextManager[None]) -> list[Sent]:
