@@ -29,6 +29,7 @@ class Reason(StrEnum):
     UNKNOWN_PARTITION = "unknown-partition"
     UNKNOWN_ITEM = "unknown-item"
     UNKNOWN_PERSON = "unknown-person"
+    UNKNOWN_VALUE = "unknown-value"
     BLOB_MISSING = "blob-missing"
     HANDLER_FAILED = "handler-failed"
     RETRIES_EXHAUSTED = "retries-exhausted"
@@ -138,6 +139,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "A request of another system names a person whom the desk does not know, or who is no Analyst where one is "
         "needed.",
         "Publish the person on `persons`, then replay the dead letter, or ask again with a new request_id.",
+    ),
+    Reason.UNKNOWN_VALUE: Explanation(
+        "A request of another system gives an impact or urgency that the partition does not have.",
+        "Write one of the values that the dead letter's message names, then ask again with a new request_id.",
     ),
     Reason.BLOB_MISSING: Explanation(
         "The blob store does not hold what the record refers to.",
