@@ -178,8 +178,6 @@ def _wrong_value(request: NewItem, settings: SettingsSnapshot) -> Dead | None:
         ("urgency", request.urgency, partition.urgencies),
     ):
         if given is not None and given not in values:
-            known = ", ".join(values)
-            return Dead(
-                Reason.UNKNOWN_VALUE, f"{field}: partition {partition.id!r} has no {field} {given!r}; known are: {known}"
-            )
+            text = f"{field}: partition {partition.id!r} has no {field} {given!r}; known are: {', '.join(values)}"
+            return Dead(Reason.UNKNOWN_VALUE, text)
     return None

@@ -1,4 +1,4 @@
-"""The JSON Schemas and the readers agree: each example of a record with one thing wrong is refused by both or neither."""
+"""JSON Schemas and readers agree: each example of a record with one thing wrong is refused by both or by neither."""
 
 import json
 from collections.abc import Iterator
