@@ -1,0 +1,216 @@
+"""Proof that every notification is accounted for: it ended for each of its recipients, or waits.
+
+As with mails (`reconcile.py`) `fate` is pure, and `gather` reads positions first, then dead letters, topics and ledger:
+what outbound has passed shows its effect by then.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from console.operations.dead_letters import dead_letters
+from console.operations.positions import Places, read_places
+from desk.attempts import attempts
+from desk.engine import open_desk, reading
+from runtime.config import ProcessConfig
+from runtime.reader import read_to_end
+from schemas.addresses import normalise
+from schemas.events import NotificationRequested, NotificationResult
+from schemas.topics import NOTIFICATION_REQUESTED
+from schemas.wire import Record, UndecodableError, decode
+
+SENT, FAILED, DEAD_LETTERED = "sent", "failed", "dead-lettered"
+DEFERRED, ON_THE_WAY, MISSING, DOUBLE = "deferred", "on-the-way", "missing", "double"
+# Every way that a notification can stand, in the order in which the balance is shown.
+ENDS = (SENT, FAILED, DEAD_LETTERED, DEFERRED, ON_THE_WAY, MISSING, DOUBLE)
+_STAGE = "outbound"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for, without its text. `recipients`: each once, normalised. A record that no reader understands
+    has only an id, which is its place, `partition/offset`.
+    """
+
+    notification_id: str
+    requested_at: datetime | None = None
+    recipient: str = ""
+    recipients: frozenset[str] = frozenset()
+    event: str = ""
+    reference: str | None = None
+    mail_id: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationFacts:
+    """What is known of the notifications that `notification.requested` and its `.retry` still hold, each by its id.
+
+    `places`: where a notification's records lie: (full name of the topic, partition, offset). `retry`: full name of the
+    topic of those that were deferred. `positions`: how far outbound has come. `dead`: reasons of dead letters.
+    """
+
+    asked: Mapping[str, Asked]
+    places: Mapping[str, tuple[tuple[str, int, int], ...]]
+    positions: Places
+    retry: str
+    attempts: Mapping[str, tuple[NotificationResult, ...]] = field(default_factory=dict)
+    dead: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationFate:
+    """How one notification stands: one of `ENDS`."""
+
+    asked: Asked
+    end: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationBalance:
+    """The account. Balanced when no notification is missing and none was sent twice."""
+
+    records: int
+    fates: tuple[NotificationFate, ...]
+    outcomes: Mapping[str, int]
+
+    @property
+    def wrong(self) -> tuple[NotificationFate, ...]:
+        return tuple(fate for fate in self.fates if fate.end in (MISSING, DOUBLE))
+
+    @property
+    def balanced(self) -> bool:
+        return not self.wrong
+
+
+def reconcile_notifications(config: ProcessConfig) -> NotificationBalance:
+    """The balance at this moment. Raises `OutageError`, `TopicMissingError`."""
+    return balance(gather(config))
+
+
+def balance(facts: NotificationFacts) -> NotificationBalance:
+    fates = tuple(fate(asked, facts) for asked in facts.asked.values())
+    counts = Counter(one.end for one in fates)
+    asked_for = (topic for places in facts.places.values() for topic, _, _ in places if topic != facts.retry)
+    return NotificationBalance(sum(1 for _ in asked_for), fates, {end: counts[end] for end in ENDS})
+
+
+def fate(asked: Asked, facts: NotificationFacts) -> NotificationFate:
+    """Final results decide, then where a record of it waits, then a dead letter."""
+    known = facts.attempts.get(asked.notification_id, ())
+    final = [one for one in known if one.outcome != "deferred"]
+    times = Counter(normalise(one.recipient) for one in final)
+    twice = [recipient for recipient, count in times.items() if count > 1]
+    if twice:
+        return NotificationFate(asked, DOUBLE, f"ended more than once for {', '.join(twice)}")
+    if asked.recipients and asked.recipients <= times.keys():
+        return _ended(asked, final)
+    waiting = {
+        topic
+        for topic, partition, offset in facts.places.get(asked.notification_id, ())
+        if offset >= facts.positions.get((topic, partition), 0)
+    }
+    if facts.retry in waiting:
+        return NotificationFate(asked, DEFERRED, _last(known))
+    if waiting:
+        return NotificationFate(asked, ON_THE_WAY, f"waits for {_STAGE}")
+    if asked.notification_id in facts.dead:
+        return NotificationFate(asked, DEAD_LETTERED, facts.dead[asked.notification_id])
+    return NotificationFate(asked, MISSING, f"{_STAGE} has passed it, and no end is known")
+
+
+def gather(config: ProcessConfig) -> NotificationFacts:
+    """What topics and ledger say now."""
+    prefix = config.topic_prefix
+    name, retry = NOTIFICATION_REQUESTED.name(prefix), NOTIFICATION_REQUESTED.retry(prefix)
+    positions = read_places(config, _STAGE)
+    letters = [one for one in dead_letters(config, (NOTIFICATION_REQUESTED,)) if one.replayed_at is None]
+    asked: dict[str, Asked] = {}
+    places: defaultdict[str, list[tuple[str, int, int]]] = defaultdict(list)
+    ids_at: dict[tuple[int, int], str] = {}
+    for record in read_to_end(config, [name, retry]):
+        one = _asked(record)
+        places[one.notification_id].append((record.topic, record.partition, record.offset))
+        asked[one.notification_id] = _with_recipients_of(asked.get(one.notification_id), one)
+        if record.topic == name:
+            ids_at[record.partition, record.offset] = one.notification_id
+    dead = {ids_at[one.original]: one.reason for one in letters if one.original in ids_at}
+    return NotificationFacts(
+        asked,
+        {id_: tuple(found) for id_, found in places.items()},
+        positions,
+        retry,
+        read_attempts(config, list(asked)),
+        dead,
+    )
+
+
+def read_attempts(config: ProcessConfig, notification_ids: list[str]) -> dict[str, tuple[NotificationResult, ...]]:
+    """By notification, every attempt to send it."""
+    found: defaultdict[str, list[NotificationResult]] = defaultdict(list)
+    engine = open_desk(config.desk_url)
+    try:
+        with reading(engine) as connection:
+            for one in attempts(connection, notification_ids):
+                found[one.notification_id].append(one)
+    finally:
+        engine.dispose()
+    return {id_: tuple(results) for id_, results in found.items()}
+
+
+def summary(balance: NotificationBalance, each: Iterable[NotificationFate] = ()) -> dict[str, object]:
+    """The balance as plain data: what `mailcall reconcile --json` prints of notifications."""
+    return {
+        "balanced": balance.balanced,
+        "notifications": len(balance.fates),
+        "records": balance.records,
+        "outcomes": dict(balance.outcomes),
+        "wrong": [_plain(fate) for fate in balance.wrong],
+        "each": [_plain(fate) for fate in each],
+    }
+
+
+def _plain(fate: NotificationFate) -> dict[str, str]:
+    return {"notification_id": fate.asked.notification_id, "end": fate.end, "detail": fate.detail}
+
+
+def _ended(asked: Asked, final: list[NotificationResult]) -> NotificationFate:
+    failed = [one for one in final if one.outcome == "failed"]
+    if not failed:
+        return NotificationFate(asked, SENT, "")
+    reasons = ", ".join(sorted({str(one.reason) for one in failed if one.reason}))
+    some = f" for {len(failed)} of {len(final)}" if len(failed) < len(final) else ""
+    return NotificationFate(asked, FAILED, f"{reasons}{some}")
+
+
+def _last(known: Iterable[NotificationResult]) -> str:
+    """Why it was deferred. One that no server was chosen for yet has no attempt."""
+    deferred = [one for one in known if one.outcome == "deferred"]
+    return f"{deferred[-1].reason}, after attempt {deferred[-1].attempt}" if deferred else "not yet tried"
+
+
+def _asked(record: Record) -> Asked:
+    try:
+        context, request = decode(NOTIFICATION_REQUESTED, record)
+    except UndecodableError:
+        return Asked(f"{record.partition}/{record.offset}")
+    assert isinstance(request, NotificationRequested)
+    return Asked(
+        request.notification_id,
+        request.requested_at,
+        request.recipient,
+        frozenset(map(normalise, (request.recipient, *request.cc, *request.bcc))),
+        request.event,
+        request.reference,
+        request.mail_id,
+        context.source,
+    )
+
+
+def _with_recipients_of(known: Asked | None, again: Asked) -> Asked:
+    """One id is one notification; who only stands in a later record of it is sent it, too."""
+    if known is None or again.recipients <= known.recipients:
+        return known or again
+    return replace(known, recipients=known.recipients | again.recipients)
