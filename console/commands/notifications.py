@@ -9,16 +9,15 @@ from console.output import print_fields, print_json, print_table
 
 app = typer.Typer(help="Mails that were to be sent: how each stands.", no_args_is_help=True)
 
-_COLUMNS = ("notification_id", "requested_at", "recipient", "event", "reference", "end", "detail")
+_COLUMNS = ("notification_id", "requested_at", "recipient", "event", "reference", "status", "detail")
+_STATUSES = "sent, failed, dead-lettered, deferred, on-the-way, missing or double"
 _ATTEMPT = ("at", "attempt", "recipient", "outcome", "server_id", "reason", "smtp_reply")
 
 
 @app.command("list")
 def list_(
     context: typer.Context,
-    end: Annotated[
-        str | None, typer.Option(help="Only those that end so, such as failed, deferred or missing.")
-    ] = None,
+    status: Annotated[str | None, typer.Option(help=f"Only those with this status: {_STATUSES}.")] = None,
     item: Annotated[str | None, typer.Option(help="Only those that tell of this item, such as C-000123.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
     json: Json = False,
@@ -26,7 +25,7 @@ def list_(
     """The notifications of the last days, the newest first: whom they are for, and how each stands."""
     from console.operations.notifications import notifications
 
-    found = notifications(config_of(context), end=end, item=item, limit=limit)
+    found = notifications(config_of(context), status=status, item=item, limit=limit)
     if json:
         print_json(found)
     else:

@@ -17,8 +17,8 @@ def reconcile(
     each: Annotated[bool, typer.Option("--each", help="Say of every mail and notification where it is.")] = False,
     json: Json = False,
 ) -> None:
-    """Account for every mail and notification: one end each, or on its way. Exit code 1 when one is missing or double."""
-    from console.operations import notification_fates
+    """Account for every mail and notification: one end each, or waiting. Exit code 1: one is missing or double."""
+    from console.operations import notification_reconciliation
     from console.operations.reconcile import DOUBLE, MISSING, ON_THE_WAY, summary
     from console.operations.reconcile import reconcile as balance_now
 
@@ -28,10 +28,10 @@ def reconcile(
     while not (balance.balanced and balance.on_the_way == 0) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
         balance = balance_now(config)
-    told = notification_fates.reconcile_notifications(config)
+    told = notification_reconciliation.reconcile_notifications(config)
     balanced = balance.balanced and told.balanced
     if json:
-        notifications = notification_fates.summary(told, told.fates if each else ())
+        notifications = notification_reconciliation.summary(told, told.statuses if each else ())
         mails = summary(balance, balance.fates if each else ())
         print_json({**mails, "balanced": balanced, "notifications": notifications})
     else:
@@ -41,12 +41,13 @@ def reconcile(
             print()
             print_table(("mail", "end", "detail"), ((fate.mail_id, fate.end, fate.detail) for fate in shown), "")
         print()
-        print_table(("end", "notifications"), [*told.outcomes.items(), ("all", len(told.fates))], "")
+        print_table(("status", "notifications"), [*told.outcomes.items(), ("all", len(told.statuses))], "")
         if each or told.wrong:
             print()
-            columns = ("notification", "end", "detail")
-            fates = told.fates if each else told.wrong
-            print_table(columns, ((one.asked.notification_id, one.end, one.detail) for one in fates), "")
+            columns = ("notification", "status", "detail")
+            shown_statuses = told.statuses if each else told.wrong
+            rows = ((one.asked.notification_id, one.status, one.detail) for one in shown_statuses)
+            print_table(columns, rows, "")
         print(_verdict(balanced, balance.outcomes[ON_THE_WAY]))
     if not balanced or (wait and balance.on_the_way):
         raise typer.Exit(1)

@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from console.operations.dead_letters import header_texts
 from console.operations.desk_requests import checked_reference
 from console.operations.errors import UserError
-from console.operations.notification_fates import ENDS, Asked, NotificationFate, fate, gather, read_attempts
+from console.operations.notification_reconciliation import (
+    STATUSES,
+    NotificationStatus,
+    RequestedNotification,
+    gather,
+    read_attempts,
+    status_of,
+)
 from runtime.config import ProcessConfig
 from runtime.reader import read_to_end
 from schemas.events import OUTCOME, NotificationResult
@@ -20,10 +27,10 @@ _OUTCOME_HEADER = f"ce_{OUTCOME}"
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One notification, without its text. `end` and `detail` are None where only the ledger still knows it."""
+    """One notification, without its text. `status` and `detail` are None where only the ledger still knows it."""
 
     notification_id: str
-    end: str | None
+    status: str | None
     detail: str | None
     requested_at: datetime | None = None
     recipient: str = ""
@@ -34,15 +41,18 @@ class Notification:
 
 
 def notifications(
-    config: ProcessConfig, *, end: str | None = None, item: str | None = None, limit: int = 50
+    config: ProcessConfig, *, status: str | None = None, item: str | None = None, limit: int = 50
 ) -> list[Notification]:
-    """The newest first: those that end so, or tell of that item. Raises `UserError`, `OutageError`."""
-    if end is not None and end not in ENDS:
-        raise UserError(f"--end: no notification ends as {end!r}", f"name one of: {', '.join(ENDS)}")
+    """The newest first: those with that status, one of `STATUSES`, that tell of that item.
+
+    Raises `UserError`, `OutageError`, `TopicMissingError`.
+    """
+    if status is not None and status not in STATUSES:
+        raise UserError(f"--status: there is no status {status!r}", f"name one of: {', '.join(STATUSES)}")
     wanted = checked_reference(item) if item else None
     facts = gather(config)
-    fates = (fate(asked, facts) for asked in facts.asked.values())
-    chosen = [one for one in fates if end in (None, one.end) and wanted in (None, one.asked.reference)]
+    statuses = (status_of(asked, facts) for asked in facts.asked.values())
+    chosen = [one for one in statuses if status in (None, one.status) and wanted in (None, one.asked.reference)]
     chosen.sort(key=lambda one: _moment(one.asked), reverse=True)
     return [_notification(one) for one in chosen[:limit]]
 
@@ -64,14 +74,14 @@ def notification(config: ProcessConfig, notification_id: str) -> tuple[Notificat
             notification_id, None, None, recipient=last.recipient, reference=last.reference, mail_id=last.mail_id
         )
         return found, results
-    return _notification(fate(asked, facts)), results
+    return _notification(status_of(asked, facts)), results
 
 
-def _notification(one: NotificationFate) -> Notification:
+def _notification(one: NotificationStatus) -> Notification:
     asked = one.asked
     return Notification(
         asked.notification_id,
-        one.end,
+        one.status,
         one.detail,
         asked.requested_at,
         asked.recipient,
@@ -91,7 +101,7 @@ def _came_back(config: ProcessConfig, notification_id: str) -> Iterator[Notifica
                 continue  # not one of ours
 
 
-def _moment(asked: Asked) -> datetime:
+def _moment(asked: RequestedNotification) -> datetime:
     """A time without offset is taken for UTC, as outbound does."""
     at = asked.requested_at or _NEVER
     return at if at.tzinfo else at.replace(tzinfo=UTC)

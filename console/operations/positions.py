@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 15.0  # a broker that has just started is still making the to
 # (stage, partition) -> the offset that the stage takes next, as it would after a restart.
 Positions = Mapping[tuple[str, int], int]
 # (full name of a topic, partition) -> likewise, of one stage.
-Places = Mapping[tuple[str, int], int]
+StageOffsets = Mapping[tuple[str, int], int]
 
 
 def group(config: ProcessConfig, stage: str) -> str:
@@ -42,7 +42,7 @@ def read_positions(config: ProcessConfig, stages: Mapping[str, Topic]) -> Positi
     }
 
 
-def read_places(config: ProcessConfig, stage: str) -> Places:
+def read_stage_offsets(config: ProcessConfig, stage: str) -> StageOffsets:
     """Positions of one stage on every topic that it reads, `.retry` among them. Raises as `read_positions`."""
     name = group(config, stage)
     admin = make_admin(config)

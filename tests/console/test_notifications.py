@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from console.config import ConsoleConfig
-from console.operations.notification_fates import Asked, NotificationFacts, balance
+from console.operations.notification_reconciliation import STATUSES, ReconcileInput, RequestedNotification, balance
 from deploy.local.ports import wait_until
 from deploy.local.smtp_sink import SmtpSink
 from desk.engine import writing
@@ -40,26 +40,26 @@ def result(outcome: str, recipient: str = ANN, attempt: int = 1, reason: Reason 
     )
 
 
-def facts(*attempts: NotificationResult, to: tuple[str, ...] = (ANN,), **changes: Any) -> NotificationFacts:
+def facts(*attempts: NotificationResult, to: tuple[str, ...] = (ANN,), **changes: Any) -> ReconcileInput:
     """Passed by outbound, so that what has no end is missing."""
     known: dict[str, Any] = {
-        "asked": {A: Asked(A, NOW, to[0], frozenset(to))},
+        "asked": {A: RequestedNotification(A, NOW, to[0], frozenset(to))},
         "places": {A: ((TOPIC, 3, 7),)},
         "positions": {(TOPIC, 3): 8},
         "retry": RETRY,
         "attempts": {A: attempts},
     }
-    return NotificationFacts(**{**known, **changes})
+    return ReconcileInput(**{**known, **changes})
 
 
-WAITS = {"places": {A: ((TOPIC, 3, 7), (RETRY, 3, 2))}, "positions": {(TOPIC, 3): 8, (RETRY, 3): 2}}
-TRIED = {"places": {A: ((TOPIC, 3, 7), (RETRY, 3, 2))}, "positions": {(TOPIC, 3): 8, (RETRY, 3): 3}}
+WAITS: dict[str, Any] = {"places": {A: ((TOPIC, 3, 7), (RETRY, 3, 2))}, "positions": {(TOPIC, 3): 8, (RETRY, 3): 2}}
+TRIED: dict[str, Any] = {"places": {A: ((TOPIC, 3, 7), (RETRY, 3, 2))}, "positions": {(TOPIC, 3): 8, (RETRY, 3): 3}}
 REFUSED = Reason.RECIPIENT_REFUSED
 SLOW = Reason.SERVER_DEFERRED
 
 
 @pytest.mark.parametrize(
-    ("known", "end", "detail"),
+    ("known", "status", "detail"),
     [
         (facts(result("sent")), "sent", ""),
         (facts(result("sent", ANN.upper())), "sent", ""),
@@ -82,11 +82,11 @@ SLOW = Reason.SERVER_DEFERRED
         (facts(), "missing", "no end is known"),
     ],
 )
-def test_where_a_notification_stands(known: NotificationFacts, end: str, detail: str) -> None:
+def test_where_a_notification_stands(known: ReconcileInput, status: str, detail: str) -> None:
     account = balance(known)
-    assert (account.fates[0].end, detail in account.fates[0].detail) == (end, True)
-    assert account.outcomes[end] == sum(account.outcomes.values()) == 1
-    assert account.balanced == (end not in ("missing", "double"))
+    assert (account.statuses[0].status, detail in account.statuses[0].detail) == (status, True)
+    assert account.outcomes[status] == sum(account.outcomes.values()) == 1
+    assert account.balanced == (status not in ("missing", "double"))
     assert account.records == 1
 
 
@@ -160,7 +160,7 @@ def test_the_commands_follow_notifications_to_their_ends(
     assert wait_until(lambda: account()["outcomes"]["on-the-way"] == 0, 60)
     now = account()
     assert (now["balanced"], now["notifications"], now["records"]) == (True, 5, 5)
-    ends = {one["notification_id"]: one["end"] for one in now["each"]}
+    ends = {one["notification_id"]: one["status"] for one in now["each"]}
     assert {name: ends[one.notification_id] for name, one in every.items()} == {name: name for name in every}
     assert {end: count for end, count in now["outcomes"].items() if count} == {
         "sent": 1, "failed": 1, "deferred": 1, "dead-lettered": 2,
@@ -168,7 +168,7 @@ def test_the_commands_follow_notifications_to_their_ends(
 
     listed = run("notifications", "list").out
     assert all(one.notification_id in listed for one in every.values())
-    (failed,) = json.loads(run("notifications", "list", "--end", "failed", "--item", "c-000123", "--json").out)
+    (failed,) = json.loads(run("notifications", "list", "--status", "failed", "--item", "c-000123", "--json").out)
     assert (failed["notification_id"], failed["detail"]) == (
         every["failed"].notification_id, "recipient-refused for 1 of 2",
     )  # fmt: skip
@@ -201,7 +201,9 @@ def test_what_nobody_knows_and_what_is_no_end_is_told(run: Mailcall, desk: Engin
     assert run("notifications", "list").out.strip() == "there are no such notifications"
     unknown = run("notifications", "show", A)
     assert (unknown.code, "mailcall notifications list" in unknown.err) == (2, True)
-    wrong = run("notifications", "list", "--end", "lost")
+    help_ = run("notifications", "list", "--help").out
+    assert all(status in help_ for status in STATUSES)
+    wrong = run("notifications", "list", "--status", "lost")
     assert (wrong.code, "dead-lettered" in wrong.err) == (2, True)
     assert run("notifications", "list", "--item", "123").code == 2
 

@@ -1,7 +1,7 @@
 """Proof that every notification is accounted for: it ended for each of its recipients, or waits.
 
-As with mails (`reconcile.py`) `fate` is pure, and `gather` reads positions first, then dead letters, topics and ledger:
-what outbound has passed shows its effect by then.
+As with mails (`reconcile.py`) `status_of` is pure, and `gather` reads positions first, then dead letters, topics and
+ledger: what outbound has passed shows its effect by then.
 """
 
 from collections import Counter, defaultdict
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from console.operations.dead_letters import dead_letters
-from console.operations.positions import Places, read_places
+from console.operations.positions import StageOffsets, read_stage_offsets
 from desk.attempts import attempts
 from desk.engine import open_desk, reading
 from runtime.config import ProcessConfig
@@ -23,14 +23,15 @@ from schemas.wire import Record, UndecodableError, decode
 SENT, FAILED, DEAD_LETTERED = "sent", "failed", "dead-lettered"
 DEFERRED, ON_THE_WAY, MISSING, DOUBLE = "deferred", "on-the-way", "missing", "double"
 # Every way that a notification can stand, in the order in which the balance is shown.
-ENDS = (SENT, FAILED, DEAD_LETTERED, DEFERRED, ON_THE_WAY, MISSING, DOUBLE)
+STATUSES = (SENT, FAILED, DEAD_LETTERED, DEFERRED, ON_THE_WAY, MISSING, DOUBLE)
 _STAGE = "outbound"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked for, without its text. `recipients`: each once, normalised. A record that no reader understands
-    has only an id, which is its place, `partition/offset`.
+class RequestedNotification:
+    """What was asked for, without its text. `recipients`: each once, normalised.
+
+    A record that no reader understands has only an id, which is its place, `partition/offset`.
     """
 
     notification_id: str
@@ -44,67 +45,68 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class NotificationFacts:
+class ReconcileInput:
     """What is known of the notifications that `notification.requested` and its `.retry` still hold, each by its id.
 
     `places`: where a notification's records lie: (full name of the topic, partition, offset). `retry`: full name of the
     topic of those that were deferred. `positions`: how far outbound has come. `dead`: reasons of dead letters.
     """
 
-    asked: Mapping[str, Asked]
+    asked: Mapping[str, RequestedNotification]
     places: Mapping[str, tuple[tuple[str, int, int], ...]]
-    positions: Places
+    positions: StageOffsets
     retry: str
     attempts: Mapping[str, tuple[NotificationResult, ...]] = field(default_factory=dict)
     dead: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class NotificationFate:
-    """How one notification stands: one of `ENDS`."""
+class NotificationStatus:
+    """How one notification stands: one of `STATUSES`."""
 
-    asked: Asked
-    end: str
+    asked: RequestedNotification
+    status: str
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
-class NotificationBalance:
+class NotificationReconciliation:
     """The account. Balanced when no notification is missing and none was sent twice."""
 
     records: int
-    fates: tuple[NotificationFate, ...]
+    statuses: tuple[NotificationStatus, ...]
     outcomes: Mapping[str, int]
 
     @property
-    def wrong(self) -> tuple[NotificationFate, ...]:
-        return tuple(fate for fate in self.fates if fate.end in (MISSING, DOUBLE))
+    def wrong(self) -> tuple[NotificationStatus, ...]:
+        return tuple(status for status in self.statuses if status.status in (MISSING, DOUBLE))
 
     @property
     def balanced(self) -> bool:
         return not self.wrong
 
 
-def reconcile_notifications(config: ProcessConfig) -> NotificationBalance:
+def reconcile_notifications(config: ProcessConfig) -> NotificationReconciliation:
     """The balance at this moment. Raises `OutageError`, `TopicMissingError`."""
     return balance(gather(config))
 
 
-def balance(facts: NotificationFacts) -> NotificationBalance:
-    fates = tuple(fate(asked, facts) for asked in facts.asked.values())
-    counts = Counter(one.end for one in fates)
-    asked_for = (topic for places in facts.places.values() for topic, _, _ in places if topic != facts.retry)
-    return NotificationBalance(sum(1 for _ in asked_for), fates, {end: counts[end] for end in ENDS})
+def balance(facts: ReconcileInput) -> NotificationReconciliation:
+    """Each notification with its one status."""
+    statuses = tuple(status_of(asked, facts) for asked in facts.asked.values())
+    counts = Counter(one.status for one in statuses)
+    records = sum(topic != facts.retry for places in facts.places.values() for topic, _, _ in places)
+    return NotificationReconciliation(records, statuses, {status: counts[status] for status in STATUSES})
 
 
-def fate(asked: Asked, facts: NotificationFacts) -> NotificationFate:
+def status_of(asked: RequestedNotification, facts: ReconcileInput) -> NotificationStatus:
     """Final results decide, then where a record of it waits, then a dead letter."""
     known = facts.attempts.get(asked.notification_id, ())
     final = [one for one in known if one.outcome != "deferred"]
     times = Counter(normalise(one.recipient) for one in final)
     twice = [recipient for recipient, count in times.items() if count > 1]
     if twice:
-        return NotificationFate(asked, DOUBLE, f"ended more than once for {', '.join(twice)}")
+        return NotificationStatus(asked, DOUBLE, f"ended more than once for {', '.join(twice)}")
     if asked.recipients and asked.recipients <= times.keys():
         return _ended(asked, final)
     waiting = {
@@ -113,21 +115,21 @@ def fate(asked: Asked, facts: NotificationFacts) -> NotificationFate:
         if offset >= facts.positions.get((topic, partition), 0)
     }
     if facts.retry in waiting:
-        return NotificationFate(asked, DEFERRED, _last(known))
+        return NotificationStatus(asked, DEFERRED, _last(known))
     if waiting:
-        return NotificationFate(asked, ON_THE_WAY, f"waits for {_STAGE}")
+        return NotificationStatus(asked, ON_THE_WAY, f"waits for {_STAGE}")
     if asked.notification_id in facts.dead:
-        return NotificationFate(asked, DEAD_LETTERED, facts.dead[asked.notification_id])
-    return NotificationFate(asked, MISSING, f"{_STAGE} has passed it, and no end is known")
+        return NotificationStatus(asked, DEAD_LETTERED, facts.dead[asked.notification_id])
+    return NotificationStatus(asked, MISSING, f"{_STAGE} has passed it, and no end is known")
 
 
-def gather(config: ProcessConfig) -> NotificationFacts:
-    """What topics and ledger say now."""
+def gather(config: ProcessConfig) -> ReconcileInput:
+    """What topics and ledger say now. Raises `OutageError`, `TopicMissingError`."""
     prefix = config.topic_prefix
     name, retry = NOTIFICATION_REQUESTED.name(prefix), NOTIFICATION_REQUESTED.retry(prefix)
-    positions = read_places(config, _STAGE)
+    positions = read_stage_offsets(config, _STAGE)
     letters = [one for one in dead_letters(config, (NOTIFICATION_REQUESTED,)) if one.replayed_at is None]
-    asked: dict[str, Asked] = {}
+    asked: dict[str, RequestedNotification] = {}
     places: defaultdict[str, list[tuple[str, int, int]]] = defaultdict(list)
     ids_at: dict[tuple[int, int], str] = {}
     for record in read_to_end(config, [name, retry]):
@@ -137,7 +139,7 @@ def gather(config: ProcessConfig) -> NotificationFacts:
         if record.topic == name:
             ids_at[record.partition, record.offset] = one.notification_id
     dead = {ids_at[one.original]: one.reason for one in letters if one.original in ids_at}
-    return NotificationFacts(
+    return ReconcileInput(
         asked,
         {id_: tuple(found) for id_, found in places.items()},
         positions,
@@ -160,29 +162,29 @@ def read_attempts(config: ProcessConfig, notification_ids: list[str]) -> dict[st
     return {id_: tuple(results) for id_, results in found.items()}
 
 
-def summary(balance: NotificationBalance, each: Iterable[NotificationFate] = ()) -> dict[str, object]:
+def summary(balance: NotificationReconciliation, each: Iterable[NotificationStatus] = ()) -> dict[str, object]:
     """The balance as plain data: what `mailcall reconcile --json` prints of notifications."""
     return {
         "balanced": balance.balanced,
-        "notifications": len(balance.fates),
+        "notifications": len(balance.statuses),
         "records": balance.records,
         "outcomes": dict(balance.outcomes),
-        "wrong": [_plain(fate) for fate in balance.wrong],
-        "each": [_plain(fate) for fate in each],
+        "wrong": [_plain(status) for status in balance.wrong],
+        "each": [_plain(status) for status in each],
     }
 
 
-def _plain(fate: NotificationFate) -> dict[str, str]:
-    return {"notification_id": fate.asked.notification_id, "end": fate.end, "detail": fate.detail}
+def _plain(status: NotificationStatus) -> dict[str, str]:
+    return {"notification_id": status.asked.notification_id, "status": status.status, "detail": status.detail}
 
 
-def _ended(asked: Asked, final: list[NotificationResult]) -> NotificationFate:
+def _ended(asked: RequestedNotification, final: list[NotificationResult]) -> NotificationStatus:
     failed = [one for one in final if one.outcome == "failed"]
     if not failed:
-        return NotificationFate(asked, SENT, "")
+        return NotificationStatus(asked, SENT, "")
     reasons = ", ".join(sorted({str(one.reason) for one in failed if one.reason}))
     some = f" for {len(failed)} of {len(final)}" if len(failed) < len(final) else ""
-    return NotificationFate(asked, FAILED, f"{reasons}{some}")
+    return NotificationStatus(asked, FAILED, f"{reasons}{some}")
 
 
 def _last(known: Iterable[NotificationResult]) -> str:
@@ -191,13 +193,13 @@ def _last(known: Iterable[NotificationResult]) -> str:
     return f"{deferred[-1].reason}, after attempt {deferred[-1].attempt}" if deferred else "not yet tried"
 
 
-def _asked(record: Record) -> Asked:
+def _asked(record: Record) -> RequestedNotification:
     try:
         context, request = decode(NOTIFICATION_REQUESTED, record)
     except UndecodableError:
-        return Asked(f"{record.partition}/{record.offset}")
+        return RequestedNotification(f"{record.partition}/{record.offset}")
     assert isinstance(request, NotificationRequested)
-    return Asked(
+    return RequestedNotification(
         request.notification_id,
         request.requested_at,
         request.recipient,
@@ -209,7 +211,7 @@ def _asked(record: Record) -> Asked:
     )
 
 
-def _with_recipients_of(known: Asked | None, again: Asked) -> Asked:
+def _with_recipients_of(known: RequestedNotification | None, again: RequestedNotification) -> RequestedNotification:
     """One id is one notification; who only stands in a later record of it is sent it, too."""
     if known is None or again.recipients <= known.recipients:
         return known or again
