@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from deploy.local.asyncapi_parser import diagnostics
+from deploy.local.asyncapi_parser import diagnostics, fetch_parser
 from schemas.asyncapi import document
 from schemas.fetched import open_fetched
 from schemas.topics import BY_SHORT_NAME, MAIL_FETCHED, Topic
@@ -20,15 +20,18 @@ EXAMPLES = sorted((SCHEMAS / "examples").glob("*/*.json"))
 MESSAGES: dict[str, Any] = document()["components"]["messages"]
 
 
-@pytest.mark.npm
+@pytest.fixture(scope="module")
+def asyncapi_parser() -> Path:
+    return fetch_parser()
+
+
 @pytest.mark.timeout(400)  # the parser may have to be fetched first
-def test_the_official_parser_has_nothing_to_say_about_the_document() -> None:
+def test_the_official_parser_has_nothing_to_say_about_the_document(asyncapi_parser: Path) -> None:
     assert diagnostics(DOCUMENT) == []
 
 
-@pytest.mark.npm
 @pytest.mark.timeout(400)
-def test_the_official_parser_would_say_what_is_wrong(tmp_path: Path) -> None:
+def test_the_official_parser_would_say_what_is_wrong(asyncapi_parser: Path, tmp_path: Path) -> None:
     wrong = yaml.safe_load(DOCUMENT.read_text("utf-8"))
     for message in wrong["components"]["messages"].values():
         message["payload"] = {"type": "object"}
@@ -52,8 +55,8 @@ def test_a_header_is_called_needed_where_a_record_cannot_be_read_without_it(file
     assert _is_read(topic, value, headers)
     for name in headers:
         others = {other: text for other, text in headers.items() if other != name}
-        if name == "ce_dataref":  # without it the record says nothing of a mail at all
-            continue
+        if name == "ce_dataref":
+            continue  # without it, and without a value, there is no mail: no matter of headers
         assert described.is_valid(others) == _is_read(topic, value, others), name
 
 
