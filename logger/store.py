@@ -127,7 +127,7 @@ def _write(
     sendable = without_marked(connection, told, settings, _alive(intents))
     write_untold(connection, sendable.untold, items, now)
     limited = limit_answers(connection, sendable.told, items, settings, now)
-    write_hints(connection, intents, limited.told, taken)
+    write_hints(connection, intents, limited.told, taken, settings)
     changed = (*new_persons, *load_persons(connection, flagged).values())
     published = (*person_messages(changed, now), *mail_messages(intents, limited.told, loaded.traceparents, now))
     withheld = dict(limited.withheld)
