@@ -11,7 +11,7 @@ from desk.directory import find_persons, load_persons
 from desk.tables import items, mails, message_ids, rejected_mails, watchers
 from logger.accepted import load_accepted
 from logger.find_item import hint_keys, item_numbers, message_key, partition_of
-from logger.plan import Desk, flood_limits
+from logger.plan import Desk, content_keys, flood_limits
 from logger.recipients import People, members
 from logger.records import Mail
 from logger.senders import Senders, addresses_of, settle
@@ -101,7 +101,7 @@ def _hints(connection: Connection, new: Sequence[Mail], settings: SettingsSnapsh
 
 def _contents(connection: Connection, new: Sequence[Mail]) -> dict[str, int]:
     """Which of the mails came by another way before."""
-    keys = {one.mail.content_id for one in new if one.mail.content_id}
+    keys = {key for one in new for key in content_keys(one.mail)}
     return {row.content_id: row.item_id for row in _rows(connection, _CONTENTS, keys)}
 
 

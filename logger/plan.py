@@ -50,12 +50,17 @@ class Desk:
         key = message_key(intent.mail.message_id, partition)
         if key is not None:
             self.hints.setdefault(key, item.number)  # whoever came first keeps an id
-        if intent.mail.content_id:
-            self.contents[intent.mail.content_id] = item.number
+        self.contents.update((key, item.number) for key in content_keys(intent.mail))
 
     def item_of_twin(self, mail: ResolvedMail) -> ItemState | None:
         """The item that this very mail went to when it came by another way."""
-        return self.items.get(self.contents.get(mail.content_id, 0))
+        numbers = (self.contents[key] for key in content_keys(mail) if key in self.contents)
+        return self.items.get(next(numbers, 0))
+
+
+def content_keys(mail: ResolvedMail) -> tuple[str, ...]:
+    """What the mail's content may be known by. Nothing where it is not known."""
+    return tuple(filter(None, (mail.content_id, mail.former_content_id)))
 
 
 @dataclass(frozen=True, slots=True)
