@@ -132,6 +132,11 @@ SETTINGS_RECORDS = Counter(
     "value in force: publish the setting again with `mailcall apply`.",
     ["result"],
 )
+PERSONS_OUTDATED = Counter(
+    "mailcall_persons_outdated",
+    "Records of the persons topic with a lower version than the desk has: passed over, the person stays as is. Any "
+    "increase that no restart explains: whoever publishes persons does not raise version.",
+)
 SETTINGS_VERSION = Gauge(
     "mailcall_settings_version",
     "Offset of the newest settings record in force. Processes that stay behind the others have lost the broker.",
