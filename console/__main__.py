@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from console.commands import (
+    changes,
     dead_letters,
+    deletion,
     desk,
     desk_requests,
     explain,
@@ -42,6 +44,8 @@ app = typer.Typer(
 app.add_typer(topics.app, name="topics")
 app.command("apply")(settings.apply)
 app.command("export")(settings.export)
+app.command("delete")(deletion.delete)
+app.command("changes")(changes.changes)
 app.command("explain")(explain.explain)
 desk.calls.command("log")(desk_requests.log_call)
 app.add_typer(desk.calls, name="calls")

@@ -45,6 +45,13 @@ def print_fields(fields: Iterable[tuple[str, object]]) -> None:
         print(f"{name:<{width}}  {value}".rstrip())
 
 
+def shown_value(value: Any) -> str:
+    """A field's value as it would be written behind `KEY=`; nothing for one that is not set."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def harmless(value: object) -> str:
     """Text for a terminal: what a mail says must not move the cursor, ring a bell or hide what stands beside it."""
     if value is None:

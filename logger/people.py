@@ -18,9 +18,7 @@ log = get_logger(__name__)
 
 _ADDRESS = BulkInsert(person_addresses, rows.ADDRESS)
 # Locked: another logger that flags a person as a User raises the version. All lock in the same order.
-_VERSIONS = (
-    select(persons.c.id, persons.c.version).where(among(persons.c.id)).order_by(persons.c.id).with_for_update()
-)
+_VERSIONS = select(persons.c.id, persons.c.version).where(among(persons.c.id)).order_by(persons.c.id).with_for_update()
 # Never deleted: calls refer to them. Whoever publishes them anew begins to count anew.
 _DISABLE = update(persons).where(among(persons.c.id)).values(disabled=True, version=0)
 _FORGET_ADDRESSES = delete(person_addresses).where(among(person_addresses.c.person_id))

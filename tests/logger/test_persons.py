@@ -61,9 +61,7 @@ def test_a_later_record_replaces_all_of_it(logger: Logger) -> None:
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
-def test_a_record_with_a_lower_version_changes_nothing_and_is_told(
-    logger: Logger, together: bool
-) -> None:
+def test_a_record_with_a_lower_version_changes_nothing_and_is_told(logger: Logger, together: bool) -> None:
     older = ANN.model_copy(update={"office": "South", "addresses": ("old@example.test",), "version": 3})
     without = ANN.model_copy(update={"office": "South", "version": 0})
     counted = PERSONS_OUTDATED._value.get()
