@@ -45,7 +45,7 @@ def print_fields(fields: Iterable[tuple[str, object]]) -> None:
         print(f"{name:<{width}}  {value}".rstrip())
 
 
-def shown_value(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A field's value as it would be written behind `KEY=`; nothing for one that is not set."""
     if value is None:
         return ""

@@ -19,7 +19,7 @@ log = get_logger(__name__)
 _ADDRESS = BulkInsert(person_addresses, rows.ADDRESS)
 # Locked: another logger that flags a person as a User raises the version. All lock in the same order.
 _VERSIONS = select(persons.c.id, persons.c.version).where(among(persons.c.id)).order_by(persons.c.id).with_for_update()
-# Never deleted: calls refer to them. Whoever publishes them anew begins to count anew.
+# Never deleted: calls refer to them. After a deletion any version is accepted.
 _DISABLE = update(persons).where(among(persons.c.id)).values(disabled=True, version=0)
 _FORGET_ADDRESSES = delete(person_addresses).where(among(person_addresses.c.person_id))
 
@@ -45,7 +45,7 @@ def _latest(changes: Iterable[PersonChange], stored: Mapping[str, int]) -> Itera
     for change in changes:
         known = versions.get(change.id, 0)
         if change.person is not None and change.person.version < known:
-            _pass_over(change, change.person.version, known)
+            _skip(change, change.person.version, known)
         # Our own records come back to us: the desk has them already, unless the topic is being read from its start.
         elif not (change.echo and change.id in versions and change.person and change.person.version == known):
             latest[change.id] = change
@@ -53,7 +53,7 @@ def _latest(changes: Iterable[PersonChange], stored: Mapping[str, int]) -> Itera
     return latest.values()
 
 
-def _pass_over(change: PersonChange, version: int, known: int) -> None:
+def _skip(change: PersonChange, version: int, known: int) -> None:
     """An older echo is nobody's mistake: the person has been changed since."""
     if not change.echo:
         PERSONS_OUTDATED.inc()

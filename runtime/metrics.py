@@ -129,12 +129,12 @@ MAILS_OVER_LIMITS = Counter(
 SETTINGS_RECORDS = Counter(
     "mailcall_settings_records",
     "Records of the settings topic, by result (applied, deleted, undecodable). An undecodable one leaves the earlier "
-    "value in force: publish the setting again with `mailcall apply`.",
+    "value in force: apply a file that names the setting; it is then published again.",
     ["result"],
 )
 PERSONS_OUTDATED = Counter(
     "mailcall_persons_outdated",
-    "Records of the persons topic with a lower version than the desk has: passed over, the person stays as is. Any "
+    "Records of the persons topic with a lower version than the desk has: skipped, the person stays as is. Any "
     "increase that no restart explains: whoever publishes persons does not raise version.",
 )
 SETTINGS_VERSION = Gauge(

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.commands.moments import moment
+from console.commands.moments import parse_moment
 from console.commands.options import Json, config_of
-from console.output import print_json, print_table, shown_value
+from console.output import format_value, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from console.operations.history import Past
+    from console.operations.history import PastChange
 
 _COLUMNS = ("at", "who", "what", "effect", "field", "old", "new", "change reason")
 
@@ -31,7 +31,7 @@ def changes(
     """The history of settings and persons, the newest change last. Secrets are only named."""
     from console.operations.history import read_history
 
-    start = moment("--from", since) if since else None
+    start = parse_moment("--from", since) if since else None
     found = [past for past in read_history(config_of(context)) if _wanted(past, key, start, by)]
     if json:
         print_json(found)
@@ -39,7 +39,7 @@ def changes(
         print_table(_COLUMNS, (row for past in found for row in _rows(past)), "there are no such changes")
 
 
-def _wanted(past: "Past", key: str | None, start: datetime | None, by: str | None) -> bool:
+def _wanted(past: "PastChange", key: str | None, start: datetime | None, by: str | None) -> bool:
     return (
         (key is None or past.key == key or past.key.startswith(f"{key}/"))
         and (start is None or past.at >= start)
@@ -47,10 +47,10 @@ def _wanted(past: "Past", key: str | None, start: datetime | None, by: str | Non
     )
 
 
-def _rows(past: "Past") -> "Iterator[tuple[object, ...]]":
-    """One a field; one without a field where the same value was written anew."""
+def _rows(past: "PastChange") -> "Iterator[tuple[object, ...]]":
+    """One a field; one without a field where the same value was published again."""
     for one in past.fields:
-        values = shown_value(one.old), shown_value(one.new)
+        values = format_value(one.old), format_value(one.new)
         yield past.at, past.who, past.key, past.effect, one.field, *values, past.change_reason
     if not past.fields:
         yield past.at, past.who, past.key, past.effect, "", "", "", past.change_reason

@@ -34,15 +34,17 @@ def delete(
     json: Json = False,
 ) -> None:
     """Delete a setting or person, unless something refers to it: then what does is listed."""
-    from console.operations.deletion import deletion
+    from console.operations.deletion import plan_deletion
     from console.operations.state import read_state
 
     config = config_of(context)
-    plan = deletion(read_state(config), key)
-    carry_out(config, plan, yes, who, change_reason, json)
+    plan = plan_deletion(read_state(config), key)
+    confirm_and_delete(config, plan, yes, who, change_reason, json)
 
 
-def carry_out(config: "ConsoleConfig", plan: "Plan", yes: bool, who: str, change_reason: str, json: bool) -> None:
+def confirm_and_delete(
+    config: "ConsoleConfig", plan: "Plan", yes: bool, who: str, change_reason: str, json: bool
+) -> None:
     """Shows what is to be deleted, asks unless `yes`, and deletes it."""
     from console.operations.apply import publish
     from runtime.publisher import Publisher
@@ -51,7 +53,7 @@ def carry_out(config: "ConsoleConfig", plan: "Plan", yes: bool, who: str, change
     kind = change.key.partition("/")[0]
     if not json:
         if change.before is None:
-            print(f"{harmless(change.key)} cannot be read")
+            print(f"{harmless(change.key)} cannot be decoded")
         else:
             print_setting(change.before)
         if kind in _MEANWHILE:

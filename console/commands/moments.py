@@ -5,7 +5,7 @@ from datetime import datetime
 from console.operations.errors import UserError
 
 
-def moment(option: str, text: str) -> datetime:
+def parse_moment(option: str, text: str) -> datetime:
     """The moment that is written behind an option; without an offset this machine's time. Raises `UserError`."""
     try:
         found = datetime.fromisoformat(text)

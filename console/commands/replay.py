@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.commands.moments import moment
+from console.commands.moments import parse_moment
 from console.commands.options import Json, config_of
 from console.operations.errors import UserError
 from console.output import harmless, print_json_line
@@ -54,7 +54,7 @@ def replay(
 
 def _period(since: str, until: str) -> tuple[datetime, datetime]:
     """Raises `UserError` where there is no such period."""
-    start, end = moment("--from", since), moment("--to", until)
+    start, end = parse_moment("--from", since), parse_moment("--to", until)
     if start >= end:
         raise UserError("--to does not lie after --from", "give the earlier moment with --from")
     if start > datetime.now(UTC):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.commands.deletion import Yes, carry_out
+from console.commands.deletion import Yes, confirm_and_delete
 from console.commands.options import ChangeReason, Json, Who, config_of
 from console.commands.server_options import AskPassword, Direction, ServerId, Words, asked_password
 from console.commands.server_output import print_answer
@@ -78,14 +78,14 @@ def delete(
     json: Json = False,
 ) -> None:
     """Delete a mail server, unless something refers to it. Mail that lies there stays there."""
-    from console.operations.deletion import deletion
+    from console.operations.deletion import plan_deletion
     from console.operations.server_settings import find_server
     from console.operations.state import read_state
 
     config = config_of(context)
     state = read_state(config)
     server = find_server(state.settings, server_id)
-    carry_out(config, deletion(state, f"{server.kind}/{server.id}"), yes, who, change_reason, json)
+    confirm_and_delete(config, plan_deletion(state, f"{server.kind}/{server.id}"), yes, who, change_reason, json)
 
 
 def _planned(config: "ConsoleConfig", build: "Callable[[SettingsSnapshot], Server]") -> "tuple[Server, Plan]":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from console.output import harmless, print_fields, print_table, shown_value
+from console.output import format_value, harmless, print_fields, print_table
 
 if TYPE_CHECKING:
     from console.operations.server_tests import Answer
@@ -38,7 +38,7 @@ def print_answer(answer: "Answer") -> None:
 def _fields(data: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
     for name, value in data.items():
         if not isinstance(value, dict):
-            yield before + name, shown_value(value)
+            yield before + name, format_value(value)
         elif set(value) == _SECRET_FIELDS:
             yield before + name, _secret(value)
         else:

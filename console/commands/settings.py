@@ -12,14 +12,15 @@ import typer
 
 from console.commands.options import ChangeReason, Json, Who, config_of
 from console.commands.passwords import sealer_of
-from console.output import harmless, print_json, print_table, shown_value
+from console.output import format_value, harmless, print_json, print_table
 
 if TYPE_CHECKING:
     from console.operations.apply import Plan
-    from console.operations.history import Past
+    from console.operations.history import PastChange
     from console.operations.state import State
 
 _FIELDS = ("what", "effect", "field", "old", "new", "set last by", "at")
+_PERHAPS = "some of it may be published: apply the file again, what has arrived is not published twice"
 
 
 def apply(
@@ -38,30 +39,34 @@ def apply(
 ) -> None:
     """Publish a file of settings and persons: all of it, or nothing where anything in it is wrong."""
     from console.operations.apply import plan, publish
+    from console.operations.broker_wait import BrokerWait
     from console.operations.history import read_history
     from console.operations.outdated import check_not_outdated
-    from console.operations.patience import Patience
     from console.operations.settings_file import open_settings_file
     from console.operations.state import read_state
+    from runtime.outcomes import OutageError
     from runtime.publisher import Publisher
 
     config = config_of(context)
     document = open_settings_file(file)
-    patience = Patience(config, wait, _warn)
-    state = patience.until("reading what is set up", partial(read_state, config))
-    history = partial(patience.until, "reading the history", partial(read_history, config))
+    broker_wait = BrokerWait(config, wait, _warn)
+    state = broker_wait.run("reading what is set up", partial(read_state, config))
+    history = partial(broker_wait.run, "reading the history", partial(read_history, config))
     read = document.checked(sealer_of(config.public_key_file), state)
     planned = plan(read, state)
     if not overwrite:
         check_not_outdated(read, planned, state, history)
-    _warn_of_unreadable(state, {change.key for change in planned.changes})
+    _warn_of_undecodable(state, {change.key for change in planned.changes})
     if dry_run:
-        _show(file, planned, state, history() if planned.effective else [], json)
+        _print_preview(file, planned, state, history() if planned.effective else [], json)
         return
     with closing(Publisher(config, "console")) as publisher:
         now = datetime.now(UTC)
-        patience.until("publishing", lambda: publish(planned, publisher, who, change_reason, now))
-    _told(file, planned, json)
+        try:
+            broker_wait.run("publishing", lambda: publish(planned, publisher, who, change_reason, now))
+        except OutageError as error:
+            raise OutageError(error.reason, f"{error}\n{_PERHAPS}") from error
+    _print_published(file, planned, json)
 
 
 def export(
@@ -79,7 +84,7 @@ def export(
     from console.operations.state import read_state
 
     state = read_state(config_of(context))
-    _warn_of_unreadable(state, ())
+    _warn_of_undecodable(state, ())
     sections = exported(state, every_field=every_field)
     if json:
         print_json(sections)
@@ -92,7 +97,7 @@ def export(
         print(dump(versions), end="")
 
 
-def _told(file: Path, planned: "Plan", json: bool) -> None:
+def _print_published(file: Path, planned: "Plan", json: bool) -> None:
     """What has been published."""
     if json:
         changes = [{"key": change.key, "effect": change.effect} for change in planned.changes]
@@ -106,17 +111,17 @@ def _told(file: Path, planned: "Plan", json: bool) -> None:
         print("`mailcall servers status` tells how the mail servers are, once ingest and outbound have looked")
 
 
-def _show(file: Path, planned: "Plan", state: "State", history: "list[Past]", json: bool) -> None:
+def _print_preview(file: Path, planned: "Plan", state: "State", history: "list[PastChange]", json: bool) -> None:
     """What would be published: each field, old and new, and who set it last."""
-    from console.operations.setters import with_setters
+    from console.operations.setters import field_changes
 
-    changes = [(change, with_setters(change, history, state)) for change in planned.changes]
+    changes = [(change, field_changes(change, history, state)) for change in planned.changes]
     if json:
         plain = [{"key": change.key, "effect": change.effect, "fields": fields} for change, fields in changes]
         print_json({"applied": False, "changes": plain})
         return
     rows = (
-        (change.key, change.effect, one.field, shown_value(one.old), shown_value(one.new), one.set_by, one.set_at)
+        (change.key, change.effect, one.field, format_value(one.old), format_value(one.new), one.set_by, one.set_at)
         for change, fields in changes
         for one in fields
     )
@@ -125,13 +130,13 @@ def _show(file: Path, planned: "Plan", state: "State", history: "list[Past]", js
     print(f"{len(planned.effective)} would be published, {len(planned.changes) - len(planned.effective)} unchanged")
 
 
-def _warn_of_unreadable(state: "State", named: Collection[str]) -> None:
-    """Of what cannot be read and is not about to be written anew."""
-    for key, why in state.unreadable.items():
+def _warn_of_undecodable(state: "State", named: Collection[str]) -> None:
+    """Of records that cannot be decoded and are not about to be replaced."""
+    for key, why in state.undecodable.items():
         if key not in named:
             _warn(
-                f"the newest record of {key} cannot be read ({why}), the one before it is in force until the broker "
-                f"compacts the topic: apply a file that names it, or `mailcall delete {key}`"
+                f"the newest record of {key} cannot be decoded ({why}); the one before it is in force until the broker "
+                f"compacts the topic: apply a file that names {key}, or `mailcall delete {key}`"
             )
 
 

@@ -29,7 +29,7 @@ Effect = Literal["new", "changed", "unchanged", "rewritten", "deleted"]
 class Change:
     """What applying does to one setting (`key` is `kind/id`) or person (`person/id`). `after`: None for deleted.
 
-    `rewritten`: the newest record cannot be read, so another one takes its place, whatever was in force before it.
+    `rewritten`: the newest record cannot be decoded, so it is replaced, even by the value that was in force before it.
     """
 
     key: str
@@ -72,7 +72,7 @@ def plan(file: SettingsFile, state: State) -> Plan:
         *(person_change(value, state.persons.get(key)) for key, value in file.persons.items()),
         *(_setting_change(key, value, state.settings.settings.get(key)) for key, value in file.settings.items()),
     )
-    return Plan(tuple(_rewritten(change) if change.key in state.unreadable else change for change in changes))
+    return Plan(tuple(_rewritten(change) if change.key in state.undecodable else change for change in changes))
 
 
 def publish(plan: Plan, publisher: Publisher, who: str, change_reason: str, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from console.operations.apply import Change, Plan
 from console.operations.entries import nearest
 from console.operations.errors import UserError
-from console.operations.referring import referring
+from console.operations.referring import find_referrers
 from console.operations.settings_file import SECTIONS
 from console.operations.state import PERSON, State
 from schemas.persons import Person
@@ -13,15 +13,15 @@ KINDS = tuple(
 )
 
 
-def deletion(state: State, key: str) -> Plan:
+def plan_deletion(state: State, key: str) -> Plan:
     """The plan that deletes `kind/id` or `person/id`. Raises `UserError` where it is not there, or in use.
 
-    What cannot be read can be deleted, too; then `before` is what is in force in its place, or None.
+    A record that cannot be decoded can be deleted, too; then `before` is the value in force before it, or None.
     """
     before = state.value(key)
-    if before is None and key not in state.unreadable:
+    if before is None and key not in state.undecodable:
         raise _unknown(state, key)
-    places = referring(state.settings, key)
+    places = find_referrers(state.settings, key)
     if places:
         raise UserError(
             f"{key} is in use by\n" + "\n".join(f"  {place}" for place in places),
@@ -31,14 +31,12 @@ def deletion(state: State, key: str) -> Plan:
 
 
 def _unknown(state: State, key: str) -> UserError:
-    kind = key.partition("/")[0]
+    kind, _, id_ = key.partition("/")
     if kind not in KINDS:
-        return UserError(f"{key!r} is nothing that can be deleted", f"write KIND/ID; KIND is one of {', '.join(KINDS)}")
-    known = [*state.settings.settings, *(PERSON + one for one in state.persons)]
-    of_kind = [one for one in known if one.startswith(f"{kind}/")]
-    if not of_kind:
-        return UserError(f"there is no {key!r}", "there is none of this kind")
-    remedy = nearest(key, of_kind)
-    if not remedy.startswith("did you mean"):
-        remedy = "`mailcall export` shows what there is"  # there may be too many to name all of them
-    return UserError(f"there is no {key!r}", remedy)
+        return UserError(f"{key!r} names no kind of setting", f"write KIND/ID; of kinds, {nearest(kind, KINDS)}")
+    known = (*state.settings.settings, *(PERSON + one for one in state.persons))
+    remedy = nearest(id_, [one.removeprefix(f"{kind}/") for one in known if one.startswith(f"{kind}/")])
+    _, meant, near = remedy.partition("did you mean ")
+    if not meant:  # there may be too many to name all of them
+        return UserError(f"there is no {key!r}", "`mailcall export` shows what there is")
+    return UserError(f"there is no {key!r}", f"{meant}{kind}/{near}")

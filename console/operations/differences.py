@@ -18,7 +18,7 @@ class Difference:
 
 def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[Difference, ...]:
     """Of two values as plain data, secrets redacted. None: there was, or is, nothing."""
-    old, new = leaves(before), leaves(after)
+    old, new = flatten(before), flatten(after)
     return tuple(
         Difference(field, old.get(field), new.get(field))
         for field in dict.fromkeys((*old, *new))
@@ -26,14 +26,14 @@ def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | Non
     )
 
 
-def leaves(data: Mapping[str, Any] | None) -> dict[str, Any]:
+def flatten(data: Mapping[str, Any] | None) -> dict[str, Any]:
     """Every value by its dotted field."""
-    return dict(_leaves(data or {}))
+    return dict(_flatten(data or {}))
 
 
-def _leaves(data: Mapping[str, Any], around: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(data: Mapping[str, Any], around: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in data.items():
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{around}{name}.")
+            yield from _flatten(value, f"{around}{name}.")
         else:
             yield around + name, value

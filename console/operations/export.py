@@ -5,7 +5,7 @@ Passwords stand in it only as they stand on the topic: sealed, or as a reference
 
 from typing import Any
 
-from console.operations.exported import EXPORTED, versions_of
+from console.operations.exported import EXPORTED, exported_versions
 from console.operations.settings_file import SECTIONS, SINGLE
 from console.operations.state import State
 from schemas.persons import Person
@@ -30,5 +30,5 @@ def export(state: State, *, every_field: bool = False) -> dict[str, Any]:
         if entries:
             result[section] = entries[0] if section == SINGLE else entries
     if result:
-        result[EXPORTED] = versions_of(state)
+        result[EXPORTED] = exported_versions(state)
     return result

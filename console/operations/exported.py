@@ -15,13 +15,13 @@ EXPORTED = "exported"
 _LEAVE = "leave the section as `mailcall export` wrote it, or take it out"
 
 
-def versions_of(state: State) -> dict[str, int]:
+def exported_versions(state: State) -> dict[str, int]:
     """The section for everything that is set up."""
     keys = (*sorted(state.settings.settings), *(PERSON + id_ for id_ in sorted(state.persons)))
     return {key: version for key in keys if (version := state.version(key)) is not None}
 
 
-def exported_versions(section: Any) -> tuple[Mapping[str, int] | None, tuple[Fault, ...]]:
+def read_exported(section: Any) -> tuple[Mapping[str, int] | None, tuple[Fault, ...]]:
     """The section as read, None where there is none; and what is wrong with it."""
     if section is None:
         return None, ()
@@ -35,7 +35,7 @@ def exported_versions(section: Any) -> tuple[Mapping[str, int] | None, tuple[Fau
     return section, faults
 
 
-def changed_since(exported: Mapping[str, int] | None, key: str, state: State) -> str | None:
+def describe_change_since(exported: Mapping[str, int] | None, key: str, state: State) -> str | None:
     """What has happened to a setting or person since the file was exported; None where nothing has."""
     if exported is None or exported.get(key) == state.version(key):
         return None

@@ -14,8 +14,8 @@ from schemas.wire import UndecodableError, decode
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """A change that was made. No fields: the same value was written anew."""
+class PastChange:
+    """A change that was made. No fields: the same value was published again."""
 
     key: str
     effect: str
@@ -33,12 +33,12 @@ class Setter:
     at: datetime | None
 
 
-def read_history(config: ProcessConfig) -> list[Past]:
+def read_history(config: ProcessConfig) -> list[PastChange]:
     """Every change that is kept, the oldest first. Raises `OutageError`, `TopicMissingError`.
 
     What the CMDB and the logger publish on `persons` is not in it.
     """
-    found: dict[str, Past] = {}
+    found: dict[str, PastChange] = {}
     for number, record in enumerate(read_to_end(config, [SETTINGS_CHANGES.name(config.topic_prefix)])):
         try:
             context, change = decode(SETTINGS_CHANGES, record)
@@ -48,7 +48,7 @@ def read_history(config: ProcessConfig) -> list[Past]:
     return list(found.values())
 
 
-def last_setter(history: Sequence[Past], key: str, field: str, value: Any) -> Setter | None:
+def last_setter(history: Sequence[PastChange], key: str, field: str, value: Any) -> Setter | None:
     """Who set a field to this value (None: its default); None where the history does not tell."""
     for past in _newest_of(history, key):
         if past.effect == "deleted":
@@ -61,17 +61,17 @@ def last_setter(history: Sequence[Past], key: str, field: str, value: Any) -> Se
     return None
 
 
-def last_change(history: Sequence[Past], key: str) -> Past | None:
+def last_change(history: Sequence[PastChange], key: str) -> PastChange | None:
     return next(_newest_of(history, key), None)
 
 
-def _newest_of(history: Sequence[Past], key: str) -> Iterator[Past]:
+def _newest_of(history: Sequence[PastChange], key: str) -> Iterator[PastChange]:
     return (past for past in reversed(history) if past.key == key)
 
 
-def _past(change: SettingsChange) -> Past:
+def _past(change: SettingsChange) -> PastChange:
     fields = differences(change.before, change.after)
-    return Past(change.key, _effect(change, fields), change.who, change.at, change.change_reason, fields)
+    return PastChange(change.key, _effect(change, fields), change.who, change.at, change.change_reason, fields)
 
 
 def _effect(change: SettingsChange, fields: Sequence[Difference]) -> str:

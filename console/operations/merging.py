@@ -8,18 +8,22 @@ from schemas.base import Model
 from schemas.settings import Secret
 
 
-def merged(entry: Mapping[str, Any], model: type[Model], stored: Model) -> dict[str, Any]:
+def merge_entry(entry: Mapping[str, Any], model: type[Model], stored: Model | None) -> dict[str, Any]:
     """The whole entry, not yet checked. `null` takes a field's value away, as if it had never been set.
 
     Fields within fields (`floods`, `oauth`) are merged likewise. A secret has one source, and a list, or a mapping of
     the administrator's own names, is one value: they are replaced whole.
     """
-    return _over(stored.model_dump(mode="json", exclude_defaults=True, exclude={"kind"}), entry, model)
+    return _over(_set(stored) if stored else {}, entry, model)
 
 
-def stays(entry: Mapping[str, Any], model: type[Model], stored: Model) -> list[str]:
-    """The fields that are set and that the entry does not name."""
-    return [name for name in merged({}, model, stored) if name not in entry]
+def unnamed_fields(entry: Mapping[str, Any], model: type[Model], stored: Model) -> list[str]:
+    """The fields that are set, that the entry does not name, and that may be taken away."""
+    return [name for name in _set(stored) if name not in entry and not model.model_fields[name].is_required()]
+
+
+def _set(stored: Model) -> dict[str, Any]:
+    return stored.model_dump(mode="json", exclude_defaults=True, exclude={"kind"})
 
 
 def _over(before: Mapping[str, Any], entry: Mapping[str, Any], model: type[Model]) -> dict[str, Any]:

@@ -3,24 +3,30 @@
 from collections.abc import Callable, Sequence
 
 from console.operations.apply import Plan
-from console.operations.exported import changed_since
-from console.operations.history import Past, last_change
+from console.operations.exported import describe_change_since
+from console.operations.history import PastChange, last_change
 from console.operations.problems import SettingsError
 from console.operations.settings_file import SettingsFile
 from console.operations.state import State
 
 _REMEDY = (
-    "export anew and make your change there; or `--overwrite` applies the file as it is, "
+    "export again and make your change there; or `--overwrite` applies the file as it is, "
     "and with `--dry-run` shows what that changes"
 )
 
 
-def check_not_outdated(file: SettingsFile, plan: Plan, state: State, history: Callable[[], Sequence[Past]]) -> None:
+def check_not_outdated(
+    file: SettingsFile, plan: Plan, state: State, history: Callable[[], Sequence[PastChange]]
+) -> None:
     """Raises `SettingsError` for all that the plan changes and that is not what it was when the file was exported.
 
     `history` is only asked for where there is such a thing: it tells who made the change.
     """
-    found = [(change.key, why) for change in plan.effective if (why := changed_since(file.exported, change.key, state))]
+    found = [
+        (change.key, why)
+        for change in plan.effective
+        if (why := describe_change_since(file.exported, change.key, state))
+    ]
     if found:
         past = history()
         raise SettingsError(
@@ -28,7 +34,7 @@ def check_not_outdated(file: SettingsFile, plan: Plan, state: State, history: Ca
         )
 
 
-def _last(history: Sequence[Past], key: str) -> str:
+def _last(history: Sequence[PastChange], key: str) -> str:
     last = last_change(history, key)
     if last is None:
         return ""

@@ -28,8 +28,8 @@ NAMING: Mapping[type[Model], Mapping[str, str]] = {
 }
 
 
-def referring(settings: SettingsSnapshot, key: str) -> tuple[str, ...]:
-    """Every place that names the setting or person (`kind/id`, `person/id`), such as `partition/it: outgoing_server`."""
+def find_referrers(settings: SettingsSnapshot, key: str) -> tuple[str, ...]:
+    """Every place that names a setting or person (`kind/id`, `person/id`), such as `partition/it: outgoing_server`."""
     return tuple(
         f"{place}: {field}"
         for place, setting in sorted(settings.settings.items())

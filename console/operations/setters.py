@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from console.operations.apply import SOURCE, Change
-from console.operations.differences import leaves
-from console.operations.history import Past, last_setter
+from console.operations.differences import flatten
+from console.operations.history import PastChange, last_setter
 from console.operations.setting_secrets import redacted
 from console.operations.state import PERSON, State
 
@@ -24,11 +24,11 @@ class FieldChange:
     set_at: datetime | None
 
 
-def with_setters(change: Change, history: Sequence[Past], state: State) -> list[FieldChange]:
+def field_changes(change: Change, history: Sequence[PastChange], state: State) -> list[FieldChange]:
     """The change's fields, in its order."""
     if change.before is None:
         return [FieldChange(one.field, one.old, one.new, None, None) for one in change.fields]
-    now = leaves(redacted(change.before))
+    now = flatten(redacted(change.before))
     source = state.sources.get(change.key.removeprefix(PERSON)) if change.is_person else None
     publisher = None if source == SOURCE else source or None
     found = []

@@ -13,7 +13,7 @@ from schemas.settings import Secret
 Seal = Callable[[str], Secret]
 Place = tuple[str, ...]
 _BOX_BYTES = 48  # what NaCl's crypto_box_seal adds to the password
-_SEALED, _SEALED_ANEW = "(sealed)", "(sealed anew)"
+_SEALED, _SEALED_AGAIN = "(sealed)", "(sealed again)"
 _PLACEHOLDER = {"env": "X"}  # for a secret that is at fault: it raises no second error
 
 
@@ -78,7 +78,7 @@ def _redacted(value: Model, before: Model | None, defaults: bool) -> dict[str, A
         sealed = _value_at(data, (*place, "sealed"))
         if sealed is not None:
             known = _value_at(earlier, (*place, "sealed"))
-            word = _SEALED if known in (None, sealed) else _SEALED_ANEW
+            word = _SEALED if known in (None, sealed) else _SEALED_AGAIN
             data = _with_value(data, (*place, "sealed"), word)
     return dict(data)
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from console.operations.entries import nearest, read_entry
 from console.operations.errors import UserError
-from console.operations.exported import EXPORTED, exported_versions
-from console.operations.merging import merged, stays
+from console.operations.exported import EXPORTED, read_exported
+from console.operations.merging import merge_entry, unnamed_fields
 from console.operations.problems import Problem, SettingsError, dotted
 from console.operations.setting_secrets import Seal
 from console.operations.state import PERSON, State
@@ -137,7 +137,7 @@ class _Reading:
         for section, model in SECTIONS.items():
             for path, entry in self._entries(section, data.get(section)):
                 self._read(path, entry, model)
-        exported, faults = exported_versions(data.get(EXPORTED))
+        exported, faults = read_exported(data.get(EXPORTED))
         for fault in faults:
             self._problem(fault.path, fault.text, fault.remedy)
         if self._problems:
@@ -156,10 +156,14 @@ class _Reading:
 
     def _read(self, path: Path, entry: Any, model: type[Model]) -> None:
         stored = self._stored(entry, model)
-        whole = merged(entry, model, stored) if stored else entry
+        whole = merge_entry(entry, model, stored) if isinstance(entry, dict) else entry
         value, faults = read_entry(whole, model, self._seal)
         for fault in faults:
-            remedy = fault.remedy if fault.path or not stored else _not_named(stays(entry, model, stored), fault.remedy)
+            remedy = (
+                fault.remedy
+                if fault.path or not stored
+                else _not_named(unnamed_fields(entry, model, stored), fault.remedy)
+            )
             self._problem((*path, *fault.path), fault.text, remedy)
         if value is None:
             return

@@ -22,13 +22,13 @@ _OLDER = "its version {} is lower than {}"
 class State:
     """All settings, and all persons by id.
 
-    `unreadable`: why the newest record of a key (`kind/id`, `person/id`) counts for nothing. The one before it is still
-    in force, but only until the broker compacts the topic. `sources`: who published the person, by id (`ce_source`).
+    `undecodable`: why the newest record of a key (`kind/id`, `person/id`) counts for nothing. The one before it is in
+    force, but only until the broker compacts the topic. `sources`: who published the person, by id (`ce_source`).
     """
 
     settings: SettingsSnapshot = field(default_factory=SettingsSnapshot)
     persons: Mapping[str, Person] = field(default_factory=dict)
-    unreadable: Mapping[str, str] = field(default_factory=dict)
+    undecodable: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, key: str) -> Setting | Person | None:
@@ -58,27 +58,27 @@ def read_state(config: "ProcessConfig") -> State:
 
 
 class _Reading:
-    """One run over both topics. What cannot be read is passed over, as the stages pass over it."""
+    """One run over both topics. Records that cannot be decoded are skipped, as the stages skip them."""
 
     def __init__(self) -> None:
         self._changes: list[tuple[str, Setting | None, int]] = []
         self._persons: dict[str, Person] = {}
         self._sources: dict[str, str] = {}
-        self._unreadable: dict[str, str] = {}
+        self._undecodable: dict[str, str] = {}
 
     def result(self) -> State:
         snapshot = SettingsSnapshot().with_changes(self._changes)
-        return State(snapshot, self._persons, self._unreadable, self._sources)
+        return State(snapshot, self._persons, self._undecodable, self._sources)
 
     def setting(self, record: Record) -> None:
         key = key_of(record)
         try:
             value = None if record.value is None else decode_keyed(SETTINGS, record)[1]
         except UndecodableError as error:
-            self._unreadable[key] = str(error)
+            self._undecodable[key] = str(error)
             return
         self._changes.append((key, value, record.offset))
-        self._unreadable.pop(key, None)
+        self._undecodable.pop(key, None)
 
     def person(self, record: Record) -> None:
         id_ = key_of(record)
@@ -86,16 +86,16 @@ class _Reading:
         if record.value is None:
             for kept in (self._persons, self._sources):
                 kept.pop(id_, None)
-            self._unreadable.pop(key, None)
+            self._undecodable.pop(key, None)
             return
         try:
             context, person = decode_keyed(PERSONS, record)
         except UndecodableError as error:
-            self._unreadable[key] = str(error)
+            self._undecodable[key] = str(error)
             return
         before = self._persons.get(id_)
-        if before is not None and person.version < before.version:  # the logger passes over it, too
-            self._unreadable[key] = _OLDER.format(person.version, before.version)
+        if before is not None and person.version < before.version:  # the logger skips it, too
+            self._undecodable[key] = _OLDER.format(person.version, before.version)
             return
         self._persons[id_], self._sources[id_] = person, context.source
-        self._unreadable.pop(key, None)
+        self._undecodable.pop(key, None)

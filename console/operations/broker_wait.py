@@ -17,16 +17,15 @@ _PAUSE_SECONDS = 1.0
 _CONNECT_SECONDS = 3.0
 
 
-class Patience:
-    """So many seconds for all attempts of one command together. `tell` gets a line for the user whenever it waits."""
+class BrokerWait:
+    """`seconds` are for all attempts of one command together. `tell` gets a line for the user whenever it waits."""
 
     def __init__(self, config: ProcessConfig, seconds: float, tell: Callable[[str], None]) -> None:
         self._servers = config.kafka_bootstrap_servers
-        self._seconds = seconds
         self._deadline = time.monotonic() + seconds
         self._tell = tell
 
-    def until(self, what: str, attempt: Callable[[], R]) -> R:
+    def run(self, what: str, attempt: Callable[[], R]) -> R:
         """What `attempt` returns; tried again while the broker is slow. `what` is being done, for the user.
 
         Raises its `OutageError` where nobody takes connections at the broker's address, or when the time is over.
@@ -44,14 +43,17 @@ class Patience:
     @contextmanager
     def _telling(self, what: str) -> Iterator[None]:
         """Says so once where an attempt takes long."""
-        text = f"the broker is slow: {what} takes longer than {_SILENT_SECONDS:g} s; waiting, Ctrl-C gives up"
-        timer = threading.Timer(_SILENT_SECONDS, self._tell, (text,))
+        timer = threading.Timer(_SILENT_SECONDS, self._tell_slow, (what,))
         timer.daemon = True
         timer.start()
         try:
             yield
         finally:
             timer.cancel()
+
+    def _tell_slow(self, what: str) -> None:
+        if _listens(self._servers):
+            self._tell(f"the broker is slow: {what} takes longer than {_SILENT_SECONDS:g} s; waiting, Ctrl-C gives up")
 
     def _left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
