@@ -6,6 +6,7 @@ from console.operations.apply import Plan
 from console.operations.exported import describe_change_since
 from console.operations.history import PastChange, last_change
 from console.operations.problems import SettingsError
+from console.operations.setters import foreign_publisher
 from console.operations.settings_file import SettingsFile
 from console.operations.state import State
 
@@ -30,11 +31,14 @@ def check_not_outdated(
     if found:
         past = history()
         raise SettingsError(
-            tuple(file.problem(f"{key}: {why}{_last(past, key)}", _REMEDY) for key, why in found),
+            tuple(file.problem(f"{key}: {why}{_last(past, key, state)}", _REMEDY) for key, why in found),
         )
 
 
-def _last(history: Sequence[PastChange], key: str) -> str:
+def _last(history: Sequence[PastChange], key: str, state: State) -> str:
+    publisher = foreign_publisher(state, key)
+    if publisher:
+        return f", last by {publisher}"
     last = last_change(history, key)
     if last is None:
         return ""

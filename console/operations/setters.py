@@ -29,11 +29,17 @@ def field_changes(change: Change, history: Sequence[PastChange], state: State) -
     if change.before is None:
         return [FieldChange(one.field, one.old, one.new, None, None) for one in change.fields]
     now = flatten(redacted(change.before))
-    source = state.sources.get(change.key.removeprefix(PERSON)) if change.is_person else None
-    publisher = None if source == SOURCE else source or None
+    publisher = foreign_publisher(state, change.key)
     found = []
     for one in change.fields:
         setter = last_setter(history, change.key, one.field, now.get(one.field))
         by, at = (setter.who, setter.at) if setter else (publisher, None)
         found.append(FieldChange(one.field, one.old, one.new, by, at))
     return found
+
+
+def foreign_publisher(state: State, key: str) -> str | None:
+    """The program that published a person last (`ce_source`), where it was not this one: the history knows nothing of
+    its changes."""
+    source = state.sources.get(key.removeprefix(PERSON)) if key.startswith(PERSON) else None
+    return None if source == SOURCE else source or None

@@ -151,6 +151,20 @@ def test_an_exported_file_is_refused_after_a_change_it_would_undo(
     assert (alan.first_name, alan.office) == ("Al", "South")
 
 
+def test_a_change_of_another_program_is_told_as_its_own(
+    at_broker: Mailcall, config: ConsoleConfig, publisher: Publisher, desk_file: Path
+) -> None:
+    at_broker("apply", desk_file, "--who", "anna")
+    desk_file.write_text(at_broker("export").out.replace("first_name: Alan", "first_name: Al"))
+    alan = read_state(config).persons["alan"]
+    publisher.publish([by("/cmdb", alan.model_copy(update={"office": "North", "version": 2}))])
+
+    ran = at_broker("apply", desk_file)
+
+    assert ran.code == 2
+    assert "person/alan: it was changed after this file was exported, last by /cmdb - " in ran.err
+
+
 def test_an_exported_file_is_refused_where_something_was_deleted_or_added_since(
     at_broker: Mailcall, desk_file: Path
 ) -> None:
