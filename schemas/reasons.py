@@ -35,6 +35,7 @@ class Reason(StrEnum):
 
     # Trouble that passes: waited out in place.
     BROKER_AWAY = "broker-away"
+    BROKER_REFUSES = "broker-refuses"
     DATABASE_AWAY = "database-away"
     BLOB_STORE_AWAY = "blob-store-away"
     READER_AWAY = "reader-away"
@@ -153,6 +154,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.BROKER_AWAY: Explanation(
         "The Kafka broker does not answer; the process waits and goes on by itself.",
         "Check MAILCALL_KAFKA_BOOTSTRAP_SERVERS and the broker.",
+    ),
+    Reason.BROKER_REFUSES: Explanation(
+        "The Kafka broker answers and refuses; the process waits and goes on by itself once it is let.",
+        "Do as the text says: rights (the broker's ACLs), how it logs in, this machine's clock.",
     ),
     Reason.DATABASE_AWAY: Explanation(
         "The desk's database does not answer; the process waits and goes on by itself.",
