@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import Engine
 
 from console.config import ConsoleConfig
 from console.operations.problems import SettingsError
 from console.operations.settings_file import read_settings_file
 from console.operations.state import read_state
+from deploy.local.ports import wait_until
+from desk.directory import load_persons
+from desk.engine import reading
 from runtime.outgoing import Outgoing
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
@@ -21,9 +25,11 @@ from schemas.persons import Person
 from schemas.settings import Format
 from schemas.topics import PERSONS, SETTINGS, SETTINGS_CHANGES
 from schemas.wire import Message, encode
+from tests.console.conftest import DEMO, fetched, mail
 
 Mailcall = Callable[..., Any]
 NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
+LONG = 60  # seconds that stages may take to start
 OPTIONS = "email-options/email-options"
 DESK = """\
 partitions:
@@ -52,6 +58,30 @@ def effects(ran: Any) -> dict[str, str]:
 def published(config: ConsoleConfig) -> int:
     topics = (SETTINGS, PERSONS, SETTINGS_CHANGES)
     return len(list(read_to_end(config, [topic.name(config.topic_prefix) for topic in topics])))
+
+
+def test_the_same_file_after_a_mail_of_an_analyst_changes_nothing(
+    run: Mailcall,
+    config: ConsoleConfig,
+    publisher: Publisher,
+    desk: Engine,
+    start_stages: Callable[[], None],
+) -> None:
+    run("apply", DEMO)
+    start_stages()
+
+    def is_known() -> bool:
+        with reading(desk) as connection:
+            return "alan" in load_persons(connection, ["alan"])
+
+    assert wait_until(is_known, LONG)
+    publisher.publish([fetched(mail(1, "alan@desk.example"))])
+    assert wait_until(lambda: read_state(config).persons["alan"].is_user, LONG)
+
+    again = run("apply", DEMO, "--json")
+
+    assert set(effects(again).values()) == {"unchanged"}
+    assert read_state(config).persons["alan"].is_user
 
 
 def test_the_user_flag_that_a_mail_set_stays(
