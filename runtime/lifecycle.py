@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
-from runtime.config import ProcessConfig, load_config
+from runtime.config import ProcessConfig, fail, load_config
 from runtime.health import Health, HealthServer
 from runtime.logs import configure, get_logger
 
@@ -45,9 +45,7 @@ def run(
     health.ready("assignment", False, "no partitions yet")
     stop = threading.Event()
     _stop_on_signals(stop, health)
-    server = None if config.metrics_port is None else HealthServer(health, config.metrics_host, config.metrics_port)
-    if server:
-        server.start()
+    server = _health_server(program, config, health)
     log.info("started")
     try:
         main(config, stop, health)
@@ -89,6 +87,20 @@ def beside(loop: Callable[[], None], stop: threading.Event) -> Iterator[None]:
         thread.join()
     if failures:
         raise failures[0]
+
+
+def _health_server(program: str, config: ProcessConfig, health: Health) -> HealthServer | None:
+    """The started server, if there is to be one. Exits with 2 where the address cannot be had."""
+    if config.metrics_port is None:
+        return None
+    try:
+        return HealthServer(health, config.metrics_host, config.metrics_port).start()
+    except (OSError, UnicodeError) as error:  # the latter: a host that is no name at all
+        fail(
+            program,
+            f"MAILCALL_METRICS_HOST and MAILCALL_METRICS_PORT: {config.metrics_host}:{config.metrics_port} cannot be "
+            f"listened on ({getattr(error, 'strerror', None) or error}); name another port, 0 for any free one, or off",
+        )
 
 
 def _stop_on_signals(stop: threading.Event, health: Health) -> None:

@@ -1,0 +1,43 @@
+"""The brokers' addresses as they are written, and what a plain connection to them meets: why none could be used."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+DEFAULT_PORT = 9092
+LOOK_SECONDS = 3.0  # for all brokers together
+MAX_PORT = 65_535
+
+
+def addresses(servers: str) -> tuple[tuple[str, int], ...]:
+    """(host, port) of each of `host:port,...`. Raises `ValueError` where one cannot be read."""
+    return tuple(map(_address, servers.split(",")))
+
+
+def why_unreachable(servers: str) -> str:
+    """What each broker answers a plain connection with, in the system's words; for after a Kafka client has failed."""
+    return "; ".join(_met(servers))
+
+
+def _address(server: str) -> tuple[str, int]:
+    server = server.strip().rpartition("://")[2]  # as Kafka's own clients do
+    host, colon, port = server.rpartition(":")
+    if not colon or server.endswith("]") or (":" in host and not host.startswith("[")):
+        host, port = server, str(DEFAULT_PORT)  # no port, or an IPv6 address without brackets
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) <= MAX_PORT:
+        raise ValueError("write host:port, several with commas between them")
+    return host, int(port)
+
+
+def _met(servers: str) -> Iterator[str]:
+    deadline = time.monotonic() + LOOK_SECONDS
+    for host, port in addresses(servers):
+        try:
+            socket.create_connection((host, port), max(0.1, deadline - time.monotonic())).close()
+        except TimeoutError:
+            yield f"{host}:{port} does not answer"
+        except (OSError, UnicodeError) as error:  # the latter: no name at all
+            yield f"{host}:{port}: {getattr(error, 'strerror', None) or error}"
+        else:
+            yield f"{host}:{port} takes a connection, but does not answer as a Kafka broker without TLS does"
