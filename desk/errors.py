@@ -63,9 +63,9 @@ def desk_errors(engine: Engine) -> Iterator[None]:
 def tables_missing(engine: Engine) -> OutageError:
     return OutageError(
         Reason.DATABASE_AWAY,
-        f"the desk's database {_place(engine)} does not have the tables of this release yet",
-        "Start the logger (`python -m logger`), which makes them; if it runs, check that it has the same "
-        "MAILCALL_DESK_URL.",
+        f"the desk's database {_place(engine)} does not have the tables of this release yet: "
+        "the logger makes them when it starts",
+        "Start the logger (`python -m logger`); if it runs, check that it has the same MAILCALL_DESK_URL.",
     )
 
 

@@ -8,7 +8,7 @@ The keys are the fields of the models in `schemas/settings.py`, `schemas/notifyi
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -44,25 +44,28 @@ SECTIONS: Mapping[str, type[Model]] = {
 }
 SINGLE = "email_options"  # the one section that is one record, not a list
 MAX_FILE_BYTES = 5_000_000
+NO_DOCUMENT = Document({}, {})
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
     """What a file holds; or a command line, which has neither name nor lines.
 
-    Keys as on the topics: `kind/id` for settings, the id for persons; `lines` by `section/id`.
+    Keys as on the topics: `kind/id` for settings, the id for persons; `places` in the document by `kind/id`.
     """
 
     name: str
     settings: Mapping[str, Setting]
     persons: Mapping[str, Person]
-    lines: Mapping[str, int]
+    places: Mapping[str, Path] = field(default_factory=dict)
+    document: Document = NO_DOCUMENT
 
-    def problem(self, text: str, remedy: str) -> Problem:
-        """A problem of a setting, here or on the topic. `text` begins with `kind/id: `, as snapshots say it."""
-        key, _, rest = text.partition(": ")
-        line = self.lines.get(key, self.lines.get(f"{key}/{key}"))  # the one record of its kind is named by the kind
-        return Problem(self.name, line, key, rest, remedy)
+    def problem(self, key: str, path: Path, text: str, remedy: str) -> Problem:
+        """What is wrong at `path` within the setting or person `key` (`kind/id`), which is here or on the topic."""
+        place = self.places.get(key) or self.places.get(f"{key}/{key}")  # one of its kind is named by the kind
+        if place is None:
+            return Problem(self.name, None, key, text, remedy)
+        return Problem(self.name, self.document.line((*place, *path)), dotted((*place, *path)), text, remedy)
 
 
 def read_settings_file(path: FilePath, seal: Seal | None = None) -> SettingsFile:
@@ -100,7 +103,7 @@ class _Reading:
         self._problems: list[Problem] = []
         self._settings: dict[str, Setting] = {}
         self._persons: dict[str, Person] = {}
-        self._lines: dict[str, int] = {}
+        self._places: dict[str, Path] = {}
 
     def result(self) -> SettingsFile:
         data = self._document.data
@@ -115,7 +118,7 @@ class _Reading:
                 self._read(path, entry, model)
         if self._problems:
             raise SettingsError(tuple(sorted(self._problems, key=lambda problem: problem.line or 0)))
-        return SettingsFile(self._name, self._settings, self._persons, self._lines)
+        return SettingsFile(self._name, self._settings, self._persons, self._places, self._document)
 
     def _entries(self, section: str, value: Any) -> Iterator[tuple[Path, Any]]:
         if value is None:
@@ -134,10 +137,11 @@ class _Reading:
         if value is None:
             return
         key = value.id if isinstance(value, Person) else f"{value.kind}/{value.id}"  # type: ignore[attr-defined]
-        place = f"person/{key}" if isinstance(value, Person) else key
-        if place in self._lines:
-            self._problem(path, f"{place} is given twice, first on line {self._lines[place]}", "leave one of them out")
-        self._lines[place] = self._document.line(path) or 0
+        name = f"person/{key}" if isinstance(value, Person) else key
+        if name in self._places:
+            first = self._document.line(self._places[name])
+            self._problem(path, f"{name} is given twice, first on line {first}", "leave one of them out")
+        self._places[name] = path
         if isinstance(value, Person):
             self._persons[key] = value
         else:

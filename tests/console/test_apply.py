@@ -13,6 +13,7 @@ from console.operations.state import read_state
 from runtime.reader import read_to_end
 from runtime.secrets import reveal
 from schemas.servers import SettingsChange
+from schemas.setting_problems import problems
 from schemas.settings import IncomingServer, Secret
 from schemas.topics import PERSONS, SETTINGS, SETTINGS_CHANGES, Topic
 from schemas.wire import Record, decode
@@ -37,7 +38,7 @@ def test_a_file_is_applied_once(at_broker: Mailcall, config: ConsoleConfig) -> N
     assert len(records(config, SETTINGS, PERSONS, SETTINGS_CHANGES)) == published
     state = read_state(config)
     assert isinstance(state.settings.incoming_server("it-mailbox"), IncomingServer)
-    assert state.settings.problems(frozenset(state.persons)) == ()
+    assert problems(state.settings, frozenset(state.persons)) == ()
     changes = [decode(SETTINGS_CHANGES, record)[1] for record in records(config, SETTINGS_CHANGES)]
     assert {(change.who, change.change_reason) for change in changes} == {("anna", "first set-up")}
     assert len(changes) == len(state.settings.settings) + len(state.persons)
