@@ -1,5 +1,6 @@
 """The brokers' addresses as they are written, and what a plain connection to them meets: why none could be used."""
 
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 DEFAULT_PORT = 9092
 LOOK_SECONDS = 3.0  # for all brokers together
 MAX_PORT = 65_535
+_ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\[\]:\s]+)(?::([0-9]{1,5}))?")
 
 
 def addresses(servers: str) -> tuple[tuple[str, int], ...]:
@@ -21,13 +23,19 @@ def why_unreachable(servers: str) -> str:
 
 def _address(server: str) -> tuple[str, int]:
     server = server.strip().rpartition("://")[2]  # as Kafka's own clients do
-    host, colon, port = server.rpartition(":")
-    if not colon or server.endswith("]") or (":" in host and not host.startswith("[")):
-        host, port = server, str(DEFAULT_PORT)  # no port, or an IPv6 address without brackets
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) <= MAX_PORT:
+    found = _ADDRESS.fullmatch(f"[{server}]" if _is_ipv6(server) else server)
+    host, port = (found[1], int(found[2] or DEFAULT_PORT)) if found else ("", 0)
+    if not 0 < port <= MAX_PORT:
         raise ValueError("write host:port, several with commas between them")
-    return host, int(port)
+    return host.strip("[]"), port
+
+
+def _is_ipv6(server: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET6, server)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _met(servers: str) -> Iterator[str]:

@@ -169,7 +169,8 @@ APPLY_IT = "apply it first or in the same file"
             "name an impact that the partition has (a), or give it this one, with its priorities",
         ),
         (
-            "outgoing_servers: [{id: smtp, host: h, from_address: a@b.c}]\nemail_options:\n  default_outgoing_server: stmp",
+            "outgoing_servers: [{id: smtp, host: h, from_address: a@b.c}]\n"
+            "email_options:\n  default_outgoing_server: stmp",
             3,
             "email_options.default_outgoing_server",
             "default_outgoing_server 'stmp' does not exist",
