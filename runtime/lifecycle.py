@@ -10,6 +10,8 @@ from typing import TypeVar
 from runtime.config import ProcessConfig, fail, load_config
 from runtime.health import Health, HealthServer
 from runtime.logs import configure, get_logger
+from runtime.metrics import BUILD_INFO
+from runtime.version import VERSION
 
 C = TypeVar("C", bound=ProcessConfig)
 
@@ -43,6 +45,7 @@ def run(
     health = Health(config.stall_seconds)
     # Every process reads topics. Said before all else: once another condition holds, it would be ready for a moment.
     health.ready("assignment", False, "no partitions yet")
+    BUILD_INFO.labels(VERSION).set(1)
     stop = threading.Event()
     _stop_on_signals(stop, health)
     server = _health_server(program, config, health)

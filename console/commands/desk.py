@@ -79,10 +79,12 @@ def show_call(context: typer.Context, reference: Reference, json: Json = False) 
 @calls.command("page")
 def show_page(context: typer.Context, reference: Reference) -> None:
     """One item with its mails as they looked, as an HTML page: safe to open, it loads nothing and runs nothing."""
-    from console.operations.desk import show_item
+    from console.operations.desk import names_of, show_item
     from console.operations.item_page import item_page
 
-    print(item_page(show_item(config_of(context), reference)))
+    config = config_of(context)
+    item = show_item(config, reference)
+    print(item_page(item, names_of(config, _persons_of(item))))
 
 
 def _list(

@@ -158,7 +158,12 @@ def test_topics_and_servers_and_persons_are_listed(at_broker: Mailcall) -> None:
     assert all(row["there"] for row in topics["topics"])
     assert {"ida", "ursula"} <= {person["id"] for person in persons}
     assert "ida" in at_broker("persons", "list").out
-    assert "mail.fetched" in at_broker("topics", "list").out
+    listed = at_broker("topics", "list").out
+    assert "mail.fetched" in listed
+    kept = {row["topic"].split(".", 1)[1]: row["kept"] for row in topics["topics"]}
+    assert (kept["mail.fetched.v1"], kept["server.tests.v1"]) == ("7 days", "1 hour")
+    assert (kept["settings.v1"], kept["settings.changes.v1"]) == ("newest of each key", "5 years")
+    assert all(one in listed for one in kept.values())
     assert json.loads(at_broker("servers", "status", "--json").out) == []
     assert json.loads(at_broker("topics", "create", "--json").out)["created"] == []
 
