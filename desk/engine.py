@@ -5,8 +5,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -41,6 +43,10 @@ def check_url(url: str | URL) -> URL:
         raise DeskUrlError("cannot be read as a URL; it has the form postgresql+psycopg://user@host/name") from None
     if parsed.drivername not in _OPENERS:
         raise DeskUrlError(f"{parsed.drivername!r} is no database for the desk; it is one of {', '.join(_OPENERS)}")
+    if parsed.drivername.startswith("postgresql") and not parsed.query.keys() <= _libpq_options():
+        raise DeskUrlError(
+            "an option behind its question mark is none of PostgreSQL's; leave it out, or correct its name"
+        )
     return parsed
 
 
@@ -72,6 +78,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
         connection.execution_options(**{_WRITES: True})
         with connection.begin():
             yield connection
+
+
+@cache
+def _libpq_options() -> frozenset[str]:
+    return frozenset(option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults())
 
 
 class KeptConnections:
