@@ -168,6 +168,20 @@ def test_topics_and_servers_and_persons_are_listed(at_broker: Mailcall) -> None:
     assert json.loads(at_broker("topics", "create", "--json").out)["created"] == []
 
 
+def test_a_topic_that_the_broker_refuses_is_told_in_its_words(
+    mailcall: Mailcall, kafka_bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILCALL_TOPIC_REPLICATION_FACTOR", "3000")
+
+    ran = mailcall("--bootstrap-servers", kafka_bootstrap, "--topic-prefix", topic_prefix, "topics", "create")
+
+    assert ran.code == 1
+    told, remedy = ran.err.splitlines()
+    assert told.startswith(f"mailcall: topic {topic_prefix}.mail.fetched.v1 cannot be created: ")
+    assert "replication factor" in told
+    assert "`mailcall topics create`" in remedy
+
+
 def test_a_missing_topic_and_a_broker_away_are_told(
     mailcall: Mailcall, kafka_bootstrap: str, topic_prefix: str
 ) -> None:
