@@ -6,6 +6,11 @@ id that an administrator gave to an incoming server.
 
 from prometheus_client import Counter, Gauge, Histogram
 
+BUILD_INFO = Gauge(
+    "mailcall_build_info",
+    "Always 1; the label says which release this process is. More than one for long: a roll-out has come to a stop.",
+    ["version"],
+)
 RECORDS = Counter(
     "mailcall_records",
     "Records handled, by stage, outcome (ok, reject, retry, dead) and reason. "

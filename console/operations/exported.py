@@ -40,6 +40,6 @@ def describe_change_since(exported: Mapping[str, int] | None, key: str, state: S
     if exported is None or exported.get(key) == state.version(key):
         return None
     if key not in exported:
-        return "it was added after this file was exported"
+        return "was added after this file was exported"
     what = "deleted" if state.value(key) is None else "changed"
-    return f"it was {what} after this file was exported"
+    return f"was {what} after this file was exported"

@@ -35,7 +35,7 @@ def planned(state: State, person_id: str, words: Sequence[str]) -> Plan:
     person = state.persons.get(person_id)
     if person is None:
         raise UserError(f"there is no person {person_id!r}", nearest_person(person_id, state.persons))
-    return plan(SettingsFile("", {}, {person_id: _changed(person, words)}, {}), state)
+    return plan(SettingsFile("", {}, {person_id: _changed(person, words)}), state)
 
 
 def change(

@@ -9,7 +9,7 @@ set up already and not named stays as it is (`merging.py`). The section `exporte
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -49,27 +49,31 @@ SECTIONS: Mapping[str, type[Model]] = {
 _SERVERS = ("incoming-server", "outgoing-server")
 SINGLE = "email_options"  # the one section that is one record, not a list
 MAX_FILE_BYTES = 5_000_000
+NO_DOCUMENT = Document({}, {})
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
     """What a file holds; or a command line, which has neither name nor lines.
 
-    Keys as on the topics: `kind/id` for settings, the id for persons; `lines` by `kind/id` and `person/id`. `exported`:
-    the versions that the file was exported from, by the same keys; None for a file that was written by hand.
+    Keys as on the topics: `kind/id` for settings, the id for persons; `places` in the document by `kind/id` and
+    `person/id`. `exported`: the versions that the file was exported from, by the same keys; None for a file that was
+    written by hand.
     """
 
     name: str
     settings: Mapping[str, Setting]
     persons: Mapping[str, Person]
-    lines: Mapping[str, int]
+    places: Mapping[str, Path] = field(default_factory=dict)
+    document: Document = NO_DOCUMENT
     exported: Mapping[str, int] | None = None
 
-    def problem(self, text: str, remedy: str) -> Problem:
-        """A problem of a setting, here or on the topic. `text` begins with `kind/id: `, as snapshots say it."""
-        key, _, rest = text.partition(": ")
-        line = self.lines.get(key, self.lines.get(f"{key}/{key}"))  # the one record of its kind is named by the kind
-        return Problem(self.name, line, key, rest, remedy)
+    def problem(self, key: str, path: Path, text: str, remedy: str) -> Problem:
+        """What is wrong at `path` within the setting or person `key` (`kind/id`), which is here or on the topic."""
+        place = self.places.get(key) or self.places.get(f"{key}/{key}")  # one of its kind is named by the kind
+        if place is None:
+            return Problem(self.name, None, key, text, remedy)
+        return Problem(self.name, self.document.line((*place, *path)), dotted((*place, *path)), text, remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ class _Reading:
         self._problems: list[Problem] = []
         self._settings: dict[str, Setting] = {}
         self._persons: dict[str, Person] = {}
-        self._lines: dict[str, int] = {}
+        self._places: dict[str, Path] = {}
 
     def result(self) -> SettingsFile:
         data = self._document.data
@@ -142,7 +146,7 @@ class _Reading:
             self._problem(fault.path, fault.text, fault.remedy)
         if self._problems:
             raise SettingsError(tuple(sorted(self._problems, key=lambda problem: problem.line or 0)))
-        return SettingsFile(self._name, self._settings, self._persons, self._lines, exported)
+        return SettingsFile(self._name, self._settings, self._persons, self._places, self._document, exported)
 
     def _entries(self, section: str, value: Any) -> Iterator[tuple[Path, Any]]:
         if value is None:
@@ -168,10 +172,11 @@ class _Reading:
         if value is None:
             return
         key = value.id if isinstance(value, Person) else f"{value.kind}/{value.id}"  # type: ignore[attr-defined]
-        place = PERSON + key if isinstance(value, Person) else key
-        if place in self._lines:
-            self._problem(path, f"{place} is given twice, first on line {self._lines[place]}", "leave one of them out")
-        self._lines[place] = self._document.line(path) or 0
+        name = PERSON + key if isinstance(value, Person) else key
+        if name in self._places:
+            first = self._document.line(self._places[name])
+            self._problem(path, f"{name} is given twice, first on line {first}", "leave one of them out")
+        self._places[name] = path
         if isinstance(value, IncomingServer | OutgoingServer) and stored is None:
             self._refuse_taken_id(path, value)
         if isinstance(value, Person):
@@ -188,9 +193,9 @@ class _Reading:
     def _refuse_taken_id(self, path: Path, server: IncomingServer | OutgoingServer) -> None:
         """Status and tests go by a server's id alone."""
         other = next(key for key in _SERVERS if key != server.kind)
-        place = f"{other}/{server.id}"
-        if place in self._settings or place in self._state.settings.settings:
-            line = f" on line {self._lines[place]}" if place in self._lines else ""
+        key = f"{other}/{server.id}"
+        if key in self._settings or key in self._state.settings.settings:
+            line = f" on line {self._document.line(self._places[key])}" if key in self._places else ""
             text = f"an {other.replace('-', ' ')} has the id {server.id!r} already{line}"
             self._problem((*path, "id"), text, "choose another id: one server, one id, whichever way its mail goes")
 

@@ -15,6 +15,7 @@ from console.operations.state import read_state
 from runtime.outgoing import Outgoing
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
+from schemas import setting_problems
 from schemas.base import Model
 from schemas.servers import SettingsChange
 from schemas.snapshot import SettingsSnapshot
@@ -97,8 +98,8 @@ def test_whatever_would_lead_nowhere_counts_as_referring(
     at_broker("apply", desk_file)
     state = read_state(config)
 
-    def problems(settings: SettingsSnapshot, persons: set[str]) -> set[str]:
-        return set(settings.problems(frozenset(persons)))
+    def problems(settings: SettingsSnapshot, persons: set[str]) -> set[Any]:
+        return set(setting_problems.problems(settings, frozenset(persons)))
 
     assert problems(state.settings, set(state.persons)) == set()
     for key in IN_USE:
