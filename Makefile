@@ -55,9 +55,12 @@ bench: $(STAMP) ## mails per second, CPU per mail and latency, into build/bench.
 schemas: $(STAMP) ## generate JSON Schema files, AsyncAPI document and topic tables anew
 	@$(RUN) -m schemas.generate
 
-requirements: $(STAMP) ## compile requirements/dev.txt anew from pyproject.toml, to the newest versions
+requirements: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml, to the newest versions
 	@$(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
 		--no-header --no-emit-index-url --no-emit-find-links --output-file requirements/dev.txt pyproject.toml
+	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--constraint requirements/dev.txt --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+		--output-file requirements/production.txt pyproject.toml
 	@echo "gssapi>=1.9" | $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--constraint requirements/dev.txt --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 		--output-file requirements/kerberos.txt -

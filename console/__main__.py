@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from console.commands import (
+    changes,
     dead_letters,
+    deletion,
     desk,
     desk_requests,
     explain,
@@ -29,6 +31,7 @@ from console.output import harmless
 from runtime.outcomes import OutageError
 from runtime.reader import TopicMissingError
 from runtime.secrets import SecretError
+from runtime.version import VERSION
 
 USERS_MISTAKE = 2  # exit code
 FAILED = 1
@@ -37,14 +40,17 @@ app = typer.Typer(
     name="mailcall",
     help="Mail in, calls logged, mail out: set up, look into and reconcile the pipeline.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(topics.app, name="topics")
 app.command("apply")(settings.apply)
 app.command("export")(settings.export)
+app.command("delete")(deletion.delete)
+app.command("changes")(changes.changes)
 app.command("explain")(explain.explain)
 desk.calls.command("log")(desk_requests.log_call)
+desk_requests.tasks.command("list")(desk.listing("task"))
+desk_requests.requests.command("list")(desk.listing("request"))
 app.add_typer(desk.calls, name="calls")
 app.add_typer(desk_requests.tasks, name="tasks")
 app.add_typer(desk_requests.requests, name="requests")
@@ -60,16 +66,32 @@ app.add_typer(servers.app, name="servers")
 app.add_typer(templates.app, name="templates")
 
 
+def _or_env(help_: str, variable: str) -> str:
+    """The help of an option that is also read from the environment. Without the backslash it would be markup."""
+    return rf"{help_} \[env: {variable}]"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"mailcall {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback has done what is to be done
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="YAML file of settings; the environment wins over it.")] = None,
     bootstrap_servers: Annotated[
-        str | None, typer.Option(help="Kafka brokers, host:port. [env: MAILCALL_KAFKA_BOOTSTRAP_SERVERS]")
+        str | None, typer.Option(help=_or_env("Kafka brokers, host:port.", "MAILCALL_KAFKA_BOOTSTRAP_SERVERS"))
     ] = None,
-    topic_prefix: Annotated[str | None, typer.Option(help="[env: MAILCALL_TOPIC_PREFIX]")] = None,
-    desk_url: Annotated[str | None, typer.Option(help="The desk's database. [env: MAILCALL_DESK_URL]")] = None,
-    blob_url: Annotated[str | None, typer.Option(help="The blob store. [env: MAILCALL_BLOB_URL]")] = None,
+    topic_prefix: Annotated[
+        str | None, typer.Option(help=_or_env("What stands before every topic's name.", "MAILCALL_TOPIC_PREFIX"))
+    ] = None,
+    desk_url: Annotated[str | None, typer.Option(help=_or_env("The desk's database.", "MAILCALL_DESK_URL"))] = None,
+    blob_url: Annotated[str | None, typer.Option(help=_or_env("The blob store.", "MAILCALL_BLOB_URL"))] = None,
 ) -> None:
     given = {
         "kafka_bootstrap_servers": bootstrap_servers,
@@ -87,7 +109,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (UserError, TopicMissingError, SecretError) as error:
         _fail(str(error), USERS_MISTAKE)
     except OutageError as error:
+        _fail(f"{error}\n{error.remedy}", FAILED)
+    except Exception as error:
+        if not _tells_a_person(error):
+            raise
         _fail(str(error), FAILED)
+
+
+def _tells_a_person(error: Exception) -> bool:
+    """Whether its text is one message for a person. Imported here: a command that needs no database starts faster."""
+    from desk.errors import ConflictError, DeskError, UnstorableError
+    from runtime.blobs import BlobMissingError
+    from runtime.publisher import UnpublishableError
+    from runtime.topic_setup import TopicSetupError
+
+    desk_refused = isinstance(error, ConflictError | DeskError | UnstorableError)
+    return desk_refused or isinstance(error, BlobMissingError | UnpublishableError | TopicSetupError)
 
 
 def _fail(text: str, code: int) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,13 +45,33 @@ def print_fields(fields: Iterable[tuple[str, object]]) -> None:
         print(f"{name:<{width}}  {value}".rstrip())
 
 
-def harmless(value: object) -> str:
-    """Text for a terminal: what a mail says must not move the cursor, ring a bell or hide what stands beside it."""
+def format_value(value: Any) -> str:
+    """A field's value as it would be written behind `KEY=`; nothing for one that is not set."""
     if value is None:
         return ""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    return "".join(c if c.isprintable() else " " for c in str(value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def harmless(value: object) -> str:
+    """Text for a terminal: what a mail says must not move the cursor, ring a bell or hide what stands beside it."""
+    return "".join(c if c.isprintable() else " " for c in _words(value))
+
+
+def _words(value: object) -> str:
+    """A value as a person writes it; empty where there is nothing."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return value.isoformat(timespec="seconds")
+        case Mapping():
+            return ", ".join(f"{name}={_words(one)}" for name, one in value.items())
+        case list() | tuple() | set() | frozenset():
+            return ", ".join(map(_words, value))
+        case _:
+            return str(value)
 
 
 def _plain_data(value: object) -> Any:

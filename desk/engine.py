@@ -5,8 +5,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -48,10 +50,14 @@ def check_url(url: str | URL) -> URL:
     """The URL taken apart, if it is of a database that the desk can be kept in. Raises `DeskUrlError`."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number, which may be half of a password
         raise DeskUrlError("cannot be read as a URL; it has the form postgresql+psycopg://user@host/name") from None
     if parsed.drivername not in _OPENERS:
         raise DeskUrlError(f"{parsed.drivername!r} is no database for the desk; it is one of {', '.join(_OPENERS)}")
+    if parsed.drivername.startswith("postgresql") and not parsed.query.keys() <= _libpq_options():
+        raise DeskUrlError(
+            "an option behind its question mark is none of PostgreSQL's; leave it out, or correct its name"
+        )
     return parsed
 
 
@@ -69,7 +75,7 @@ def open_desk(url: str | URL, *, durable: bool = True) -> Engine:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One read-only look at the desk. Errors leave as `desk.errors` says."""
-    with desk_errors(), engine.connect() as connection:
+    with desk_errors(engine), engine.connect() as connection:
         yield connection
 
 
@@ -79,10 +85,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     On SQLite it takes the write lock at once, since a reader that begins to write later may fail at any moment.
     """
-    with desk_errors(), engine.connect() as connection:
+    with desk_errors(engine), engine.connect() as connection:
         connection.execution_options(**{_WRITES: True})
         with connection.begin():
             yield connection
+
+
+@cache
+def _libpq_options() -> frozenset[str]:
+    return frozenset(option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults())
 
 
 class KeptConnections:
@@ -99,7 +110,7 @@ class KeptConnections:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """As `writing`, on a kept connection."""
-        with desk_errors():
+        with desk_errors(self._engine):
             connection = self._take()
             try:
                 with connection.begin():

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import psycopg
 from psycopg import errors as postgresql
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -42,23 +43,38 @@ _LIMIT_EXCEEDED = (
 )
 _ENDED = postgresql.IdleInTransactionSessionTimeout  # no operational error to psycopg
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, sqlite3.OperationalError, PoolTimeoutError)
+_NO_TABLES = (postgresql.UndefinedTable, postgresql.UndefinedColumn)
+_NO_SQLITE_TABLES = ("no such table", "no such column", "has no column named")
+# SQLSTATE classes of which the message names the database's own things, never a value: connection, access and names,
+# resources, state of an object, intervention, system.
+_TELLING = ("08", "42", "53", "55", "57", "58")
+_MOST_WORDS = 300
 
 
 @contextmanager
-def desk_errors() -> Iterator[None]:
+def desk_errors(engine: Engine) -> Iterator[None]:
     """Turns errors of SQLAlchemy and the drivers into those above, or into `OutageError` where the database is away.
 
-    The original is cut off (`from None`): its text may quote rows.
+    The original is cut off (`from None`): its text may quote rows. What the database says of itself is kept.
     """
     try:
         yield
     except DBAPIError as error:
-        raise _translated(error.orig or error) from None
+        raise _translated(error.orig or error, engine) from None
     except (*_DRIVER, *_UNSTORABLE, PoolTimeoutError) as error:
-        raise _translated(error) from None
+        raise _translated(error, engine) from None
 
 
-def _translated(error: BaseException) -> Exception:
+def tables_missing(engine: Engine) -> OutageError:
+    return OutageError(
+        Reason.DATABASE_AWAY,
+        f"the desk's database {_place(engine)} does not have the tables of this release yet: "
+        "the logger makes them when it starts",
+        "Start the logger (`python -m logger`); if it runs, check that it has the same MAILCALL_DESK_URL.",
+    )
+
+
+def _translated(error: BaseException, engine: Engine) -> Exception:
     name = type(error).__name__
     if isinstance(error, _CONFLICTS) or _is_sqlite_duplicate(error):
         return ConflictError(f"the desk was changed by another process at the same moment ({name})")
@@ -71,13 +87,13 @@ def _translated(error: BaseException) -> Exception:
     if isinstance(error, _ENDED):
         text = f"this process stood still within a transaction, which the desk's database ended ({name})"
         return OutageError(Reason.DATABASE_AWAY, text)
+    if isinstance(error, _NO_TABLES) or _is_sqlite_without_tables(error):
+        return tables_missing(engine)
+    words = _words(error) or name
     if isinstance(error, _AWAY):
-        return OutageError(
-            Reason.DATABASE_AWAY,
-            f"the desk's database does not answer ({name}{_sqlite_text(error)}): "
-            "check MAILCALL_DESK_URL and the database",
-        )
-    return DeskError(f"the desk's database refused a statement ({name}{f', SQLSTATE {state}' if state else ''})")
+        return OutageError(Reason.DATABASE_AWAY, f"the desk's database {_place(engine)} cannot be used: {words}")
+    kind = f"{name}, SQLSTATE {state}" if state else name
+    return DeskError(f"the desk's database {_place(engine)} refused a statement ({kind}): {words}")
 
 
 def _is_sqlite_duplicate(error: BaseException) -> bool:
@@ -87,6 +103,28 @@ def _is_sqlite_duplicate(error: BaseException) -> bool:
     )
 
 
-def _sqlite_text(error: BaseException) -> str:
-    """SQLite's operational errors name a table or a state at most, and say more than their class."""
-    return f": {error}" if isinstance(error, sqlite3.OperationalError) else ""
+def _is_sqlite_without_tables(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and any(words in str(error) for words in _NO_SQLITE_TABLES)
+
+
+def _place(engine: Engine) -> str:
+    """Where the database is. Without its query, in which a password may stand, too."""
+    return engine.url.set(query={}).render_as_string(hide_password=True)
+
+
+def _words(error: BaseException) -> str:
+    """The database's own, where they hold no row and no secret: on one line, else empty.
+
+    Without an SQLSTATE they are libpq's, about the connection, in which it names host, user and database. SQLite's
+    operational errors name a table or a state at most.
+    """
+    text = ""
+    if isinstance(error, psycopg.Error):
+        state = error.sqlstate
+        if state is None:
+            text = str(error).removeprefix("connection failed: ")
+        elif state.startswith(_TELLING):
+            text = error.diag.message_primary or ""
+    elif isinstance(error, sqlite3.OperationalError | PoolTimeoutError):
+        text = str(error)
+    return " ".join(text.split())[:_MOST_WORDS]

@@ -13,8 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from desk.engine import reading, writing
-from runtime.outcomes import OutageError
-from schemas.reasons import Reason
+from desk.errors import tables_missing
 
 _LOCK = 0x6D61696C63616C6C  # "mailcall": the key of PostgreSQL's advisory lock
 _POLL_SECONDS = 0.2
@@ -46,10 +45,7 @@ def wait_until_current(engine: Engine, seconds: float = 30) -> None:
             if not _is_behind(connection, script):
                 return
         if time.monotonic() >= deadline:
-            raise OutageError(
-                Reason.DATABASE_AWAY,
-                "the desk's tables are not there yet, or older than this release: the logger makes them when it starts",
-            )
+            raise tables_missing(engine)
         time.sleep(_POLL_SECONDS)
 
 

@@ -1,44 +1,73 @@
-"""Persons as the `persons` topic has them: each record replaces the whole person."""
+"""Persons as the `persons` topic has them: each record replaces the whole person, unless the desk has a newer one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, Insert, delete, update
+from sqlalchemy import Connection, Insert, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from desk.among import among
 from desk.bulk import BulkInsert
-from desk.directory import load_persons
 from desk.tables import person_addresses, persons
 from logger import rows
 from logger.records import PersonChange
+from runtime.logs import get_logger
+from runtime.metrics import PERSONS_OUTDATED
 from schemas.persons import Person
 
+log = get_logger(__name__)
+
 _ADDRESS = BulkInsert(person_addresses, rows.ADDRESS)
-# Never deleted: calls refer to them.
-_DISABLE = update(persons).where(among(persons.c.id)).values(disabled=True)
+# Locked: another logger that flags a person as a User raises the version. All lock in the same order.
+_VERSIONS = select(persons.c.id, persons.c.version).where(among(persons.c.id)).order_by(persons.c.id).with_for_update()
+# Never deleted: calls refer to them. After a deletion any version is accepted.
+_DISABLE = update(persons).where(among(persons.c.id)).values(disabled=True, version=0)
 _FORGET_ADDRESSES = delete(person_addresses).where(among(person_addresses.c.person_id))
 
 
 def apply_changes(connection: Connection, changes: Sequence[PersonChange]) -> None:
-    """The last record of each person counts. Feeding the same records again changes nothing."""
-    latest = {change.id: change for change in changes}
-    deleted = sorted(change.id for change in latest.values() if change.person is None)
+    """Of each person the last record counts that is not older than the desk's.
+
+    Feeding the same records again changes nothing.
+    """
+    latest = _latest(changes, _versions(connection, changes))
+    deleted = sorted(change.id for change in latest if change.person is None)
     if deleted:
         connection.execute(_DISABLE, {"keys": deleted})
-    replaced = _without_old_echoes(connection, latest.values())
+    replaced = [change.person for change in latest if change.person is not None]
     if replaced:
         _replace(connection, replaced)
 
 
-def _without_old_echoes(connection: Connection, changes: Iterable[PersonChange]) -> list[Person]:
-    """Our own records come back to us: the desk has them already, unless the topic is being read from its start."""
-    echoes = load_persons(connection, [change.id for change in changes if change.echo])
-    return [
-        change.person
-        for change in changes
-        if change.person is not None
-        and not (change.id in echoes and change.person.version <= echoes[change.id].version)
-    ]
+def _latest(changes: Iterable[PersonChange], stored: Mapping[str, int]) -> Iterable[PersonChange]:
+    """One change a person. `stored`: the versions that the desk has, by person id."""
+    versions = dict(stored)
+    latest: dict[str, PersonChange] = {}
+    for change in changes:
+        known = versions.get(change.id, 0)
+        if change.person is not None and change.person.version < known:
+            _skip(change, change.person.version, known)
+        # Our own records come back to us: the desk has them already, unless the topic is being read from its start.
+        elif not (change.echo and change.id in versions and change.person and change.person.version == known):
+            latest[change.id] = change
+            versions[change.id] = change.person.version if change.person else 0
+    return latest.values()
+
+
+def _skip(change: PersonChange, version: int, known: int) -> None:
+    """An older echo is nobody's mistake: the person has been changed since."""
+    if not change.echo:
+        PERSONS_OUTDATED.inc()
+        log.warning(
+            "a record of a person is older than what the desk has; the person stays as is",
+            person=change.id,
+            version=version,
+            desk_version=known,
+        )
+
+
+def _versions(connection: Connection, changes: Sequence[PersonChange]) -> dict[str, int]:
+    found = connection.execute(_VERSIONS, {"keys": list({change.id for change in changes})})
+    return {row.id: row.version for row in found}
 
 
 def _replace(connection: Connection, people: list[Person]) -> None:

@@ -13,6 +13,7 @@ from runtime.outcomes import Dead
 from schemas import ids
 from schemas.desk_requests import DeskRequest
 from schemas.events import OUTCOME, REPORTS, ItemEvent, NotificationRequested, NotificationResult
+from schemas.keyed import decode_keyed, key_of
 from schemas.mail import REJECTED_SUBJECT, RejectedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
@@ -90,11 +91,11 @@ def _trace(context: Context, cause_id: str) -> str:
 
 def _person_change(record: Record) -> PersonChange | Dead:
     if record.value is not None:
-        context, person = decode(PERSONS, record)
+        context, person = decode_keyed(PERSONS, record)
         return PersonChange(person.id, person, context.source == SOURCE)
     if not record.key:
         return Dead(Reason.NULL_VALUE, "a record without key and value deletes nobody")
-    return PersonChange(record.key.decode("utf-8", "replace"), None, False)
+    return PersonChange(key_of(record), None, False)
 
 
 def _report(record: Record) -> NotificationResult | Dead | None:

@@ -39,7 +39,7 @@ class BlobStore:
         try:
             self._store.put(key, data)
         except Exception as error:
-            raise _away(error) from error
+            raise self._away(error) from error
         return key
 
     def put_file(self, file: BinaryIO) -> str:
@@ -53,7 +53,7 @@ class BlobStore:
         try:
             self._store.put(key, file)
         except Exception as error:
-            raise _away(error) from error
+            raise self._away(error) from error
         return key
 
     def get(self, key: str) -> bytes:
@@ -65,7 +65,17 @@ class BlobStore:
         except FileNotFoundError:
             raise BlobMissingError(f"the blob store holds no {key}") from None
         except Exception as error:
-            raise _away(error) from error
+            raise self._away(error) from error
+
+    def _away(self, error: Exception) -> OutageError:
+        """Whatever a store raises other than "not there" is trouble that the next record would meet too.
+
+        In its own words only where it is a directory: elsewhere a URL with a token may stand in them.
+        """
+        kind = type(error).__name__
+        first_line = str(error).partition("\n")[0][:300]
+        why = f"{self._url}: {first_line}" if self._url.startswith("file:") else kind
+        return OutageError(Reason.BLOB_STORE_AWAY, f"the blob store does not answer ({why})")
 
 
 def digest_of(key: str) -> str:
@@ -76,8 +86,3 @@ def digest_of(key: str) -> str:
 def key_of(digest: str) -> str:
     """The key of the bytes with this SHA-256 (hexadecimal), whether they are stored or not."""
     return f"sha256/{digest[:2]}/{digest}"
-
-
-def _away(error: Exception) -> OutageError:
-    """Whatever a store raises other than "not there" is trouble that the next record would meet too."""
-    return OutageError(Reason.BLOB_STORE_AWAY, f"the blob store does not answer ({type(error).__name__})")

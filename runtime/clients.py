@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from runtime.broker_address import why_unreachable
 from runtime.config import ProcessConfig
 from runtime.header_names import mend_kafka_python
 from runtime.outcomes import OutageError
@@ -36,7 +37,7 @@ def make_producer(config: ProcessConfig, role: str) -> "KafkaProducer":
 
     from runtime.partitioner import KeyPartitioner
 
-    with broker_errors():
+    with _connecting(config):
         return KafkaProducer(
             **_common(config, role),
             acks="all",
@@ -68,7 +69,7 @@ def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaCo
         "metrics_enabled": False,
         "allow_auto_create_topics": False,
     }
-    with broker_errors():
+    with _connecting(config):
         return KafkaConsumer(**_common(config, role), **{**defaults, **settings})
 
 
@@ -76,7 +77,7 @@ def make_admin(config: ProcessConfig) -> "KafkaAdminClient":
     """A client for topics. Raises `OutageError` (BROKER_AWAY)."""
     from kafka import KafkaAdminClient
 
-    with broker_errors():
+    with _connecting(config):
         return KafkaAdminClient(**_common(config, "admin"))
 
 
@@ -121,6 +122,21 @@ def partition_counts(consumer: "KafkaConsumer", topics: Collection[str]) -> dict
         return {}  # only raised where one topic was asked for
     known = ((topic, cluster.partitions_for_topic(topic)) for topic in topics)
     return {topic: len(numbers) for topic, numbers in known if numbers}
+
+
+@contextmanager
+def _connecting(config: ProcessConfig) -> Iterator[None]:
+    """As `broker_errors`; kafka-python only says that it could not connect, so why not is found out afterwards."""
+    from kafka.errors import KafkaConnectionError, KafkaTimeoutError
+
+    try:
+        with broker_errors():
+            yield
+    except OutageError as outage:
+        if not isinstance(outage.__cause__, KafkaConnectionError | KafkaTimeoutError):
+            raise
+        why = why_unreachable(config.kafka_bootstrap_servers)
+        raise OutageError(Reason.BROKER_AWAY, f"the Kafka broker cannot be reached: {why}") from outage.__cause__
 
 
 @contextmanager

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from runtime.broker_address import addresses
 
 ENV_PREFIX = "MAILCALL_"
 WRONG_CONFIGURATION = 2  # exit code
@@ -91,6 +93,19 @@ class ProcessConfig(BaseSettings):
     )
     stall_seconds: float = Field(300, gt=0, description="/livez fails when nothing has moved for so long")
 
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _are_addresses(cls, servers: str) -> str:
+        addresses(servers)
+        return servers
+
+    @field_validator("blob_url")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        if ":/" not in url:
+            raise ValueError("write a URL: file:///path, s3://bucket/prefix, gs://bucket or az://container")
+        return url
+
 
 C = TypeVar("C", bound=ProcessConfig)
 
@@ -113,7 +128,7 @@ def load_config(cls: type[C], program: str, argv: Sequence[str] | None = None) -
     try:
         return cls(**{**from_file, **from_environment})
     except ValidationError as error:
-        _fail(program, _explain(error, options.config, from_environment))
+        fail(program, _explain(error, options.config, from_environment))
 
 
 def setting_lines(cls: type[ProcessConfig]) -> Iterator[tuple[str, str, str]]:
@@ -147,16 +162,16 @@ def _read_file(program: str, path: Path, cls: type[ProcessConfig]) -> Mapping[st
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        _fail(program, f"{path}: cannot be read ({error.strerror}); check the path after --config")
+        fail(program, f"{path}: cannot be read ({error.strerror}); check the path after --config")
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
-        _fail(program, f"{place}: is no YAML; a settings file holds lines such as `topic_prefix: mailcall`")
+        fail(program, f"{place}: is no YAML; a settings file holds lines such as `topic_prefix: mailcall`")
     if not isinstance(values, dict):
-        _fail(program, f"{path}: holds no settings; write lines such as `topic_prefix: mailcall`")
+        fail(program, f"{path}: holds no settings; write lines such as `topic_prefix: mailcall`")
     unknown = [str(key) for key in values if key not in cls.model_fields]
     if unknown:
-        _fail(program, f"{path}: unknown setting {unknown[0]!r}; `{program} --help` lists all")
+        fail(program, f"{path}: unknown setting {unknown[0]!r}; `{program} --help` lists all")
     return values
 
 
@@ -167,10 +182,11 @@ def _explain(error: ValidationError, path: Path | None, from_environment: Mappin
         name = str(fault["loc"][0]) if fault["loc"] else ""
         variable = f"{ENV_PREFIX}{name.upper()}"
         place = variable if name in from_environment or path is None else f"{path}: {name}"
-        lines.append(f"{place}: {fault['msg']}")
+        lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines) + "\n(--help tells what each setting means)"
 
 
-def _fail(program: str, message: str) -> NoReturn:
+def fail(program: str, message: str) -> NoReturn:
+    """Exits with 2 and this one message, which names place and remedy."""
     print(f"{program}: wrong configuration: {message}", file=sys.stderr)  # noqa: T201 - before logs are set up, for a person
     raise SystemExit(WRONG_CONFIGURATION)

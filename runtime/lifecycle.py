@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
-from runtime.config import ProcessConfig, load_config
+from runtime.config import ProcessConfig, fail, load_config
 from runtime.health import Health, HealthServer
 from runtime.logs import configure, get_logger
+from runtime.metrics import BUILD_INFO
+from runtime.version import VERSION
 
 C = TypeVar("C", bound=ProcessConfig)
 
@@ -43,11 +45,10 @@ def run(
     health = Health(config.stall_seconds)
     # Every process reads topics. Said before all else: once another condition holds, it would be ready for a moment.
     health.ready("assignment", False, "no partitions yet")
+    BUILD_INFO.labels(VERSION).set(1)
     stop = threading.Event()
     _stop_on_signals(stop, health)
-    server = None if config.metrics_port is None else HealthServer(health, config.metrics_host, config.metrics_port)
-    if server:
-        server.start()
+    server = _health_server(program, config, health)
     log.info("started")
     try:
         main(config, stop, health)
@@ -89,6 +90,20 @@ def beside(loop: Callable[[], None], stop: threading.Event) -> Iterator[None]:
         thread.join()
     if failures:
         raise failures[0]
+
+
+def _health_server(program: str, config: ProcessConfig, health: Health) -> HealthServer | None:
+    """The started server, if there is to be one. Exits with 2 where the address cannot be had."""
+    if config.metrics_port is None:
+        return None
+    try:
+        return HealthServer(health, config.metrics_host, config.metrics_port).start()
+    except (OSError, UnicodeError) as error:  # the latter: a host that is no name at all
+        fail(
+            program,
+            f"MAILCALL_METRICS_HOST and MAILCALL_METRICS_PORT: {config.metrics_host}:{config.metrics_port} cannot be "
+            f"listened on ({getattr(error, 'strerror', None) or error}); name another port, 0 for any free one, or off",
+        )
 
 
 def _stop_on_signals(stop: threading.Event, health: Health) -> None:

@@ -16,6 +16,7 @@ _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*):[^\s/@]+@", re.IG
 _LIBRARIES = {
     "kafka": logging.ERROR,
     "kafka.cluster": logging.CRITICAL,
+    "kafka.net": logging.CRITICAL,  # two lines for each of many tries to connect
     "aiokafka": logging.ERROR,
     "alembic": logging.WARNING,
     "faust": logging.ERROR,

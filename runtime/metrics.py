@@ -6,6 +6,11 @@ id that an administrator gave to an incoming server.
 
 from prometheus_client import Counter, Gauge, Histogram
 
+BUILD_INFO = Gauge(
+    "mailcall_build_info",
+    "Always 1; the label says which release this process is. More than one for long: a roll-out has come to a stop.",
+    ["version"],
+)
 RECORDS = Counter(
     "mailcall_records",
     "Records handled, by stage, outcome (ok, reject, retry, dead) and reason. "
@@ -129,8 +134,13 @@ MAILS_OVER_LIMITS = Counter(
 SETTINGS_RECORDS = Counter(
     "mailcall_settings_records",
     "Records of the settings topic, by result (applied, deleted, undecodable). An undecodable one leaves the earlier "
-    "value in force: publish the setting again with `mailcall apply`.",
+    "value in force: apply a file that names the setting; it is then published again.",
     ["result"],
+)
+PERSONS_OUTDATED = Counter(
+    "mailcall_persons_outdated",
+    "Records of the persons topic with a lower version than the desk has: skipped, the person stays as is. Any "
+    "increase that no restart explains: whoever publishes persons does not raise version.",
 )
 SETTINGS_VERSION = Gauge(
     "mailcall_settings_version",

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from schemas.reasons import Reason
+from schemas.reasons import EXPLANATIONS, Reason
 from schemas.topics import Topic
 from schemas.wire import Message, Record
 
@@ -68,11 +68,15 @@ Answer = Outcome | Pending
 
 
 class OutageError(Exception):
-    """Trouble that every record would meet: broker, database or blob store away. The loop waits in place."""
+    """Trouble that every record would meet: broker, database or blob store away. The loop waits in place.
 
-    def __init__(self, reason: Reason, text: str) -> None:
+    `remedy`: what to do about it; that of the reason where the text says no more than the reason does.
+    """
+
+    def __init__(self, reason: Reason, text: str, remedy: str = "") -> None:
         super().__init__(text)
         self.reason = reason
+        self.remedy = remedy or EXPLANATIONS[reason].remedy
 
 
 class Handler(Protocol):

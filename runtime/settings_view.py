@@ -12,11 +12,12 @@ from runtime.metrics import SETTINGS_RECORDS, SETTINGS_VERSION
 from runtime.outcomes import OutageError
 from runtime.reader import TopicMissingError, assign_whole, to_record, unread
 from runtime.waiting import Outage, Stopped, wait_for_broker, wait_out
+from schemas.keyed import decode_keyed, key_of
 from schemas.reasons import Reason
 from schemas.settings import Setting
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SETTINGS
-from schemas.wire import Record, UndecodableError, decode
+from schemas.wire import Record, UndecodableError
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
@@ -111,15 +112,13 @@ def _poll(consumer: "KafkaConsumer") -> dict[Any, list[Any]]:
 
 def _changes(records: Iterable[Record]) -> Iterator[Change]:
     for record in records:
-        key = (record.key or b"").decode("utf-8", "replace")
+        key = key_of(record)
         if record.value is None:
             SETTINGS_RECORDS.labels("deleted").inc()
             yield key, None, record.offset
             continue
         try:
-            _, setting = decode(SETTINGS, record)
-            if key != f"{setting.kind}/{setting.id}":
-                raise UndecodableError(Reason.WRONG_SCHEMA, f"the key is not {setting.kind}/{setting.id}")
+            _, setting = decode_keyed(SETTINGS, record)
         except UndecodableError as error:
             SETTINGS_RECORDS.labels("undecodable").inc()
             log.error(

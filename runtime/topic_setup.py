@@ -110,7 +110,10 @@ def _create(admin: "KafkaAdminClient", missing: list[TopicPlan], replication_fac
     answers = admin.create_topics(options, raise_errors=False)["topics"]
     for answer in answers:
         if answer["error_code"] not in (_CREATED, _EXISTS):
-            raise TopicSetupError(f"{answer['name']} cannot be created: {answer['error_message']}")
+            raise TopicSetupError(
+                f"topic {answer['name']} cannot be created: {answer['error_message']}\n"
+                "put right what the broker says, then run `mailcall topics create` again"
+            )
     return tuple(answer["name"] for answer in answers if answer["error_code"] == _CREATED)
 
 

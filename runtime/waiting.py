@@ -10,7 +10,7 @@ from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.metrics import OUTAGE_SECONDS
 from runtime.outcomes import OutageError
-from schemas.reasons import EXPLANATIONS, Reason
+from schemas.reasons import Reason
 
 log = get_logger(__name__)
 R = TypeVar("R")
@@ -59,7 +59,7 @@ class Outage:
                 stage=self._stage,
                 reason=error.reason,
                 what=str(error),
-                remedy=EXPLANATIONS[error.reason].remedy,
+                remedy=error.remedy,
             )
         self._count(now)
         self._health.ready(_condition(error.reason), False, str(error))

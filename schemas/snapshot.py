@@ -1,6 +1,5 @@
 """All settings at one moment, with the look-ups every stage needs. A value: changing it gives a new one."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,7 +10,6 @@ from schemas.settings import (
     CallTemplate,
     EmailOptions,
     IncomingServer,
-    MessageTemplate,
     OutgoingServer,
     Partition,
     Setting,
@@ -89,60 +87,3 @@ class SettingsSnapshot:
             seen.add(following.id)
             yield following
             following = self.outgoing_server(following.fallback) if following.fallback else None
-
-    def problems(self, person_ids: frozenset[str] | None = None) -> tuple[str, ...]:
-        """Every reference that leads nowhere, a sentence each. `person_ids`: known persons; None leaves them out."""
-        found: list[str] = []
-        for server in self.all_of(IncomingServer):
-            if self.call_template(server.call_template) is None:
-                found.append(f"incoming-server/{server.id}: call_template {server.call_template!r} does not exist")
-            if person_ids is not None and server.default_logging_analyst not in person_ids:
-                found.append(
-                    f"incoming-server/{server.id}: default_logging_analyst "
-                    f"{server.default_logging_analyst!r} is no person"
-                )
-        for template in self.all_of(CallTemplate):
-            partition = self.partition(template.partition)
-            if partition is None:
-                found.append(f"call-template/{template.id}: partition {template.partition!r} does not exist")
-            elif partition.priority(template.impact, template.urgency) is None:
-                found.append(
-                    f"call-template/{template.id}: impact {template.impact!r} with urgency {template.urgency!r} "
-                    f"has no priority in partition {partition.id!r}"
-                )
-        named = [(f"partition/{p.id}: outgoing_server", p.outgoing_server) for p in self.all_of(Partition)]
-        named += [(f"outgoing-server/{s.id}: fallback", s.fallback) for s in self.all_of(OutgoingServer)]
-        named.append(("email-options: default_outgoing_server", self.email_options().default_outgoing_server))
-        found += [
-            f"{place} {name!r} does not exist" for place, name in named if name and not self.outgoing_server(name)
-        ]
-        found += self._problems_of_telling(person_ids)
-        found += [
-            f"outgoing-server/{server.id}: fallback leads back to the server itself"
-            for server in self.all_of(OutgoingServer)
-            if any(after.fallback == server.id for after in self.with_fallbacks(server))
-        ]
-        return tuple(found)
-
-    def _problems_of_telling(self, person_ids: frozenset[str] | None) -> Iterator[str]:
-        rules, groups, templates = self.all_of(NotificationRule), self.all_of(Group), self.all_of(MessageTemplate)
-        named = [(f"notification-rule/{rule.id}", rule.partition) for rule in rules]
-        named += [(f"group/{group.id}", group.partition) for group in groups]
-        named += [(f"message-template/{template.id}", template.partition) for template in templates]
-        for key, partition in named:
-            if partition is not None and self.partition(partition) is None:
-                yield f"{key}: partition {partition!r} does not exist"
-        twice = Counter((rule.event, rule.partition) for rule in rules)
-        for rule in rules:
-            if twice[rule.event, rule.partition] > 1:
-                yield f"notification-rule/{rule.id}: there is another rule for {rule.event} in the same partition"
-        alike = Counter((template.event, template.recipient, template.partition) for template in templates)
-        for template in templates:
-            if alike[template.event, template.recipient, template.partition] > 1:
-                yield (
-                    f"message-template/{template.id}: there is another template for {template.event} with the same "
-                    "recipient and partition"
-                )
-        for group in groups if person_ids is not None else ():
-            for member in sorted(frozenset(group.members) - (person_ids or frozenset())):
-                yield f"group/{group.id}: member {member!r} is no person"

@@ -9,6 +9,7 @@ import typer
 
 from console.commands.options import Json, config_of
 from console.output import print_fields, print_json, print_table
+from schemas.topics import TOPICS
 
 if TYPE_CHECKING:
     from schemas.topics import Topic
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Records that no stage could handle.", no_args_is_help=True)
 
 _COLUMNS = ("id", "stage", "reason", "failed_at", "replayed_at", "message")
-TopicName = Annotated[str | None, typer.Option("--topic", help="Only of this topic, such as mail.fetched.")]
+_TOPICS = [topic.short for topic in TOPICS if topic.dead_letters]
+TopicName = Annotated[
+    str | None,
+    typer.Option("--topic", help=f"Only of this topic: {', '.join(_TOPICS)}.", autocompletion=lambda: _TOPICS),
+]
 
 
 @app.command("list")

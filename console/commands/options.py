@@ -48,10 +48,13 @@ class Options:
 
 
 def logs_to_stderr() -> None:
-    """Standard output holds what was asked for, and nothing else."""
+    """Standard output holds what was asked for, and nothing else. What the broker's client has to say we say."""
+    import logging
+
     from runtime.logs import configure
 
     configure("mailcall", "error")
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 def config_of(context: typer.Context) -> "ConsoleConfig":
@@ -72,4 +75,5 @@ def config_of(context: typer.Context) -> "ConsoleConfig":
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
         option = "--" + str(fault["loc"][0]).replace("_", "-").removeprefix("kafka-")
-        raise UserError(f"{option}: {fault['msg']}", "`mailcall --help` says what each option means") from None
+        text = fault["msg"].removeprefix("Value error, ")
+        raise UserError(f"{option}: {text}", "`mailcall --help` says what each option means") from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from console.commands.moments import parse_moment
 from console.commands.options import Json, config_of
 from console.operations.errors import UserError
 from console.output import harmless, print_json_line
@@ -53,23 +54,12 @@ def replay(
 
 def _period(since: str, until: str) -> tuple[datetime, datetime]:
     """Raises `UserError` where there is no such period."""
-    start, end = _moment("--from", since), _moment("--to", until)
+    start, end = parse_moment("--from", since), parse_moment("--to", until)
     if start >= end:
         raise UserError("--to does not lie after --from", "give the earlier moment with --from")
     if start > datetime.now(UTC):
         raise UserError("--from lies in the future", "mails that have come are replayed")
     return start, end
-
-
-def _moment(option: str, text: str) -> datetime:
-    """Without an offset: this machine's time."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo else moment.astimezone()
-    except (ValueError, OverflowError):
-        raise UserError(
-            f"{option}: {text[:80]!r} is no moment", "write it as ISO 8601: 2026-11-20T08:00+01:00, or 2026-11-20"
-        ) from None
 
 
 def _show(mail: "Replayed", json: bool) -> None:

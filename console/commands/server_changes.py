@@ -1,6 +1,5 @@
 """`mailcall servers add`, `update` and `delete`: changes of one mail server, checked and published as `apply` does."""
 
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -8,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from console.commands.deletion import Yes, confirm_and_delete
 from console.commands.options import ChangeReason, Json, Who, config_of
 from console.commands.server_options import AskPassword, Direction, ServerId, Words, asked_password
-from console.commands.server_output import print_answer, print_server
+from console.commands.server_output import print_answer
 from console.operations.errors import UserError
 from console.output import print_json
 
@@ -72,33 +72,20 @@ def update(
 def delete(
     context: typer.Context,
     server_id: ServerId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether to delete it.")] = False,
+    yes: Yes = False,
     who: Who = "",
     change_reason: ChangeReason = "",
     json: Json = False,
 ) -> None:
     """Delete a mail server, unless something refers to it. Mail that lies there stays there."""
-    from console.operations.apply import Change, Plan, publish
+    from console.operations.deletion import plan_deletion
     from console.operations.server_settings import find_server
-    from console.operations.servers import check_unreferred
     from console.operations.state import read_state
-    from runtime.publisher import Publisher
 
     config = config_of(context)
-    settings = read_state(config).settings
-    server = find_server(settings, server_id)
-    check_unreferred(settings, server)
-    if not json:
-        print_server(server)
-    if not yes:
-        _confirm(f"{server.kind}/{server.id}")
-    change = Change(f"{server.kind}/{server.id}", "deleted", server, None)
-    with closing(Publisher(config, "console")) as publisher:
-        publish(Plan((change,)), publisher, who, change_reason, datetime.now(UTC))
-    if json:
-        print_json({"key": change.key, "effect": change.effect})
-    else:
-        print(f"{change.key} is deleted")
+    state = read_state(config)
+    server = find_server(state.settings, server_id)
+    confirm_and_delete(config, plan_deletion(state, f"{server.kind}/{server.id}"), yes, who, change_reason, json)
 
 
 def _planned(config: "ConsoleConfig", build: "Callable[[SettingsSnapshot], Server]") -> "tuple[Server, Plan]":
@@ -141,12 +128,3 @@ def _save(
         print_json({"key": change.key, "effect": change.effect, "saved": saved, "look": answer})
     else:
         print_answer(answer)
-
-
-def _confirm(key: str) -> None:
-    """Raises `UserError` where nobody can be asked, `typer.Exit` where the answer is no."""
-    if not sys.stdin.isatty():
-        raise UserError("a deletion has to be confirmed, and there is no terminal to ask at", "say it with --yes")
-    if not typer.confirm(f"Delete {key}?", err=True):
-        print("nothing is deleted")
-        raise typer.Exit(1)

@@ -1,23 +1,22 @@
-"""How mail servers, and what a test of one found, are shown to people."""
+"""How settings, mostly mail servers, and what a test of one found, are shown to people."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from console.output import harmless, print_fields, print_table
+from console.output import format_value, harmless, print_fields, print_table
 
 if TYPE_CHECKING:
-    from console.operations.server_settings import Server
     from console.operations.server_tests import Answer
+    from schemas.base import Model
 
 _SECRET_FIELDS = {"sealed", "env", "file"}
 
 
-def print_server(server: "Server") -> None:
+def print_setting(value: "Model") -> None:
     """Every field by the key that `mailcall servers update` takes; secrets are only named."""
     from console.operations.setting_secrets import redacted
 
-    print_fields(_fields(redacted(server, defaults=True)))
+    print_fields(_fields(redacted(value, defaults=True)))
 
 
 def print_answer(answer: "Answer") -> None:
@@ -39,7 +38,7 @@ def print_answer(answer: "Answer") -> None:
 def _fields(data: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
     for name, value in data.items():
         if not isinstance(value, dict):
-            yield before + name, _shown(value)
+            yield before + name, format_value(value)
         elif set(value) == _SECRET_FIELDS:
             yield before + name, _secret(value)
         else:
@@ -49,10 +48,3 @@ def _fields(data: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, st
 def _secret(value: Mapping[str, str | None]) -> str:
     """`(sealed)`, `env NAME` or `file PATH`."""
     return value["sealed"] or next(f"{source} {where}" for source, where in value.items() if where)
-
-
-def _shown(value: Any) -> str:
-    """As it would be written behind `KEY=`."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

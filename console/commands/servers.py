@@ -7,7 +7,7 @@ import typer
 from console.commands.options import Json, config_of
 from console.commands.server_changes import add, delete, update
 from console.commands.server_options import ServerId
-from console.commands.server_output import print_server
+from console.commands.server_output import print_setting
 from console.commands.server_tests import test
 from console.output import print_fields, print_json, print_table
 
@@ -47,7 +47,7 @@ def show(context: typer.Context, server_id: ServerId, json: Json = False) -> Non
     if json:
         print_json(found.plain())
         return
-    print_server(found.server)
+    print_setting(found.server)
     print("\nstatus")
     if found.status is None:
         print("  none yet: does the process run that looks after it?")

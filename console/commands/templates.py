@@ -1,12 +1,13 @@
 """`mailcall templates`: by which message template somebody is told, and what a mail would say."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from console.commands.options import Json, config_of
 from console.output import harmless, print_fields, print_json, print_table
+from schemas.notifying import DeskEvent, Role
 
 app = typer.Typer(help="Message templates: which is used for whom, and what a mail would say.", no_args_is_help=True)
 
@@ -33,10 +34,11 @@ def list_templates(context: typer.Context, json: Json = False) -> None:
 @app.command("preview")
 def preview(
     context: typer.Context,
-    event: Annotated[str | None, typer.Option(help="Such as CallLogged; the template's own when left out.")] = None,
-    recipient: Annotated[
-        str | None, typer.Option(help="author, user, logging-analyst, assigned-group or watchers.")
+    event: Annotated[
+        str | None,
+        typer.Option(help=f"{', '.join(get_args(DeskEvent))}, or an integrator's; the template's own when left out."),
     ] = None,
+    recipient: Annotated[Role | None, typer.Option(help="Who is told; the template's own when left out.")] = None,
     partition: Annotated[str | None, typer.Option(help="The item's own when left out.")] = None,
     item: Annotated[str | None, typer.Option(help="Item to show, such as C-000123; the newest when left out.")] = None,
     template: Annotated[

@@ -1,15 +1,17 @@
 """Looking at the service desk's items."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import get_args
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 
 from console.operations.errors import UserError
 from desk import items
+from desk.directory import load_persons
 from desk.engine import open_desk, reading
-from desk.errors import DeskUrlError
+from desk.errors import DeskUrlError, tables_missing
 from desk.items import Item, ItemLine, ItemStatus
 from runtime.config import ProcessConfig
 from schemas.events import ItemKind
@@ -36,6 +38,13 @@ def show_item(config: ProcessConfig, reference: str) -> Item:
     return item
 
 
+def names_of(config: ProcessConfig, ids: Iterable[str]) -> dict[str, str]:
+    """Names of persons by id; who has none, or is unknown, is left out. Raises `OutageError`."""
+    with desk(config) as connection:
+        persons = load_persons(connection, sorted(set(ids)))
+    return {id_: person.name for id_, person in persons.items() if person.name}
+
+
 @contextmanager
 def desk(config: ProcessConfig) -> Iterator[Connection]:
     """One look at the desk's database. Raises `UserError` for a URL that cannot be used, `OutageError`."""
@@ -44,10 +53,17 @@ def desk(config: ProcessConfig) -> Iterator[Connection]:
     except DeskUrlError as error:
         raise UserError(str(error), "set MAILCALL_DESK_URL or --desk-url") from None
     try:
+        if _is_file_not_there(engine.url):
+            raise tables_missing(engine)  # a look would make an empty one
         with reading(engine) as connection:
             yield connection
     finally:
         engine.dispose()
+
+
+def _is_file_not_there(url: URL) -> bool:
+    file = url.database or ":memory:"
+    return url.drivername.startswith("sqlite") and not file.startswith((":", "file:")) and not Path(file).exists()
 
 
 def _one_of(name: str, value: str | None, words: tuple[str, ...]) -> None:

@@ -21,7 +21,12 @@ def check_email_formats(file: SettingsFile, state: State) -> None:
         return
     stored = {id_: person.email_format for id_, person in state.persons.items()}
     problems = tuple(
-        file.problem(f"person/{id_}: email_format cannot be set: Message Format per Analyst/User is off", REMEDY)
+        file.problem(
+            f"person/{id_}",
+            ("email_format",),
+            "email_format cannot be set: Message Format per Analyst/User is off",
+            REMEDY,
+        )
         for id_, person in file.persons.items()
         if person.email_format not in (None, stored.get(id_))
     )

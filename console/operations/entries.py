@@ -62,10 +62,15 @@ def read_entry(entry: Any, model: type[M], seal: Seal | None) -> tuple[M | None,
 def nearest(word: str, known: Iterable[str]) -> str:
     """The remedy for a name that does not exist."""
     names = [name for name in known if name != "kind"]
-    near = difflib.get_close_matches(word, names, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
+    meant = near(word, names)
+    if meant:
+        return f"did you mean {meant}?"
     return f"known are: {', '.join(names)}" if names else "leave it out"
+
+
+def near(word: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant."""
+    return next(iter(difflib.get_close_matches(word, known, n=1)), None) if word else None
 
 
 def _fault(error: Mapping[str, Any], model: type[Model]) -> Fault:

@@ -1,5 +1,7 @@
 """An item with its journal as one HTML page. What mails brought is sanitised; the page loads and runs nothing."""
 
+from collections.abc import Mapping
+
 from markupsafe import Markup
 
 from console.operations.safe_html import safe_html
@@ -21,8 +23,8 @@ pre {{ white-space: pre-wrap; }}</style></head>
 _ENTRY = Markup("<article><h2>{at} {kind} {person}</h2>\n{content}\n</article>")
 
 
-def item_page(item: Item) -> Markup:
-    """The page, ready to be written into a file. An entry without HTML shows its text."""
+def item_page(item: Item, names: Mapping[str, str]) -> Markup:
+    """The page, ready to be written into a file. An entry without HTML shows its text. `names` of persons, by id."""
     made_safe = iter(safe_html([entry.html for entry in item.journal if entry.html is not None]))
     contents = (
         Markup("<pre>{}</pre>").format(entry.text) if entry.html is None else Markup(next(made_safe))
@@ -34,12 +36,11 @@ def item_page(item: Item) -> Markup:
         status=item.status,
         priority=item.priority,
         user=item.user_name or item.user,
-        logging_analyst=item.logging_analyst,
-        entries=Markup("\n").join(map(_entry, item.journal, contents)),
+        logging_analyst=names.get(item.logging_analyst, item.logging_analyst),
+        entries=Markup("\n").join(_entry(*one, names) for one in zip(item.journal, contents, strict=True)),
     )
 
 
-def _entry(entry: JournalEntry, content: Markup) -> Markup:
-    return _ENTRY.format(
-        at=entry.at.isoformat(timespec="seconds"), kind=entry.kind, person=entry.person_id, content=content
-    )
+def _entry(entry: JournalEntry, content: Markup, names: Mapping[str, str]) -> Markup:
+    person = names.get(entry.person_id, entry.person_id)
+    return _ENTRY.format(at=entry.at.isoformat(timespec="seconds"), kind=entry.kind, person=person, content=content)

@@ -14,9 +14,10 @@ from console.operations.state import State, read_state
 from console.operations.words import refusal, with_words
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
+from schemas.keyed import decode_keyed
 from schemas.persons import Person
 from schemas.topics import PERSONS
-from schemas.wire import UndecodableError, decode
+from schemas.wire import UndecodableError
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer
@@ -34,7 +35,7 @@ def planned(state: State, person_id: str, words: Sequence[str]) -> Plan:
     person = state.persons.get(person_id)
     if person is None:
         raise UserError(f"there is no person {person_id!r}", nearest_person(person_id, state.persons))
-    return plan(SettingsFile("", {}, {person_id: _changed(person, words)}, {}), state)
+    return plan(SettingsFile("", {}, {person_id: _changed(person, words)}), state)
 
 
 def change(
@@ -79,13 +80,14 @@ def _undone(consumer: "KafkaConsumer", person_id: str, ours: Change) -> Person |
         if record.key != person_id.encode():
             continue
         if record.value is None:
-            between = before.model_copy(update={"disabled": True})  # as the logger takes a tombstone
+            between = before.model_copy(update={"disabled": True, "version": 0})  # as the logger takes a tombstone
             continue
         try:
-            context, person = decode(PERSONS, record)
+            context, person = decode_keyed(PERSONS, record)
         except UndecodableError:
             continue  # nobody reads it
         if context.id == event_id(ours):
             break
-        between = person
+        if person.version >= between.version:  # else nobody takes it over
+            between = person
     return None if between == before else between

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from console.operations.problems import Problem, SettingsError
+from console.operations.entries import near
+from console.operations.problems import SettingsError
 from console.operations.settings_file import SettingsFile
 from console.operations.state import State
 from schemas.persons import Person
+from schemas.setting_problems import SettingProblem, problems
 from schemas.settings import IncomingServer
-
-_REMEDY = "apply it first or in the same file, or name one that exists"
 
 
 def check_references(file: SettingsFile, state: State, *, persons_too: bool = True) -> None:
@@ -18,21 +18,25 @@ def check_references(file: SettingsFile, state: State, *, persons_too: bool = Tr
     """
     persons = {**state.persons, **file.persons}
     snapshot = state.settings.with_changes((key, value, -1) for key, value in file.settings.items())
-    faults = snapshot.problems(frozenset(persons) if persons_too else None)
-    problems = [file.problem(text, _REMEDY) for text in faults]
+    faults = [*problems(snapshot, frozenset(persons) if persons_too else None)]
     if persons_too:
-        problems += _analysts(file, snapshot.all_of(IncomingServer), persons)
-    if problems:
-        raise SettingsError(tuple(problems))
+        faults += _analysts(snapshot.all_of(IncomingServer), persons)
+    if faults:
+        raise SettingsError(tuple(file.problem(one.key, one.path, one.text, _remedy(one)) for one in faults))
 
 
-def _analysts(
-    file: SettingsFile, servers: tuple[IncomingServer, ...], persons: Mapping[str, Person]
-) -> Iterator[Problem]:
+def _remedy(fault: SettingProblem) -> str:
+    meant = near(fault.named, fault.known)
+    return f"did you mean {meant}?" if meant else fault.remedy
+
+
+def _analysts(servers: tuple[IncomingServer, ...], persons: Mapping[str, Person]) -> Iterator[SettingProblem]:
     for server in servers:
         person = persons.get(server.default_logging_analyst)
         if person is not None and not person.is_analyst:
-            yield file.problem(
-                f"incoming-server/{server.id}: default_logging_analyst {person.id!r} is no Analyst",
+            yield SettingProblem(
+                f"incoming-server/{server.id}",
+                ("default_logging_analyst",),
+                f"default_logging_analyst {person.id!r} is no Analyst",
                 "set is_analyst: true on that person, or name another",
             )

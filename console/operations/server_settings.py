@@ -59,7 +59,7 @@ def changed_server(server: Server, words: Sequence[str], password: Secret | None
 
 def as_file(server: Server) -> SettingsFile:
     """The server as if a settings file held nothing else: what is checked and published for a file is so for it."""
-    return SettingsFile("", {f"{server.kind}/{server.id}": server}, {}, {})
+    return SettingsFile("", {f"{server.kind}/{server.id}": server}, {})
 
 
 def _server(entry: Entry, model: type[Server], words: Sequence[str], password: Secret | None) -> Server:

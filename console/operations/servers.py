@@ -1,18 +1,15 @@
-"""The mail servers: what is set up, how each of them is, and what refers to one."""
+"""The mail servers: what is set up, and how each of them is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.operations.errors import UserError
 from console.operations.server_settings import Direction, Server, all_servers, direction_of, find_server
 from console.operations.setting_secrets import redacted
 from console.operations.state import read_state
 from runtime.config import ProcessConfig
 from runtime.reader import read_to_end
 from schemas.servers import ServerStatus
-from schemas.settings import IncomingServer, Partition
-from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SERVER_STATUS
 from schemas.wire import UndecodableError, decode
 
@@ -63,23 +60,3 @@ def read_statuses(config: ProcessConfig) -> Mapping[tuple[str, str], ServerStatu
             except UndecodableError:
                 continue  # somebody else's record says nothing of the server
     return {(status.direction, status.server_id): status for status in found.values()}
-
-
-def check_unreferred(settings: SettingsSnapshot, server: Server) -> None:
-    """Raises `UserError` naming every place that names this server."""
-    places = list(_referring(settings, server))
-    if places:
-        raise UserError(
-            f"{server.kind}/{server.id} is in use by {', '.join(places)}",
-            "name another server there, or none, with `mailcall apply`; then delete it",
-        )
-
-
-def _referring(settings: SettingsSnapshot, server: Server) -> Iterator[str]:
-    if isinstance(server, IncomingServer):
-        return
-    for partition in settings.all_of(Partition):
-        if partition.outgoing_server == server.id:
-            yield f"partition/{partition.id}: outgoing_server"
-    if settings.email_options().default_outgoing_server == server.id:
-        yield "email-options: default_outgoing_server"

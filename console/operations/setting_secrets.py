@@ -13,6 +13,7 @@ from schemas.settings import Secret
 Seal = Callable[[str], Secret]
 Place = tuple[str, ...]
 _BOX_BYTES = 48  # what NaCl's crypto_box_seal adds to the password
+_SEALED, _SEALED_AGAIN = "(sealed)", "(sealed again)"
 _PLACEHOLDER = {"env": "X"}  # for a secret that is at fault: it raises no second error
 
 
@@ -57,11 +58,28 @@ def seal_clear(
 def redacted(value: Model, *, defaults: bool = False) -> dict[str, Any]:
     """The value as it may be shown and kept: a sealed secret is only named as such. `defaults`: fields that hold
     theirs stand in it too."""
+    return _redacted(value, None, defaults)
+
+
+def redacted_change(
+    before: Model | None, after: Model | None, *, defaults: bool = False
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Both values as `redacted`; that a sealed secret is another one than before is told, and no more."""
+    return (
+        None if before is None else _redacted(before, None, defaults),
+        None if after is None else _redacted(after, before, defaults),
+    )
+
+
+def _redacted(value: Model, before: Model | None, defaults: bool) -> dict[str, Any]:
     data: Mapping[str, Any] = value.model_dump(mode="json", exclude_defaults=not defaults)
+    earlier = before.model_dump(mode="json") if before else {}
     for place in secret_places(type(value)):
-        secret = _value_at(data, place)
-        if isinstance(secret, dict) and secret.get("sealed") is not None:
-            data = _with_value(data, place, {**secret, "sealed": "(sealed)"})
+        sealed = _value_at(data, (*place, "sealed"))
+        if sealed is not None:
+            known = _value_at(earlier, (*place, "sealed"))
+            word = _SEALED if known in (None, sealed) else _SEALED_AGAIN
+            data = _with_value(data, (*place, "sealed"), word)
     return dict(data)
 
 

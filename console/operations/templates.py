@@ -131,7 +131,7 @@ def _given(
 ) -> MessageTemplate:
     """The one template of a file, or of this id, that is for this event, recipient and partition."""
     if Path(template).suffix in (".yaml", ".yml"):
-        file = read_settings_file(Path(template), seal=lambda _clear: Secret(env="NOT_READ_HERE"))
+        file = read_settings_file(Path(template), lambda _clear: Secret(env="NOT_READ_HERE"), State(settings))
         check_workable(file)
         found = [one for one in file.settings.values() if isinstance(one, MessageTemplate)]
     else:

@@ -18,7 +18,7 @@ _MEND_TEMPLATE = "mend the template there, see docs/outgoing-mail.md"
 def check_workable(file: SettingsFile) -> None:
     """Raises `SettingsError` with every setting that whoever uses it would refuse."""
     found = [
-        file.problem(f"{key}: {fault}", remedy)
+        file.problem(key, (), fault, remedy)
         for key, setting in file.settings.items()
         for fault, remedy in _faults(setting)
     ]

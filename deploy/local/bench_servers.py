@@ -119,7 +119,6 @@ def desk_settings(settings: Sequence[Setting], users: Sequence[Person] = ()) -> 
         name="benchmark",
         settings={f"{setting.kind}/{setting.id}": setting for setting in everything},
         persons={person.id: person for person in (_ANALYST, *users)},
-        lines={},
     )
 
 

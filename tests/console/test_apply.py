@@ -13,6 +13,7 @@ from console.operations.state import read_state
 from runtime.reader import read_to_end
 from runtime.secrets import reveal
 from schemas.servers import SettingsChange
+from schemas.setting_problems import problems
 from schemas.settings import IncomingServer, Secret
 from schemas.topics import PERSONS, SETTINGS, SETTINGS_CHANGES, Topic
 from schemas.wire import Record, decode
@@ -37,7 +38,7 @@ def test_a_file_is_applied_once(at_broker: Mailcall, config: ConsoleConfig) -> N
     assert len(records(config, SETTINGS, PERSONS, SETTINGS_CHANGES)) == published
     state = read_state(config)
     assert isinstance(state.settings.incoming_server("it-mailbox"), IncomingServer)
-    assert state.settings.problems(frozenset(state.persons)) == ()
+    assert problems(state.settings, frozenset(state.persons)) == ()
     changes = [decode(SETTINGS_CHANGES, record)[1] for record in records(config, SETTINGS_CHANGES)]
     assert {(change.who, change.change_reason) for change in changes} == {("anna", "first set-up")}
     assert len(changes) == len(state.settings.settings) + len(state.persons)
@@ -157,9 +158,28 @@ def test_topics_and_servers_and_persons_are_listed(at_broker: Mailcall) -> None:
     assert all(row["there"] for row in topics["topics"])
     assert {"ida", "ursula"} <= {person["id"] for person in persons}
     assert "ida" in at_broker("persons", "list").out
-    assert "mail.fetched" in at_broker("topics", "list").out
+    listed = at_broker("topics", "list").out
+    assert "mail.fetched" in listed
+    kept = {row["topic"].split(".", 1)[1]: row["kept"] for row in topics["topics"]}
+    assert (kept["mail.fetched.v1"], kept["server.tests.v1"]) == ("7 days", "1 hour")
+    assert (kept["settings.v1"], kept["settings.changes.v1"]) == ("newest of each key", "5 years")
+    assert all(one in listed for one in kept.values())
     assert json.loads(at_broker("servers", "status", "--json").out) == []
     assert json.loads(at_broker("topics", "create", "--json").out)["created"] == []
+
+
+def test_a_topic_that_the_broker_refuses_is_told_in_its_words(
+    mailcall: Mailcall, kafka_bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILCALL_TOPIC_REPLICATION_FACTOR", "3000")
+
+    ran = mailcall("--bootstrap-servers", kafka_bootstrap, "--topic-prefix", topic_prefix, "topics", "create")
+
+    assert ran.code == 1
+    told, remedy = ran.err.splitlines()
+    assert told.startswith(f"mailcall: topic {topic_prefix}.mail.fetched.v1 cannot be created: ")
+    assert "replication factor" in told
+    assert "`mailcall topics create`" in remedy
 
 
 def test_a_missing_topic_and_a_broker_away_are_told(

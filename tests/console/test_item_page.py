@@ -64,10 +64,11 @@ def test_what_would_take_for_ever_is_shown_as_text_and_the_others_as_they_are() 
 
 def test_the_page_of_an_item() -> None:
     entries = (_entry("<p>From <b>Outlook</b><script>alert(1)</script></p>"), _entry(None, "Grüße <script>"))
-    page = item_page(_item("Printer <script>", entries))
+    page = item_page(_item("Printer <script>", entries), {"ann": "Ann <script>"})
     assert "<h1>C-000001 Printer &lt;script&gt;</h1>" in page
     assert "<p>From <b>Outlook</b></p>" in page
     assert "<pre>Grüße &lt;script&gt;</pre>" in page
+    assert page.count("item-updated Ann &lt;script&gt;") == 2
     assert "default-src 'none'" in page
 
 

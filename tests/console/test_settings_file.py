@@ -109,43 +109,129 @@ def test_everything_wrong_is_told_at_once_in_the_order_of_the_file(tmp_path: Pat
     assert lines == [2, 4, 4, 5]
 
 
+PERSON = "{id: ida, is_user: true, is_analyst: true}"
+TEMPLATE = "{id: by-mail, partition: it, impact: a, urgency: b}"
+APPLY_IT = "apply it first or in the same file"
+
+
 @pytest.mark.parametrize(
-    ("text", "path", "told"),
+    ("text", "line", "path", "told", "remedy"),
     [
-        (f"incoming_servers: [{{{SERVER}}}]", "incoming-server/m", "call_template 'c' does not exist"),
-        ("call_templates: [{id: c, partition: it, impact: a, urgency: b}]", "call-template/c", "'it' does not exist"),
         (
-            f"partitions: [{PARTITION}]\ncall_templates: [{{id: c, partition: it, impact: a, urgency: z}}]",
-            "call-template/c",
-            "has no priority",
+            f"partitions: [{PARTITION}]\ncall_templates: [{TEMPLATE}]\npersons: [{PERSON}]\nincoming_servers:\n"
+            "- id: m\n  protocol: imap\n  call_template: by-mial\n  default_logging_analyst: ida",
+            7,
+            "incoming_servers[0].call_template",
+            "call_template 'by-mial' does not exist",
+            "did you mean by-mail?",
         ),
         (
-            f"partitions: [{PARTITION}]\ncall_templates: [{{id: c, partition: it, impact: z, urgency: b}}]",
-            "call-template/c",
-            "impact 'z' with urgency 'b' has no priority in partition 'it'",
+            f"partitions: [{PARTITION}]\ncall_templates: [{TEMPLATE}]\npersons: [{PERSON}]\nincoming_servers:\n"
+            "- id: m\n  protocol: imap\n  call_template: by-mail\n  default_logging_analyst: idda",
+            8,
+            "incoming_servers[0].default_logging_analyst",
+            "default_logging_analyst 'idda' is no person",
+            "did you mean ida?",
         ),
-        ("call_templates: [{id: c, impact: a, urgency: b}]", "call-template/c", "partition 'desk' does not exist"),
-        ("email_options: {default_outgoing_server: o}", "email-options", "'o' does not exist"),
+        (
+            f"incoming_servers:\n- {{{SERVER}}}",
+            2,
+            "incoming_servers[0].call_template",
+            "call_template 'c' does not exist",
+            APPLY_IT,
+        ),
+        (
+            "call_templates:\n- id: c\n  partition: it\n  impact: a\n  urgency: b",
+            3,
+            "call_templates[0].partition",
+            "partition 'it' does not exist",
+            APPLY_IT,
+        ),
+        (
+            "call_templates:\n- id: c\n  impact: a\n  urgency: b",
+            2,
+            "call_templates[0].partition",
+            "partition 'desk' does not exist",
+            APPLY_IT,
+        ),
+        (
+            f"partitions: [{PARTITION}]\ncall_templates:\n- id: c\n  partition: it\n  impact: a\n  urgency: zzz",
+            6,
+            "call_templates[0].urgency",
+            "impact 'a' with urgency 'zzz' has no priority in partition 'it'",
+            "name an urgency that the partition has (b), or give it this one, with its priorities",
+        ),
+        (
+            f"partitions: [{PARTITION}]\ncall_templates:\n- id: c\n  partition: it\n  impact: A\n  urgency: b",
+            5,
+            "call_templates[0].impact",
+            "impact 'A' with urgency 'b' has no priority in partition 'it'",
+            "name an impact that the partition has (a), or give it this one, with its priorities",
+        ),
+        (
+            "outgoing_servers: [{id: smtp, host: h, from_address: a@b.c}]\n"
+            "email_options:\n  default_outgoing_server: stmp",
+            3,
+            "email_options.default_outgoing_server",
+            "default_outgoing_server 'stmp' does not exist",
+            "did you mean smtp?",
+        ),
+        (
+            "outgoing_servers:\n- id: a\n  host: h\n  from_address: a@b.c\n  fallback: a",
+            5,
+            "outgoing_servers[0].fallback",
+            "fallback leads back to the server itself",
+            "name another, or leave it out",
+        ),
+        (
+            f"persons: [{PERSON}]\ngroups:\n- id: g\n  members:\n  - ida\n  - iad",
+            6,
+            "groups[0].members[1]",
+            "member 'iad' is no person",
+            "did you mean ida?",
+        ),
+        (
+            "notification_rules:\n- {id: r, event: CallLogged, tell: []}\n- {id: s,\n   event: CallLogged, tell: []}",
+            4,
+            "notification_rules[1].event",
+            "there is another rule for CallLogged in the same partition",
+            "leave one of them out",
+        ),
         (
             f"partitions: [{PARTITION}]\ncall_templates: [{{id: c, partition: it, impact: a, urgency: b}}]\n"
-            f"persons: [{{id: ida, is_user: true}}]\nincoming_servers: [{{{SERVER}}}]",
-            "incoming-server/m",
-            "'ida' is no Analyst",
+            "persons: [{id: ida, is_user: true}]\nincoming_servers:\n- id: m\n  protocol: imap\n"
+            "  call_template: c\n  default_logging_analyst: ida",
+            8,
+            "incoming_servers[0].default_logging_analyst",
+            "default_logging_analyst 'ida' is no Analyst",
+            "set is_analyst: true on that person",
         ),
     ],
 )
 def test_a_reference_that_leads_nowhere_is_told_where_it_stands(
-    text: str, path: str, told: str, tmp_path: Path
+    text: str, line: int, path: str, told: str, remedy: str, tmp_path: Path
 ) -> None:
     file = read_settings_file(write(tmp_path, text))
 
     with pytest.raises(SettingsError) as error:
         check_references(file, State())
 
-    problem = next(problem for problem in error.value.problems if told in problem.text)
-    assert problem.path == path
-    assert problem.line == text.count("\n") + 1
-    assert problem.remedy
+    problem = next(problem for problem in error.value.problems if problem.path == path)
+    assert (problem.line, problem.text) == (line, told)
+    assert problem.remedy.startswith(remedy)
+    assert str(problem).startswith(f"{tmp_path}/desk.yaml:{line}:{path}: {told} - {remedy}")
+
+
+def test_a_reference_in_what_is_set_up_already_is_told_by_its_key(tmp_path: Path) -> None:
+    orphan = read_settings_file(write(tmp_path, "email_options: {default_outgoing_server: gone}"))
+    state = State(SettingsSnapshot().with_changes((key, value, 0) for key, value in orphan.settings.items()))
+    file = read_settings_file(write(tmp_path, f"persons: [{PERSON}]"))
+
+    with pytest.raises(SettingsError) as error:
+        check_references(file, state)
+
+    (problem,) = error.value.problems
+    assert (problem.line, problem.path) == (None, "email-options")
 
 
 def test_a_partition_that_takes_a_template_its_priority_is_refused(tmp_path: Path) -> None:

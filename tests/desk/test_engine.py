@@ -29,7 +29,16 @@ PERSON: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("url", ["mysql://ann:s3cret@host/x", "postgresql://ann:s3cret@host/x", "s3cret", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://ann:s3cret@host/x",
+        "postgresql://ann:s3cret@host/x",
+        "postgresql+psycopg://ann@host:s3cret/x",
+        "s3cret",
+        "",
+    ],
+)
 def test_a_url_of_no_desk_is_told_without_its_password(url: str) -> None:
     with pytest.raises(DeskUrlError) as caught:
         open_desk(url)
@@ -37,8 +46,19 @@ def test_a_url_of_no_desk_is_told_without_its_password(url: str) -> None:
     assert "postgresql+psycopg" in str(caught.value)
 
 
+def test_an_option_that_postgresql_does_not_know_is_told_without_it() -> None:
+    with pytest.raises(DeskUrlError, match="option behind its question mark") as caught:
+        check_url("postgresql+psycopg://ann@host/x?sslmode=require&s3cret=s3cret")
+    assert "s3cret" not in str(caught.value)
+
+
 def test_urls_of_a_desk() -> None:
-    for url in ("postgresql+psycopg://ann@host:1/x", "sqlite:///x.db", "sqlite://"):
+    for url in (
+        "postgresql+psycopg://ann@host:1/x",
+        "postgresql+psycopg://ann@host/x?sslmode=require",
+        "sqlite:///x.db",
+        "sqlite://",
+    ):
         assert str(check_url(url)) == url
 
 

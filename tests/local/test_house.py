@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -31,12 +32,34 @@ def test_every_program_is_pinned_with_the_digest_of_each_jar() -> None:
         assert all(len(bytes.fromhex(digest)) == 32 for digest in jars.values())
 
 
-def test_requirements_are_hashed_and_hold_no_address() -> None:
-    lines = (ROOT / "requirements" / "dev.txt").read_text().splitlines()
+@pytest.mark.parametrize("name", ["dev.txt", "production.txt"])
+def test_requirements_are_hashed_and_hold_no_address(name: str) -> None:
+    lines = (ROOT / "requirements" / name).read_text().splitlines()
     pinned = [number for number, line in enumerate(lines) if "==" in line]
     assert len(pinned) > 50
     assert all("--hash=sha256:" in lines[number + 1] for number in pinned)
     assert not [line for line in lines if "://" in line or line.startswith("-")]
+
+
+def pins(name: str) -> dict[str, str]:
+    """Version of every package of a requirements file."""
+    lines = (ROOT / "requirements" / name).read_text().splitlines()
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", "\n".join(lines), re.MULTILINE))
+
+
+def test_production_has_what_runs_in_the_versions_that_are_tested() -> None:
+    production, dev = pins("production.txt"), pins("dev.txt")
+    assert len(production) > 50
+    assert production.items() <= dev.items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {_name(one) for one in project["dependencies"]} <= production.keys()
+    tools = {_name(one) for one in project["optional-dependencies"]["dev"]}
+    assert {"mypy", "playwright", "pytest"} <= tools
+    assert tools & production.keys() == {"cryptography"}  # pyspnego needs it
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\[=<>~!; ]", requirement)[0].replace("_", "-").replace(".", "-").lower()
 
 
 def test_the_license_is_the_one_that_the_package_names() -> None:

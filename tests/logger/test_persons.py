@@ -1,15 +1,19 @@
 """The `persons` topic: the CMDB's way in, and what comes back of our own."""
 
+import pytest
+
 from desk.directory import find_persons, load_persons
 from desk.engine import reading
 from logger.records import SOURCE
-from runtime.outcomes import Ok
+from runtime.metrics import PERSONS_OUTDATED
+from runtime.outcomes import Dead, Ok
 from schemas import ids
 from schemas.persons import Person
+from schemas.reasons import Reason
 from schemas.settings import Format
 from schemas.topics import NOTIFICATION_REQUESTED, PERSONS
-from schemas.wire import Record
-from tests.logger.harness import PREFIX, Logger, as_record, make_mail
+from schemas.wire import Record, encode
+from tests.logger.harness import NOW, PREFIX, Logger, as_record, make_mail
 
 ANN = Person(
     id="ann",
@@ -45,20 +49,63 @@ def test_a_person_is_stored_whole(logger: Logger) -> None:
 
 
 def test_a_later_record_replaces_all_of_it(logger: Logger) -> None:
-    later = Person(id="ann", last_name="Smith", addresses=("ann@new.test",), is_user=True)
+    later = Person(id="ann", last_name="Smith", addresses=("ann@new.test",), is_user=True, version=5)
     logger.feed(ANN)
     logger.feed(later)
     assert stored(logger, "ann") == later
     with reading(logger.engine) as connection:
         assert find_persons(connection, ["ann@example.test"]) == {}
-    logger.feed(ANN, later, ANN)
+    same_version = later.model_copy(update={"office": "South"})
+    logger.feed(same_version)
+    assert stored(logger, "ann") == same_version
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
+def test_a_record_with_a_lower_version_changes_nothing_and_is_told(logger: Logger, together: bool) -> None:
+    older = ANN.model_copy(update={"office": "South", "addresses": ("old@example.test",), "version": 3})
+    without = ANN.model_copy(update={"office": "South", "version": 0})
+    counted = PERSONS_OUTDATED._value.get()
+
+    outcomes = logger.feed(ANN, older, without) if together else [*logger.feed(ANN), *logger.feed(older, without)]
+
+    assert outcomes == [Ok(), Ok(), Ok()]
     assert stored(logger, "ann") == ANN
+    with reading(logger.engine) as connection:
+        assert find_persons(connection, ["ann@example.test", "old@example.test"]) == {"ann@example.test": (ANN,)}
+    assert PERSONS_OUTDATED._value.get() - counted == 2
+
+
+def test_a_user_flag_set_by_mail_is_not_undone_by_the_record_it_was_made_from(logger: Logger) -> None:
+    analyst = ANN.model_copy(update={"is_user": False})
+    logger.feed(analyst, make_mail("one", "ann@example.test", analyst, sender={"kind": "analyst-only"}))
+    logger.feed(analyst)
+    assert (stored(logger, "ann") or ANN).version == 5
+    assert (stored(logger, "ann") or analyst).is_user
+
+
+def test_whoever_is_published_after_a_deletion_counts_whatever_the_version(logger: Logger) -> None:
+    anew = ANN.model_copy(update={"last_name": "Anew", "version": 1})
+    logger.feed(ANN)
+    logger.feed(tombstone("ann"))
+    logger.feed(anew)
+    assert stored(logger, "ann") == anew
+    logger.feed(ANN, tombstone("ann"), anew)
+    assert stored(logger, "ann") == anew
+
+
+def test_a_record_under_anothers_key_is_a_dead_letter(logger: Logger) -> None:
+    message = encode(PERSONS, "bob", ANN, id="1", source="/cmdb", time=NOW)
+    (dead,) = logger.feed(Record(PERSONS.name(PREFIX), 0, 0, b"bob", message.value, message.headers))
+    assert isinstance(dead, Dead)
+    assert (dead.reason, "key" in dead.text) == (Reason.WRONG_SCHEMA, True)
+    assert stored(logger, "ann") is None
+    assert stored(logger, "bob") is None
 
 
 def test_a_deleted_person_is_disabled_since_calls_refer_to_them(logger: Logger) -> None:
     logger.feed(ANN, make_mail("one", person=ANN))
     assert logger.feed(tombstone("ann"), tombstone("nobody")) == [Ok(), Ok()]
-    assert stored(logger, "ann") == ANN.model_copy(update={"disabled": True})
+    assert stored(logger, "ann") == ANN.model_copy(update={"disabled": True, "version": 0})
     logger.feed(ANN)
     assert stored(logger, "ann") == ANN
 

@@ -15,6 +15,7 @@ from schemas.addresses import normalise
 from schemas.events import CallEvent
 from schemas.notifying import DEFAULT_RULES, DeskEvent, Group, NotificationRule, Role
 from schemas.persons import Person
+from schemas.setting_problems import problems
 from schemas.settings import CallTemplate, Format
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import CALL_EVENTS, NOTIFICATION_REQUESTED
@@ -255,7 +256,7 @@ def test_rules_and_groups_that_lead_nowhere_are_told() -> None:
         Group(id="network", partition="lost", members=("ann", "nobody")),
     ]
     snapshot = SettingsSnapshot().with_changes((f"{one.kind}/{one.id}", one, 0) for one in settings)
-    assert snapshot.problems(frozenset({"ann"})) == (
+    assert tuple(map(str, problems(snapshot, frozenset({"ann"})))) == (
         "notification-rule/CallLogged-gone: partition 'gone' does not exist",
         "group/network: partition 'lost' does not exist",
         "notification-rule/CallClosed-None: there is another rule for CallClosed in the same partition",

@@ -15,6 +15,7 @@ import pytest
 
 from deploy.local.ports import wait_until
 from runtime.lifecycle import StopProcess, beside
+from runtime.version import VERSION
 
 PROGRAM = """
 import sys, threading
@@ -68,6 +69,14 @@ def test_a_signal_ends_the_process_in_order(number: signal.Signals) -> None:
         started.send_signal(number)
         assert [line["event"] for line in lines] == ["done"]
         assert started.wait(10) == 0
+
+
+def test_metrics_say_which_release_it_is() -> None:
+    with process("stop.wait()") as started:
+        address = next(line["address"] for line in log_lines(started) if "address" in line)
+        with urllib.request.urlopen(f"{address}/metrics", timeout=5) as answer:
+            metrics = answer.read().decode().splitlines()
+    assert f'mailcall_build_info{{version="{VERSION}"}} 1.0' in metrics
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The settings snapshot: a value, its look-ups, and every reference that leads nowhere."""
 
+from schemas.setting_problems import problems
 from schemas.settings import (
     CallTemplate,
     EmailOptions,
@@ -56,17 +57,16 @@ def test_a_partition_sends_through_its_own_server_else_the_default_one() -> None
 
 def test_a_whole_set_of_settings_has_no_problems() -> None:
     snapshot = _snapshot(INCOMING, OUTGOING, TEMPLATE, PARTITION, EmailOptions(default_outgoing_server="it-out"))
-    assert snapshot.problems(frozenset({"ida"})) == ()
+    assert problems(snapshot, frozenset({"ida"})) == ()
 
 
 def test_every_reference_that_leads_nowhere_is_named() -> None:
     template = TEMPLATE.model_copy(update={"urgency": "X"})
     orphan = CallTemplate(id="hr", partition="hr", impact="I", urgency="U")
     lost = INCOMING.model_copy(update={"call_template": "none"})
-    problems = _snapshot(lost, template, orphan, PARTITION, EmailOptions(default_outgoing_server="gone")).problems(
-        frozenset()
-    )
-    assert sorted(problems) == [
+    options = EmailOptions(default_outgoing_server="gone")
+    found = problems(_snapshot(lost, template, orphan, PARTITION, options), frozenset())
+    assert sorted(map(str, found)) == [
         "call-template/hr: partition 'hr' does not exist",
         "call-template/it: impact 'I' with urgency 'X' has no priority in partition 'it'",
         "email-options: default_outgoing_server 'gone' does not exist",
@@ -74,7 +74,7 @@ def test_every_reference_that_leads_nowhere_is_named() -> None:
         "incoming-server/it-in: default_logging_analyst 'ida' is no person",
         "partition/it: outgoing_server 'it-out' does not exist",
     ]
-    assert not any("is no person" in problem for problem in _snapshot(INCOMING).problems())
+    assert not any("is no person" in problem.text for problem in problems(_snapshot(INCOMING)))
 
 
 def test_two_message_templates_for_the_same_and_one_for_no_partition_are_named() -> None:
@@ -83,9 +83,10 @@ def test_two_message_templates_for_the_same_and_one_for_no_partition_are_named()
         return MessageTemplate.model_validate(values)
 
     other_role, other_partition = template("c", recipient="user"), template("d", partition="it")
-    problems = _snapshot(PARTITION, OUTGOING, template("a"), template("b"), other_role, other_partition).problems()
-    assert problems == tuple(
+    found = problems(_snapshot(PARTITION, OUTGOING, template("a"), template("b"), other_role, other_partition))
+    assert tuple(map(str, found)) == tuple(
         f"message-template/{id_}: there is another template for CallLogged with the same recipient and partition"
         for id_ in "ab"
     )
-    assert _snapshot(template("e", partition="hr")).problems() == ("message-template/e: partition 'hr' does not exist",)
+    (lost,) = problems(_snapshot(template("e", partition="hr")))
+    assert str(lost) == "message-template/e: partition 'hr' does not exist"

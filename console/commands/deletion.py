@@ -1,0 +1,68 @@
+"""`mailcall delete`: one setting or person, of any kind."""
+
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from console.commands.confirmation import confirm_deletion
+from console.commands.options import ChangeReason, Json, Who, config_of
+from console.commands.server_output import print_setting
+from console.output import harmless, print_json
+
+if TYPE_CHECKING:
+    from console.config import ConsoleConfig
+    from console.operations.apply import Plan
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether to delete it.")]
+_MEANWHILE = {
+    "person": "calls refer to persons: the desk keeps this one, disabled",
+    "partition": "mail to its calls, tasks and requests becomes a dead letter (unknown-partition)",
+    "email-options": "every option has its default again",
+}
+
+
+def delete(
+    context: typer.Context,
+    key: Annotated[
+        str, typer.Argument(metavar="KIND/ID", help="Such as call-template/it-by-mail, partition/hr or person/ursula.")
+    ],
+    yes: Yes = False,
+    who: Who = "",
+    change_reason: ChangeReason = "",
+    json: Json = False,
+) -> None:
+    """Delete a setting or person, unless something refers to it: then what does is listed."""
+    from console.operations.deletion import plan_deletion
+    from console.operations.state import read_state
+
+    config = config_of(context)
+    plan = plan_deletion(read_state(config), key)
+    confirm_and_delete(config, plan, yes, who, change_reason, json)
+
+
+def confirm_and_delete(
+    config: "ConsoleConfig", plan: "Plan", yes: bool, who: str, change_reason: str, json: bool
+) -> None:
+    """Shows what is to be deleted, asks unless `yes`, and deletes it."""
+    from console.operations.apply import publish
+    from runtime.publisher import Publisher
+
+    [change] = plan.changes
+    kind = change.key.partition("/")[0]
+    if not json:
+        if change.before is None:
+            print(f"{harmless(change.key)} cannot be decoded")
+        else:
+            print_setting(change.before)
+        if kind in _MEANWHILE:
+            print(_MEANWHILE[kind])
+    if not yes:
+        confirm_deletion(harmless(change.key))
+    with closing(Publisher(config, "console")) as publisher:
+        publish(plan, publisher, who, change_reason, datetime.now(UTC))
+    if json:
+        print_json({"key": change.key, "effect": change.effect})
+    else:
+        print(f"{harmless(change.key)} is deleted")
