@@ -69,11 +69,13 @@ class SettingsFile:
     exported: Mapping[str, int] | None = None
 
     def problem(self, key: str, path: Path, text: str, remedy: str) -> Problem:
-        """What is wrong at `path` within the setting or person `key` (`kind/id`), which is here or on the topic."""
+        """What is wrong at `path` within the setting or person `key` (`kind/id`), which is here or on the topic.
+
+        It is told by the key, since a text that names the field is easier to follow with the id than with a number.
+        """
         place = self.places.get(key) or self.places.get(f"{key}/{key}")  # one of its kind is named by the kind
-        if place is None:
-            return Problem(self.name, None, key, text, remedy)
-        return Problem(self.name, self.document.line((*place, *path)), dotted((*place, *path)), text, remedy)
+        line = None if place is None else self.document.line((*place, *path))
+        return Problem(self.name, line, key, text, remedy)
 
 
 @dataclass(frozen=True, slots=True)
