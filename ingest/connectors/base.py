@@ -37,12 +37,22 @@ class RemoteMail:
     size: int | None = None
     spool: BinaryIO | None = None
 
+    @property
+    def bytes_in_all(self) -> int:
+        return len(self.raw) if self.size is None else self.size
+
+    @property
+    def is_kept_whole(self) -> bool:
+        """Whether all of it goes on: of a mail without end only the beginning does."""
+        return self.size is None or self.spool is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """Mails fetched together, and how far the mailbox is read once they are acknowledged.
 
-    `mails` is empty on a first look that takes only what comes from now on; `skipped` then says how many lie there.
+    `mails` is empty on a first look that takes only what comes from now on; `skipped` then says how many lie there. It
+    is empty, too, where mails were asked for and not given: the cursor holds what is owed.
     """
 
     mails: tuple[RemoteMail, ...]
@@ -86,7 +96,8 @@ class Connector(Protocol):
     def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
         """The next mails after `cursor` (None: never read), changing nothing on the server. None: there are no more.
 
-        `room`: bytes of mail that may be held in memory.
+        Each mail is whole. One that the server lists and does not give holds up no other: the block's cursor owes it,
+        and it is asked for again. `room`: bytes of mail that may be held in memory.
         """
 
     def settle(self, block: Block) -> None:
