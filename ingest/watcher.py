@@ -125,6 +125,7 @@ class Watcher:
                 block = connector.next_block(self.cursor, room)
             if block is not None:
                 self._take(connector, block)
+                self._failures = {}  # a connection that breaks now and then gets on all the same
         return block is not None
 
     @contextmanager

@@ -1,8 +1,8 @@
 """Mails of the chosen IMAP folder, each read whole or not at all, whatever the server makes of the command.
 
 An ordinary server costs one command a block. The others: a refusal of a block is followed by its mails one by one,
-mails that are shorter than announced are read once more, and a server that gives other pieces than those asked for is
-asked for the whole mail.
+mails that are shorter than announced are read once more, and where pieces are odd, or end too soon, the whole mail is
+asked for.
 """
 
 import imaplib
@@ -53,31 +53,21 @@ class ImapMails:
     def read(self, sizes: Mapping[str, int], room: int) -> Read:
         """Mails by UID, `sizes` as announced. What is larger than `room` has to be alone: it is read in pieces."""
         read = Read()
-        fetch = self._in_pieces if max(sizes.values()) > room else self._together
-        read.mails = fetch(sizes, room, read.not_given)
+        large = max(sizes.values()) > room
+        read.mails = self._in_pieces(sizes, room, read.not_given) if large else self._together(sizes, read.not_given)
         short = {uid: sizes[uid] for uid, mail in read.mails.items() if is_short(mail, sizes[uid])}
         if short:
-            again = fetch(short, room, read.not_given)
-            self._take_agreed(read, short, again)
+            again = self._otherwise(short, room, read.not_given) if large else self._together(short, read.not_given)
+            _take_agreed(read, short, again)
         self._look_for_missing(read, sizes.keys() - read.mails.keys() - read.not_given.keys())
         return read
-
-    def _take_agreed(self, read: Read, short: Mapping[str, int], again: Mapping[str, RemoteMail]) -> None:
-        for uid, announced in short.items():
-            first = read.mails.pop(uid)
-            if uid not in again:
-                continue
-            if agreed(first, again[uid], announced):
-                read.mails[uid] = again[uid]
-            else:
-                read.not_given[uid] = short_of(first, again[uid], announced)
 
     def beginning(self, uid: str, limit: int) -> bytes | None:
         """A mail's first bytes; None where it is gone."""
         found = self._piece(uid, 0, limit)
         return found[1][:limit] if found else None
 
-    def _together(self, sizes: Mapping[str, int], room: int, refused: dict[str, str]) -> dict[str, RemoteMail]:
+    def _together(self, sizes: Mapping[str, int], refused: dict[str, str]) -> dict[str, RemoteMail]:
         """Mails in one command; one by one where that is refused, to find out which of them it is that is not given."""
         try:
             answer = self._session.uid_fetch(",".join(sizes), "(UID INTERNALDATE BODY.PEEK[])")
@@ -92,7 +82,7 @@ class ImapMails:
             refused |= dict.fromkeys(missing, said)
             return given
         for uid in missing:
-            given |= self._together({uid: sizes[uid]}, room, refused)
+            given |= self._together({uid: sizes[uid]}, refused)
         return given
 
     def _given(self, answer: Sequence[Any], sizes: Mapping[str, int]) -> dict[str, RemoteMail]:
@@ -105,20 +95,22 @@ class ImapMails:
         return found
 
     def _in_pieces(self, sizes: Mapping[str, int], room: int, refused: dict[str, str]) -> dict[str, RemoteMail]:
-        found: dict[str, RemoteMail] = {}
-        for uid, announced in sizes.items():
-            try:
-                mail = self._read_in_pieces(uid, announced, room)
-            except NotGivenError as error:
-                refused[uid] = words_of(error)
-            else:
-                if mail:
-                    found[uid] = mail
-        return found
-
-    def _read_in_pieces(self, uid: str, announced: int, room: int) -> RemoteMail | None:
-        """A mail that is never in memory whole, unless its server gives odd pieces; None where it is gone."""
         length = min(PIECE_BYTES, room)
+        return _each(sizes, refused, lambda uid, announced: self._read_in_pieces(uid, announced, length, room))
+
+    def _otherwise(self, sizes: Mapping[str, int], room: int, refused: dict[str, str]) -> dict[str, RemoteMail]:
+        """Mails whose pieces ended too soon: at once; if they are too large for that, in other pieces."""
+        length = min(PIECE_BYTES, room) // 2
+
+        def read_otherwise(uid: str, announced: int) -> RemoteMail | None:
+            if announced <= MOST_BYTES_AT_ONCE:
+                return self._at_once(uid, announced, room)
+            return self._read_in_pieces(uid, announced, length, room)
+
+        return _each(sizes, refused, read_otherwise)
+
+    def _read_in_pieces(self, uid: str, announced: int, length: int, room: int) -> RemoteMail | None:
+        """A mail that is never in memory whole, unless its server gives odd pieces; None where it is gone."""
         first = self._piece(uid, 0, length)
         if first is None:
             return None
@@ -198,6 +190,32 @@ class ImapMails:
         else:
             there = {str(uid_of(line)) for line, _ in answers(answer)}
         read.not_given |= dict.fromkeys(missing & there, "it gives no content")
+
+
+def _each(
+    sizes: Mapping[str, int], refused: dict[str, str], read_one: Callable[[str, int], RemoteMail | None]
+) -> dict[str, RemoteMail]:
+    found: dict[str, RemoteMail] = {}
+    for uid, announced in sizes.items():
+        try:
+            mail = read_one(uid, announced)
+        except NotGivenError as error:
+            refused[uid] = words_of(error)
+        else:
+            if mail:
+                found[uid] = mail
+    return found
+
+
+def _take_agreed(read: Read, short: Mapping[str, int], again: Mapping[str, RemoteMail]) -> None:
+    for uid, announced in short.items():
+        first = read.mails.pop(uid)
+        if uid not in again:
+            continue
+        if agreed(first, again[uid], announced):
+            read.mails[uid] = again[uid]
+        else:
+            read.not_given[uid] = short_of(first, again[uid], announced)
 
 
 def _check_piece(line: bytes, position: int) -> None:

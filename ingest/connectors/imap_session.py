@@ -92,14 +92,11 @@ class _GuardedImap4(imaplib.IMAP4):
             self._check_bye()
 
     def _complete_fetch(self, tag: bytes, answer: list[Any]) -> None:
-        try:
-            kind, data = self._command_complete("UID", tag)
-        except self.abort:
-            raise
-        except self.error as error:  # BAD
-            raise FetchRefusedError(words_of(error), answer) from error
+        self._check_bye()
+        kind, data = self._get_tagged_response(tag)
+        self._check_bye()
         if kind != "OK":
-            raise FetchRefusedError(f"FETCH: {words(data[-1])}", answer)
+            raise FetchRefusedError(f"FETCH: {kind} {words(data[-1])}", answer)
 
     def _take_fetched(self, line: bytes, answer: list[Any]) -> None:
         """One FETCH response (RFC 3501, section 7.4.2), with as many literals as it has."""
