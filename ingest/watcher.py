@@ -18,6 +18,7 @@ from ingest import gauges, records
 from ingest.backoff import delay
 from ingest.connectors.base import Block, Connector, open_mailbox
 from ingest.connectors.owed import named
+from ingest.connectors.suspects import Suspects
 from ingest.memory import Memory
 from ingest.status import StatusTracker, state_after
 from mailserver.errors import MailServerError, place
@@ -65,6 +66,7 @@ class Watcher:
         self._stop = threading.Event()
         self._connector: Connector | None = None
         self._unsettled: Block | None = None  # published, and not yet settled: the connection broke in between
+        self._suspects = Suspects()
         self._finishing = False  # between publishing a block and its cursor
         self._outage = Outage("ingest", around.health)
         self._status = StatusTracker(server.id)
@@ -132,6 +134,7 @@ class Watcher:
     def _connection(self) -> Iterator[Connector]:
         self._secret = self._around.secret(self.server)
         connector = self._around.connect(self.server)
+        connector.suspects = self._suspects
         self._connector = connector
         try:
             open_mailbox(connector)

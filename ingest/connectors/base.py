@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Protocol, cast
 
+from ingest.connectors.suspects import Suspects
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
 
@@ -86,6 +87,8 @@ class Connector(Protocol):
     and not used again.
     """
 
+    suspects: Suspects  # may be replaced by what an earlier connection to the same mailbox has learnt
+
     def opening(self) -> tuple[Step, ...]:
         """Connect and protect the connection, log in, choose the folder: to be taken in this order."""
 
@@ -130,14 +133,22 @@ def lies_there(server: IncomingServer, mails: int) -> str:
     return f"{there}; a first look {first} (start_from: {server.start_from})"
 
 
-def take_block(waiting: list[tuple[str, int]], room: int) -> list[tuple[str, int]]:
-    """Take the next mails from the front of `waiting`, (handle, size) each: within the bounds, but one at least."""
+def take_block(
+    waiting: list[tuple[str, int]], room: int, is_alone: Callable[[str], bool] = lambda _handle: False
+) -> list[tuple[str, int]]:
+    """Take the next mails from the front of `waiting`, (handle, size) each: within the bounds, but one at least.
+
+    `is_alone`: whether a mail is to be fetched alone, by its handle.
+    """
     total, count = 0, 0
-    for _, size in waiting[:BLOCK_MAILS]:
+    for handle, size in waiting[:BLOCK_MAILS]:
         total += size
-        if count and total > room:
+        alone = is_alone(handle)
+        if count and (alone or total > room):
             break
         count += 1
+        if alone:
+            break
     taken = waiting[:count]
     del waiting[:count]
     return taken

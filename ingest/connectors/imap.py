@@ -25,10 +25,11 @@ from ingest.connectors.base import (
     take_block,
 )
 from ingest.connectors.imap_answers import answers, internal_date, size_of, uid_of
-from ingest.connectors.imap_mails import ImapMails
+from ingest.connectors.imap_mails import ImapMails, Read
 from ingest.connectors.imap_session import FetchRefusedError, ImapSession
 from ingest.connectors.owed import Owed, too_much_owed
 from ingest.connectors.passing import passes, trouble_that_passes
+from ingest.connectors.suspects import Suspects
 from ingest.shown import holds
 from mailserver.authentication import logged_in, method_for, refused
 from mailserver.connection import connected
@@ -69,6 +70,7 @@ class ImapConnector:
         self._passed = 0  # once none waits, all up to this UID are fetched or left alone
         self._after = 0  # all up to this UID are fetched, left alone or owed
         self._owed = Owed()
+        self.suspects = Suspects()
 
     @property
     def backlog(self) -> int:
@@ -253,13 +255,19 @@ class ImapConnector:
 
     def _fetch(self, room: int) -> Block:
         """The next of those that wait; what is not given is owed."""
-        sizes = dict(take_block(self._waiting, room))
-        read = self._mails().read(sizes, room)
+        sizes = dict(take_block(self._waiting, room, lambda uid: uid in self.suspects or uid in self._owed))
+        read = self._read(sizes, room)
         gone = sizes.keys() - read.mails.keys() - read.not_given.keys()
         self._owed.answered(read.mails, read.not_given, gone, datetime.now(UTC))
         self._after = max(self._after, *map(int, sizes))
         mails = tuple(read.mails[uid] for uid in sizes if uid in read.mails)
         return Block(mails, self._cursor(self._after if self._waiting else max(self._after, self._passed)))
+
+    def _read(self, sizes: Mapping[str, int], room: int) -> Read:
+        if self.suspects.breaks_connections(next(iter(sizes))):  # it is alone
+            return Read(not_given={uid: self.suspects.passed_over(uid) for uid in sizes})
+        with self.suspects.fetching(sizes, lambda error: isinstance(error, (imaplib.IMAP4.abort, OSError))):
+            return self._mails().read(sizes, room)
 
     def _mails(self) -> ImapMails:
         return ImapMails(self._require(), self._locator)

@@ -27,6 +27,7 @@ from ingest.connectors.owed import Owed, too_much_owed
 from ingest.connectors.passing import asks_for_rest, passes, trouble_that_passes
 from ingest.connectors.pop3_ids import Identified, identify, is_refusal
 from ingest.connectors.pop3_session import Pop3Session
+from ingest.connectors.suspects import Suspects
 from ingest.shown import holds
 from mailserver.authentication import logged_in, method_for, refused
 from mailserver.connection import connected
@@ -61,6 +62,7 @@ class Pop3Connector:
         self._sizes: dict[int, int | None] = {}  # by number in this session
         self._by_digest_told = False
         self._owed = Owed()
+        self.suspects = Suspects()
         self._waiting: list[tuple[str, int]] | None = None  # (unique id, size) not yet fetched; None: not looked yet
 
     @property
@@ -181,9 +183,13 @@ class Pop3Connector:
         """The next of those that wait; what is not given is owed. None may be left while mails wait."""
         mails: dict[str, RemoteMail] = {}
         not_given: dict[str, str] = {}
-        for uidl, size in take_block(self._waiting or [], room):
+        for uidl, size in take_block(self._waiting or [], room, lambda uidl: uidl in self.suspects):
+            if self.suspects.breaks_connections(uidl):
+                not_given[uidl] = self.suspects.passed_over(uidl)
+                continue
             try:
-                mails[uidl] = self._whole(session, uidl, size, room)
+                with self.suspects.fetching([uidl], _is_break):
+                    mails[uidl] = self._whole(session, uidl, size, room)
             except _NotGivenError as error:
                 not_given[uidl] = str(error)
             if self._session is None:  # it was broken off: the others wait for the next one
@@ -285,3 +291,7 @@ class Pop3Connector:
             return trouble_that_passes(self._server, said)
         text = f"{place(self._server)} broke off or refused: {said}"
         return MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)
+
+
+def _is_break(error: Exception) -> bool:
+    return isinstance(error, OSError) or (isinstance(error, poplib.error_proto) and not is_refusal(error))

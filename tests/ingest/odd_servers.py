@@ -47,7 +47,7 @@ ONCE = frozenset({"breaks off", "taken away"})
 
 def mail(number: int, size: int = 0) -> bytes:
     head = (
-        f"From: Clara Quint <clara@kunde.example>\r\nTo: it@desk.example\r\nSubject: Mail {number}\r\n"
+        f"From: Clara Quint <clara{number}@kunde.example>\r\nTo: it@desk.example\r\nSubject: Mail {number}\r\n"
         f"Message-ID: <m{number}@kunde.example>\r\n\r\nText of mail {number}.\r\n..and a dot\r\n.\r\n"
     ).encode()
     return head + b"".join(b"%08d %s\r\n" % (line, b"x" * 60) for line in range(max(0, size - len(head)) // 71))
@@ -57,10 +57,12 @@ def odd_mail(number: int, fault: str, times: int, large: bool = False) -> OddMai
     return OddMail(mail(number, 60_000 if large else 0), fault, FOR_EVER if fault in HARMLESS else times)
 
 
-def odd_mails(count: int, faults: Iterable[str], draw: random.Random, *, longest: int = 3) -> list[OddMail]:
+def odd_mails(
+    count: int, faults: Iterable[str], draw: random.Random, *, longest: int = 3, first: int = 1
+) -> list[OddMail]:
     """So many mails, half of them with a fault drawn from `faults`; one in five of those for ever.
 
-    `longest`: for how many tries the others have it.
+    `longest`: for how many tries the others have it. `first`: number of the first mail.
     """
     kinds = sorted(faults)
 
@@ -70,7 +72,7 @@ def odd_mails(count: int, faults: Iterable[str], draw: random.Random, *, longest
         lasts = fault not in ONCE and draw.random() < 0.2
         return odd_mail(number, fault, FOR_EVER if lasts else 1 if fault in ONCE else draw.randint(1, longest), large)
 
-    return [made(number) for number in range(1, count + 1)]
+    return [made(number) for number in range(first, first + count)]
 
 
 class OddServer:
