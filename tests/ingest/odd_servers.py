@@ -69,7 +69,7 @@ def odd_mails(
     def made(number: int) -> OddMail:
         fault = draw.choice(kinds) if draw.random() < 0.5 else ""
         large = fault in PIECES or (not fault and draw.random() < 0.04)
-        lasts = fault not in ONCE and draw.random() < 0.2
+        lasts = fault != "taken away" and draw.random() < 0.2
         return odd_mail(number, fault, FOR_EVER if lasts else 1 if fault in ONCE else draw.randint(1, longest), large)
 
     return [made(number) for number in range(first, first + count)]
