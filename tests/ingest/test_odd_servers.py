@@ -70,8 +70,8 @@ def settings_of(incoming_server: Any) -> Callable[[str, OddServer], IncomingServ
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is owed is asked for again at the next look, and a server that is away is tried at once."""
-    monkeypatch.setattr(owed, "AGAIN_SECONDS", (0,))
+    """What is owed is asked for again at the next looks, and a server that is away is tried at once."""
+    monkeypatch.setattr(owed, "AGAIN_SECONDS", (0, 0, 0, 0, 3600))
     monkeypatch.setattr(backoff, "FIRST_SECONDS", 0.001)
 
 
