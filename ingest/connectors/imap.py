@@ -63,7 +63,7 @@ class ImapConnector:
         self._session: ImapSession | None = None
         self._uidvalidity = 0
         self._uidnext: int | None = None
-        self._exists: int | None = None  # mails in the folder, as last told
+        self._exists: int | None = None  # mails in the folder, when it was chosen
         self._can_idle = False
         self._left_until: datetime | None = None  # date of the newest mail that the first look left alone
         self._waiting: list[tuple[str, int]] = []  # (UID, size) not yet fetched
@@ -224,11 +224,9 @@ class ImapConnector:
     def _look(self, after: int, owed: Sequence[str] = ()) -> list["_Listed"]:
         """Every mail behind a UID, and the owed ones that are there, in order; with dates where all are seen."""
         session = self._require()
-        told = session.unasked.get("EXISTS")
-        if told:
-            self._exists = int(told[-1])
         session.new_round()
-        if self._exists == 0:  # some servers refuse FETCH then
+        empty, self._exists = self._exists == 0, None  # true at the log-in, and of no more use
+        if empty:  # some servers refuse FETCH then
             return []
         items = "(UID RFC822.SIZE)" if after else "(UID RFC822.SIZE INTERNALDATE)"
         found = {}
@@ -246,10 +244,10 @@ class ImapConnector:
             return session.uid_fetch(uids, items)
         except FetchRefusedError as error:
             try:
-                self._exists = self._select(session).get(b"EXISTS")
+                exists = self._select(session).get(b"EXISTS")
             except (imaplib.IMAP4.error, OSError, MailServerError):
                 raise error from None
-            if self._exists == 0:
+            if exists == 0:
                 return []
             raise
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 
-from ingest.connectors.announced import UNKNOWN_SIZE, agreed, is_short, short_of
+from ingest.connectors.announced import UNKNOWN_SIZE
 from ingest.connectors.base import (
     BLOCK_BYTES,
     LOOKED_AT,
@@ -19,13 +19,13 @@ from ingest.connectors.base import (
     Step,
     lies_there,
     open_mailbox,
-    spooled,
     take_block,
     too_many,
 )
 from ingest.connectors.owed import Owed, too_much_owed
-from ingest.connectors.passing import asks_for_rest, passes, trouble_that_passes
+from ingest.connectors.passing import passes, trouble_that_passes
 from ingest.connectors.pop3_ids import Identified, identify, is_refusal
+from ingest.connectors.pop3_mails import NotGivenError, is_break, read_whole
 from ingest.connectors.pop3_session import Pop3Session
 from ingest.connectors.suspects import Suspects
 from ingest.shown import holds
@@ -40,10 +40,6 @@ from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer, Security
 
 log = get_logger(__name__)
-
-
-class _NotGivenError(Exception):
-    """The server lists a mail and does not give it, or not whole: what it said or did."""
 
 
 class Pop3Connector:
@@ -188,38 +184,18 @@ class Pop3Connector:
                 not_given[uidl] = self.suspects.passed_over(uidl)
                 continue
             try:
-                with self.suspects.fetching([uidl], _is_break):
-                    mails[uidl] = self._whole(session, uidl, size, room)
-            except _NotGivenError as error:
+                with self.suspects.fetching([uidl], is_break):
+                    mail = read_whole(session, self._identified.numbers[uidl], uidl, size, room)
+            except NotGivenError as error:
                 not_given[uidl] = str(error)
-            if self._session is None:  # it was broken off: the others wait for the next one
+                continue
+            mails[uidl] = mail
+            if not mail.is_kept_whole:  # the server is still sending: the others wait for the next session
+                self._forget()
+                session.close()
                 break
         self._owed.answered(mails, not_given, (), datetime.now(UTC))
         return tuple(mails.values())
-
-    def _whole(self, session: Pop3Session, uidl: str, size: int, room: int) -> RemoteMail:
-        """The mail, held against its size; where it is short of that, it is read once more."""
-        mail = self._read(session, uidl, size, room)
-        if not is_short(mail, size):
-            return mail
-        again = self._read(session, uidl, size, room)
-        if not agreed(mail, again, size):
-            raise _NotGivenError(short_of(mail, again, size))
-        return again
-
-    def _read(self, session: Pop3Session, uidl: str, size: int, room: int) -> RemoteMail:
-        pieces = session.content(self._identified.numbers[uidl])
-        try:
-            mail = spooled(uidl, f"POP3;UIDL={uidl}", pieces, room=room, announced=size)
-        except poplib.error_proto as error:
-            said = words_of(error)
-            if not is_refusal(error) or asks_for_rest(said):
-                raise
-            raise _NotGivenError(said) from error
-        if not mail.is_kept_whole:  # the server is still sending
-            self._forget()
-            session.close()
-        return mail
 
     def settle(self, block: Block) -> None:
         """Deletes, where that is wanted: it counts only once the server has said yes to QUIT (RFC 1939, section 6)."""
@@ -291,7 +267,3 @@ class Pop3Connector:
             return trouble_that_passes(self._server, said)
         text = f"{place(self._server)} broke off or refused: {said}"
         return MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)
-
-
-def _is_break(error: Exception) -> bool:
-    return isinstance(error, OSError) or (isinstance(error, poplib.error_proto) and not is_refusal(error))
