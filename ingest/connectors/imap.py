@@ -24,7 +24,7 @@ from ingest.connectors.base import (
     lies_there,
     take_block,
 )
-from ingest.connectors.imap_answers import answers, internal_date, size_of, uid_of
+from ingest.connectors.imap_answers import answers, author_date, internal_date, size_of, uid_of
 from ingest.connectors.imap_mails import ImapMails, Read
 from ingest.connectors.imap_session import FetchRefusedError, ImapSession
 from ingest.connectors.owed import Owed, too_much_owed
@@ -42,6 +42,8 @@ from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer, Security
 
 log = get_logger(__name__)
+
+DATES_AT_ONCE = 10_000  # mails whose Date is asked for in one command
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +208,47 @@ class ImapConnector:
 
         What the first look left alone stays alone; it is told by its date, which servers keep when they number anew.
         """
-        log.warning("the server numbered the mailbox anew: it is read from the start", server=self._server.id)
-        present, until = self._look(0), self._left_until
-        new = [one for one in present if until is None or one.date is None or one.date > until]
+        present = self._look(0)
+        new = self._not_left_alone(present)
+        log.warning(
+            "the server numbered the mailbox anew: it is read from the start",
+            server=self._server.id,
+            mails=len(new),
+            left_alone=len(present) - len(new),
+        )
         self._wait_for(new)
         self._after, self._passed = 0, max((one.uid for one in present), default=0)
         self._owed.load(())
         return self._fetch(room) if self._waiting else Block((), self._cursor(self._passed))
+
+    def _not_left_alone(self, present: list["_Listed"]) -> list["_Listed"]:
+        """By the dates of the mail store; by those that the authors wrote where none is from before the first look.
+
+        Then a program moved the mails that dates its copies anew, as isync does. A mail without a date is new.
+        """
+        until = self._left_until
+        if until is None:
+            return present
+        new = [one for one in present if one.date is None or one.date > until]
+        if len(new) < len(present):
+            return new
+        written = self._author_dates(new)
+        return [one for one in new if one.uid not in written or written[one.uid] > until]
+
+    def _author_dates(self, listed: list["_Listed"]) -> dict[int, datetime]:
+        """By UID, of the mails that have one."""
+        session, found = self._require(), {}
+        for start in range(0, len(listed), DATES_AT_ONCE):
+            some = listed[start : start + DATES_AT_ONCE]
+            try:
+                answer = session.uid_fetch(f"{some[0].uid}:{some[-1].uid}", "(UID BODY.PEEK[HEADER.FIELDS (DATE)])")
+            except FetchRefusedError as error:
+                answer = error.given  # of a mail that is not given nothing is known: it is new
+            for line, header in answers(answer):
+                uid, date = uid_of(line), author_date(header)
+                if uid is not None and date is not None:
+                    found[uid] = date
+        return found
 
     def _from_now_on(self, uidnext: int) -> Block:
         present = self._look(0)
@@ -238,7 +274,7 @@ class ImapConnector:
                 found[uid] = _Listed(uid, UNKNOWN_SIZE if size is None else size, date)
         return [found[uid] for uid in sorted(found)]
 
-    def _listed(self, session: ImapSession, uids: str, items: str) -> list[Any]:
+    def _listed(self, session: ImapSession, uids: str, items: str) -> Sequence[Any]:
         """The answer; nothing where the server refuses because the folder has become empty meanwhile."""
         try:
             return session.uid_fetch(uids, items)

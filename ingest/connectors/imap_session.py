@@ -151,7 +151,7 @@ class ImapSession(IMAPClient):  # type: ignore[misc]  # it has no types
         self._imap.untagged_responses.clear()
         self._imap.budget = MAX_ANSWER_BYTES
 
-    def uid_fetch(self, uids: str, items: str) -> list[Any]:
+    def uid_fetch(self, uids: str, items: str) -> Sequence[Any]:
         """Answer of UID FETCH as imaplib gives it: bytes, or a pair (line up to the literal, literal).
 
         Raises `FetchRefusedError` where the server answers NO or BAD.
