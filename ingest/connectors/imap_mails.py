@@ -135,7 +135,7 @@ class ImapMails:
         yield start
         position, piece = len(start), start
         for _ in range(_most_pieces(announced, length)):
-            if position >= announced and len(piece) != length:
+            if position == announced or (position > announced and len(piece) != length):
                 return
             following = self._piece(uid, position, length)
             if following is None:
