@@ -47,10 +47,9 @@ def fetched(server: IncomingServer, mail: RemoteMail, blobs: Blobs, now: datetim
 
 
 def _known(server: IncomingServer, mail: RemoteMail, blobs: Blobs, received: datetime) -> FetchedMail:
-    size = len(mail.raw) if mail.size is None else mail.size
-    complete = mail.size is None or mail.spool is not None
-    oversize = size > server.max_mail_bytes or not complete
-    blob = _keep(mail, blobs) if complete and (oversize or size > MAX_INLINE_BYTES) else None
+    size = mail.bytes_in_all
+    oversize = size > server.max_mail_bytes or not mail.is_kept_whole
+    blob = _keep(mail, blobs) if mail.is_kept_whole and (oversize or size > MAX_INLINE_BYTES) else None
     there = mail.raw[:FIRST_PART_BYTES] if oversize else mail.raw
     claimed = blob is not None and not oversize
     return FetchedMail(
@@ -76,7 +75,8 @@ def _mail_id(server_id: str, mail: RemoteMail) -> str:
 
 def cursor_record(cursor: MailboxCursor, now: datetime) -> Message:
     """How far a mailbox is read. The id says so too: the same progress gives the same id."""
-    reached = f"{cursor.uidvalidity}/{cursor.uid}/{','.join(cursor.uidls)}"
+    owed = ",".join(f"{mail.handle}/{mail.tries}" for mail in cursor.owed)
+    reached = f"{cursor.uidvalidity}/{cursor.uid}/{','.join(cursor.uidls)}{f'/{owed}' if owed else ''}"
     return encode(
         MAILBOX_CURSORS,
         cursor.server_id,

@@ -39,13 +39,16 @@ class StatusTracker:
         error: MailServerError | None = None,
         backlog: int | None = None,
         left_alone: int | None = None,
+        not_given: tuple[str, ...] = (),
     ) -> "tuple[StatusTracker, ServerStatus | None]":
-        """`connected` and `idle` are successes. Nothing is written while state and reason stay, but for `REFRESH`."""
+        """`connected` and `idle` are successes. Nothing is written while state, reason and mails that are not
+        given stay, but for `REFRESH`."""
         before = self.written
         reason = error.reason if error else None
         succeeded = state in SUCCESSES
         same = before is not None and (before.state, before.reason) == (state, reason)
-        if same and not (succeeded and self.written_at is not None and now - self.written_at >= REFRESH):
+        told = same and before is not None and before.not_given == not_given
+        if told and not (succeeded and self.written_at is not None and now - self.written_at >= REFRESH):
             return self, None
         status = ServerStatus(
             server_id=self.server_id,
@@ -57,5 +60,6 @@ class StatusTracker:
             reason=reason,
             backlog=backlog,
             left_alone=left_alone,
+            not_given=not_given,
         )
         return replace(self, written=status, written_at=now), status

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from ingest import gauges, records
 from ingest.backoff import delay
 from ingest.connectors.base import Block, Connector, open_mailbox
+from ingest.connectors.owed import named
+from ingest.connectors.suspects import Suspects
 from ingest.memory import Memory
 from ingest.status import StatusTracker, state_after
 from mailserver.errors import MailServerError, place
@@ -64,6 +66,7 @@ class Watcher:
         self._stop = threading.Event()
         self._connector: Connector | None = None
         self._unsettled: Block | None = None  # published, and not yet settled: the connection broke in between
+        self._suspects = Suspects()
         self._finishing = False  # between publishing a block and its cursor
         self._outage = Outage("ingest", around.health)
         self._status = StatusTracker(server.id)
@@ -124,12 +127,14 @@ class Watcher:
                 block = connector.next_block(self.cursor, room)
             if block is not None:
                 self._take(connector, block)
+                self._failures = {}  # a connection that breaks now and then gets on all the same
         return block is not None
 
     @contextmanager
     def _connection(self) -> Iterator[Connector]:
         self._secret = self._around.secret(self.server)
         connector = self._around.connect(self.server)
+        connector.suspects = self._suspects
         self._connector = connector
         try:
             open_mailbox(connector)
@@ -145,7 +150,7 @@ class Watcher:
                 raise Stopped
             remembering = self._remembering(block)
             self._publish_block(remembering)
-            self._settle(connector, remembering)
+            self._settle(connector, _kept_whole(remembering))
         finally:
             self._finishing = False
         if connector.backlog:
@@ -163,9 +168,28 @@ class Watcher:
         self._publish(lambda: [records.fetched(self.server, mail, self._around.blobs, now) for mail in block.mails])
         MAILS_FETCHED.labels(self.server.protocol).inc(len(block.mails))
         for mail in block.mails:
-            if mail.size is not None and mail.spool is None:
-                log.warning("a mail is too large to be kept whole", server=self.server.id, mail=mail.locator)
-        self.cursor, self._unsettled = block.cursor, _handles_of(block)
+            if not mail.is_kept_whole:
+                log.warning(
+                    "a mail is too large to be kept whole: it stays on its server",
+                    server=self.server.id,
+                    mail=mail.locator,
+                )
+        self._tell_owed(block.cursor)
+        self.cursor, self._unsettled = block.cursor, _handles_of(_kept_whole(block))
+
+    def _tell_owed(self, cursor: MailboxCursor) -> None:
+        """Log what the server has begun, and what it has ceased, not to give."""
+        before = {mail.handle for mail in self.cursor.owed} if self.cursor else set()
+        for mail in cursor.owed:
+            if mail.handle not in before:
+                log.warning(
+                    "a mail is not given by its server: it is passed over for now, and asked for again",
+                    server=self.server.id,
+                    mail=mail.handle,
+                    why=mail.why,
+                )
+        for handle in sorted(before - {mail.handle for mail in cursor.owed}):
+            log.info("a mail that was not given has come, or is gone", server=self.server.id, mail=handle)
 
     def _settle_late(self, connector: Connector) -> None:
         if self._unsettled is not None:
@@ -215,10 +239,11 @@ class Watcher:
         """Write `server.status` where it changed; whether it was written. Without a broker the watcher goes on."""
         if self._stop.is_set():
             return False
-        gauges.show(self.server.id, state, self._around.now(), backlog)
+        owed = self.cursor.owed if self.cursor else ()
+        gauges.show(self.server.id, state, self._around.now(), backlog, len(owed))
         left_alone = self.cursor.left_alone if self.cursor else None
         tracker, status = self._status.moved(
-            state, self._around.now(), error=error, backlog=backlog, left_alone=left_alone
+            state, self._around.now(), error=error, backlog=backlog, left_alone=left_alone, not_given=named(owed)
         )
         if status is None:
             return False
@@ -229,6 +254,11 @@ class Watcher:
             return False
         self._status = tracker
         return True
+
+
+def _kept_whole(block: Block) -> Block:
+    """The block without the mails of which only the beginning goes on: nothing is done with those on their server."""
+    return replace(block, mails=tuple(mail for mail in block.mails if mail.is_kept_whole))
 
 
 def _handles_of(block: Block) -> Block:

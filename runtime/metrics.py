@@ -125,6 +125,12 @@ INCOMING_SERVER_BACKLOG = Gauge(
     "Mails seen on the incoming server and not yet fetched. If it grows, the broker or the mail server is slow.",
     ["server"],
 )
+INCOMING_SERVER_NOT_GIVEN = Gauge(
+    "mailcall_incoming_server_not_given_mails",
+    "Mails that the incoming server lists and does not give; each is asked for again by itself. "
+    "If it stays above 0, server.status names them: move them out of the mailbox, or have the mail server mended.",
+    ["server"],
+)
 MAILS_OVER_LIMITS = Counter(
     "mailcall_mails_over_limits",
     "Mails past the limits of reading, by limit (cpu, memory, time, crash); each goes on with its raw form attached. "

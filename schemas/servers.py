@@ -26,6 +26,24 @@ class ServerStatus(Model):
     left_alone: int | None = Field(
         None, description="mails that lay there at the first look and are not taken (start_from: now)"
     )
+    not_given: tuple[str, ...] = Field(
+        (),
+        description="mails on an incoming server that it does not give, each with what it says: they are asked for "
+        "again; of many the first only, and how many more there are",
+    )
+
+
+class OwedMail(Model):
+    """A mail that its server lists and does not give: passed over for now, and asked for again.
+
+    `handle`: UID or UIDL, as for a mail that came. `why`: in the server's words.
+    """
+
+    handle: str
+    why: str
+    since: datetime
+    tries: int
+    next_try: datetime
 
 
 class MailboxCursor(Model):
@@ -45,6 +63,7 @@ class MailboxCursor(Model):
         None, description="date of the newest mail that a first look left alone: it stays alone if numbered anew"
     )
     left_alone: int | None = Field(None, description="how many mails a first look left alone (start_from: now)")
+    owed: tuple[OwedMail, ...] = Field((), description="mails before this place that the server has not given yet")
 
 
 class AccountTokens(Model):

@@ -17,10 +17,21 @@ if TYPE_CHECKING:
     from console.config import ConsoleConfig
     from console.operations.server_settings import Direction
     from console.operations.servers import ServerAndStatus
+    from schemas.servers import ServerStatus
 
 app = typer.Typer(help="Incoming and outgoing mail servers.", no_args_is_help=True)
 
-_STATUS = ("server_id", "direction", "state", "since", "last_success", "backlog", "left_alone", "last_error")
+_STATUS = (
+    "server_id",
+    "direction",
+    "state",
+    "since",
+    "last_success",
+    "backlog",
+    "left_alone",
+    "not_given",
+    "last_error",
+)
 _LIST = ("id", "name", "enabled", "protocol", "at", "username", "state", "since", "last_error")
 _NEVER_SEEN = "no mail server has a status yet: do ingest and outbound run?"
 
@@ -52,7 +63,7 @@ def show(context: typer.Context, server_id: ServerId, json: Json = False) -> Non
     if found.status is None:
         print("  none yet: does the process run that looks after it?")
     else:
-        print_fields((f"  {name}", getattr(found.status, name)) for name in _STATUS if name != "server_id")
+        print_fields((f"  {name}", _shown(found.status, name)) for name in _STATUS if name != "server_id")
 
 
 def status(context: typer.Context, json: Json = False) -> None:
@@ -62,7 +73,12 @@ def status(context: typer.Context, json: Json = False) -> None:
     if json:
         print_json(statuses)
     else:
-        print_table(_STATUS, ([getattr(one, name) for name in _STATUS] for one in statuses), _NEVER_SEEN)
+        print_table(_STATUS, ([_shown(one, name) for name in _STATUS] for one in statuses), _NEVER_SEEN)
+
+
+def _shown(status: "ServerStatus", name: str) -> object:
+    value = getattr(status, name)
+    return "; ".join(value) if isinstance(value, tuple) else value
 
 
 def _servers(config: "ConsoleConfig") -> "Mapping[Direction, list[ServerAndStatus]]":

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Protocol, cast
 
+from ingest.connectors.suspects import Suspects
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
 
@@ -37,12 +38,22 @@ class RemoteMail:
     size: int | None = None
     spool: BinaryIO | None = None
 
+    @property
+    def bytes_in_all(self) -> int:
+        return len(self.raw) if self.size is None else self.size
+
+    @property
+    def is_kept_whole(self) -> bool:
+        """Whether all of it goes on: of a mail without end only the beginning does."""
+        return self.size is None or self.spool is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """Mails fetched together, and how far the mailbox is read once they are acknowledged.
 
-    `mails` is empty on a first look that takes only what comes from now on; `skipped` then says how many lie there.
+    `mails` is empty on a first look that takes only what comes from now on; `skipped` then says how many lie there. It
+    is empty, too, where mails were asked for and not given: the cursor holds what is owed.
     """
 
     mails: tuple[RemoteMail, ...]
@@ -76,6 +87,8 @@ class Connector(Protocol):
     and not used again.
     """
 
+    suspects: Suspects  # may be replaced by what an earlier connection to the same mailbox has learnt
+
     def opening(self) -> tuple[Step, ...]:
         """Connect and protect the connection, log in, choose the folder: to be taken in this order."""
 
@@ -86,7 +99,8 @@ class Connector(Protocol):
     def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
         """The next mails after `cursor` (None: never read), changing nothing on the server. None: there are no more.
 
-        `room`: bytes of mail that may be held in memory.
+        Each mail is whole. One that the server lists and does not give holds up no other: the block's cursor owes it,
+        and it is asked for again. `room`: bytes of mail that may be held in memory.
         """
 
     def settle(self, block: Block) -> None:
@@ -119,14 +133,22 @@ def lies_there(server: IncomingServer, mails: int) -> str:
     return f"{there}; a first look {first} (start_from: {server.start_from})"
 
 
-def take_block(waiting: list[tuple[str, int]], room: int) -> list[tuple[str, int]]:
-    """Take the next mails from the front of `waiting`, (handle, size) each: within the bounds, but one at least."""
+def take_block(
+    waiting: list[tuple[str, int]], room: int, is_alone: Callable[[str], bool] = lambda _handle: False
+) -> list[tuple[str, int]]:
+    """Take the next mails from the front of `waiting`, (handle, size) each: within the bounds, but one at least.
+
+    `is_alone`: whether a mail is to be fetched alone, by its handle.
+    """
     total, count = 0, 0
-    for _, size in waiting[:BLOCK_MAILS]:
+    for handle, size in waiting[:BLOCK_MAILS]:
         total += size
-        if count and total > room:
+        alone = is_alone(handle)
+        if count and (alone or total > room):
             break
         count += 1
+        if alone:
+            break
     taken = waiting[:count]
     del waiting[:count]
     return taken

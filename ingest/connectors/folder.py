@@ -31,6 +31,7 @@ from ingest.connectors.base import (
     too_many,
 )
 from ingest.connectors.mail_files import MAILDIR, TOP, EmlDirectory, Kind, Maildir, MailFile, in_order
+from ingest.connectors.suspects import Suspects
 from ingest.shown import header_of, holds
 from mailserver.authentication import method_for
 from mailserver.errors import MailServerError, words
@@ -69,6 +70,7 @@ class FolderConnector:
         self._waiting: list[tuple[str, int]] = []  # (handle, size) not yet fetched
         self._unfinished = False  # a file was seen that may still be written
         self._passed_over_told = False
+        self.suspects = Suspects()  # a file breaks no connection: it stays empty
 
     @property
     def backlog(self) -> int:

@@ -1,17 +1,17 @@
 """IMAP (RFC 3501, RFC 9051): a cursor of UIDVALIDITY and UID, never UNSEEN, since other clients read mail too."""
 
 import imaplib
-import re
 import threading
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from imapclient import DELETED, SEEN
 from imapclient.exceptions import CapabilityError
 
+from ingest.connectors.announced import UNKNOWN_SIZE
 from ingest.connectors.base import (
     BLOCK_BYTES,
     IDLE_SECONDS,
@@ -20,14 +20,16 @@ from ingest.connectors.base import (
     WATCH,
     Block,
     Mode,
-    RemoteMail,
     Step,
     lies_there,
-    spooled,
     take_block,
 )
 from ingest.connectors.imap_answers import answers, author_date, internal_date, size_of, uid_of
-from ingest.connectors.imap_session import ImapSession
+from ingest.connectors.imap_mails import ImapMails, Read
+from ingest.connectors.imap_session import FetchRefusedError, ImapSession
+from ingest.connectors.owed import Owed, too_much_owed
+from ingest.connectors.passing import passes, trouble_that_passes
+from ingest.connectors.suspects import Suspects
 from ingest.shown import holds
 from mailserver.authentication import logged_in, method_for, refused
 from mailserver.connection import connected
@@ -42,13 +44,6 @@ from schemas.settings import IncomingServer, Security
 log = get_logger(__name__)
 
 DATES_AT_ONCE = 10_000  # mails whose Date is asked for in one command
-PIECE_BYTES = 4_000_000  # of a mail that is too large to be fetched at once
-
-# Response codes (RFC 5530) and words of refusals that pass by themselves.
-_PASSING = re.compile(
-    r"\[(?:UNAVAILABLE|LIMIT|INUSE|OVERQUOTA|SERVERBUG|THROTTLED)\]|too many|try again|throttled", re.IGNORECASE
-)
-_ASKED = re.compile(r"Backoff Time: (\d{1,9}) milliseconds", re.IGNORECASE)  # Exchange Online
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +65,14 @@ class ImapConnector:
         self._session: ImapSession | None = None
         self._uidvalidity = 0
         self._uidnext: int | None = None
-        self._exists = 0  # mails in the folder, when it was chosen
+        self._exists: int | None = None  # mails in the folder, when it was chosen
         self._can_idle = False
         self._left_until: datetime | None = None  # date of the newest mail that the first look left alone
         self._waiting: list[tuple[str, int]] = []  # (UID, size) not yet fetched
         self._passed = 0  # once none waits, all up to this UID are fetched or left alone
+        self._after = 0  # all up to this UID are fetched, left alone or owed
+        self._owed = Owed()
+        self.suspects = Suspects()
 
     @property
     def backlog(self) -> int:
@@ -112,8 +110,8 @@ class ImapConnector:
             raise refused(self._server, text) from None
         except imaplib.IMAP4.error as error:
             said = words_of(error)
-            if _PASSING.search(said):
-                raise self._throttled(said) from error
+            if passes(said):
+                raise trouble_that_passes(self._server, said) from error
             raise refused(self._server, said) from error
         return logged_in(self._server)
 
@@ -121,10 +119,10 @@ class ImapConnector:
         with self._translated():
             chosen = self._select(self._require())
         self._uidvalidity = chosen.get(b"UIDVALIDITY", 0)
-        self._uidnext = chosen.get(b"UIDNEXT")
-        self._exists = chosen.get(b"EXISTS", 0)
+        self._uidnext = chosen.get(b"UIDNEXT") or None  # 0 is no UID
+        self._exists = chosen.get(b"EXISTS")
         self._can_idle = self._require().has_capability("IDLE")
-        return f"{self._server.folder}: {lies_there(self._server, self._exists)}"
+        return f"{self._server.folder}: {lies_there(self._server, self._exists or 0)}"
 
     def _select(self, session: ImapSession) -> Mapping[bytes, Any]:
         """Read-only where nothing is to be changed, so that not even \\Recent is (RFC 3501, 6.3.2)."""
@@ -144,6 +142,8 @@ class ImapConnector:
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:
+            if passes(words_of(error)):
+                raise
             raise self._folder_error(
                 f"the folder {server.folder!r} cannot be opened: {words_of(error)}. Check folder and its rights"
             ) from error
@@ -152,13 +152,13 @@ class ImapConnector:
     def newest(self, marker: str) -> bytes | None:
         with self._translated():
             session = self._require()
-            last = f"{max(1, self._exists - LOOKED_AT + 1)}:{self._exists}"
-            listed = session.fetch_by_number(last, "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])") if self._exists else []
+            exists = self._exists or 0
+            last = f"{max(1, exists - LOOKED_AT + 1)}:{exists}"
+            listed = session.fetch_by_number(last, "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])") if exists else []
             subjects = {uid_of(line) or 0: header or b"" for line, header in answers(listed)}
             for uid in sorted(subjects, reverse=True):
                 if holds(subjects[uid], marker):
-                    found = self._piece(str(uid), 0, SHOWN_BYTES)
-                    return found[1] if found else None
+                    return self._mails().beginning(str(uid), SHOWN_BYTES)
         return None
 
     def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
@@ -171,11 +171,25 @@ class ImapConnector:
             if self._waiting:
                 return self._fetch(room)
             self._left_until = cursor.left_until if cursor else None
-            if cursor is None or self._is_numbered_as(cursor, uidnext):
-                after = cursor.uid or 0 if cursor else 0
-                self._waiting = [(str(one.uid), one.size) for one in self._look(after)]
-                return self._fetch(room) if self._waiting else None
-            return self._from_the_start(room)
+            if cursor is not None and not self._is_numbered_as(cursor, uidnext):
+                return self._from_the_start(room)
+            self._after = cursor.uid or 0 if cursor else 0
+            self._owed.load(cursor.owed if cursor else ())
+            return self._look_on(room)
+
+    def _look_on(self, room: int) -> Block | None:
+        """What came since, and what is owed: nobody owes any more what is no longer there."""
+        now, looked_for = datetime.now(UTC), self._owed.listed()
+        found = self._look(self._after, looked_for)
+        gone = set(looked_for) - {str(one.uid) for one in found}
+        self._owed.answered((), {}, gone, now)
+        self._wait_for([one for one in found if self._owed.is_due(str(one.uid), now)])
+        if self._waiting:
+            return self._fetch(room)
+        return Block((), self._cursor(self._after)) if gone else None
+
+    def _wait_for(self, found: list["_Listed"]) -> None:
+        self._waiting = [(str(one.uid), one.size) for one in found]
 
     def _is_of_another_mailbox(self, cursor: MailboxCursor) -> bool:
         """Another folder, another protocol; or another account, unless it is the same mailbox under a new name."""
@@ -202,8 +216,9 @@ class ImapConnector:
             mails=len(new),
             left_alone=len(present) - len(new),
         )
-        self._waiting = [(str(one.uid), one.size) for one in new]
-        self._passed = max((one.uid for one in present), default=0)
+        self._wait_for(new)
+        self._after, self._passed = 0, max((one.uid for one in present), default=0)
+        self._owed.load(())
         return self._fetch(room) if self._waiting else Block((), self._cursor(self._passed))
 
     def _not_left_alone(self, present: list["_Listed"]) -> list["_Listed"]:
@@ -225,7 +240,10 @@ class ImapConnector:
         session, found = self._require(), {}
         for start in range(0, len(listed), DATES_AT_ONCE):
             some = listed[start : start + DATES_AT_ONCE]
-            answer = session.uid_fetch(f"{some[0].uid}:{some[-1].uid}", "(UID BODY.PEEK[HEADER.FIELDS (DATE)])")
+            try:
+                answer = session.uid_fetch(f"{some[0].uid}:{some[-1].uid}", "(UID BODY.PEEK[HEADER.FIELDS (DATE)])")
+            except FetchRefusedError as error:
+                answer = error.given  # of a mail that is not given nothing is known: it is new
             for line, header in answers(answer):
                 uid, date = uid_of(line), author_date(header)
                 if uid is not None and date is not None:
@@ -239,89 +257,54 @@ class ImapConnector:
         last = max((one.uid for one in present), default=0)
         return Block((), self._cursor(max(last, uidnext - 1)), skipped=len(present))
 
-    def _look(self, after: int) -> list["_Listed"]:
-        """Every mail behind a UID, in order; with its date where all are looked at."""
+    def _look(self, after: int, owed: Sequence[str] = ()) -> list["_Listed"]:
+        """Every mail behind a UID, and the owed ones that are there, in order; with dates where all are seen."""
         session = self._require()
         session.new_round()
+        empty, self._exists = self._exists == 0, None  # true at the log-in, and of no more use
+        if empty:  # some servers refuse FETCH then
+            return []
         items = "(UID RFC822.SIZE)" if after else "(UID RFC822.SIZE INTERNALDATE)"
         found = {}
-        for line, _ in answers(session.uid_fetch(f"{after + 1}:*", items)):
-            uid, size = uid_of(line), size_of(line)
-            if uid is not None and uid > after:  # n:* names the last mail even where its UID is below n
-                found[uid] = _Listed(uid, size or 0, None if after else internal_date(line))
+        for line, _ in answers(self._listed(session, ",".join((*owed, f"{after + 1}:*")), items)):
+            uid = uid_of(line)
+            if uid is not None and (uid > after or str(uid) in owed):  # n:* names the last mail even if it is below n
+                size = size_of(line)
+                date = None if after else internal_date(line)
+                found[uid] = _Listed(uid, UNKNOWN_SIZE if size is None else size, date)
         return [found[uid] for uid in sorted(found)]
 
+    def _listed(self, session: ImapSession, uids: str, items: str) -> Sequence[Any]:
+        """The answer; nothing where the server refuses because the folder has become empty meanwhile."""
+        try:
+            return session.uid_fetch(uids, items)
+        except FetchRefusedError as error:
+            try:
+                exists = self._select(session).get(b"EXISTS")
+            except (imaplib.IMAP4.error, OSError, MailServerError):
+                raise error from None
+            if exists == 0:
+                return []
+            raise
+
     def _fetch(self, room: int) -> Block:
-        """The next of those that wait."""
-        sizes = dict(take_block(self._waiting, room))
-        if max(sizes.values()) > room:  # take_block: then it is alone
-            (uid,) = sizes
-            mail = self._fetch_large(uid, sizes[uid], room)
-            bodies = {uid: mail} if mail else {}
-        else:
-            bodies = self._fetch_whole(sizes.keys())
-        session = self._require()
-        self._check_gone(session, sizes.keys() - bodies.keys())
-        mails = tuple(bodies[uid] for uid in sizes if uid in bodies)
-        reached = max(map(int, sizes))
-        return Block(mails, self._cursor(reached if self._waiting else max(reached, self._passed)))
+        """The next of those that wait; what is not given is owed."""
+        sizes = dict(take_block(self._waiting, room, lambda uid: uid in self.suspects or uid in self._owed))
+        read = self._read(sizes, room)
+        gone = sizes.keys() - read.mails.keys() - read.not_given.keys()
+        self._owed.answered(read.mails, read.not_given, gone, datetime.now(UTC))
+        self._after = max(self._after, *map(int, sizes))
+        mails = tuple(read.mails[uid] for uid in sizes if uid in read.mails)
+        return Block(mails, self._cursor(self._after if self._waiting else max(self._after, self._passed)))
 
-    def _fetch_whole(self, wanted: Set[str]) -> dict[str, RemoteMail]:
-        bodies: dict[str, RemoteMail] = {}
-        answer = self._require().uid_fetch(",".join(wanted), "(UID INTERNALDATE BODY.PEEK[])")
-        for line, raw in answers(answer):
-            uid = str(uid_of(line))
-            if uid in wanted and raw is not None:
-                bodies[uid] = RemoteMail(uid, self._locator(uid), raw, internal_date(line))
-        return bodies
+    def _read(self, sizes: Mapping[str, int], room: int) -> Read:
+        if self.suspects.breaks_connections(next(iter(sizes))):  # it is alone
+            return Read(not_given={uid: self.suspects.passed_over(uid) for uid in sizes})
+        with self.suspects.fetching(sizes, lambda error: isinstance(error, (imaplib.IMAP4.abort, OSError))):
+            return self._mails().read(sizes, room)
 
-    def _fetch_large(self, uid: str, size: int, room: int) -> RemoteMail | None:
-        """Piece by piece, so that it is never in memory whole; None where it is gone."""
-        length = min(PIECE_BYTES, room)
-        first = self._piece(uid, 0, length)
-        if first is None:
-            return None
-        line, start = first
-        return spooled(
-            uid,
-            self._locator(uid),
-            self._pieces(uid, start, length),
-            room=room,
-            internal_date=internal_date(line),
-            announced=size,
-        )
-
-    def _pieces(self, uid: str, start: bytes, length: int) -> Iterator[bytes]:
-        position, piece = 0, start
-        while piece:
-            yield piece
-            position += len(piece)
-            if len(piece) < length:
-                return
-            following = self._piece(uid, position, length)
-            if following is None:
-                raise imaplib.IMAP4.error("a mail was taken away while it was fetched")
-            piece = following[1]
-
-    def _piece(self, uid: str, position: int, length: int) -> tuple[bytes, bytes] | None:
-        """(line, bytes) of a mail's bytes from a position on (RFC 9051, 6.4.5: BODY[]<position.length>)."""
-        items = f"(UID INTERNALDATE BODY.PEEK[]<{position}.{length}>)"
-        for line, raw in answers(self._require().uid_fetch(uid, items)):
-            if str(uid_of(line)) == uid and raw is not None:
-                return line, raw
-        return None
-
-    def _check_gone(self, session: ImapSession, missing: set[str]) -> None:
-        """A mail that was not given must have been taken away meanwhile: it is not passed over while it is there."""
-        if not missing:
-            return
-        there = [uid_of(line) for line, _ in answers(session.uid_fetch(",".join(sorted(missing)), "(UID)"))]
-        stuck = [uid for uid in there if uid is not None and str(uid) in missing]
-        if stuck:
-            raise self._folder_error(
-                f"the server gives no content for the mail with UID {stuck[0]} in {self._server.folder!r}: "
-                "move that mail out of the folder"
-            )
+    def _mails(self) -> ImapMails:
+        return ImapMails(self._require(), self._locator)
 
     def settle(self, block: Block) -> None:
         if not block.mails or block.cursor.uidvalidity != self._uidvalidity:
@@ -350,6 +333,7 @@ class ImapConnector:
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
         session = self._require()
+        self._owed.new_round()
         if "EXISTS" in session.unasked:  # told while the last answer was on its way, and not told again
             return
         with self._translated():
@@ -375,6 +359,9 @@ class ImapConnector:
         return self._session
 
     def _cursor(self, uid: int) -> MailboxCursor:
+        told = too_much_owed(self._owed)
+        if told:
+            raise MailServerError(Reason.SERVER_UNREACHABLE, f"{place(self._server)}: {told}", temporary=True)
         return MailboxCursor(
             server_id=self._server.id,
             folder=self._server.folder,
@@ -382,6 +369,7 @@ class ImapConnector:
             uid=uid,
             username=self._server.username,
             left_until=self._left_until,
+            owed=self._owed.mails,
         )
 
     def _locator(self, uid: str) -> str:
@@ -403,16 +391,10 @@ class ImapConnector:
 
     def _broken(self, error: imaplib.IMAP4.error) -> MailServerError:
         said = words_of(error)
-        if _PASSING.search(said):
-            return self._throttled(said)
+        if passes(said):
+            return trouble_that_passes(self._server, said)
         text = f"{place(self._server)} broke off or refused: {said}"
         return MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)
-
-    def _throttled(self, said: str) -> MailServerError:
-        text = f"{place(self._server)} asks to be left alone for a while: {said}"
-        asked = _ASKED.search(said)
-        after = int(asked.group(1)) / 1000 if asked else 0.0
-        return MailServerError(Reason.SERVER_DEFERRED, text, temporary=True, after=after)
 
     def _folder_error(self, text: str) -> MailServerError:
         return MailServerError(Reason.FOLDER_REFUSED, f"{place(self._server)}: {text}", temporary=False)

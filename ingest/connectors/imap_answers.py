@@ -11,7 +11,8 @@ _SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b")
 _INTERNALDATE = re.compile(  # RFC 3501, section 9: date-time
     rb'\bINTERNALDATE "([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)"'
 )
-_SHORT_BODY = re.compile(rb'\bBODY\[\](?:<\d+>)? (?:NIL|"((?:[^"\\]|\\.)*)")')  # nstring that is no literal
+_SHORT_BODY = re.compile(rb'\bBODY\[\](?:<[\d.]{1,40}>)? (?:NIL|"((?:[^"\\]|\\.)*)")')  # nstring that is no literal
+_ORIGIN = re.compile(rb"\bBODY\[\]<(\d{1,18})[^>]{0,20}>")
 _MAX_DATE = 200  # bytes
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
@@ -64,6 +65,11 @@ def uid_of(line: bytes) -> int | None:
 def size_of(line: bytes) -> int | None:
     """RFC822.SIZE, in bytes."""
     return _number(_SIZE, line)
+
+
+def origin_of(line: bytes) -> int | None:
+    """Where a piece of a mail begins (BODY[]<origin>), in bytes; None where the answer does not say."""
+    return _number(_ORIGIN, line)
 
 
 def _without_short_body(line: bytes) -> tuple[bytes, bytes | None]:

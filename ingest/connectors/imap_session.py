@@ -8,7 +8,7 @@ import imaplib
 import re
 import select
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imapclient import IMAPClient
@@ -17,7 +17,7 @@ from ingest.connectors.base import BLOCK_BYTES
 from ingest.connectors.sockets import LOGOUT_SECONDS, acknowledge_at_once
 from mailserver.authentication import METHODS, Exchange, sasl_log_in
 from mailserver.connection import connect, port_of, shut_down
-from mailserver.errors import words_of
+from mailserver.errors import words, words_of
 from mailserver.sasl import Credentials
 from schemas.settings import IncomingServer
 
@@ -25,6 +25,14 @@ MAX_ANSWER_BYTES = 2 * BLOCK_BYTES + 32_000_000  # a block that is larger than a
 
 _FETCHED = re.compile(rb"\* \d{1,10} FETCH ")
 _LITERAL = re.compile(rb"\{(\d{1,18})\}\Z")
+
+
+class FetchRefusedError(imaplib.IMAP4.error):
+    """FETCH was answered with NO or BAD. `given`: what came before that, as in an answer."""
+
+    def __init__(self, said: str, given: Sequence[Any] = ()) -> None:
+        super().__init__(said)
+        self.given = given
 
 
 class _GuardedImap4(imaplib.IMAP4):
@@ -66,7 +74,8 @@ class _GuardedImap4(imaplib.IMAP4):
     def fetch_by_uid(self, uids: str, items: str) -> list[Any]:
         """Answer of UID FETCH as imaplib would give it: bytes, or a pair (line up to the literal, literal).
 
-        Whatever else the server says meanwhile is left to imaplib: new mails, a BYE, rubbish.
+        Whatever else the server says meanwhile is left to imaplib: new mails, a BYE, rubbish. Raises
+        `FetchRefusedError`.
         """
         tag = self._command("UID", "FETCH", uids, items)
         answer: list[Any] = []
@@ -77,18 +86,25 @@ class _GuardedImap4(imaplib.IMAP4):
                 continue
             self._again = line + b"\r\n"
             if line.startswith(tag):
-                kind, data = self._command_complete("UID", tag)
-                if kind != "OK":
-                    raise self.error(f"FETCH: {data[-1]!r}")
+                self._complete_fetch(tag, answer)
                 return answer
             self._get_response()
             self._check_bye()
+
+    def _complete_fetch(self, tag: bytes, answer: list[Any]) -> None:
+        self._check_bye()
+        kind, data = self._get_tagged_response(tag)
+        self._check_bye()
+        if kind != "OK":
+            raise FetchRefusedError(f"FETCH: {kind} {words(data[-1])}", answer)
 
     def _take_fetched(self, line: bytes, answer: list[Any]) -> None:
         """One FETCH response (RFC 3501, section 7.4.2), with as many literals as it has."""
         while found := _LITERAL.search(line, max(0, len(line) - 20)):
             answer.append((line, self.read(int(found[1]))))
             line = self._get_line()
+            while not line:  # some servers end the literal with one more line end
+                line = self._get_line()
         answer.append(line)
 
     def _spend(self, size: int) -> None:
@@ -135,8 +151,11 @@ class ImapSession(IMAPClient):  # type: ignore[misc]  # it has no types
         self._imap.untagged_responses.clear()
         self._imap.budget = MAX_ANSWER_BYTES
 
-    def uid_fetch(self, uids: str, items: str) -> list[Any]:
-        """Answer of UID FETCH as imaplib gives it: bytes, or a pair (line up to the literal, literal)."""
+    def uid_fetch(self, uids: str, items: str) -> Sequence[Any]:
+        """Answer of UID FETCH as imaplib gives it: bytes, or a pair (line up to the literal, literal).
+
+        Raises `FetchRefusedError` where the server answers NO or BAD.
+        """
         self._imap.budget = MAX_ANSWER_BYTES  # for each answer: a long backlog comes in many
         return self._imap.fetch_by_uid(uids, items)  # type: ignore[no-any-return]
 

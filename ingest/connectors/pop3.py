@@ -1,13 +1,13 @@
 """POP3 (RFC 1939): a cursor of unique ids, no more of them than are still on the server. Polled: it has no IDLE."""
 
-import hashlib
 import poplib
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import chain
 
+from ingest.connectors.announced import UNKNOWN_SIZE
 from ingest.connectors.base import (
     BLOCK_BYTES,
     LOOKED_AT,
@@ -19,11 +19,15 @@ from ingest.connectors.base import (
     Step,
     lies_there,
     open_mailbox,
-    spooled,
     take_block,
     too_many,
 )
+from ingest.connectors.owed import Owed, too_much_owed
+from ingest.connectors.passing import passes, trouble_that_passes
+from ingest.connectors.pop3_ids import Identified, identify, is_refusal
+from ingest.connectors.pop3_mails import NotGivenError, is_break, read_whole
 from ingest.connectors.pop3_session import Pop3Session
+from ingest.connectors.suspects import Suspects
 from ingest.shown import holds
 from mailserver.authentication import logged_in, method_for, refused
 from mailserver.connection import connected
@@ -36,9 +40,6 @@ from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer, Security
 
 log = get_logger(__name__)
-
-# RFC 2449 8.1, RFC 3206: refusals that pass by themselves.
-_PASSING = re.compile(r"\[(?:IN-USE|LOGIN-DELAY|SYS/TEMP)\]|too many|try again|lock", re.IGNORECASE)
 
 
 class Pop3Connector:
@@ -53,7 +54,11 @@ class Pop3Connector:
         self._look_only = mode.look_only
         self._account = account
         self._session: Pop3Session | None = None
-        self._numbers: dict[str, int] = {}  # unique id -> number in this session, in the mailbox's order
+        self._identified = Identified()
+        self._sizes: dict[int, int | None] = {}  # by number in this session
+        self._by_digest_told = False
+        self._owed = Owed()
+        self.suspects = Suspects()
         self._waiting: list[tuple[str, int]] | None = None  # (unique id, size) not yet fetched; None: not looked yet
 
     @property
@@ -73,9 +78,19 @@ class Pop3Connector:
 
     def _list(self) -> str:
         with self._translated():
-            self._numbers = self._identify(self._require())
+            session = self._require()
+            unique_ids = self._unique_ids(session)
+            self._sizes = session.sizes()
+            self._identified = identify(session, self._sizes, unique_ids)
         self._waiting = None
-        return lies_there(self._server, len(self._numbers))
+        if self._identified.by_digest and not self._by_digest_told:
+            self._by_digest_told = True
+            log.warning(
+                "mails without a unique id of their own (UIDL) are told apart by what is in them",
+                server=self._server.id,
+                mails=self._identified.by_digest,
+            )
+        return lies_there(self._server, self._there)
 
     def _start_tls(self, session: Pop3Session) -> None:
         context = tls_context(self._server)
@@ -91,7 +106,7 @@ class Pop3Connector:
             self._require().log_in(self._account)
         except poplib.error_proto as error:
             said = words_of(error)
-            if not said.startswith("-ERR") or _PASSING.search(said):
+            if not is_refusal(error) or passes(said):
                 raise self._broken(error) from error
             raise refused(self._server, said) from error
         except OSError as error:
@@ -102,50 +117,85 @@ class Pop3Connector:
         """By TOP: RETR would mark the mail as read on many servers."""
         with self._translated():
             session = self._require()
-            for number in sorted(self._numbers.values(), reverse=True)[:LOOKED_AT]:
+            for number in sorted(self._identified.numbers.values(), reverse=True)[:LOOKED_AT]:
                 if not marker or holds(session.header(number), marker):
                     return session.beginning(number, SHOWN_BYTES)
         return None
 
-    def _identify(self, session: Pop3Session) -> dict[str, int]:
-        """Number of each mail by its unique id; by a digest of its header where the server has no UIDL."""
+    def _unique_ids(self, session: Pop3Session) -> dict[int, str]:
+        """Nothing where the server has no UIDL."""
         try:
-            return {uidl: number for number, uidl in session.unique_ids().items()}
+            return session.unique_ids()
         except poplib.error_proto as error:
-            if not words_of(error).startswith("-ERR"):
+            if not is_refusal(error):
                 raise
-        log.warning("the server has no UIDL: mails are told apart by their headers (TOP)", server=self._server.id)
-        return {f"top-{hashlib.sha256(session.header(n)).hexdigest()[:32]}": n for n in session.sizes()}
+            return {}
+
+    @property
+    def _there(self) -> int:
+        return len(self._identified.numbers) + len(self._identified.not_given)
 
     def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
         session = self._ensure()
         if cursor is not None and self._is_of_another_mailbox(cursor):
             cursor = None
         if cursor is None and self._server.start_from == "now":
-            return Block((), self._cursor(tuple(self._numbers)), skipped=len(self._numbers))
+            self._owed.load(())
+            return Block((), self._cursor(tuple(self._identified.numbers)), skipped=self._there)
         known = frozenset(cursor.uidls) if cursor else frozenset()
+        if self._waiting is None:
+            self._look(cursor, known)
         with self._translated():
-            if self._waiting is None:
-                sizes = session.sizes()
-                self._waiting = [(uidl, sizes.get(n, 0)) for uidl, n in self._numbers.items() if uidl not in known]
-            if not self._waiting:
-                return None
-            mails = tuple(self._fetch(session, uidl, size, room) for uidl, size in take_block(self._waiting, room))
-        still_there = (uidl for uidl in self._numbers if uidl in known)
+            mails = self._fetch(session, room)
+        if not mails and self._owed.mails == (cursor.owed if cursor else ()):
+            return None
+        still_there = (uidl for uidl in self._identified.numbers if uidl in known)
         return Block(mails, self._cursor(tuple(chain(still_there, (mail.handle for mail in mails)))))
 
     def _is_of_another_mailbox(self, cursor: MailboxCursor) -> bool:
         """Another protocol; or another account of which nothing is known, so that it is no new name of the same one."""
         renamed = cursor.username is not None and cursor.username != self._server.username
-        return cursor.uid is not None or (renamed and self._numbers.keys().isdisjoint(cursor.uidls))
+        return cursor.uid is not None or (renamed and self._identified.numbers.keys().isdisjoint(cursor.uidls))
 
-    def _fetch(self, session: Pop3Session, uidl: str, size: int, room: int) -> RemoteMail:
-        pieces = session.content(self._numbers[uidl])
-        mail = spooled(uidl, f"POP3;UIDL={uidl}", pieces, room=room, announced=size)
-        if mail.size is not None and mail.spool is None:  # the server is still sending
-            self._forget()
-            session.close()
-        return mail
+    def _look(self, cursor: MailboxCursor | None, known: frozenset[str]) -> None:
+        """What waits of this session's listing, and what is owed: nobody owes any more what is no longer there."""
+        now, identified = datetime.now(UTC), self._identified
+        self._owed.load(cursor.owed if cursor else ())
+        there = identified.numbers.keys() | identified.not_given.keys()
+        gone = [mail.handle for mail in self._owed.mails if mail.handle not in there]
+        unknown = {name: why for name, why in identified.not_given.items() if self._owed.is_due(name, now)}
+        self._owed.answered((), unknown, gone, now)
+        self._waiting = [
+            (uidl, self._size(number))
+            for uidl, number in identified.numbers.items()
+            if uidl not in known and self._owed.is_due(uidl, now)
+        ]
+
+    def _size(self, number: int) -> int:
+        size = self._sizes.get(number)
+        return UNKNOWN_SIZE if size is None else size
+
+    def _fetch(self, session: Pop3Session, room: int) -> tuple[RemoteMail, ...]:
+        """The next of those that wait; what is not given is owed. None may be left while mails wait."""
+        mails: dict[str, RemoteMail] = {}
+        not_given: dict[str, str] = {}
+        for uidl, size in take_block(self._waiting or [], room, lambda uidl: uidl in self.suspects):
+            if self.suspects.breaks_connections(uidl):
+                not_given[uidl] = self.suspects.passed_over(uidl)
+                continue
+            try:
+                with self.suspects.fetching([uidl], is_break):
+                    mail = read_whole(session, self._identified.numbers[uidl], uidl, size, room)
+            except NotGivenError as error:
+                not_given[uidl] = str(error)
+                continue
+            mails[uidl] = mail
+            if not mail.is_kept_whole:  # the server is still sending: the others wait for the next session
+                self._forget()
+                session.close()
+                break
+        self._owed.answered(mails, not_given, (), datetime.now(UTC))
+        return tuple(mails.values())
 
     def settle(self, block: Block) -> None:
         """Deletes, where that is wanted: it counts only once the server has said yes to QUIT (RFC 1939, section 6)."""
@@ -153,13 +203,14 @@ class Pop3Connector:
             return
         session = self._ensure()
         with self._translated():
-            for number in (self._numbers.get(mail.handle) for mail in block.mails):
+            for number in (self._identified.numbers.get(mail.handle) for mail in block.mails):
                 if number is not None:
                     session.dele(number)
             self._forget()
             session.quit()
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
+        self._owed.new_round()
         self.close()
         stop.wait(seconds)
 
@@ -194,7 +245,12 @@ class Pop3Connector:
         told = too_many(uidls)
         if told:
             raise MailServerError(Reason.FOLDER_REFUSED, f"{place(self._server)}: {told}", temporary=False)
-        return MailboxCursor(server_id=self._server.id, uidls=uidls, username=self._server.username)
+        told = too_much_owed(self._owed)
+        if told:
+            raise MailServerError(Reason.SERVER_UNREACHABLE, f"{place(self._server)}: {told}", temporary=True)
+        return MailboxCursor(
+            server_id=self._server.id, uidls=uidls, username=self._server.username, owed=self._owed.mails
+        )
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -207,8 +263,7 @@ class Pop3Connector:
 
     def _broken(self, error: poplib.error_proto) -> MailServerError:
         said = words_of(error)
-        if _PASSING.search(said):
-            text = f"{place(self._server)} asks to be left alone for a while: {said}"
-            return MailServerError(Reason.SERVER_DEFERRED, text, temporary=True)
+        if is_refusal(error) and passes(said):
+            return trouble_that_passes(self._server, said)
         text = f"{place(self._server)} broke off or refused: {said}"
         return MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)

@@ -1,6 +1,7 @@
 """A POP3 connection that no server can hurt: own socket, bounded answers, mails read in large pieces."""
 
 import poplib
+import re
 import socket
 from collections.abc import Iterator
 from io import BufferedReader
@@ -18,6 +19,8 @@ from schemas.settings import IncomingServer
 MAX_LINE_BYTES = 10_000  # of a listing or a header; poplib's own 2,048 is less than real headers have
 MAX_LISTING_BYTES = 64_000_000
 TOP_LINES = 200  # of a mail that a test shows
+_NUMBER = re.compile(rb"\d{1,10}")
+_SIZE = re.compile(rb"\d{1,18}")
 _CHUNK = 64 * 1024
 _LINE_END = b"\r\n"
 _END = b"\r\n.\r\n"
@@ -72,12 +75,12 @@ class Pop3Session(poplib.POP3):
         lines = (line.decode("ascii", "replace").upper().split() for line in self._lines("CAPA"))
         return {line[0]: line[1:] for line in lines if line}
 
-    def sizes(self) -> dict[int, int]:
-        """Size of each mail by its number in this session."""
-        return {number: int(size) for number, size in self._pairs("LIST")}
+    def sizes(self) -> dict[int, int | None]:
+        """Size of each mail by its number in this session; None where it cannot be read."""
+        return {number: int(size) if _SIZE.fullmatch(size) else None for number, size in self._pairs("LIST")}
 
     def unique_ids(self) -> dict[int, str]:
-        """Unique id of each mail by its number in this session."""
+        """Unique id of each mail by its number in this session; empty where the server names none."""
         return {number: uidl.decode("ascii", "replace") for number, uidl in self._pairs("UIDL")}
 
     def header(self, number: int) -> bytes:
@@ -105,13 +108,13 @@ class Pop3Session(poplib.POP3):
                 pending, skip = pending[cut:], 0
 
     def _pairs(self, command: str) -> list[tuple[int, bytes]]:
+        """Number and first word behind it (RFC 1939, section 5), whatever blanks a server puts there."""
         pairs = []
         for line in self._lines(command):
-            number, _, rest = line.partition(b" ")
-            rest = rest.split(b" ", 1)[0]
-            if not number.isdigit() or not rest:
+            number, *rest = line.split(None, 2)[:2] or [b""]
+            if not _NUMBER.fullmatch(number):
                 raise poplib.error_proto(f"the answer to {command} is no listing")
-            pairs.append((int(number), rest))
+            pairs.append((int(number), rest[0] if rest else b""))
         return pairs
 
     def _lines(self, command: str) -> list[bytes]:

@@ -15,7 +15,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from deploy.local.mail_host import MailHost
-from ingest.connectors import CONNECTORS, base, connector_for, imap
+from ingest.connectors import CONNECTORS, base, connector_for, imap_mails
 from ingest.connectors.base import Block, Connector, RemoteMail, open_mailbox
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
@@ -278,7 +278,7 @@ def test_blocks_are_bounded_by_bytes(mailbox: Mailbox, opened: Open) -> None:
 def test_a_mail_that_is_too_large_for_the_memory_comes_whole_and_the_rest_goes_on(
     mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imap, "PIECE_BYTES", 70_000)
+    monkeypatch.setattr(imap_mails, "PIECE_BYTES", 70_000)
     mailbox.deliver(1)
     mailbox.deliver(2, size=300_000)
     mailbox.deliver(3)
@@ -298,7 +298,7 @@ def test_a_mail_that_is_too_large_for_the_memory_comes_whole_and_the_rest_goes_o
 def test_a_mail_without_end_is_cut_and_the_rest_goes_on(
     mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imap, "PIECE_BYTES", 70_000)
+    monkeypatch.setattr(imap_mails, "PIECE_BYTES", 70_000)
     monkeypatch.setattr(base, "MAX_SPOOL_BYTES", 250_000)
     mailbox.deliver(1, size=400_000)
     mailbox.deliver(2)

@@ -308,6 +308,35 @@ def test_a_mail_whose_header_looks_like_a_command_is_a_mail_like_any_other(
     assert broker.mails()[0] == raw
 
 
+@pytest.mark.parametrize("damage", ["larger in its name than it is", "may not be read"])
+def test_a_damaged_mail_of_a_real_server_is_named_and_holds_up_no_other(
+    inbox: Any, broker: Broker, watch: Watch, protocol: dict[str, Any], damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over IMAP, Dovecot answers such a mail with the end of the connection, whatever else was asked for.
+
+    Over POP3 it refuses the one and gives the other, whole.
+    """
+    monkeypatch.setattr(backoff, "FIRST_SECONDS", 0.01)
+    sound = [inbox.deliver("1"), inbox.deliver("2")]
+    damaged = inbox.deliver("damaged")
+    sound.append(inbox.deliver("3"))
+    store = inbox.dovecot.directory / "mail" / inbox.address / "new"
+    (file,) = [file for file in store.iterdir() if b"Subject: damaged" in file.read_bytes()]
+    if damage == "may not be read":
+        file.chmod(0)
+    else:
+        file.rename(file.with_name(f"{file.name.partition(',')[0]},S=5000,W=5100"))
+    given = protocol["protocol"] == "pop3" and damage != "may not be read"
+    watcher = watch(**protocol)
+    broker.wait_until(lambda: len(set(broker.mails())) == 3 + given and bool(broker.statuses()[-1].not_given) != given)
+    watcher.stop()
+    assert watcher.join(5)
+    assert set(broker.mails()) == {*sound, *([damaged] if given else [])}
+    cursor = broker.cursor()
+    assert cursor is not None
+    assert len(cursor.owed) == len(inbox.flags()) == (0 if given else 1)
+
+
 def test_a_server_that_is_away_is_told_and_tried_again(
     inbox: Any, broker: Broker, watch: Watch, unused_port: int
 ) -> None:
