@@ -31,7 +31,7 @@ def check_not_outdated(
     if found:
         past = history()
         raise SettingsError(
-            tuple(file.problem(key, (), f"{key} {why}{_last(past, key, state)}", _REMEDY) for key, why in found),
+            tuple(file.problem(key, (), f"{why}{_last(past, key, state)}", _REMEDY) for key, why in found),
         )
 
 

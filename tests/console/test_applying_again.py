@@ -171,7 +171,7 @@ def test_an_exported_file_is_refused_after_a_change_it_would_undo(
     line = desk_file.read_text().split("\n").index("- id: alan") + 1
     assert (refused.code, dry.code, overwritten.code) == (2, 2, 0)
     assert (
-        f"{desk_file}:{line}:persons[0]: person/alan was changed after this file was exported, last by anna at "
+        f"{desk_file}:{line}:person/alan: was changed after this file was exported, last by anna at "
         in refused.err
     )
     assert "(office)" in refused.err
@@ -193,7 +193,7 @@ def test_a_change_of_another_program_is_told_as_its_own(
     ran = at_broker("apply", desk_file)
 
     assert ran.code == 2
-    assert "person/alan was changed after this file was exported, last by /cmdb - " in ran.err
+    assert "person/alan: was changed after this file was exported, last by /cmdb - " in ran.err
 
 
 def test_an_exported_file_is_refused_where_something_was_deleted_or_added_since(
@@ -210,7 +210,7 @@ def test_an_exported_file_is_refused_where_something_was_deleted_or_added_since(
     ran = at_broker("apply", desk_file)
 
     assert ran.code == 2
-    assert "person/alan was deleted after this file was exported" in ran.err
+    assert "person/alan: was deleted after this file was exported" in ran.err
     assert "person/bob was added after this file was exported" in ran.err
 
 
