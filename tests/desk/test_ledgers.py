@@ -50,10 +50,10 @@ def ledger(engine: Engine) -> Iterator[DeliveryLedger]:
     ],
 )
 def test_deliveries(ledger: DeliveryLedger, recorded: list[Outcome], finished: Outcome | None) -> None:
-    assert ledger.finished(["n"]) == ledger.finished([]) == {}
+    assert ledger.look_up(["n"]).finished == ledger.look_up([]).finished == {}
     for outcome in recorded:
         ledger.record(result(outcome, attempt=2, server_id="out", smtp_reply="250 OK", message_id="<m@x>"))
-    found = ledger.finished(["n", "another"])
+    found = ledger.look_up(["n", "another"]).finished
     assert {key: one.outcome for key, (one,) in found.items()} == ({"n": finished} if finished else {})
     if finished:
         assert found["n"] == (result(finished, attempt=2, server_id="out", smtp_reply="250 OK", message_id="<m@x>"),)
@@ -71,7 +71,7 @@ def test_a_delivery_is_recorded_after_the_database_closed_all_connections(postgr
                 ledger.record(result("sent", name=f"{name}{number}"))
 
         list(threads.map(record, "abcd"))
-    assert len(ledger.finished([f"{name}{number}" for name in "abcd" for number in range(50)])) == 200
+    assert len(ledger.look_up([f"{name}{number}" for name in "abcd" for number in range(50)]).finished) == 200
     url = engine.url
     with psycopg.connect(host=url.host, port=url.port, user=url.username, dbname="postgres") as admin:
         query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
@@ -81,7 +81,7 @@ def test_a_delivery_is_recorded_after_the_database_closed_all_connections(postgr
     assert caught.value.reason is Reason.DATABASE_AWAY
     for _ in range(3):
         ledger.record(result("sent"))
-    assert "n" in ledger.finished(["n"])
+    assert "n" in ledger.look_up(["n"]).finished
     ledger.close()
     engine.dispose()
 
@@ -93,7 +93,7 @@ def test_a_result_that_the_database_cannot_hold_harms_no_other(postgres_desk_url
         with pytest.raises(UnstorableError):
             ledger.record(result("sent", smtp_reply="a\0b"))
         ledger.record(result("sent"))
-    assert [one.smtp_reply for one in ledger.finished(["n"])["n"]] == [""]
+    assert [one.smtp_reply for one in ledger.look_up(["n"]).finished["n"]] == [""]
     ledger.close()
     engine.dispose()
 
