@@ -25,6 +25,7 @@ class Delivery:
 
     def __init__(self, ledger: Ledger, states: ServerStates, login: Login, now: Callable[[], datetime]) -> None:
         self._post = DeliveryContext(ledger, states, now)
+        self.held = self._post.held
         self._login = login
         self._lanes: dict[_Key, SmtpWorker] = {}
         self._in_hand: dict[str, Future[Results]] = {}
@@ -39,9 +40,9 @@ class Delivery:
         """Record what was sent while the database was away. Raises `OutageError` while it still is."""
         self._post.record_late()
 
-    def deliver(self, mails: Sequence[Mail]) -> dict[str, "Future[Results] | None"]:
+    def deliver(self, mails: Sequence[Mail], planned: float) -> dict[str, "Future[Results] | None"]:
         """By notification id, the results to come for each recipient; None where its lane has too much in hand, or
-        another lane has an earlier mail of its line, which it would overtake.
+        another lane has an earlier mail of its line, which it would overtake. `planned`: as `SmtpWorker.take` has it.
 
         Returns as soon as the lanes of those servers are done that answer quickly, and soon whatever they do. Results
         are in the ledger when they are there. A future raises `OutageError` where the ledger is away: then the lane
@@ -62,7 +63,7 @@ class Delivery:
         for key, part in parted.items():
             lane = self._lane(key)
             is_quick, seconds = lane.is_quick, len(part) * lane.seconds_a_mail
-            futures = lane.take(part)
+            futures = lane.take(part, planned)
             for mail, future in zip(part, futures, strict=True):
                 taken[mail.order.id] = future
                 if future is not None:

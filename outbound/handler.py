@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from desk.deliveries import Known
-from outbound.backoff import AWAY_SECONDS, LONGEST_SECONDS, exhausted, retry_after
+from outbound.backoff import exhausted, retry_after
 from outbound.choose_format import choose_format
 from outbound.choose_server import Chosen, NoServer, choose_server
 from outbound.compose import compose
@@ -80,6 +80,7 @@ class OutboundHandler:
         answers: list[Answer | None] = list(outcomes)
         # Before the ledger is asked: what is in hand no longer by then is in the ledger.
         in_hand = {order.id: work for _, order in orders if (work := self._delivery.in_hand(order.id))}
+        planned_at = self._delivery.held.clock()
         known = self._ledger.look_up({order.id for _, order in orders}, {order.line for _, order in orders})
         finished = known.finished
         snapshot = self._settings()
@@ -97,10 +98,10 @@ class OutboundHandler:
                     turns.waits(order, planned)
                 else:
                     turns.goes(order.id)
-        results = self._delivery.deliver([mail for _, mail in mails.values()]) if mails else {}
+        results = self._delivery.deliver([mail for _, mail in mails.values()], planned_at) if mails else {}
         for id_, (index, mail) in mails.items():
             answers[index] = self._answer(mail.order, results[id_], snapshot)
-        keep(self._ledger, ((order, answers[index]) for index, order in orders), turns.known, self._now())
+        self._keep([(order, answer) for index, order in orders if (answer := answers[index])], turns.known)
         for index, order in orders:
             answer = answers[index]
             if answer is not None and order.id in finished:
@@ -119,14 +120,20 @@ class OutboundHandler:
             work,
             lambda: self._with_status(self._settled(order, work.result(), snapshot)),
             Retry(Reason.SERVER_SLOW, IN_HAND_SECONDS),
-            lambda fallback: keep(self._ledger, [(order, fallback)], (), self._now()),
+            lambda fallback: self._keep([(order, fallback)], ()),
         )
 
     def _settled(self, order: Order, results: Results, snapshot: SettingsSnapshot) -> Outcome:
         """Of a mail that was in hand."""
         outcome = self._outcome(order, results, snapshot)
-        keep(self._ledger, [(order, outcome)], (order.id,) if order.attempt > 1 else (), self._now())
+        self._keep([(order, outcome)], (order.id,) if order.attempt > 1 else ())
         return outcome
+
+    def _keep(self, answers: Sequence[tuple[Order, Answer]], waited: Collection[str]) -> None:
+        keep(self._ledger, answers, waited, self._now())
+        for order, answer in answers:
+            if not isinstance(answer, Pending):
+                self._delivery.held.kept(order)
 
     def _plan(
         self,
@@ -217,8 +224,7 @@ class OutboundHandler:
         chosen = choose_server(snapshot, order.request.partition, self._trouble_of)
         if isinstance(chosen, Chosen) and waiting.server_id not in (None, chosen.server.id):
             return NEXT_SERVER_SECONDS
-        is_own = waiting.reason is Reason.SERVER_DEFERRED
-        return retry_after(order.id, order.attempt, LONGEST_SECONDS if is_own else AWAY_SECONDS)
+        return retry_after(order.id, order.attempt, server_is_away=waiting.reason is not Reason.SERVER_DEFERRED)
 
     def _is_in_hand(self, notification_id: str) -> bool:
         return self._delivery.in_hand(notification_id) is not None

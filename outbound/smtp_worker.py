@@ -99,8 +99,10 @@ class SmtpWorker:
         """Whether it is worth while to wait for it: nothing is before the next mail, and the last took no time."""
         return not self._waiting and self.seconds_a_mail < QUICK_SECONDS
 
-    def take(self, mails: Sequence[Mail]) -> list["Future[Results] | None"]:
+    def take(self, mails: Sequence[Mail], planned: float) -> list["Future[Results] | None"]:
         """Begin with these mails, once those taken before are done; with as many of them as are not too many.
+
+        `planned`: when the ledger was asked about them, by the clock of `Held`.
 
         Where the server is quick there soon is room for all: that is waited for.
         """
@@ -111,7 +113,7 @@ class SmtpWorker:
             begun = [(mail, Future[Results]()) for mail in mails[:room]]
             self._waiting += len(begun)
         if begun:
-            self.last = self._executor.submit(self._run, begun, time.monotonic() + START_WITHIN_SECONDS)
+            self.last = self._executor.submit(self._run, begun, planned, time.monotonic() + START_WITHIN_SECONDS)
         return [*(future for _, future in begun), *(None for _ in mails[room:])]
 
     def stop(self) -> None:
@@ -126,19 +128,19 @@ class SmtpWorker:
             else:
                 self._transport.quit()
 
-    def _run(self, mails: Sequence[tuple[Mail, "Future[Results]"]], start_before: float) -> None:
+    def _run(self, mails: Sequence[tuple[Mail, "Future[Results]"]], planned: float, start_before: float) -> None:
         for mail, future in mails:
             if self._stopping.is_set():
                 return
             if future.set_running_or_notify_cancel():
-                self._end(mail, future, in_time=time.monotonic() < start_before)
+                self._end(mail, future, planned, in_time=time.monotonic() < start_before)
             with self._fewer:
                 self._waiting -= 1
                 self._fewer.notify()
 
-    def _end(self, mail: Mail, future: "Future[Results]", in_time: bool) -> None:
+    def _end(self, mail: Mail, future: "Future[Results]", planned: float, in_time: bool) -> None:
         try:
-            results = self._attempt(mail, in_time)
+            results = self._attempt(mail, planned, in_time)
             if any(one.outcome == "deferred" for one in results):
                 self._post.held.hold(mail.order)
             else:
@@ -152,8 +154,8 @@ class SmtpWorker:
                 self._transport.close()
             future.set_exception(error)
 
-    def _attempt(self, mail: Mail, in_time: bool) -> Results:
-        if self._post.held.is_behind(mail.order):
+    def _attempt(self, mail: Mail, planned: float, in_time: bool) -> Results:
+        if self._post.held.is_behind(mail.order, planned):
             return self._deferred(mail, mail.recipients, Reason.EARLIER_DEFERRED)
         return self._deliver(mail) if in_time else self._deferred(mail, mail.recipients)
 

@@ -5,6 +5,7 @@ that every process of the group knows it, also after a rebalance or a kill; a ba
 lanes had in hand before is kept behind by `Held`, in memory.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -81,40 +82,51 @@ class Turns:
 
 
 class Held:
-    """What this process has deferred lately. Used by all lanes, each line by one at a time; `clock` in seconds.
+    """What the lanes have deferred lately, for what they had in hand then: planned before the ledger told of it.
 
-    A lane may have in hand what was planned before, and the ledger's look-up could not tell.
+    Used by all threads. Times are those of `clock`.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
         self._lock = threading.Lock()
-        self._clock = clock
-        self._lines: dict[tuple[str, int], set[int]] = {}
+        self._lines: dict[tuple[str, int], dict[int, float]] = {}  # by offset: since when the ledger tells of it
         self._since: deque[tuple[float, tuple[str, int], int]] = deque()
 
     def hold(self, order: Order) -> None:
+        """A lane has deferred it."""
         line = order.line, order.partition
         with self._lock:
-            self._lines.setdefault(line, set()).add(order.offset)
-            self._since.append((self._clock(), line, order.offset))
+            self._lines.setdefault(line, {})[order.offset] = math.inf
+            self._since.append((self.clock(), line, order.offset))
 
     def release(self, order: Order) -> None:
+        """A lane is done with it."""
         if self._lines:
             with self._lock:
                 self._forget((order.line, order.partition), order.offset)
 
-    def is_behind(self, order: Order) -> bool:
-        """Whether an earlier one of its line is deferred."""
+    def kept(self, order: Order) -> None:
+        """From now on the ledger tells whether it waits."""
+        if self._lines:
+            with self._lock:
+                held = self._lines.get((order.line, order.partition), {})
+                if order.offset in held:
+                    held[order.offset] = self.clock()
+
+    def is_behind(self, order: Order, planned: float) -> bool:
+        """Whether an earlier one of its line was deferred, which the ledger did not tell of at that time."""
         if not self._lines:
             return False
         with self._lock:
-            while self._since and self._since[0][0] <= self._clock() - HELD_SECONDS:
+            while self._since and self._since[0][0] <= self.clock() - HELD_SECONDS:
                 self._forget(*self._since.popleft()[1:])
-            return min(self._lines.get((order.line, order.partition), ()), default=order.offset) < order.offset
+            held = self._lines.get((order.line, order.partition), {})
+            return any(offset < order.offset and told >= planned for offset, told in held.items())
 
     def _forget(self, line: tuple[str, int], offset: int) -> None:
-        held = self._lines.get(line, set())
-        held.discard(offset)
+        held = self._lines.get(line, {})
+        held.pop(offset, None)
         if not held:
             self._lines.pop(line, None)
 
@@ -126,14 +138,12 @@ class Waiting(Protocol):
     def drop(self, notification_ids: Collection[str]) -> None: ...
 
 
-def keep(
-    ledger: Waiting, answers: Iterable[tuple[Order, Answer | None]], waited: Collection[str], now: datetime
-) -> None:
+def keep(ledger: Waiting, answers: Iterable[tuple[Order, Answer]], waited: Collection[str], now: datetime) -> None:
     """Puts into the ledger which of these wait, and takes out who waits no longer. `waited`: who did so before.
 
     Before the deferred records are published: whoever reads one of them knows of all that are before it.
     """
-    last: dict[str, tuple[Order, Answer | None]] = {}
+    last: dict[str, tuple[Order, Answer]] = {}
     for order, answer in answers:
         if order.id not in last or isinstance(answer, Retry):  # a record may be there twice
             last[order.id] = order, answer
