@@ -120,7 +120,7 @@ class OutboundHandler:
             work,
             lambda: self._with_status(self._settled(order, work.result(), snapshot)),
             Retry(Reason.SERVER_SLOW, IN_HAND_SECONDS),
-            lambda fallback: self._keep([(order, fallback)], ()),
+            lambda fallback: self._let_go(order, work, fallback),
         )
 
     def _settled(self, order: Order, results: Results, snapshot: SettingsSnapshot) -> Outcome:
@@ -128,6 +128,16 @@ class OutboundHandler:
         outcome = self._outcome(order, results, snapshot)
         self._keep([(order, outcome)], (order.id,) if order.attempt > 1 else ())
         return outcome
+
+    def _let_go(self, order: Order, work: "Future[Results]", fallback: Retry) -> None:
+        """Its record is deferred while a lane may still be sending the mail: once that is done, nobody waits for it."""
+        self._keep([(order, fallback)], ())
+
+        def ended(work: "Future[Results]") -> None:
+            if not work.cancelled() and all(result.outcome != "deferred" for result in work.result()):
+                self._ledger.drop([order.id])
+
+        work.add_done_callback(ended)
 
     def _keep(self, answers: Sequence[tuple[Order, Answer]], waited: Collection[str]) -> None:
         keep(self._ledger, answers, waited, self._now())

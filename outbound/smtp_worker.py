@@ -90,7 +90,7 @@ class SmtpWorker:
         self._transport: SmtpTransport | None = None
         self._waiting = 0
         self._fewer = threading.Condition()  # guards `_waiting`
-        self.seconds_a_mail = math.inf  # what the server took for the last one; no limit where that failed
+        self.seconds_a_mail = math.inf  # what the last one took until it was recorded; no limit where that failed
         self._stopping = threading.Event()
         self.last: Future[None] | None = None
 
@@ -165,40 +165,43 @@ class SmtpWorker:
         results: list[NotificationResult] = []
         size = mail.server.recipients_per_mail
         for start in range(0, len(mail.recipients), size):
-            part = self._hand_over(mail, mail.recipients[start : start + size])
+            began = time.monotonic()
+            part, is_answered = self._hand_over(mail, mail.recipients[start : start + size])
             with counted("record"):
                 self._post.record(part)
+            if is_answered:
+                self.seconds_a_mail = time.monotonic() - began
             results += part
         return tuple(results)
 
-    def _hand_over(self, mail: Mail, recipients: tuple[str, ...]) -> Results:
-        """One SMTP transaction."""
+    def _hand_over(self, mail: Mail, recipients: tuple[str, ...]) -> tuple[Results, bool]:
+        """One SMTP transaction; and whether the server answered it, well or not."""
         order, server, states = mail.order, mail.server, self._post.states
         trouble = states.trouble(server, self._post.now())
         if trouble is not None:
-            return self._deferred(mail, recipients, trouble.reason, trouble.text)
+            return self._deferred(mail, recipients, trouble.reason, trouble.text), False
         wire = {recipient: wire_address(recipient) for recipient in recipients}
         composed = mail.composed if recipients == order.recipients else mail.composed.for_part(recipients)
-        began, self.seconds_a_mail = time.monotonic(), math.inf
+        self.seconds_a_mail = math.inf
         try:
             with counted("send"):
                 verdicts = self._transport_to(server).send(composed.sender, tuple(wire.values()), composed.content)
         except MailServerError as error:
             self._in_trouble(server, error)
-            return self._deferred(mail, recipients, error.reason, error.text)
-        self.seconds_a_mail = time.monotonic() - began
+            return self._deferred(mail, recipients, error.reason, error.text), False
         errors = (account_error(server, verdict.reason, verdict.reply) for verdict in verdicts.values())
         if about_us := next(filter(None, errors), None):
             self._in_trouble(server, about_us)
         else:
             states.succeeded(server, self._post.now())
-        return tuple(
+        results = tuple(
             order.result(
                 recipient, verdict.outcome, verdict.reason, self._post.now(),
                 server_id=server.id, reply=verdict.reply, message_id=composed.message_id,
             )
             for recipient, verdict in ((one, verdicts[address]) for one, address in wire.items())
         )  # fmt: skip
+        return results, True
 
     def _in_trouble(self, server: OutgoingServer, error: MailServerError) -> None:
         self._post.states.failed(server, error, self._post.now())

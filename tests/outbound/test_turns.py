@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from email import message_from_bytes
 
-from deploy.local.ports import free_port
+from deploy.local.ports import free_port, wait_until
 from deploy.local.smtp_sink import SmtpSink
+from desk.deliveries import Deferred
 from outbound.turns import LOST_AFTER, YIELDS_AFTER
 from runtime.outcomes import Dead, Ok, Outcome, Pending, Reject, Retry
 from schemas.events import NotificationRequested
@@ -36,6 +37,10 @@ def _handle(desk: Desk, requests: Sequence[NotificationRequested], *numbers: int
 
 def _came(sink: SmtpSink) -> list[int]:
     return [int(str(message_from_bytes(mail.raw)["Subject"]).rpartition("no. ")[2]) for mail in sink.messages]
+
+
+def _waiting(desk: Desk) -> Sequence[Deferred]:
+    return desk.ledger.look_up([], [f"it/{TO}"]).deferred
 
 
 def _reasons(outcomes: Sequence[Outcome]) -> list[Reason | None]:
@@ -200,7 +205,9 @@ def test_what_is_let_go_of_unsent_holds_up_those_behind_it(
         served.apply(make_server(port=smtp_sink.port))
         assert _reasons(_handle(served, told, 1)) == [Reason.EARLIER_DEFERRED]
         slow.let_go.set()
-        slow.wait_for(1)
+        behind = told[1].notification_id
+        assert wait_until(lambda: [one.notification_id for one in _waiting(served)] == [behind], 10)
+    assert _reasons(_handle(served, told, 1)) == [None]
 
 
 def test_a_record_that_is_there_twice_still_waits(served: Desk, smtp_sink: SmtpSink, make_request: MakeRequest) -> None:
