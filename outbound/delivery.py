@@ -13,7 +13,7 @@ from outbound.server_states import ServerStates
 from outbound.smtp_worker import DeliveryContext, Ledger, Mail, SmtpWorker
 from outbound.transport import Login
 
-BRIEFLY_SECONDS = 0.3  # quick lanes are waited for: so long at most, and little longer than their mails should take
+BRIEFLY_SECONDS = 1.0  # quick lanes are waited for: so long at most, and little longer than their mails should take
 MARGIN_SECONDS = 0.01
 _CLOSE_SECONDS = 5.0
 

@@ -13,6 +13,7 @@ from mailserver.errors import MailServerError
 from outbound.account_refusals import account_error
 from outbound.compose import Composed
 from outbound.cpu import counted
+from outbound.group_commit import GroupCommit
 from outbound.headers import wire_address
 from outbound.results import Order, Results
 from outbound.server_states import ServerStates
@@ -56,15 +57,17 @@ class DeliveryContext:
         self.now = now
         self.held = Held()
         self._ledger = ledger
+        self._group = GroupCommit(ledger.record)
+        self.member = self._group.member
         self._unrecorded: dict[tuple[str, str], NotificationResult] = {}
 
     def record(self, results: Results) -> None:
-        """One commit, before the lane sends its next mail: a crash repeats at most one mail a lane.
+        """Durable before the lane sends its next mail: a crash repeats at most one mail a lane.
 
         Those of one transaction together: what a server took at once is known at once, for all its recipients.
         """
         try:
-            self._ledger.record(*results)
+            self._group.record(results)
         except BaseException:
             self._unrecorded.update({(one.notification_id, one.recipient): one for one in results})
             raise
@@ -166,9 +169,10 @@ class SmtpWorker:
         size = mail.server.recipients_per_mail
         for start in range(0, len(mail.recipients), size):
             began = time.monotonic()
-            part, is_answered = self._hand_over(mail, mail.recipients[start : start + size])
-            with counted("record"):
-                self._post.record(part)
+            with self._post.member():
+                part, is_answered = self._hand_over(mail, mail.recipients[start : start + size])
+                with counted("record"):
+                    self._post.record(part)
             if is_answered:
                 self.seconds_a_mail = time.monotonic() - began
             results += part

@@ -157,6 +157,7 @@ def test_a_mail_that_a_crash_repeats_is_the_same_to_the_same_recipients(
     smtp_sink.replies.clear()
     with monkeypatch.context() as killed:
         killed.setattr(served.ledger, "record", lambda *_: (_ for _ in ()).throw(OutageError(Reason.DATABASE_AWAY, "")))
+        served.start()
         with pytest.raises(OutageError):
             served.handle(request_, attempt=2)
     served.start()
