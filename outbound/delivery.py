@@ -13,7 +13,7 @@ from outbound.server_states import ServerStates
 from outbound.smtp_worker import DeliveryContext, Ledger, Mail, SmtpWorker
 from outbound.transport import Login
 
-BRIEFLY_SECONDS = 1.0  # quick lanes are waited for: so long at most, and little longer than their mails should take
+BRIEFLY_SECONDS = 2.0  # quick lanes are waited for: so long at most, and little longer than their mails should take
 MARGIN_SECONDS = 0.01
 _CLOSE_SECONDS = 5.0
 
@@ -62,7 +62,7 @@ class Delivery:
         expected = 0.0
         for key, part in parted.items():
             lane = self._lane(key)
-            is_quick, seconds = lane.is_quick, len(part) * lane.seconds_a_mail
+            is_quick, seconds = lane.is_quick, lane.seconds_in_hand + len(part) * lane.seconds_a_mail
             futures = lane.take(part, planned)
             for mail, future in zip(part, futures, strict=True):
                 taken[mail.order.id] = future

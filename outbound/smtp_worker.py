@@ -25,7 +25,8 @@ from schemas.events import NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 
-QUICK_SECONDS = 0.1  # a lane whose last mail took no longer is waited for
+QUICK_SECONDS = 0.1  # a lane whose mails take no longer is waited for
+LATEST = 0.2  # what the latest mail counts for in how long they take
 ROOM_SECONDS = 2.0  # how long room is waited for in a lane that is quick
 START_WITHIN_SECONDS = 300.0  # what a lane has not begun by then is deferred
 MAX_IN_HAND = 1000  # mails of one lane
@@ -93,14 +94,20 @@ class SmtpWorker:
         self._transport: SmtpTransport | None = None
         self._waiting = 0
         self._fewer = threading.Condition()  # guards `_waiting`
-        self.seconds_a_mail = math.inf  # what the last one took until it was recorded; no limit where that failed
+        self.seconds_a_mail = math.inf  # on average, until it is recorded; no limit where the last one failed
+        self._began = math.inf  # when the one that is being sent was begun
         self._stopping = threading.Event()
         self.last: Future[None] | None = None
 
     @property
     def is_quick(self) -> bool:
-        """Whether it is worth while to wait for it: nothing is before the next mail, and the last took no time."""
-        return not self._waiting and self.seconds_a_mail < QUICK_SECONDS
+        """Whether it is worth while to wait for it: mails take no time, nor does the one that is being sent."""
+        return self.seconds_a_mail < QUICK_SECONDS and time.monotonic() < self._began + QUICK_SECONDS
+
+    @property
+    def seconds_in_hand(self) -> float:
+        """What those that it has in hand should take."""
+        return self._waiting * self.seconds_a_mail
 
     def take(self, mails: Sequence[Mail], planned: float) -> list["Future[Results] | None"]:
         """Begin with these mails, once those taken before are done; with as many of them as are not too many.
@@ -110,7 +117,7 @@ class SmtpWorker:
         Where the server is quick there soon is room for all: that is waited for.
         """
         with self._fewer:
-            seconds = ROOM_SECONDS if self.seconds_a_mail < QUICK_SECONDS else 0
+            seconds = ROOM_SECONDS if self.is_quick else 0
             self._fewer.wait_for(lambda: self._waiting + len(mails) <= MAX_IN_HAND, seconds)
             room = max(0, MAX_IN_HAND - self._waiting)
             begun = [(mail, Future[Results]()) for mail in mails[:room]]
@@ -168,13 +175,14 @@ class SmtpWorker:
         results: list[NotificationResult] = []
         size = mail.server.recipients_per_mail
         for start in range(0, len(mail.recipients), size):
-            began = time.monotonic()
+            before, self._began = self.seconds_a_mail, time.monotonic()
             with self._post.member():
                 part, is_answered = self._hand_over(mail, mail.recipients[start : start + size])
                 with counted("record"):
                     self._post.record(part)
+            took, self._began = time.monotonic() - self._began, math.inf
             if is_answered:
-                self.seconds_a_mail = time.monotonic() - began
+                self.seconds_a_mail = took if math.isinf(before) else before + (took - before) * LATEST
             results += part
         return tuple(results)
 
@@ -186,11 +194,11 @@ class SmtpWorker:
             return self._deferred(mail, recipients, trouble.reason, trouble.text), False
         wire = {recipient: wire_address(recipient) for recipient in recipients}
         composed = mail.composed if recipients == order.recipients else mail.composed.for_part(recipients)
-        self.seconds_a_mail = math.inf
         try:
             with counted("send"):
                 verdicts = self._transport_to(server).send(composed.sender, tuple(wire.values()), composed.content)
         except MailServerError as error:
+            self.seconds_a_mail = math.inf
             self._in_trouble(server, error)
             return self._deferred(mail, recipients, error.reason, error.text), False
         errors = (account_error(server, verdict.reason, verdict.reply) for verdict in verdicts.values())
