@@ -3,8 +3,9 @@
 A slow server delays only its own mail: nobody waits for its lanes. What they have in hand is pending meanwhile.
 """
 
+import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, wait
 from datetime import datetime
 
@@ -13,8 +14,9 @@ from outbound.server_states import ServerStates
 from outbound.smtp_worker import DeliveryContext, Ledger, Mail, SmtpWorker
 from outbound.transport import Login
 
-BRIEFLY_SECONDS = 2.0  # quick lanes are waited for: so long at most, and little longer than their mails should take
+BRIEFLY_SECONDS = 0.5  # quick lanes are waited for: so long at most, and little longer than their mails should take
 MARGIN_SECONDS = 0.01
+STALLED_SECONDS = 0.05  # no longer than that where none of those that are waited for is done meanwhile
 _CLOSE_SECONDS = 5.0
 
 _Key = tuple[str, int]
@@ -71,7 +73,7 @@ class Delivery:
             if is_quick:
                 quick += (future for future in futures if future is not None)
                 expected = max(expected, seconds)
-        wait(quick, min(BRIEFLY_SECONDS, MARGIN_SECONDS + 4 * expected))
+        _wait_briefly(quick, min(BRIEFLY_SECONDS, MARGIN_SECONDS + 4 * expected))
         self._in_hand = {id_: one for id_, one in (self._in_hand | taken).items() if one is not None and not one.done()}
         self._lines = {line: last for line, last in self._lines.items() if not last[1].done()}
         return taken
@@ -93,3 +95,12 @@ class Delivery:
         if key not in self._lanes:
             self._lanes[key] = SmtpWorker(f"smtp-{key[0]}-{key[1]}", self._post, self._login)
         return self._lanes[key]
+
+
+def _wait_briefly(work: Collection["Future[Results]"], seconds: float) -> None:
+    """Until all is done, or nothing more is."""
+    until = time.monotonic() + seconds
+    while work and (left := until - time.monotonic()) > 0:
+        done, work = wait(work, min(left, STALLED_SECONDS))
+        if not done:
+            break
