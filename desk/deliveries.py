@@ -1,51 +1,117 @@
-"""The ledger of outgoing mail: what became of each attempt, for each recipient. Written by outbound."""
+"""The ledger of outgoing mail: what became of each attempt, for each recipient, and what is deferred. Of outbound."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Dialect, Engine, select
+from sqlalchemy import Column, Dialect, Engine, Table, delete, null, select, type_coerce, union_all
 
 from desk.among import among
-from desk.engine import KeptConnections, open_desk, reading
-from desk.tables import deliveries
+from desk.engine import KeptConnections, open_desk, reading, writing
+from desk.tables import deferred_notifications, deliveries
 from schemas.events import NotificationResult
 
-_FINISHED = select(deliveries).where(among(deliveries.c.notification_id), deliveries.c.outcome != "deferred")
-_KEY = ("notification_id", "recipient", "attempt")
-_COLUMNS = (*(column.name for column in deliveries.c if column.name != "at"), "at")
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A notification that is to be tried again at `due_at`, and where it stands in its line.
+
+    `topic_partition` and `topic_offset`: of its record on `notification.requested`. From `yields_at` on, where there is
+    one, those behind it need not wait for it.
+    """
+
+    notification_id: str
+    line: str
+    topic_partition: int
+    topic_offset: int
+    due_at: datetime
+    yields_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger says of some notifications and lines.
+
+    `finished`: by notification, the recipients to whom it is sent, failed or bounced: nothing is left to be done about
+    them; notifications with no such recipient are left out.
+    """
+
+    finished: Mapping[str, tuple[NotificationResult, ...]]
+    deferred: tuple[Deferred, ...]
+
+
+_ROWS = 1000  # at once; SQLite takes 32,766 values in one statement
+_RESULT = [column.name for column in deliveries.c]
+_DEFERRED = deferred_notifications.c
+_PLACE = [column for column in _DEFERRED if column.name != "notification_id"]
+
+
+def _nothing(column: Column[Any]) -> Any:
+    return type_coerce(null(), column.type).label(column.name)
+
+
+# Both in one go to the database and back; mostly it finds nothing.
+_LOOK_UP = union_all(
+    select(*deliveries.c, *map(_nothing, _PLACE)).where(
+        among(deliveries.c.notification_id), deliveries.c.outcome != "deferred"
+    ),
+    select(_DEFERRED.notification_id, *map(_nothing, list(deliveries.c)[1:]), *_PLACE).where(
+        among(_DEFERRED.line, "lines")
+    ),
+)
+_DROP = delete(deferred_notifications).where(among(_DEFERRED.notification_id))
 
 
 class DeliveryLedger:
-    """Has connections of its own, whose commits do not wait for the disk.
-
-    A wait after every mail would cost more than sending it. What a failing machine can lose by it is what was recorded
-    a moment ago: that mail is sent once more, with the same Message-ID.
-    """
+    """Has connections of its own, on which each statement is a transaction."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = open_desk(engine.url, durable=False)
+        self.engine = open_desk(engine.url, autocommit=True)
         self._kept = KeptConnections(self.engine)
-        self._record = _Upsert(self.engine.dialect)
+        self._record = _Upsert(
+            deliveries,
+            key=("notification_id", "recipient", "attempt"),
+            condition="deliveries.outcome = 'deferred' OR excluded.outcome <> 'deferred'",
+            dialect=self.engine.dialect,
+        )
+        self._defer = _Upsert(
+            deferred_notifications,
+            key=("notification_id",),
+            condition="true",
+            dialect=self.engine.dialect,
+        )
 
-    def finished(self, notification_ids: Collection[str]) -> dict[str, tuple[NotificationResult, ...]]:
-        """By notification, the recipients to whom it is sent, failed or bounced: nothing is left to be done about them.
+    def look_up(self, notification_ids: Collection[str], lines: Collection[str] = ()) -> Known:
+        """What is known of these notifications, and all that is deferred in these lines."""
+        finished: dict[str, tuple[NotificationResult, ...]] = {}
+        deferred: list[Deferred] = []
+        if notification_ids or lines:
+            keys = {"keys": list(notification_ids), "lines": list(lines)}
+            with reading(self.engine) as connection:
+                for row in connection.execute(_LOOK_UP, keys):
+                    if row.line is not None:
+                        deferred.append(Deferred(row.notification_id, *row[-len(_PLACE) :]))
+                    else:
+                        result = NotificationResult.model_validate(dict(zip(_RESULT, row, strict=False)))
+                        finished[result.notification_id] = (*finished.get(result.notification_id, ()), result)
+        return Known(finished, tuple(deferred))
 
-        Notifications with no such recipient are left out.
-        """
-        found: dict[str, tuple[NotificationResult, ...]] = {}
-        if not notification_ids:
-            return found
-        with reading(self.engine) as connection:
-            for row in connection.execute(_FINISHED, {"keys": list(notification_ids)}).mappings():
-                result = NotificationResult.model_validate(dict(row))
-                found[result.notification_id] = (*found.get(result.notification_id, ()), result)
-        return found
+    def record(self, *results: NotificationResult) -> None:
+        """All or none of them, durable when it returns. A deferred attempt never takes the place of a final one."""
+        self._kept.execute(*self._record.of(results))
 
-    def record(self, result: NotificationResult) -> None:
-        """Durable soon after it returns. A deferred attempt never takes the place of one that is final."""
-        with self._kept.writing() as connection:
-            connection.exec_driver_sql(self._record.sql, self._record.values(result))
+    def defer(self, deferred: Sequence[Deferred]) -> None:
+        """These wait. Each notification once; one that waited before keeps the time at which it yields."""
+        for start in range(0, len(deferred), _ROWS):
+            self._kept.execute(*self._defer.of(deferred[start : start + _ROWS]))
+
+    def drop(self, notification_ids: Collection[str]) -> None:
+        """These wait no longer."""
+        if notification_ids:
+            with writing(self.engine) as connection:
+                connection.execute(_DROP, {"keys": list(notification_ids)})
 
     def close(self) -> None:
         self._kept.close()
@@ -53,19 +119,28 @@ class DeliveryLedger:
 
 
 class _Upsert:
-    """The statement and its values as the driver takes them: put together by SQLAlchemy each time, it costs twice."""
+    """A statement and its values as the driver takes them: put together by SQLAlchemy each time, it costs twice."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, table: Table, key: Sequence[str], condition: str, dialect: Dialect) -> None:
+        names = [column.name for column in table.c]
         mark = "?" if dialect.paramstyle == "qmark" else "%s"
-        changes = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
-        self.sql = (
-            f"INSERT INTO deliveries ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))}) "
-            f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {changes} "
-            "WHERE deliveries.outcome = 'deferred' OR excluded.outcome <> 'deferred'"
-        )
-        self._own = attrgetter(*_COLUMNS)
-        self._time = deliveries.c.at.type.dialect_impl(dialect).bind_processor(dialect)
+        self._row = f"({', '.join([mark] * len(names))})"
+        self._head = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES "
+        changes = ", ".join(f"{name} = {_changed(table.name, name)}" for name in names if name not in key)
+        self._tail = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes} WHERE {condition}"
+        self._own = attrgetter(*names)
+        processors = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.c]
+        self._processors = [(place, one) for place, one in enumerate(processors) if one is not None]
 
-    def values(self, result: NotificationResult) -> tuple[Any, ...]:
-        *others, at = self._own(result)
-        return *others, self._time(at) if self._time else at
+    def of(self, rows: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+        values: list[Any] = []
+        for row in rows:
+            start = len(values)
+            values += self._own(row)
+            for place, process in self._processors:
+                values[start + place] = process(values[start + place])
+        return self._head + ", ".join([self._row] * len(rows)) + self._tail, values
+
+
+def _changed(table: str, name: str) -> str:
+    return f"COALESCE({table}.{name}, excluded.{name})" if name == "yields_at" else f"excluded.{name}"

@@ -3,13 +3,13 @@
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from desk.errors import DeskUrlError, desk_errors
@@ -61,15 +61,14 @@ def check_url(url: str | URL) -> URL:
     return parsed
 
 
-def open_desk(url: str | URL, *, durable: bool = True) -> Engine:
+def open_desk(url: str | URL, *, autocommit: bool = False) -> Engine:
     """An engine for `postgresql+psycopg://...` or `sqlite:///...`. Connects only when first used.
 
-    `durable=False`: a commit may be lost when the database's machine fails, and on PostgreSQL each statement is a
-    transaction of its own, which saves two round trips; for single rows that can be found out again.
+    `autocommit`: on PostgreSQL each statement is a transaction of its own, which saves two round trips.
     Raises `DeskUrlError` on any other URL.
     """
     parsed = check_url(url)
-    return _OPENERS[parsed.drivername](parsed, durable)
+    return _OPENERS[parsed.drivername](parsed, autocommit)
 
 
 @contextmanager
@@ -97,27 +96,27 @@ def _libpq_options() -> frozenset[str]:
 
 
 class KeptConnections:
-    """For single statements again and again: SQLAlchemy's pool costs as much CPU as one statement does.
+    """For single statements again and again, each committed by itself, of an engine with `autocommit`.
 
-    There are as many as threads ever wrote at once. After an error all go back to the pool, which knows the broken ones
-    and makes them anew.
+    The driver is given them as they are: SQLAlchemy and its pool cost as much CPU as the statement. There are as many
+    connections as threads ever wrote at once. After an error all are thrown away.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[PoolProxiedConnection] = deque()
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """As `writing`, on a kept connection."""
+    def execute(self, statement: str, values: Sequence[Any]) -> None:
+        """Durable when it returns. Errors as `desk.errors` says."""
         with desk_errors(self._engine):
             connection = self._take()
             try:
-                with connection.begin():
-                    yield connection
+                connection.driver_connection.execute(statement, values).close()  # type: ignore[union-attr]
             except BaseException:
-                self.close()
-                connection.close()
+                connection.invalidate()
+                while self._idle:
+                    self._idle.pop().invalidate()
+                self._engine.dispose()  # those in its pool may be broken as well
                 raise
             self._idle.append(connection)
 
@@ -126,19 +125,18 @@ class KeptConnections:
         while self._idle:
             self._idle.pop().close()
 
-    def _take(self) -> Connection:
+    def _take(self) -> PoolProxiedConnection:
         try:
             return self._idle.pop()
         except IndexError:  # none is free
-            return self._engine.connect().execution_options(**{_WRITES: True})
+            return self._engine.raw_connection()
 
 
-def _postgresql(url: URL, durable: bool) -> Engine:
-    session = {**_SESSION, **({} if durable else {"synchronous_commit": "off"})}
-    options = " ".join(f"-c {name}={value}" for name, value in session.items())
+def _postgresql(url: URL, autocommit: bool) -> Engine:
+    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     arguments = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
     connect_args = {"options": options, **arguments}
-    isolation: dict[str, Any] = {} if durable else {"isolation_level": "AUTOCOMMIT"}
+    isolation: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
     engine = create_engine(url, connect_args=connect_args, **_ENGINE, **isolation)
 
     @event.listens_for(engine, "connect")
@@ -149,7 +147,7 @@ def _postgresql(url: URL, durable: bool) -> Engine:
     return engine
 
 
-def _sqlite(url: URL, durable: bool) -> Engine:
+def _sqlite(url: URL, _autocommit: bool) -> Engine:
     arguments = {} if "timeout" in url.query else {"timeout": BUSY_TIMEOUT_SECONDS}
     engine = create_engine(url, connect_args=arguments, **_ENGINE)
 
@@ -157,7 +155,7 @@ def _sqlite(url: URL, durable: bool) -> Engine:
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # the driver would begin and commit on its own; `_begin` does it here
         _write_ahead(connection)
-        for pragma in (f"synchronous={'FULL' if durable else 'NORMAL'}", "foreign_keys=ON"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")

@@ -213,6 +213,20 @@ deliveries = Table(
     Index(None, "reference"),
 )
 
+# Notifications that are deferred, and where each stands in its line: what stands behind one waits for it, until
+# `yields_at` where there is one. `line` is what they have in common: partition and recipient.
+deferred_notifications = Table(
+    "deferred_notifications",
+    metadata,
+    Column("notification_id", Text, primary_key=True),
+    _text("line"),
+    Column("topic_partition", Integer, nullable=False),
+    Column("topic_offset", BigInteger, nullable=False),
+    Column("due_at", TIME, nullable=False),
+    Column("yields_at", TIME),
+    Index(None, "line"),
+)
+
 # Who wants to be told what happens to an item, beside those who stand in it anyway.
 watchers = Table(
     "watchers",

@@ -3,7 +3,8 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 
@@ -12,7 +13,7 @@ from outbound.choose_server import Chosen
 from outbound.headers import CRLF
 from outbound.render import Rendered
 from schemas.events import NotificationRequested
-from schemas.ids import message_id
+from schemas.ids import message_id, message_id_of_part
 from schemas.settings import OutgoingServer
 from schemas.tokens import TokenKeys
 
@@ -37,7 +38,16 @@ class Composed:
 
     sender: str
     message_id: str
-    content: bytes
+    before: bytes  # the fields above Message-ID
+    after: bytes  # all that is below it
+
+    @property
+    def content(self) -> bytes:
+        return b"%sMessage-ID: %s\r\n%s" % (self.before, self.message_id.encode("ascii"), self.after)
+
+    def for_part(self, recipients: Iterable[str]) -> "Composed":
+        """The same mail as it is handed over for these of its recipients only."""
+        return replace(self, message_id=message_id_of_part(self.message_id, recipients))
 
 
 def compose(
@@ -54,21 +64,22 @@ def compose(
     own_id = message_id(own, headers.wire_address(own_server.from_address).rpartition("@")[2])
     parents = [request.in_reply_to] if request.in_reply_to else []
     thread = [*_item_thread(request, own_server), *(id_ for id_ in request.references if id_ not in parents), *parents]
-    head = (
+    before = (
         headers.mailbox(b"From", server.from_name, server.from_address),
         headers.mailbox(b"To", request.recipient_name, request.recipient),
         headers.addresses(b"Cc", request.cc),
         headers.addresses(b"Reply-To", _answers_to(chosen)),
         headers.unstructured(b"Subject", _tagged(rendered.subject, request, token_keys)),
         b"Date: %s\r\n" % format_datetime(now).encode("ascii"),
-        b"Message-ID: %s\r\n" % own_id.encode("ascii"),
+    )
+    after = (
         headers.message_ids(b"In-Reply-To", parents),
         headers.message_ids(b"References", thread),
         b"X-Mailcall-Loop: %s\r\n" % request.notification_id.encode("ascii"),
         _ANSWER if request.role == "author" else _NOTICE,
         _body(rendered, request.notification_id),
     )
-    return Composed(headers.wire_address(server.bounce_address or ""), own_id, b"".join(head))
+    return Composed(headers.wire_address(server.bounce_address or ""), own_id, b"".join(before), b"".join(after))
 
 
 def _item_thread(request: NotificationRequested, own_server: OutgoingServer) -> tuple[str, ...]:

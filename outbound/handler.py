@@ -2,35 +2,34 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from desk.deliveries import Known
 from outbound.backoff import exhausted, retry_after
 from outbound.choose_format import choose_format
 from outbound.choose_server import Chosen, NoServer, choose_server
 from outbound.compose import compose
 from outbound.cpu import counted
-from outbound.delivery import Delivery, Ledger, Mail, Results
+from outbound.delivery import Delivery
 from outbound.pace import Pace
 from outbound.render import RenderError, Templates, render
-from outbound.results import SOURCE, Order, result_message
-from outbound.server_states import ServerStates, Trouble
+from outbound.results import Order, Results, given_up, open_order, result_records, unpublished_results
+from outbound.server_states import ServerStates, Trouble, status_message
+from outbound.smtp_worker import Ledger, Mail
+from outbound.turns import Turns, Waiting, keep, place
 from runtime.decoding import decode_batch
-from runtime.deferral import attempt_of
 from runtime.logs import get_logger
 from runtime.metrics import BROKEN_TEMPLATES
-from runtime.outcomes import Answer, Dead, Ok, Outcome, Pending, Reject, Retry
+from runtime.outcomes import Answer, Dead, Ok, Outcome, Pending, Reject, Retry, answer_with_outputs, with_outputs
 from schemas.events import NotificationResult
-from schemas.ids import event_id
 from schemas.reasons import Reason
-from schemas.servers import ServerStatus
 from schemas.settings import MessageTemplate, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.template_language import check
 from schemas.tokens import NO_KEYS, TokenKeys
-from schemas.topics import NOTIFICATION_REQUESTED, SERVER_STATUS, Topic
-from schemas.wire import Message, Record, decode, encode
+from schemas.topics import NOTIFICATION_REQUESTED, Topic
+from schemas.wire import Record
 
 log = get_logger(__name__)
 
@@ -38,10 +37,10 @@ IN_HAND_SECONDS = 900.0  # after so long a mail that a lane had in hand has met 
 NEXT_SERVER_SECONDS = 1.0  # until a mail that one server could not take goes to the one that stands in for it
 
 
-class FinishedLedger(Ledger, Protocol):
+class LookUpLedger(Ledger, Waiting, Protocol):
     """The ledger with its look-up: `desk.deliveries.DeliveryLedger`."""
 
-    def finished(self, notification_ids: Collection[str]) -> dict[str, Results]: ...
+    def look_up(self, notification_ids: Collection[str], lines: Collection[str]) -> Known: ...
 
 
 class OutboundHandler:
@@ -56,7 +55,7 @@ class OutboundHandler:
     def __init__(
         self,
         settings: Callable[[], SettingsSnapshot],
-        ledger: FinishedLedger,
+        ledger: LookUpLedger,
         delivery: Delivery,
         states: ServerStates,
         now: Callable[[], datetime],
@@ -70,6 +69,7 @@ class OutboundHandler:
         self._now = now
         self._pace = pace
         self._token_keys = token_keys
+        self._since = now()
         self._templates = (SettingsSnapshot(), Templates(SettingsSnapshot()))
         self._warned: set[str] = set()  # the broken ones among these templates
 
@@ -80,24 +80,34 @@ class OutboundHandler:
         answers: list[Answer | None] = list(outcomes)
         # Before the ledger is asked: what is in hand no longer by then is in the ledger.
         in_hand = {order.id: work for _, order in orders if (work := self._delivery.in_hand(order.id))}
-        finished = self._ledger.finished({order.id for _, order in orders})
+        planned_at = self._delivery.held.clock()
+        known = self._ledger.look_up({order.id for _, order in orders}, {order.line for _, order in orders})
+        finished = known.finished
         snapshot = self._settings()
+        turns = Turns(known.deferred, self._is_in_hand, self._now(), self._since)
         mails: dict[str, tuple[int, Mail]] = {}
         with counted("render"):
-            for index, order in orders:
-                known = finished.get(order.id, ())
-                planned = Ok() if order.id in mails else self._plan(order, known, in_hand.get(order.id), snapshot)
+            for index, order in sorted(orders, key=place):
+                done = finished.get(order.id, ())
+                planned = Ok() if order.id in mails else self._plan(order, done, in_hand.get(order.id), snapshot, turns)
                 if isinstance(planned, Mail):
                     mails[order.id] = index, planned
                 else:
                     answers[index] = planned
-        results = self._delivery.deliver([mail for _, mail in mails.values()]) if mails else {}
+                if isinstance(planned, Retry):
+                    turns.waits(order, planned)
+                else:
+                    turns.goes(order.id)
+        results = self._delivery.deliver([mail for _, mail in mails.values()], planned_at) if mails else {}
         for id_, (index, mail) in mails.items():
             answers[index] = self._answer(mail.order, results[id_], snapshot)
+        self._keep([(order, answer) for index, order in orders if (answer := answers[index])], turns.known)
         for index, order in orders:
             answer = answers[index]
             if answer is not None and order.id in finished:
-                answers[index] = _with_outputs(answer, _told(order, _untold(order, finished[order.id])))
+                answers[index] = answer_with_outputs(
+                    answer, result_records(order, unpublished_results(order, finished[order.id]))
+                )
         return self._with_statuses([answer for answer in answers if answer is not None])
 
     def _answer(self, order: Order, work: "Future[Results] | None", snapshot: SettingsSnapshot) -> Answer:
@@ -108,12 +118,40 @@ class OutboundHandler:
             return self._outcome(order, work.result(), snapshot)
         return Pending(
             work,
-            lambda: self._with_status(self._outcome(order, work.result(), snapshot)),
+            lambda: self._with_status(self._settled(order, work.result(), snapshot)),
             Retry(Reason.SERVER_SLOW, IN_HAND_SECONDS),
+            lambda fallback: self._let_go(order, work, fallback),
         )
 
+    def _settled(self, order: Order, results: Results, snapshot: SettingsSnapshot) -> Outcome:
+        """Of a mail that was in hand."""
+        outcome = self._outcome(order, results, snapshot)
+        self._keep([(order, outcome)], (order.id,) if order.attempt > 1 else ())
+        return outcome
+
+    def _let_go(self, order: Order, work: "Future[Results]", fallback: Retry) -> None:
+        """Its record is deferred while a lane may still be sending the mail: once that is done, nobody waits for it."""
+        self._keep([(order, fallback)], ())
+
+        def ended(work: "Future[Results]") -> None:
+            if not work.cancelled() and all(result.outcome != "deferred" for result in work.result()):
+                self._ledger.drop([order.id])
+
+        work.add_done_callback(ended)
+
+    def _keep(self, answers: Sequence[tuple[Order, Answer]], waited: Collection[str]) -> None:
+        keep(self._ledger, answers, waited, self._now())
+        for order, answer in answers:
+            if not isinstance(answer, Pending):
+                self._delivery.held.kept(order)
+
     def _plan(
-        self, order: Order, known: Results, in_hand: "Future[Results] | None", snapshot: SettingsSnapshot
+        self,
+        order: Order,
+        known: Results,
+        in_hand: "Future[Results] | None",
+        snapshot: SettingsSnapshot,
+        turns: Turns,
     ) -> Mail | Answer:
         """The mail to be sent, or what is to be done instead. `known`: what is final from earlier attempts."""
         left = order.left(known)
@@ -121,6 +159,9 @@ class OutboundHandler:
             return Ok()
         if in_hand is not None:
             return self._answer(order, in_hand, snapshot)
+        behind = turns.ahead(order)
+        if behind and behind.reason is Reason.EARLIER_DEFERRED:
+            return behind
         now = self._now()
         chosen = choose_server(snapshot, order.request.partition, self._trouble_of)
         if isinstance(chosen, NoServer):
@@ -131,6 +172,8 @@ class OutboundHandler:
         seconds = self._pace.seconds_to_wait(chosen.server)
         if seconds:
             return Retry(Reason.RATE_LIMITED, seconds)
+        if behind:
+            return behind
         return self._mail(order, left, chosen, snapshot, now)
 
     def _trouble_of(self, server: OutgoingServer) -> Trouble | None:
@@ -152,7 +195,7 @@ class OutboundHandler:
     def _without_template(self, order: Order, left: tuple[str, ...], why: str, now: datetime) -> Dead:
         """Whoever asked is told; the ledger is not, so the record can be replayed once there is a template."""
         failed = order.results(left, "failed", Reason.UNKNOWN_TEMPLATE, now)
-        return Dead(Reason.UNKNOWN_TEMPLATE, why, _told(order, failed))
+        return Dead(Reason.UNKNOWN_TEMPLATE, why, result_records(order, failed))
 
     def _templates_of(self, snapshot: SettingsSnapshot) -> Templates:
         if self._templates[0] is not snapshot:
@@ -172,28 +215,35 @@ class OutboundHandler:
     def _outcome(self, order: Order, results: Results, snapshot: SettingsSnapshot) -> Outcome:
         """What the shell is to do after an attempt, which is recorded: defer the record for those left, or be done."""
         waiting = [one for one in results if one.outcome == "deferred"]
-        if waiting and exhausted(
-            order.age_seconds(waiting[0].at), snapshot.email_options().give_up_after_hours * 3600.0, order.attempt
+        if (
+            waiting
+            and waiting[0].reason is not Reason.EARLIER_DEFERRED
+            and exhausted(
+                order.age_seconds(waiting[0].at), snapshot.email_options().give_up_after_hours * 3600.0, order.attempt
+            )
         ):
-            results, waiting = self._recorded(map(_given_up, results)), []
+            results, waiting = self._recorded(map(given_up, results)), []
         if waiting:
             reason = waiting[0].reason or Reason.SERVER_DEFERRED
-            return Retry(reason, self._retry_after(order, waiting[0], snapshot), _told(order, results))
+            return Retry(reason, self._retry_after(order, waiting[0], snapshot), result_records(order, results))
         failed = next((one.reason for one in results if one.outcome == "failed" and one.reason), None)
-        return Ok(_told(order, results)) if failed is None else Reject(failed, _told(order, results))
+        return Ok(result_records(order, results)) if failed is None else Reject(failed, result_records(order, results))
 
     def _retry_after(self, order: Order, waiting: NotificationResult, snapshot: SettingsSnapshot) -> float:
         """At once where another server stands in by now for the one that failed."""
         chosen = choose_server(snapshot, order.request.partition, self._trouble_of)
         if isinstance(chosen, Chosen) and waiting.server_id not in (None, chosen.server.id):
             return NEXT_SERVER_SECONDS
-        return retry_after(order.id, order.attempt)
+        return retry_after(order.id, order.attempt, server_is_away=waiting.reason is not Reason.SERVER_DEFERRED)
+
+    def _is_in_hand(self, notification_id: str) -> bool:
+        return self._delivery.in_hand(notification_id) is not None
 
     def _recorded(self, results: Iterable[NotificationResult]) -> Results:
         """Results that no lane gave, in the ledger."""
         kept = tuple(results)
-        for result in kept:
-            self._ledger.record(result)
+        if kept:
+            self._ledger.record(*kept)
         return kept
 
     def _with_statuses(self, answers: list[Answer]) -> list[Answer]:
@@ -207,53 +257,4 @@ class OutboundHandler:
     def _with_status(self, outcome: Outcome) -> Outcome:
         if isinstance(outcome, Dead):
             return outcome
-        return _with_more(outcome, tuple(status_message(status) for status in self._states.take_changes()))
-
-
-def open_order(record: Record) -> Order:
-    """The order of a record, new or deferred before. Raises `UndecodableError`."""
-    context, request = decode(NOTIFICATION_REQUESTED, record)
-    return Order(request, context.traceparent, attempt_of(record))
-
-
-def status_message(status: ServerStatus) -> Message:
-    """The record that tells how a server is."""
-    return encode(
-        SERVER_STATUS,
-        status.server_id,
-        status,
-        id=event_id(status.server_id, f"{status.state}/{status.since.isoformat()}"),
-        source=SOURCE,
-        time=status.since,
-    )
-
-
-def _told(order: Order, results: Results) -> tuple[Message, ...]:
-    return tuple(result_message(result, order.traceparent) for result in results)
-
-
-def _untold(order: Order, known: Results) -> Results:
-    """What the ledger knows and perhaps nobody else: a crash may have come between it and `notification.results`.
-
-    Results of earlier attempts were told before the record was deferred. Where nobody is left, all is told again.
-    """
-    return tuple(one for one in known if one.attempt == order.attempt) if order.left(known) else known
-
-
-def _given_up(result: NotificationResult) -> NotificationResult:
-    if result.outcome != "deferred":
-        return result
-    return result.model_copy(update={"outcome": "failed", "reason": Reason.RETRIES_EXHAUSTED})
-
-
-def _with_outputs(answer: Answer, more: tuple[Message, ...]) -> Answer:
-    if isinstance(answer, Pending):
-        pending = answer
-        return replace(pending, outcome=lambda: _with_more(pending.outcome(), more))
-    return _with_more(answer, more)
-
-
-def _with_more(outcome: Outcome, more: tuple[Message, ...]) -> Outcome:
-    if isinstance(outcome, Dead) or not more:
-        return outcome
-    return replace(outcome, outputs=outcome.outputs + more)
+        return with_outputs(outcome, tuple(status_message(status) for status in self._states.take_changes()))

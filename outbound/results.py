@@ -5,24 +5,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from runtime.deferral import attempt_of
 from schemas.addresses import normalise
 from schemas.events import OUTCOME, NotificationRequested, NotificationResult
 from schemas.ids import event_id
 from schemas.reasons import Reason
-from schemas.topics import NOTIFICATION_RESULTS
-from schemas.wire import Message, encode
+from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
+from schemas.wire import Message, Record, decode, encode
 
 SOURCE = "/mailcall/outbound"
 Outcome = Literal["sent", "deferred", "failed"]
+Results = tuple[NotificationResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A notification that is asked for, with what its record says beside it. `attempt` counts from 1."""
+    """A notification that is asked for, with what its record says beside it. `attempt` counts from 1.
+
+    `line`: what those have in common that arrive in their order, the desk's partition and the recipient. `partition`
+    and `offset`: of its record on `notification.requested`, also where it comes out of `.retry`.
+    """
 
     request: NotificationRequested
     traceparent: str
     attempt: int
+    line: str
+    partition: int
+    offset: int
 
     @property
     def id(self) -> str:
@@ -58,7 +67,7 @@ class Order:
         *,
         server_id: str | None = None,
         reply: str = "",
-    ) -> tuple[NotificationResult, ...]:
+    ) -> Results:
         """The same result of this attempt for each of these recipients."""
         return tuple(self.result(one, outcome, reason, at, server_id=server_id, reply=reply) for one in recipients)
 
@@ -101,3 +110,33 @@ def result_message(result: NotificationResult, traceparent: str) -> Message:
         traceparent=traceparent,
         extensions={OUTCOME: result.outcome},
     )
+
+
+def open_order(record: Record) -> Order:
+    """The order of a record, new or deferred before. Raises `UndecodableError`."""
+    context, request = decode(NOTIFICATION_REQUESTED, record)
+    return Order(request, context.traceparent, attempt_of(record), _line(request), record.partition, record.offset)
+
+
+def _line(request: NotificationRequested) -> str:
+    return f"{request.partition or ''}/{normalise(request.recipient)}"
+
+
+def result_records(order: Order, results: Results) -> tuple[Message, ...]:
+    """The records that tell these results."""
+    return tuple(result_message(result, order.traceparent) for result in results)
+
+
+def unpublished_results(order: Order, known: Results) -> Results:
+    """What the ledger knows and perhaps nobody else: a crash may have come between it and `notification.results`.
+
+    Results of earlier attempts were told before the record was deferred. Where nobody is left, all is told again.
+    """
+    return tuple(one for one in known if one.attempt == order.attempt) if order.left(known) else known
+
+
+def given_up(result: NotificationResult) -> NotificationResult:
+    """What becomes of a deferred one when its time is over; any other stays."""
+    if result.outcome != "deferred":
+        return result
+    return result.model_copy(update={"outcome": "failed", "reason": Reason.RETRIES_EXHAUSTED})

@@ -6,13 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailserver.errors import MailServerError
+from outbound.results import SOURCE
+from schemas.ids import event_id
 from schemas.reasons import Reason
 from schemas.servers import ServerState, ServerStatus
 from schemas.settings import OutgoingServer
+from schemas.topics import SERVER_STATUS
+from schemas.wire import Message, encode
 
 FIRST_HOLD = timedelta(seconds=15)
 LONGEST_HOLD = timedelta(minutes=5)
-_STATES: Mapping[Reason, ServerState] = {Reason.AUTHENTICATION_REFUSED: "authentication-refused"}
+LIMITED_HOLD = timedelta(hours=1)  # longest, where the account has used up its quota: asking often prolongs some blocks
+_STATES: Mapping[Reason, ServerState] = {
+    Reason.AUTHENTICATION_REFUSED: "authentication-refused",
+    Reason.ACCOUNT_LIMITED: "throttled",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +62,15 @@ class ServerStates:
             ))  # fmt: skip
 
     def failed(self, server: OutgoingServer, error: MailServerError, now: datetime) -> None:
-        """The server could not be used. It is left alone for 15 s, twice as long each time, up to 5 minutes."""
+        """The server could not be used. It is left alone for 15 s, twice as long each time, up to 5 minutes.
+
+        Where it is the account that may not send now, up to an hour.
+        """
         with self._lock:
             earlier = self._troubles.get(server.id)
             failures = earlier.failures + 1 if earlier is not None and earlier.server == server else 1
-            hold = min(FIRST_HOLD * 2 ** min(failures - 1, 8), LONGEST_HOLD)
+            longest = LIMITED_HOLD if error.reason is Reason.ACCOUNT_LIMITED else LONGEST_HOLD
+            hold = min(FIRST_HOLD * 2 ** min(failures - 1, 8), longest)
             self._troubles[server.id] = Trouble(server, error.reason, str(error), failures, now + hold)
             before = self._statuses.get(server.id)
             state = _STATES.get(error.reason, "unreachable")
@@ -76,3 +88,15 @@ class ServerStates:
 
     def _set(self, status: ServerStatus) -> None:
         self._statuses[status.server_id] = self._changed[status.server_id] = status
+
+
+def status_message(status: ServerStatus) -> Message:
+    """The record that tells how a server is."""
+    return encode(
+        SERVER_STATUS,
+        status.server_id,
+        status,
+        id=event_id(status.server_id, f"{status.state}/{status.since.isoformat()}"),
+        source=SOURCE,
+        time=status.since,
+    )

@@ -12,6 +12,7 @@ from mailserver.connection import connect, connected, port_of, shut_down
 from mailserver.errors import MailServerError, connection_error, words
 from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
+from outbound.account_refusals import about_the_account
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer, Security
 
@@ -52,12 +53,15 @@ class _Reply:
         return 200 <= self.code < 300
 
     def refusal(self, permanent: Reason) -> Verdict:
-        """RFC 5321, section 4.2.1: 4yz is to be tried again, 5yz is not, unless it is about our login."""
+        """RFC 5321, section 4.2.1: 4yz is to be tried again, 5yz is not, unless it is about our login or account."""
+        reply = self.text
         if self.code in _LOGIN_NEEDED:
-            return Verdict("deferred", Reason.AUTHENTICATION_REFUSED, self.text)
+            return Verdict("deferred", Reason.AUTHENTICATION_REFUSED, reply)
+        if about_the_account(reply):
+            return Verdict("deferred", Reason.ACCOUNT_LIMITED, reply)
         if self.code >= 500:
-            return Verdict("failed", permanent, self.text)
-        return Verdict("deferred", Reason.SERVER_DEFERRED, self.text)
+            return Verdict("failed", permanent, reply)
+        return Verdict("deferred", Reason.SERVER_DEFERRED, reply)
 
 
 _NO_UTF8 = _Reply(553, b"the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")

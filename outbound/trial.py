@@ -10,10 +10,12 @@ from email.utils import format_datetime
 
 from mailserver.errors import MailServerError
 from outbound import headers
+from outbound.account_refusals import meaning
 from outbound.compose import part
 from outbound.transport import Login, SmtpTransport, Verdict
 from runtime.logs import get_logger
 from runtime.server_trials import TRIAL_SECONDS, Trials
+from schemas.reasons import Reason
 from schemas.servers import ServerTest, ServerTestResult, TestStep
 from schemas.settings import OutgoingServer
 from schemas.snapshot import SettingsSnapshot
@@ -94,8 +96,10 @@ def _told(wire: Mapping[str, str], verdicts: Mapping[str, Verdict]) -> list[Test
 
 def _words(verdict: Verdict) -> str:
     """The server's own, and what they mean."""
-    meaning = {"sent": "the server took the mail", "deferred": "the server wants it later", "failed": "refused"}
-    return f"{meaning[verdict.outcome]}: {verdict.reply}"
+    if verdict.reason is Reason.ACCOUNT_LIMITED:
+        return meaning(verdict.reply)
+    heads = {"sent": "the server took the mail", "deferred": "the server wants it later", "failed": "refused"}
+    return f"{heads[verdict.outcome]}: {verdict.reply}"
 
 
 def _done(step: str, status: str) -> TestStep:

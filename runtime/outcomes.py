@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from schemas.reasons import EXPLANATIONS, Reason
@@ -50,21 +50,40 @@ class Dead:
 Outcome = Ok | Reject | Retry | Dead
 
 
+def _nothing_to_keep(_fallback: Retry) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """In hand: others need not wait for it. Like `Retry` only for topics of the catalogue that are `deferred`.
 
     `work` ends with whatever it ends with, and may be cancelled as long as it has not begun. `outcome` is asked for
     then: it raises what the work raised. `fallback` is done if the record has to be let go of before: it must be due
-    after the work has ended for certain.
+    after the work has ended for certain. `letting_go` is called before that, for what must be durable then.
     """
 
     work: "Future[Any]"
     outcome: Callable[[], Outcome]
     fallback: Retry
+    letting_go: Callable[[Retry], None] = _nothing_to_keep
 
 
 Answer = Outcome | Pending
+
+
+def with_outputs(outcome: Outcome, more: tuple[Message, ...]) -> Outcome:
+    """The outcome with further outputs. A dead letter has none but its own."""
+    if isinstance(outcome, Dead) or not more:
+        return outcome
+    return replace(outcome, outputs=outcome.outputs + more)
+
+
+def answer_with_outputs(answer: Answer, more: tuple[Message, ...]) -> Answer:
+    """As `with_outputs`; of what is pending, once its outcome is there."""
+    if isinstance(answer, Pending):
+        pending = answer
+        return replace(pending, outcome=lambda: with_outputs(pending.outcome(), more))
+    return with_outputs(answer, more)
 
 
 class OutageError(Exception):

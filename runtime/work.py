@@ -85,13 +85,18 @@ class Work:
         self._stage.count(outcomes)
 
     def _last_outcome(self, pended: Pended) -> Outcome:
+        """Raises `OutageError`."""
         pending = pended.pending
+        fallback = pending.fallback
         if pending.work.cancelled():
-            return replace(pending.fallback, after_seconds=SOON)
-        try:
-            return self._stage.outcome(pended.record, pending) if pending.work.done() else pending.fallback
-        except OutageError:
-            return pending.fallback
+            fallback = replace(fallback, after_seconds=SOON)
+        elif pending.work.done():
+            try:
+                return self._stage.outcome(pended.record, pending)
+            except OutageError:
+                pass
+        pending.letting_go(fallback)
+        return fallback
 
     def _answer(self, pended: Pended) -> Answer:
         """The outcome, or what is answered once trouble has passed that kept it from being had."""

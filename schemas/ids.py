@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from schemas.line_ends import to_lf
@@ -102,9 +102,21 @@ def message_id(notification: str, domain: str) -> str:
     return f"<mailcall.{notification}@{domain}>"
 
 
-# What we write as Message-ID. Group 1 is the notification's id, group 2 its day and signature where it is signed.
+def message_id_of_part(message_id: str, recipients: Iterable[str]) -> str:
+    """Message-ID of an outgoing mail that is handed over for some of its recipients only, made from its own.
+
+    Some gateways (DavMail 6.0.1) take a second mail with a Message-ID that they know, and send nothing. The same
+    recipients have the same one, so that a mail which a crash repeats is still known as the same.
+    """
+    own, _, domain = message_id.rpartition("@")
+    part = _digest(b"part", *(one.encode("utf-8", "replace") for one in recipients))[:8]
+    return f"{own}.p{part}@{domain}"
+
+
+# What we write as Message-ID. Group 1 is the notification's id, group 2 its day and signature where it is signed; what
+# names a part of the recipients is in no group.
 OWN_MESSAGE_ID = re.compile(
-    r"^<mailcall\.([0-9a-f]{32})(\.[0-9]{1,7}\.[0-9a-z]{16})?@[^>\s]+>$", re.ASCII | re.IGNORECASE
+    r"^<mailcall\.([0-9a-f]{32})(\.[0-9]{1,7}\.[0-9a-z]{16})?(?:\.p[0-9a-f]{8})?@[^>\s]+>$", re.ASCII | re.IGNORECASE
 )
 
 

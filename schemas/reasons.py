@@ -44,6 +44,7 @@ class Reason(StrEnum):
     # Mail servers (`server.status`, `notification.results`).
     SERVER_UNREACHABLE = "server-unreachable"
     AUTHENTICATION_REFUSED = "authentication-refused"
+    ACCOUNT_LIMITED = "account-limited"
     SECURITY_REFUSED = "security-refused"
     FOLDER_REFUSED = "folder-refused"
     NO_ROOM = "no-room"
@@ -54,6 +55,7 @@ class Reason(StrEnum):
     SERVER_DEFERRED = "server-deferred"
     SERVER_SLOW = "server-slow"
     RATE_LIMITED = "rate-limited"
+    EARLIER_DEFERRED = "earlier-deferred"
     ADDRESS_MARKED = "address-marked"
 
     # An answer that is not sent, an action that is not done.
@@ -184,6 +186,12 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The mail server refused the user name or password, or has no such authentication method.",
         "Correct username, password or authentication method of the server.",
     ),
+    Reason.ACCOUNT_LIMITED: Explanation(
+        "The outgoing server takes nothing from this account now: its quota or rate is used up, or it may not send as "
+        "from_address. The mails wait; they are not failed.",
+        "Read the server's reply. A quota comes back by itself: set mails_per_minute, or name a fallback. For a right, "
+        "let the account send as from_address; for a block, ask the server's owner.",
+    ),
     Reason.SECURITY_REFUSED: Explanation(
         "The connection could not be protected as is set: no STARTTLS offered, or a certificate that is not trusted.",
         "Correct security or ca_file of the server, or its certificate.",
@@ -208,7 +216,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.MESSAGE_REFUSED: Explanation(
         "The outgoing server refused the mail itself, or its sender, for good.",
-        "Read the server's reply: often the server may not send for from_address.",
+        "Read the server's reply: its size, its content, or that the server may not send for from_address.",
     ),
     Reason.SERVER_DEFERRED: Explanation(
         "The outgoing server asked to be tried again later (a 4xx reply); the mail is sent later by itself.",
@@ -221,6 +229,11 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The outgoing server has been given as many mails this minute as its settings allow; the rest is sent later by "
         "itself.",
         "If it lasts, raise mails_per_minute as far as the server's owner allows, or add a server.",
+    ),
+    Reason.EARLIER_DEFERRED: Explanation(
+        "An earlier mail to the same recipient is deferred: this one waits behind it, so that they arrive in their "
+        "order.",
+        "See why the earlier one is deferred.",
     ),
     Reason.ADDRESS_MARKED: Explanation(
         "Mails to this address came back too often: nothing more is sent there.",

@@ -211,7 +211,7 @@ def test_an_exported_file_is_refused_where_something_was_deleted_or_added_since(
 
     assert ran.code == 2
     assert "person/alan: was deleted after this file was exported" in ran.err
-    assert "person/bob was added after this file was exported" in ran.err
+    assert "person/bob: was added after this file was exported" in ran.err
 
 
 def test_an_exported_file_is_applied_where_what_it_changes_is_as_it_was(

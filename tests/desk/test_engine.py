@@ -168,21 +168,21 @@ def test_among(engine: Engine) -> None:
 
 def test_sqlite_is_set_up_for_several_processes(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("desk") / "desk.db"
-    for durable, synchronous in ((True, 2), (False, 1)):
-        engine = open_desk(f"sqlite:///{path}", durable=durable)
+    for autocommit in (False, True):
+        engine = open_desk(f"sqlite:///{path}", autocommit=autocommit)
         with reading(engine) as connection:
             pragmas = ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")
             found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
-        assert found == ["wal", 1, 30_000, synchronous]
+        assert found == ["wal", 1, 30_000, 2]
         engine.dispose()
 
 
 def test_postgresql_is_set_up_for_utc(postgres_url: str) -> None:
-    for durable, synchronous in ((True, "on"), (False, "off")):
-        engine = open_desk(postgres_url, durable=durable)
+    for autocommit in (False, True):
+        engine = open_desk(postgres_url, autocommit=autocommit)
         with reading(engine) as connection:
             found = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("timezone", "synchronous_commit")]
-        assert found == ["UTC", synchronous]
+        assert found == ["UTC", "on"]
         engine.dispose()
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import Any, Literal
 
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, insert
 
-from desk.deliveries import DeliveryLedger
+from deploy.local.database import Database
+from desk.deliveries import Deferred, DeliveryLedger
 from desk.directory import find_persons
 from desk.engine import open_desk, reading, writing
 from desk.errors import UnstorableError
@@ -22,6 +24,7 @@ from desk.tables import person_addresses, persons
 from runtime.outcomes import OutageError
 from schemas.events import ItemKind, NotificationResult
 from schemas.reasons import Reason
+from tests.desks import make_tables
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 Outcome = Literal["sent", "deferred", "failed", "bounced"]
@@ -50,10 +53,10 @@ def ledger(engine: Engine) -> Iterator[DeliveryLedger]:
     ],
 )
 def test_deliveries(ledger: DeliveryLedger, recorded: list[Outcome], finished: Outcome | None) -> None:
-    assert ledger.finished(["n"]) == ledger.finished([]) == {}
+    assert ledger.look_up(["n"]).finished == ledger.look_up([]).finished == {}
     for outcome in recorded:
         ledger.record(result(outcome, attempt=2, server_id="out", smtp_reply="250 OK", message_id="<m@x>"))
-    found = ledger.finished(["n", "another"])
+    found = ledger.look_up(["n", "another"]).finished
     assert {key: one.outcome for key, (one,) in found.items()} == ({"n": finished} if finished else {})
     if finished:
         assert found["n"] == (result(finished, attempt=2, server_id="out", smtp_reply="250 OK", message_id="<m@x>"),)
@@ -71,7 +74,7 @@ def test_a_delivery_is_recorded_after_the_database_closed_all_connections(postgr
                 ledger.record(result("sent", name=f"{name}{number}"))
 
         list(threads.map(record, "abcd"))
-    assert len(ledger.finished([f"{name}{number}" for name in "abcd" for number in range(50)])) == 200
+    assert len(ledger.look_up([f"{name}{number}" for name in "abcd" for number in range(50)]).finished) == 200
     url = engine.url
     with psycopg.connect(host=url.host, port=url.port, user=url.username, dbname="postgres") as admin:
         query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
@@ -81,9 +84,48 @@ def test_a_delivery_is_recorded_after_the_database_closed_all_connections(postgr
     assert caught.value.reason is Reason.DATABASE_AWAY
     for _ in range(3):
         ledger.record(result("sent"))
-    assert "n" in ledger.finished(["n"])
+    assert "n" in ledger.look_up(["n"]).finished
     ledger.close()
     engine.dispose()
+
+
+@pytest.mark.database
+def test_what_is_recorded_outlives_the_database_that_is_killed() -> None:
+    with Database() as database:
+        make_tables(database.url())
+        engine = open_desk(database.url())
+        ledger = DeliveryLedger(engine)
+        names = [f"n{number}" for number in range(26)]
+        with ThreadPoolExecutor(2) as connections:
+            list(connections.map(lambda name: ledger.record(result("sent", name=name)), names))
+        database.kill()
+        database.start()
+        assert set(ledger.look_up(names).finished) == set(names)
+        ledger.close()
+        engine.dispose()
+
+
+def test_the_recipients_of_one_transaction_are_recorded_together(ledger: DeliveryLedger) -> None:
+    first, second = result("sent"), result("failed").model_copy(update={"recipient": "ben@example.test"})
+    ledger.record(first, second)
+    assert set(ledger.look_up(["n"]).finished["n"]) == {first, second}
+    with pytest.raises(UnstorableError):
+        ledger.record(result("sent", name="m"), result("sent", name="m", attempt=2**70))
+    assert ledger.look_up(["m"]).finished == {}
+
+
+def test_what_is_deferred_is_known_by_its_line_until_it_is_dropped(ledger: DeliveryLedger) -> None:
+    later = NOW + timedelta(hours=1)
+    first, other = Deferred("n", "it/ann", 3, 10, NOW, later), Deferred("m", "it/ben", 4, 2**40, NOW)
+    ledger.defer([first, other])
+    ledger.record(result("sent"))
+    known = ledger.look_up(["n"], ["it/ann"])
+    assert (list(known.finished), known.deferred) == (["n"], (first,))
+    ledger.defer([replace(first, due_at=later, yields_at=later + timedelta(hours=1))])
+    assert ledger.look_up([], ["it/ann"]).deferred == (replace(first, due_at=later),)  # it still yields at that time
+    ledger.defer([replace(other, yields_at=later)])
+    ledger.drop(["n", "unknown"])
+    assert ledger.look_up([], ["it/ann", "it/ben"]).deferred == (replace(other, yields_at=later),)
 
 
 def test_a_result_that_the_database_cannot_hold_harms_no_other(postgres_desk_url: str) -> None:
@@ -93,7 +135,7 @@ def test_a_result_that_the_database_cannot_hold_harms_no_other(postgres_desk_url
         with pytest.raises(UnstorableError):
             ledger.record(result("sent", smtp_reply="a\0b"))
         ledger.record(result("sent"))
-    assert [one.smtp_reply for one in ledger.finished(["n"])["n"]] == [""]
+    assert [one.smtp_reply for one in ledger.look_up(["n"]).finished["n"]] == [""]
     ledger.close()
     engine.dispose()
 

@@ -60,14 +60,14 @@ class FixedDesk:
 
     def __init__(self, folder: Path) -> None:
         self._made, self._used = folder / "made.sqlite", folder / "desk.sqlite"
-        engine = open_desk(f"sqlite:///{self._made}", durable=False)
+        engine = open_desk(f"sqlite:///{self._made}")
         upgrade(engine)
         with writing(engine) as connection:
             store_persons(connection, _FILE.persons.values())
             _store_items(connection)
             _store_hints(connection)
         engine.dispose()  # the last connection that ends leaves one whole file
-        self._engine = open_desk(f"sqlite:///{self._used}", durable=False)
+        self._engine = open_desk(f"sqlite:///{self._used}")
 
     def fresh(self) -> Engine:
         """The same engine each time, since it keeps the statements that it has compiled; its desk is a new one."""

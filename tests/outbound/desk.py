@@ -71,13 +71,13 @@ def settled(answer: Answer) -> Outcome:
     return answer
 
 
-def record(request: NotificationRequested, attempt: int = 1) -> Record:
+def record(request: NotificationRequested, attempt: int = 1, offset: int = 0) -> Record:
     message = encode(
         NOTIFICATION_REQUESTED, request.recipient, request, id=request.notification_id, source="/test",
         time=request.requested_at, traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
     )  # fmt: skip
     headers = [*message.headers, *([("retry-attempt", b"%d" % attempt)] if attempt > 1 else [])]
-    return Record("t.notification.requested.v1", 0, 0, message.key.encode(), message.value, headers)
+    return Record("t.notification.requested.v1", 0, offset, message.key.encode(), message.value, headers)
 
 
 def partition(id_: str, outgoing_server: str) -> Partition:

@@ -53,12 +53,6 @@ def _deferred(_arguments: Sequence[Any], verdicts: Mapping[str, Any]) -> bool:
     return all(verdict.outcome == "deferred" for verdict in verdicts.values())
 
 
-def _first_of_several(arguments: Sequence[Any], _result: Any) -> bool:
-    """Whether `DeliveryLedger.record(self, result)` wrote the first row of the test's mail to several."""
-    result = arguments[1]
-    return bool(result.outcome == "sent" and result.recipient.startswith("several-"))
-
-
 def _published(topic: str) -> Predicate:
     """Whether `Publisher.publish(self, messages)` published something to a topic that is named so."""
     return lambda arguments, _: any(topic in str(message.topic) for message in arguments[1])
@@ -92,8 +86,7 @@ class Step:
     behind: str | None = None
 
 
-LANE = "outbound.delivery", "_Lane._deliver"
-SEND, RECORD = ("outbound.transport", "SmtpTransport.send"), ("desk.deliveries", "DeliveryLedger.record")
+LANE, SEND = ("outbound.smtp_worker", "SmtpWorker._deliver"), ("outbound.transport", "SmtpTransport.send")
 WIRE, PUBLISH = ("smtplib", "SMTP.send"), ("runtime.publisher", "Publisher.publish")
 COMMIT, WORK = ("kafka", "KafkaConsumer.commit"), ("runtime.work", "Work.do")
 
@@ -102,7 +95,7 @@ STEPS = (
     Step("record polled", WORK, "before", most=2),
     Step("decoded and planned", ("outbound.handler", "OutboundHandler._plan"), most=4),
     Step("mail composed", ("outbound.handler", "compose"), most=4),
-    Step("handed to the lane", ("outbound.delivery", "_Lane.take"), most=2),
+    Step("handed to the lane", ("outbound.smtp_worker", "SmtpWorker.take"), most=2),
     Step("connection opened", ("outbound.transport", "_Smtp._get_socket"), in_lane=True),
     Step("TLS agreed", ("outbound.transport", "_start_tls"), in_lane=True),
     Step("logged in", ("outbound.transport", "_open"), in_lane=True),
@@ -112,7 +105,6 @@ STEPS = (
     Step("half of the content sent", WIRE, "halfway", counts=_content, in_lane=True, most=4),
     Step("final dot sent", WIRE, counts=_content, copies=2, in_lane=True, most=4),
     Step("250 read", SEND, counts=_taken, copies=2, in_lane=True, most=4),
-    Step("one of several recipients in the ledger", RECORD, counts=_first_of_several, copies=2, in_lane=True),
     Step("ledger written", LANE, in_lane=True, most=4),
     Step("result published", PUBLISH, counts=_published("notification.results"), most=2),
     Step("offset committed", COMMIT, most=2),

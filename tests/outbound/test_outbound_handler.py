@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 
 from deploy.local.ports import free_port
 from deploy.local.smtp_sink import SmtpSink
-from desk.deliveries import DeliveryLedger
+from desk.deliveries import DeliveryLedger, Known
 from desk.engine import open_desk
-from outbound import delivery as delivery_module
+from outbound import smtp_worker as worker_module
 from outbound.handler import IN_HAND_SECONDS
 from runtime.metrics import BROKEN_TEMPLATES
 from runtime.outcomes import Dead, Ok, OutageError, Pending, Reject, Retry
@@ -48,7 +48,7 @@ def test_a_notification_is_sent_told_and_recorded(served: Desk, smtp_sink: SmtpS
     assert (result.outcome, result.server_id, result.attempt, result.smtp_reply) == ("sent", "it-out", 1, "250 OK")
     assert result.message_id == f"<mailcall.{request.notification_id}@desk.example>"
     assert result.mail_id == "a" * 32
-    assert served.ledger.finished([request.notification_id]) == {request.notification_id: (result,)}
+    assert served.ledger.look_up([request.notification_id]).finished == {request.notification_id: (result,)}
     (mail,) = smtp_sink.messages
     assert mail.recipients == ("ursula@example.com",)
     assert b"C-000123" in mail.raw
@@ -91,7 +91,7 @@ def test_what_the_server_refuses_is_failed_or_deferred_and_the_rest_is_sent(
     assert 30 <= grey.after_seconds <= 36
     assert result_of(grey).outcome == "deferred"
     assert isinstance(sent, Ok)
-    assert set(served.ledger.finished([one.notification_id for one in requests])) == {
+    assert set(served.ledger.look_up([one.notification_id for one in requests]).finished) == {
         requests[0].notification_id,
         requests[2].notification_id,
     }
@@ -258,7 +258,7 @@ def test_a_mail_that_is_let_go_of_before_it_was_begun_is_not_sent(
 def test_what_a_slow_lane_cannot_take_any_more_is_deferred_at_once(
     served: Desk, make_request: MakeRequest, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_module, "MAX_IN_HAND", 3)
+    monkeypatch.setattr(worker_module, "MAX_IN_HAND", 3)
     with _SlowSink() as slow:
         served.apply(make_server(port=slow.port, timeout_seconds=30, connections=1))
         answers = served.answer(*(make_request(notification_id=id_) for id_ in ids(5)))
@@ -273,8 +273,8 @@ class _LedgerAskedTooEarly(DeliveryLedger):
 
     meanwhile: Callable[[], object] = staticmethod(lambda: None)
 
-    def finished(self, notification_ids: Collection[str]) -> dict[str, tuple[NotificationResult, ...]]:
-        found = super().finished(notification_ids)
+    def look_up(self, notification_ids: Collection[str], lines: Collection[str] = ()) -> Known:
+        found = super().look_up(notification_ids, lines)
         self.meanwhile()
         return found
 
@@ -302,10 +302,10 @@ class _LedgerThatGoesAway(DeliveryLedger):
 
     away = False
 
-    def record(self, result: NotificationResult) -> None:
+    def record(self, *results: NotificationResult) -> None:
         if self.away:
             raise OutageError(Reason.DATABASE_AWAY, "away")
-        super().record(result)
+        super().record(*results)
 
 
 def test_a_mail_sent_while_the_database_is_away_is_not_sent_again(

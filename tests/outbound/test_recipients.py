@@ -4,14 +4,16 @@ from collections.abc import Callable
 from email import message_from_bytes, policy
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.local.smtp_sink import SmtpSink
 from outbound.compose import compose
 from outbound.render import Rendered
-from runtime.outcomes import Ok, Reject, Retry
+from runtime.outcomes import Ok, OutageError, Reject, Retry
 from schemas.events import NotificationRequested
+from schemas.ids import notification_of
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, OutgoingServer
 from schemas.tokens import NO_KEYS
@@ -60,7 +62,6 @@ def test_who_is_deferred_gets_the_mail_later_and_nobody_else_gets_it_again(
     assert isinstance(second, Ok)
     assert [(one.recipient, one.outcome, one.attempt) for one in results_of(second)] == [(CC, "sent", 2)]
     assert [mail.recipients for mail in smtp_sink.messages] == [(TO, BCC), (CC,)]
-    assert len({_message_id(mail.raw) for mail in smtp_sink.messages}) == 1
 
 
 def test_after_a_crash_those_who_have_the_mail_are_told_of_with_those_left(
@@ -113,8 +114,56 @@ def test_a_mail_to_many_is_handed_over_in_parts(
     copies = tuple(f"copy{number}@example.com" for number in range(4))
     (outcome,) = served.handle(make_request(bcc=copies))
     assert [len(mail.recipients) for mail in smtp_sink.messages] == [2, 2, 1]
-    assert len({mail.raw for mail in smtp_sink.messages}) == 1
+    ids = [_message_id(mail.raw) for mail in smtp_sink.messages]
+    assert [one.message_id for one in results_of(outcome)] == [ids[0], ids[0], ids[1], ids[1], ids[2]]
+    assert len({mail.raw.replace(id_.encode(), b"") for mail, id_ in zip(smtp_sink.messages, ids, strict=True)}) == 1
     assert [one.recipient for one in results_of(outcome)] == [TO, *copies]
+
+
+class _Gateway(SmtpSink):
+    """As DavMail 6.0.1: it takes a second mail with a Message-ID that it knows, and sends nothing."""
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        known = {_message_id(mail.raw) for mail in self.messages}
+        if _message_id(envelope.original_content or b"") in known:
+            return "250 OK"
+        return await super().handle_DATA(server, session, envelope)
+
+
+def test_everybody_gets_it_by_a_gateway_that_sends_a_message_id_once(
+    served: Desk, make_request: MakeRequest, make_server: MakeServer
+) -> None:
+    copies = tuple(f"copy{number}@example.com" for number in range(5))
+    request = make_request(bcc=copies)
+    with _Gateway() as gateway:
+        served.apply(make_server(port=gateway.port, recipients_per_mail=4))
+        gateway.replies |= {copies[0]: GREY, copies[1]: GREY}
+        served.handle(request)
+        del gateway.replies[copies[0]]
+        served.handle(request, attempt=2)
+        gateway.replies.clear()
+        served.handle(request, attempt=3)
+        assert {one for mail in gateway.messages for one in mail.recipients} == {TO, *copies}
+        ids = {_message_id(mail.raw) for mail in gateway.messages}
+        assert len(ids) == len(gateway.messages) == 4
+        assert {notification_of(id_) for id_ in ids} == {request.notification_id}
+
+
+def test_a_mail_that_a_crash_repeats_is_the_same_to_the_same_recipients(
+    served: Desk, smtp_sink: SmtpSink, request_: NotificationRequested, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smtp_sink.replies[CC] = GREY
+    served.handle(request_)
+    smtp_sink.replies.clear()
+    with monkeypatch.context() as killed:
+        killed.setattr(served.ledger, "record", lambda *_: (_ for _ in ()).throw(OutageError(Reason.DATABASE_AWAY, "")))
+        served.start()
+        with pytest.raises(OutageError):
+            served.handle(request_, attempt=2)
+    served.start()
+    served.handle(request_, attempt=2)
+    first, once, again = (_message_id(mail.raw) for mail in smtp_sink.messages)
+    assert once == again != first
 
 
 def test_every_attempt_is_in_the_ledger(served: Desk, smtp_sink: SmtpSink, request_: NotificationRequested) -> None:

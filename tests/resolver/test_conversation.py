@@ -50,6 +50,8 @@ def test_an_id_that_only_looks_like_ours_is_another_mails() -> None:
     [
         (own(), "own_message_ids"),
         (own().upper(), "own_message_ids"),
+        (ids.message_id_of_part(own(), ["ann@example.com"]), "own_message_ids"),
+        (ids.message_id_of_part(own(FOREIGN), ["ann@example.com"]), "doubtful"),
         (own(FOREIGN), "doubtful"),
         (own(at=LONG_AGO), "doubtful"),
         (own().replace(".desk", ".elsewhere"), "own_message_ids"),

@@ -32,6 +32,7 @@ class SlowHandler:
     topics: tuple[Topic, ...] = (NOTIFICATION_REQUESTED,)
     works: dict[bytes, "Future[None]"] = field(default_factory=dict)
     handled: list[bytes] = field(default_factory=list)
+    let_go: list[tuple[bytes, float]] = field(default_factory=list)  # values, and after how long they are due
 
     def handle(self, records: Sequence[Record]) -> Sequence[Answer]:
         return [self._answer(record.value or b"") for record in records]
@@ -44,7 +45,12 @@ class SlowHandler:
         work = self.works.setdefault(value, Future())
         if work.cancelled():
             work = self.works[value] = Future()
-        return Pending(work, lambda: (work.result(), outcome)[1], Retry(Reason.SERVER_SLOW, 900))
+        return Pending(
+            work,
+            lambda: (work.result(), outcome)[1],
+            Retry(Reason.SERVER_SLOW, 900),
+            lambda fallback: self.let_go.append((value, fallback.after_seconds)),
+        )
 
     def begin(self, value: bytes) -> None:
         assert self.works[value].set_running_or_notify_cancel()
@@ -146,6 +152,7 @@ def test_a_process_that_ends_defers_what_is_in_hand(config: ProcessConfig) -> No
         handler.begin(b"slow begun")
         running.end()
     assert handler.works[b"slow waiting"].cancelled()
+    assert set(handler.let_go) == {(b"slow begun", 900), (b"slow waiting", 1)}
     due = {record.value: dict(record.headers)["retry-not-before"] for record in read_retry(config)}
     assert set(due) == {b"slow begun", b"slow waiting"}
     assert int(due[b"slow begun"] or 0) - int(due[b"slow waiting"] or 0) > 800_000
@@ -163,7 +170,7 @@ def test_what_ends_while_the_process_ends_is_told(config: ProcessConfig) -> None
         running.end()
         ending.join()
     assert results(config) == [b"one", b"slow"]
-    assert deferred(config) == []
+    assert deferred(config) == [] and handler.let_go == []
 
 
 def test_a_partition_that_is_shared_out_anew_is_given_up_clean(config: ProcessConfig) -> None:

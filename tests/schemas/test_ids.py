@@ -93,6 +93,17 @@ def test_our_message_ids_are_known_again() -> None:
     assert not ids.OWN_MESSAGE_ID.fullmatch("<mailcall.123@desk.example>")
 
 
+def test_each_part_of_a_mails_recipients_has_a_message_id_of_its_own() -> None:
+    notification = ids.notification_id("cause", "CallLogged", "a@example.com")
+    whole = ids.message_id(notification, "desk.example")
+    parts = [["a@x.test"], ["b@x.test"], ["a@x.test", "b@x.test"], ["a@x.testb@x.test"]]
+    made = [ids.message_id_of_part(whole, part) for part in parts]
+    assert len({whole, *made}) == 5
+    assert made == [ids.message_id_of_part(whole, part) for part in parts]
+    assert [ids.notification_of(one) for one in made] == [notification] * 4
+    assert ids.notification_of(made[0].replace(".p", ".q")) is None
+
+
 def test_a_trace_begins_with_the_id_of_its_cause() -> None:
     assert ids.traceparent(ID).startswith(f"00-{ID}-")
     assert len(ids.traceparent(ID)) == 55

@@ -92,6 +92,7 @@ def test_a_message_id_of_ours_carries_its_token() -> None:
     message_id = ids.message_id(token, "desk.example")
     assert own_token(message_id) == token
     assert own_token(ids.message_id(NOTIFICATION, "desk.example")) == NOTIFICATION
+    assert own_token(ids.message_id_of_part(message_id, ["ann@example.com"])) == token
     assert own_token("<one@example.com>") is None
     assert ids.notification_of(message_id.upper()) == NOTIFICATION
 

@@ -4,6 +4,7 @@ import pytest
 
 from resolver.parsing import parse
 from resolver.screening import answerable, screen
+from schemas.ids import message_id_of_part
 from schemas.mail import Bounce, Screening
 from schemas.reasons import Reason
 
@@ -424,6 +425,7 @@ def test_a_complaint() -> None:
 LOOPS: dict[str, str] = {
     "our message id": PERSON + f"Message-ID: {OWN_ID}\nSubject: x\n\ny",
     "our signed message id": PERSON + f"Message-ID: {OWN_ID.replace('@', '.20783.aaaabbbbccccdddd@')}\nSubject: x\n\ny",
+    "our message id for a part": PERSON + f"Message-ID: {message_id_of_part(OWN_ID, ['a@b.c'])}\nSubject: x\n\ny",
     "our header": PERSON + "X-Mailcall-Loop: 1\nSubject: x\n\ny",
     "our address": "From: The Desk <Desk@Example.COM>\nSubject: x\n\ny",
     "our address, sent by itself": "From: desk@example.com\nAuto-Submitted: auto-replied\nSubject: x\n\ny",
