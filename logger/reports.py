@@ -40,7 +40,7 @@ _WHY: Mapping[Trouble, str] = {
     Trouble.MAILBOX: ": the mailbox takes no more mail for now",
     Trouble.POLICY: ": the recipient's server does not accept it from ours",
     Trouble.MESSAGE: ": the recipient's server does not accept a mail like this",
-    Trouble.OUTAGE: ": the recipient's server could not be reached in time",
+    Trouble.OUTAGE: ": the recipient's server did not take it in time",
     Trouble.UNKNOWN: "",
 }
 

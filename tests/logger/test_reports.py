@@ -97,7 +97,7 @@ def test_it_stands_in_the_items_journal(
         ("mailbox", ": the mailbox takes no more mail for now"),
         ("policy", ": the recipient's server does not accept it from ours"),
         ("message", ": the recipient's server does not accept a mail like this"),
-        ("outage", ": the recipient's server could not be reached in time"),
+        ("outage", ": the recipient's server did not take it in time"),
         ("unknown", ""),
     ],
 )
