@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice, takewhile
 
 from resolver.parsing import Parsed, Part
 from resolver.screening.finding import Finding, header_evidence
@@ -16,6 +17,7 @@ DELIVERY_STATUS = frozenset({"message/delivery-status", "message/global-delivery
 MAX_TEXT = 64 << 10  # characters of a report's text that are read
 _MAX_RECIPIENTS = 500
 _MAX_UNDELIVERED = 250  # one notification has 201 recipients at most
+_MAX_NAMED = 10  # places where a text names one address
 _GOOD_ACTIONS = frozenset({"delivered", "relayed", "expanded"})
 _BAD_ACTIONS = frozenset({"failed", "delayed"})
 # OpenSMTPD's last report calls itself `delayed` and differs from those before it by these words.
@@ -55,17 +57,22 @@ def delivery_report(parsed: Parsed, part: Part) -> Finding:
 def said_of(text: str, address: str) -> str:
     """The server's words on one recipient in the text of a report: behind the address, and on the lines indented below.
 
-    Exim and OpenSMTPD leave them out of the fields. Empty where the text does not begin a line with the address.
+    Exim and OpenSMTPD leave them out of the fields. Empty where no line begins with the address.
     """
-    found = re.search(rf"^([ \t]*)<?{re.escape(address)}>?[ \t]*:?([^\n]*)", text, re.IGNORECASE | re.MULTILINE)
-    if not address or found is None:
+    if not address:
         return ""
-    words = [found[2]]
-    for line in text[found.end() + 1 : found.end() + MAX_REPLY].split("\n"):
-        if not line.strip() or len(line) - len(line.lstrip()) <= len(found[1]):
-            break
-        words.append(line)
-    return " ".join(" ".join(words).split())[:MAX_REPLY]
+    named = re.compile(re.escape(address) + r"(?![\w-]|\.\w)", re.IGNORECASE)
+    for found in islice(named.finditer(text), _MAX_NAMED):
+        before = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
+        if not before.strip(" \t<"):
+            return _words(text[found.end() : found.end() + MAX_REPLY], indent=len(before.rstrip("<")))
+    return ""
+
+
+def _words(behind: str, indent: int) -> str:
+    first, *below = behind.split("\n")
+    deeper = takewhile(lambda line: len(line) - len(line.lstrip()) > indent, below)
+    return " ".join(" ".join((first.lstrip("> \t:"), *takewhile(str.strip, deeper))).split())
 
 
 def _undelivered(recipient: _Recipient, text: str) -> Undelivered:

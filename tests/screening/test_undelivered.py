@@ -67,8 +67,9 @@ def test_a_report_about_very_many_is_cut() -> None:
 
 
 TEXT = """\
-The following failed:
+The following failed: bob@example.net and others
 
+bob@example.network: 452 over quota
 bob@example.net: 550 5.1.1 no such user
 Eve@example.net: 452 over quota
 
