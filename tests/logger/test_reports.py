@@ -123,7 +123,7 @@ def test_a_second_report_of_the_same_is_no_news(logger: Logger, notification: st
 LATE = {"outcome": "deferred", "smtp_reply": "4.4.1", "trouble": "outage"}
 
 
-def test_it_is_late_once_then_undeliverable_and_then_late_no_more(logger: Logger, notification: str) -> None:
+def test_it_is_late_once_and_then_undeliverable_once(logger: Logger, notification: str) -> None:
     deliver(logger, notification)
     logger.feed(report(notification, **LATE), report(notification, mail_id=OTHER_REPORT, **LATE))
     logger.feed(report(notification, mail_id="d" * 32), report(notification, mail_id="e" * 32, **LATE))
@@ -131,6 +131,13 @@ def test_it_is_late_once_then_undeliverable_and_then_late_no_more(logger: Logger
         ("notification-delayed", REPORT_ID),
         ("notification-bounced", "d" * 32),
     ]
+
+
+def test_what_is_undeliverable_is_late_no_more(logger: Logger, notification: str) -> None:
+    """A warning may come after the report that gave up."""
+    deliver(logger, notification)
+    logger.feed(report(notification), report(notification, mail_id=OTHER_REPORT, **LATE))
+    assert [entry.kind for entry in entries(logger)] == ["notification-bounced"]
 
 
 def test_each_recipient_of_a_notification_counts(logger: Logger, notification: str) -> None:

@@ -38,6 +38,13 @@ def fields(action: str, status: str, more: str = "", name: str = "bob") -> str:
         ("delayed", "4.4.7", "", "", False),
         # Exchange's warning has the same status.
         ("delayed", "4.4.7", "", "Will-Retry-Until: Sat, 21 Nov 2026 12:00:00 +0000\n", False),
+        (
+            "delayed",
+            "4.4.7",
+            "bob@example.net: Envelope expired",
+            "Will-Retry-Until: Sat, 21 Nov 2026 12:00:00 +0000\n",
+            False,
+        ),
         ("delayed", "4.0.0", "bob@example.net: Envelope expired", "", False),
         ("", "4.4.1", "", "", False),
         ("", "5.1.1", "", "", True),
