@@ -11,7 +11,7 @@ ARGS ?=
 # no flush to a disk is waited for.
 WORKERS ?= 3
 FAST_WORKERS ?= 3
-SERVERS := broker or database or mail_host or debian or browser
+SERVERS := broker or database or mail_host or debian or browser or npm
 
 # Where the environment forbids it, each of hundreds of processes would compile all of the code anew.
 export PYTHONDONTWRITEBYTECODE :=

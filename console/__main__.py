@@ -13,6 +13,7 @@ from console.commands import (
     desk_requests,
     explain,
     mail,
+    notifications,
     persons,
     reconcile,
     replay,
@@ -53,6 +54,7 @@ app.command("reconcile")(reconcile.reconcile)
 app.command("replay")(replay.replay)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(mail.app, name="mail")
+app.add_typer(notifications.app, name="notifications")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(servers.app, name="servers")
 app.add_typer(templates.app, name="templates")

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from desk.errors import DeskUrlError, desk_errors
 
+APPLICATION = "mailcall"  # our name at PostgreSQL
 BUSY_TIMEOUT_SECONDS = 30
 _WRITES = "desk_writes"
 
@@ -24,7 +25,17 @@ _POSTGRESQL: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
-    "application_name": "mailcall",
+    "application_name": APPLICATION,
+}
+# What the server does about a client that is gone, or frozen, within a transaction: it ends it, and so lets go of its
+# locks. Whoever waits for them is told after a time that is longer than this takes.
+_SESSION: Mapping[str, str] = {
+    "timezone": "UTC",
+    "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "60s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
 }
 # pglz, the default, costs ten times the CPU of lz4; a server built without lz4 keeps its default.
 _LZ4 = (
@@ -112,7 +123,8 @@ class KeptConnections:
 
 
 def _postgresql(url: URL, durable: bool) -> Engine:
-    options = "-c timezone=UTC" + ("" if durable else " -c synchronous_commit=off")
+    session = {**_SESSION, **({} if durable else {"synchronous_commit": "off"})}
+    options = " ".join(f"-c {name}={value}" for name, value in session.items())
     arguments = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
     connect_args = {"options": options, **arguments}
     isolation: dict[str, Any] = {} if durable else {"isolation_level": "AUTOCOMMIT"}

@@ -21,6 +21,10 @@ class ConflictError(Exception):
     """Somebody else wrote the same rows at the same time: nothing was stored; the same work on fresh state succeeds."""
 
 
+class LockedError(OutageError):
+    """Somebody else keeps rows locked for longer than any transaction of ours takes: nothing was stored."""
+
+
 class UnstorableError(Exception):
     """A value that the database cannot hold, such as a NUL in a text or a number beyond 64 bits: nothing was stored."""
 
@@ -36,6 +40,7 @@ _UNSTORABLE = (psycopg.DataError, sqlite3.DataError, OverflowError, UnicodeEncod
 _LIMIT_EXCEEDED = (
     "54"  # SQLSTATE class: a row too large for its index. psycopg calls it operational; a retry never helps
 )
+_ENDED = postgresql.IdleInTransactionSessionTimeout  # no operational error to psycopg
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, sqlite3.OperationalError, PoolTimeoutError)
 
 
@@ -60,6 +65,12 @@ def _translated(error: BaseException) -> Exception:
     state: str | None = getattr(error, "sqlstate", None)
     if isinstance(error, _UNSTORABLE) or (state or "").startswith(_LIMIT_EXCEEDED):
         return UnstorableError(f"a value that the desk's database cannot hold ({name})")
+    if isinstance(error, postgresql.LockNotAvailable):
+        text = f"rows of the desk stay locked by another process ({name}): one of them may be frozen"
+        return LockedError(Reason.DATABASE_AWAY, text)
+    if isinstance(error, _ENDED):
+        text = f"this process stood still within a transaction, which the desk's database ended ({name})"
+        return OutageError(Reason.DATABASE_AWAY, text)
     if isinstance(error, _AWAY):
         return OutageError(
             Reason.DATABASE_AWAY,

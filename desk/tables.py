@@ -186,8 +186,8 @@ handled = Table(
     Column("handled_at", TIME, nullable=False),
 )
 
-# Conversation hints: a Message-ID of an incoming mail, or a notification id of ours -> the item. Whoever came first
-# keeps an id: people and machines reuse them.
+# Conversation hints: `<Message-ID> partition` of an incoming mail, or a notification id of ours -> the item. Whoever
+# came first at a partition keeps an id: people and machines reuse them. Up to 0.1 a Message-ID had no partition.
 message_ids = Table(
     "message_ids",
     metadata,

@@ -1,6 +1,7 @@
 """One process of ingest among its equals: which partitions of `mailbox.cursors` are ours, and so which watchers run."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,7 +12,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from ingest.watchers import Watchers
 from runtime.clients import broker_errors, make_consumer, partition_counts, position
 from runtime.config import ProcessConfig
-from runtime.consumer import require_topics
+from runtime.consumer import PROBE_MS, PROBE_SECONDS, require_topics
 from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
@@ -44,6 +45,7 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
         self._watchers = watchers
         self._health = health
         self._topic = MAILBOX_CURSORS.name(config.topic_prefix)
+        self._probed_at = 0.0
         self._changed = threading.Event()  # settings or ownership: the watchers are to be adjusted
         self._loading: dict[TopicPartition, int] = {}  # newly ours -> the end it is read to
         self._arrived: set[TopicPartition] = set()  # newly ours, its end not yet asked for
@@ -113,6 +115,7 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
 
     def _turn(self, consumer: KafkaConsumer) -> None:
         with broker_errors():
+            self._probe_if_time(consumer)
             batches: dict[TopicPartition, list[Any]] = consumer.poll(POLL_MS)
             for batch in batches.values():
                 for raw in batch:
@@ -123,10 +126,17 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
             self._watchers.adjust(self._settings(), {tp.partition for tp in self._owned}, self._partitions)
         self._health.progress()
 
+    def _probe_if_time(self, consumer: KafkaConsumer) -> None:
+        """Raises what shows that the broker is away, which `poll` keeps to itself."""
+        now = time.monotonic()
+        if now - self._probed_at >= PROBE_SECONDS:
+            self._probed_at = now
+            consumer.end_offsets([TopicPartition(self._topic, 0)], timeout_ms=PROBE_MS)
+
     def _load(self, consumer: KafkaConsumer) -> None:
         """Go on reading what is newly ours; what is read to its end is owned."""
         if self._arrived:
-            self._loading |= consumer.end_offsets(sorted(self._arrived))
+            self._loading |= consumer.end_offsets(sorted(self._arrived), timeout_ms=PROBE_MS)
             self._arrived.clear()
         loaded = {tp for tp, end in self._loading.items() if (position(consumer, tp) or 0) >= end}
         if loaded:

@@ -180,7 +180,11 @@ class Watcher:
     def _publish(self, make: Callable[[], list[Message]]) -> None:
         """Broker or blob store away: waited out here, with the mails in hand. Raises `Stopped`."""
         with _cpu("publish"):
-            wait_out(lambda: self._around.publish(make()), self._outage, self._stop.wait)
+            wait_out(lambda: self._send(make()), self._outage, self._stop.wait)
+
+    def _send(self, messages: list[Message]) -> None:
+        with self._around.health.step(f"incoming server {self.server.id}"):
+            self._around.publish(messages)
 
     def _failed(self, error: MailServerError) -> None:
         """Note the failure, and wait. After a stop an error is only the sound of a connection being broken off."""
@@ -219,7 +223,7 @@ class Watcher:
         if status is None:
             return False
         try:
-            self._around.publish([records.status_record(status, self._around.now())])
+            self._send([records.status_record(status, self._around.now())])
         except OutageError as outage:
             log.info("a status could not be published", server=self.server.id, state=state, why=str(outage))
             return False

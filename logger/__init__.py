@@ -10,6 +10,7 @@ goes to the `.dlq` of the topic it came from.
     accepted   how many mails came before, as far as that can make a flood
     senders    who performs the action: a known person, or a new one                                  [pure]
     find_item  which item a mail belongs to                                                           [pure]
+    in_hand    a mail that answers one which another logger has in hand waits until that is stored
     decide     one mail: log a call, update, close or reopen an item, or refuse                       [pure]
     floods     more mails than an incoming server accepts                                             [pure]
     state      what a decision needs to know: items, and who stands how to them                       [pure]

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from functools import partial
 
 from desk.engine import open_desk
 from desk.migrate import upgrade
@@ -10,7 +11,7 @@ from logger.handler import LoggerHandler
 from logger.publish import relay_until
 from runtime.consumer import ConsumerLoop
 from runtime.health import Health
-from runtime.lifecycle import run
+from runtime.lifecycle import beside, run
 from runtime.publisher import Publisher
 from runtime.settings_view import SettingsView
 from runtime.waiting import Outage, Stopped, wait_out
@@ -20,21 +21,17 @@ def main(config: LoggerConfig, stop: threading.Event, health: Health) -> None:
     """Wires the process and runs it until `stop`."""
     engine = open_desk(config.desk_url)
     publisher = Publisher(config)
-    relay = threading.Thread(target=relay_until, args=(stop, engine, publisher.publish), name="relay")
     try:
         wait_out(lambda: upgrade(engine), Outage("logger", health), stop.wait)
         health.ready("database", True)
         view = SettingsView(config, health)
         view.start(stop)
         handler = LoggerHandler(engine, lambda: view.current, publisher.publish, config.topic_prefix)
-        relay.start()
-        ConsumerLoop(config, handler, publisher, "logger", stop, health).run()
+        with beside(partial(relay_until, stop, engine, publisher.publish, health), stop):
+            ConsumerLoop(config, handler, publisher, "logger", stop, health).run()
     except Stopped:
         pass  # told to stop while it waited
     finally:
-        stop.set()
-        if relay.ident is not None:
-            relay.join()
         publisher.close()
         engine.dispose()
 

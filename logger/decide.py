@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Literal
 
 from logger.call_fields import CallFields, call_fields
-from logger.find_item import find_item
+from logger.find_item import find_item, partition_of
 from logger.properties import properties
 from logger.state import ItemState, Known, is_party, is_trusted, standing
 from runtime.outcomes import Dead
@@ -81,7 +81,7 @@ def decide(
 
     `Dead` where a new call cannot be logged because its template or partition does not exist.
     """
-    found = find_item(mail, person, known)
+    found = find_item(mail, person, partition_of(mail, settings), known)
     item = found.item
     if item is None:
         return _log(mail, person, settings, new_number, found.named)

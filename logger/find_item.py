@@ -8,6 +8,7 @@ from logger.state import ItemState, Known, is_party, is_trusted
 from schemas.ids import notification_of
 from schemas.mail import ConversationReferences, ResolvedMail
 from schemas.persons import Person
+from schemas.snapshot import SettingsSnapshot
 
 MAX_MESSAGE_ID = 998  # octets of a line: RFC 5322, 2.1.1. What is longer is no id, and more than an index can hold.
 
@@ -22,10 +23,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which item does this mail of this person belong to, as far as the desk knows?"""
+    """Which item does this mail of this person, to this partition, belong to, as far as the desk knows?"""
 
     mail: ResolvedMail
     person: Person
+    partition: str
     known: Known
 
     @property
@@ -33,18 +35,27 @@ class Question:
         return self.mail.conversation
 
 
-def find_item(mail: ResolvedMail, person: Person, known: Known) -> Found:
-    """What the first check that answers says; nothing where none does."""
-    question = Question(mail, person, known)
+def find_item(mail: ResolvedMail, person: Person, partition: str, known: Known) -> Found:
+    """What the first check that answers says; nothing where none does. `partition`: of `partition_of`."""
+    question = Question(mail, person, partition, known)
     answers = (check(question) for check in CHECKS)
     return next((found for found in answers if found is not None), Found())
 
 
-def hint_keys(mail: ResolvedMail) -> Iterator[str]:
+def partition_of(mail: ResolvedMail, settings: SettingsSnapshot) -> str:
+    """The partition that the mail came to: that of its incoming server's call template. Empty where that is gone."""
+    template = settings.call_template(mail.call_template)
+    if template is None:  # the mail was resolved before it was taken away
+        server = settings.incoming_server(mail.server_id)
+        template = None if server is None else settings.call_template(server.call_template)
+    return "" if template is None else template.partition
+
+
+def hint_keys(mail: ResolvedMail, partition: str) -> Iterator[str]:
     """The keys of `Known.hints` that the mail's references may be known under."""
     conversation = mail.conversation
     for message_id in (*conversation.own_message_ids, *conversation.doubtful, *conversation.message_ids):
-        yield from filter(None, (notification_of(message_id), message_key(message_id)))
+        yield from filter(None, (notification_of(message_id), *_message_keys(message_id, partition)))
 
 
 def item_numbers(mail: ResolvedMail) -> Iterator[int]:
@@ -56,11 +67,20 @@ def item_numbers(mail: ResolvedMail) -> Iterator[int]:
             yield parsed[1]
 
 
-def message_key(message_id: str | None) -> str | None:
-    """The key of a Message-ID of a mail; None where it is not fit for one. The `<` keeps it apart from our own ids."""
+def fit_message_id(message_id: str | None) -> str | None:
+    """A Message-ID of a mail, as it came; None where it is not fit for a key."""
     if message_id is None or not message_id.startswith("<") or len(message_id.encode()) > MAX_MESSAGE_ID:
         return None
     return message_id
+
+
+def message_key(message_id: str | None, partition: str) -> str | None:
+    """The key of a Message-ID at a partition; None where it is not fit for one. The `<` tells it from our own ids.
+
+    A mail that goes to two desks belongs, at each of them, to the item that its partition logged for it.
+    """
+    fit = fit_message_id(message_id)
+    return f"{fit} {partition}" if fit else None
 
 
 def _signed_message_id(question: Question) -> Found | None:
@@ -82,8 +102,8 @@ def _doubtful_token(question: Question) -> Found | None:
 
 
 def _known_message_id(question: Question) -> Found | None:
-    """Of somebody's mail: a colleague in copy may answer."""
-    return _belonging(_hinted(map(message_key, question.offers.message_ids), question.known))
+    """Of somebody's mail to this partition: a colleague in copy may answer."""
+    return _belonging(item for one in question.offers.message_ids for item in _logged_here(one, question))
 
 
 def _named_by_a_party(question: Question) -> Found | None:
@@ -105,6 +125,18 @@ CHECKS: tuple[Callable[[Question], Found | None], ...] = (
     _known_message_id,
     _named_by_a_party,
 )
+
+
+def _message_keys(message_id: str, partition: str) -> tuple[str | None, str | None]:
+    """As 0.1 wrote it, without a partition, and as it is written now."""
+    return fit_message_id(message_id), message_key(message_id, partition)
+
+
+def _logged_here(message_id: str, question: Question) -> Iterator[ItemState]:
+    """The older key goes first; it counts for items of this partition alone."""
+    before, now = _message_keys(message_id, question.partition)
+    yield from (item for item in _hinted((before,), question.known) if item.partition == question.partition)
+    yield from _hinted((now,), question.known)
 
 
 def _belonging(items: Iterable[ItemState]) -> Found | None:

@@ -10,8 +10,8 @@ from desk.among import among
 from desk.directory import find_persons, load_persons
 from desk.tables import items, mails, message_ids, rejected_mails, watchers
 from logger.accepted import load_accepted
-from logger.find_item import hint_keys, item_numbers, message_key
-from logger.plan import Desk, flood_limits
+from logger.find_item import hint_keys, item_numbers, message_key, partition_of
+from logger.plan import Desk, content_keys, flood_limits
 from logger.recipients import People, members
 from logger.records import Mail
 from logger.senders import Senders, addresses_of, settle
@@ -60,7 +60,7 @@ class Loaded:
 def load(connection: Connection, batch: Sequence[Mail], settings: SettingsSnapshot) -> Loaded:
     """Within the batch's transaction: the items stay locked until its end."""
     new = _new_mails(connection, batch)
-    hints = _hints(connection, new)
+    hints = _hints(connection, new, settings)
     contents = _contents(connection, new)
     named = (number for one in new for number in item_numbers(one.mail))
     states = lock_items(connection, {*hints.values(), *contents.values(), *named})
@@ -89,16 +89,19 @@ def _new_mails(connection: Connection, batch: Sequence[Mail]) -> tuple[Mail, ...
     return tuple(by_id.values())
 
 
-def _hints(connection: Connection, new: Sequence[Mail]) -> dict[str, int]:
+def _hints(connection: Connection, new: Sequence[Mail], settings: SettingsSnapshot) -> dict[str, int]:
     """Also of the mails' own Message-IDs: an id that is taken stays with the item that has it."""
-    keys = {key for one in new for key in hint_keys(one.mail)}
-    keys.update(key for one in new if (key := message_key(one.mail.message_id)))
+    keys: set[str] = set()
+    for mail in (one.mail for one in new):
+        partition = partition_of(mail, settings)
+        keys.update(hint_keys(mail, partition))
+        keys.update(filter(None, (message_key(mail.message_id, partition),)))
     return {row.message_id: row.item_id for row in _rows(connection, _HINTS, keys)}
 
 
 def _contents(connection: Connection, new: Sequence[Mail]) -> dict[str, int]:
     """Which of the mails came by another way before."""
-    keys = {one.mail.content_id for one in new if one.mail.content_id}
+    keys = {key for one in new for key in content_keys(one.mail)}
     return {row.content_id: row.item_id for row in _rows(connection, _CONTENTS, keys)}
 
 

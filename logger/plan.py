@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from logger.decide import CloseItem, Intent, LogCall, ReopenItem, decide
-from logger.find_item import message_key
+from logger.find_item import message_key, partition_of
 from logger.floods import Accepted, Flood, flood_of
 from logger.state import ItemState
 from runtime.outcomes import Dead, Reject
@@ -38,7 +38,8 @@ class Desk:
     contents: dict[str, int] = field(default_factory=dict)
     accepted: Accepted = field(default_factory=Accepted)
 
-    def remember(self, intent: Intent, now: datetime) -> None:
+    def remember(self, intent: Intent, partition: str, now: datetime) -> None:
+        """`partition`: that the mail came to."""
         item = intent.item
         if isinstance(intent, CloseItem):
             item = replace(item, is_open=False, closed_at=now)
@@ -46,15 +47,20 @@ class Desk:
             item = replace(item, is_open=True, closed_at=None)
         self.items[item.number] = item
         self.accepted.remember(intent)
-        key = message_key(intent.mail.message_id)
+        key = message_key(intent.mail.message_id, partition)
         if key is not None:
             self.hints.setdefault(key, item.number)  # whoever came first keeps an id
-        if intent.mail.content_id:
-            self.contents[intent.mail.content_id] = item.number
+        self.contents.update((key, item.number) for key in content_keys(intent.mail))
 
     def item_of_twin(self, mail: ResolvedMail) -> ItemState | None:
         """The item that this very mail went to when it came by another way."""
-        return self.items.get(self.contents.get(mail.content_id, 0))
+        numbers = (self.contents[key] for key in content_keys(mail) if key in self.contents)
+        return self.items.get(next(numbers, 0))
+
+
+def content_keys(mail: ResolvedMail) -> tuple[str, ...]:
+    """What the mail's content may be known by. Nothing where it is not known."""
+    return tuple(filter(None, (mail.content_id, mail.former_content_id)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,7 @@ def plan(
             floods.append(flood)
             continue
         new_calls += isinstance(intent, LogCall)
-        desk.remember(intent, now)
+        desk.remember(intent, partition_of(mail, settings), now)
         intents.append(intent)
     return Plan(tuple(intents), tuple(duplicates), new_calls, dead, tuple(floods))
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine
 
 from desk import outbox
+from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
 from runtime.publisher import UnpublishableError
@@ -32,13 +33,18 @@ def publish_all(publish: outbox.Publish, messages: Sequence[Message]) -> None:
 
 
 def relay_until(
-    stop: threading.Event, engine: Engine, publish: outbox.Publish, every_seconds: float = EVERY_SECONDS
+    stop: threading.Event, engine: Engine, publish: outbox.Publish, health: Health, every_seconds: float = EVERY_SECONDS
 ) -> None:
     """Publishes what other loggers left behind, at once all of it and then now and again, until `stop`."""
+
+    def send(messages: Sequence[Message]) -> None:
+        with health.step("outbox"):
+            publish_all(publish, messages)
+
     older_than = datetime.now(UTC)
     while True:
         try:
-            rows = outbox.relay(engine, lambda messages: publish_all(publish, messages), older_than)
+            rows = outbox.relay(engine, send, older_than)
             if rows:
                 log.warning("published what another logger left behind", rows=rows)
         except OutageError as error:

@@ -7,7 +7,7 @@ from typing import Any
 from desk.ledger import MailOutcome
 from logger.call_fields import CallFields
 from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem, UpdateItem
-from logger.find_item import message_key
+from logger.find_item import fit_message_id
 from logger.floods import Flood
 from logger.plan import Duplicate
 from logger.state import ItemState
@@ -101,7 +101,7 @@ def mail_rows(intents: Iterable[Intent | Duplicate], now: datetime) -> Iterator[
         content_id = None if isinstance(intent, Duplicate) else mail.content_id or None
         yield (
             *(mail.mail_id, mail.server_id, OUTCOMES[type(intent)], intent.item.number),
-            *(message_key(mail.message_id), mail.received, now, mail.size, mail.sha256),
+            *(fit_message_id(mail.message_id), mail.received, now, mail.size, mail.sha256),
             *(intent.person.id, content_id),
         )
 

@@ -9,9 +9,11 @@ from sqlalchemy import Connection, Engine
 from desk import outbox
 from desk.directory import load_persons
 from desk.engine import writing
-from desk.errors import ConflictError
+from desk.errors import ConflictError, LockedError
+from desk.frozen import end_frozen
 from logger.answered import limit_answers
 from logger.decide import Intent
+from logger.in_hand import wait_for_others
 from logger.load import Loaded, load
 from logger.marked import without_marked
 from logger.notify import notifications
@@ -66,17 +68,21 @@ def store(
 
     Raises `OutageError` where the database is away, `UnstorableError` on a value that no database column holds.
     """
-    return until_stored(lambda: _attempt(engine, mails, changes, reports, settings, now))
+    return until_stored(engine, lambda: _attempt(engine, mails, changes, reports, settings, now))
 
 
-def until_stored(attempt: Callable[[], Stored]) -> Stored:
+def until_stored(engine: Engine, attempt: Callable[[], Stored]) -> Stored:
     """What `attempt` stores in one transaction, tried again where another logger got in its way."""
-    for _ in range(ATTEMPTS - 1):
+    for attempts_left in reversed(range(ATTEMPTS)):
         try:
             return attempt()
-        except ConflictError:
-            pass  # with what the other has committed by now, these records are known, or their persons are
-    return attempt()
+        except ConflictError:  # with what the other has committed by now, these records are known, or their persons are
+            if not attempts_left:
+                raise
+        except LockedError:  # perhaps by a process that stands still: then the rows are free the next time
+            end_frozen(engine)
+            raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _attempt(
@@ -88,6 +94,8 @@ def _attempt(
     now: datetime,
 ) -> Stored:
     with writing(engine) as connection:
+        if mails:
+            wait_for_others(connection, mails, settings)
         if changes:
             apply_changes(connection, changes)
         if reports:
@@ -127,7 +135,7 @@ def _write(
     sendable = without_marked(connection, told, settings, _alive(intents))
     write_untold(connection, sendable.untold, items, now)
     limited = limit_answers(connection, sendable.told, items, settings, now)
-    write_hints(connection, intents, limited.told, taken)
+    write_hints(connection, intents, limited.told, taken, settings)
     changed = (*new_persons, *load_persons(connection, flagged).values())
     published = (*person_messages(changed, now), *mail_messages(intents, limited.told, loaded.traceparents, now))
     withheld = dict(limited.withheld)

@@ -10,7 +10,7 @@ from desk.bulk import BulkInsert
 from desk.tables import files, items, journal, mails, message_ids, person_addresses, persons, rejected_mails
 from logger import rows
 from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem
-from logger.find_item import message_key
+from logger.find_item import message_key, partition_of
 from logger.floods import Flood
 from logger.marked import entry_text
 from logger.plan import Duplicate
@@ -18,6 +18,7 @@ from logger.state import is_trusted
 from schemas.events import NotificationRequested
 from schemas.persons import Person
 from schemas.reasons import Reason
+from schemas.snapshot import SettingsSnapshot
 
 _ITEM = BulkInsert(items, rows.ITEM)
 _JOURNAL = BulkInsert(journal, rows.JOURNAL)
@@ -119,11 +120,12 @@ def write_hints(
     intents: Iterable[Intent],
     told: Mapping[str, Sequence[NotificationRequested]],
     taken: Mapping[str, int],
+    settings: SettingsSnapshot,
 ) -> None:
     """Makes the mails and their notifications (`told`, by mail id) known to replies. `taken`: keys the desk has."""
     hints: dict[str, int] = {}
     for intent in intents:
-        key = message_key(intent.mail.message_id)
+        key = message_key(intent.mail.message_id, partition_of(intent.mail, settings))
         if key is not None and key not in taken:
             hints.setdefault(key, intent.item.number)
         hints.update((one.notification_id, intent.item.number) for one in told[intent.mail.mail_id])

@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from resolver.resolve import Examined, Resolution
 from runtime.blobs import digest_of
-from schemas.content import content_id
+from schemas.content import ContentIds, content_ids
 from schemas.events import REPORTS
 from schemas.fetched import FetchedMail
 from schemas.mail import (
@@ -119,6 +119,7 @@ def _resolved_mail(
     origin: Origin, examined: Examined, resolution: Resolution, template: str, keep: Keep, limits: Limits
 ) -> ResolvedMail:
     fetched, mail = origin.fetched, examined.mail
+    content = _content_ids(fetched, origin.raw, mail.message_id)
     html_fits = mail.html is None or _fits(mail.html, limits.html)
     return ResolvedMail(
         mail_id=fetched.mail_id,
@@ -139,7 +140,8 @@ def _resolved_mail(
         sender=resolution.sender,
         trust=resolution.trust.verdict,
         released=bool(fetched.released),
-        content_id=_content_id(fetched, origin.raw, mail.message_id),
+        content_id=content.content_id,
+        former_content_id=content.former,
         conversation=resolution.conversation,
         wanted=resolution.wanted,
         call_template=template,
@@ -170,9 +172,11 @@ def _defects(fetched: FetchedMail, mail: ParsedMail) -> tuple[Defect, ...]:
     return mail.defects if fetched.truncated is None else (*mail.defects, Defect.TRUNCATED)
 
 
-def _content_id(fetched: FetchedMail, raw: bytes, message_id: str | None) -> str:
+def _content_ids(fetched: FetchedMail, raw: bytes, message_id: str | None) -> ContentIds:
     """Nothing where the mail has no Message-ID, or its end is not here: then it is never taken for another one."""
-    return content_id(fetched.server_id, raw) if message_id and fetched.truncated is None else ""
+    if message_id and fetched.truncated is None:
+        return content_ids(fetched.server_id, raw)
+    return ContentIds("", "")
 
 
 def _whole_mail(fetched: FetchedMail) -> Iterator[StoredFile]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runtime.config import ProcessConfig
+from runtime.header_names import mend_kafka_python
 from runtime.outcomes import OutageError
 from schemas.reasons import Reason
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 POSITION_MS = 250
 METADATA_MS = 10_000
+DELIVERY_SECONDS = 20.0  # so long a producer tries to get a record through
 MAX_RECORD_BYTES = 16 * 1024 * 1024  # what our topics accept and our clients carry; foreign records may be as large
 
 
@@ -44,18 +47,23 @@ def make_producer(config: ProcessConfig, role: str) -> "KafkaProducer":
             partitioner=KeyPartitioner(),
             max_request_size=MAX_RECORD_BYTES,
             max_block_ms=10_000,
-            delivery_timeout_ms=20_000,
+            delivery_timeout_ms=int(DELIVERY_SECONDS * 1000),
             metrics_enabled=False,
             allow_auto_create_topics=False,
         )
 
 
 def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaConsumer":
-    """A consumer that commits nothing by itself. Raises `OutageError` (BROKER_AWAY)."""
+    """A consumer that commits nothing by itself, and sees no record of an open or aborted transaction.
+
+    Raises `OutageError`.
+    """
     from kafka import KafkaConsumer
 
+    mend_kafka_python()
     defaults = {
         "enable_auto_commit": False,
+        "isolation_level": "read_committed",
         "auto_offset_reset": "earliest",
         "metrics_enabled": False,
         "allow_auto_create_topics": False,
@@ -73,9 +81,10 @@ def make_admin(config: ProcessConfig) -> "KafkaAdminClient":
 
 
 def position(consumer: "KafkaConsumer", partition: "TopicPartition") -> int | None:
-    """Offset of the record that a member of a group takes next; None where that is not known at once.
+    """Offset of the record that comes next; None where that is not known at once.
 
-    Bounded: without a time-out kafka-python waits for the group, which cannot go on without a poll of ours.
+    Bounded: without a time-out kafka-python waits for ever, for the broker, or for the group of the consumer, which
+    cannot go on without a poll of ours.
     """
     offset: int | None = consumer.position(partition, timeout_ms=POSITION_MS)
     return offset
@@ -116,14 +125,29 @@ def partition_counts(consumer: "KafkaConsumer", topics: Collection[str]) -> dict
 
 @contextmanager
 def broker_errors() -> Iterator[None]:
-    """Turns what kafka-python raises when the broker does not answer into `OutageError` (BROKER_AWAY)."""
+    """Turns what kafka-python raises when the broker does not answer, or refuses, into `OutageError`."""
     from kafka.errors import KafkaError
 
     try:
         yield
     except (KafkaError, OSError) as error:
-        raise broker_away(error) from error
+        raise broker_trouble(error) from error
 
 
-def broker_away(error: BaseException) -> OutageError:
+def broker_trouble(error: BaseException) -> OutageError:
+    """BROKER_REFUSES where it answered that it will not until somebody sees to it, else BROKER_AWAY."""
+    from kafka import errors
+
+    if isinstance(error, errors.InvalidTimestampError):
+        now = datetime.now(UTC).isoformat(" ", "seconds")
+        return OutageError(Reason.BROKER_REFUSES, f"the Kafka broker refuses the time of a record: is it {now} now?")
+    refusals = (
+        errors.AuthorizationError,
+        errors.SaslAuthenticationFailedError,
+        errors.UnsupportedSaslMechanismError,
+        errors.PolicyViolationError,
+        errors.UnsupportedVersionError,
+    )
+    if isinstance(error, refusals):
+        return OutageError(Reason.BROKER_REFUSES, f"the Kafka broker refuses: {error}"[:300])
     return OutageError(Reason.BROKER_AWAY, f"the Kafka broker does not answer as it should: {error}"[:300])

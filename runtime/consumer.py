@@ -43,6 +43,7 @@ FETCH_WAIT_MS = 2_000
 POLL_MS = 1_000  # a poll returns with the first records: so long it takes to notice that the process is to end
 PENDING_POLL_MS = 20  # while something is in hand, of which the outcome is to be published soon
 PROBE_SECONDS = 5.0  # how often the ends of the partitions are asked for: the lag, and whether the broker is there
+PROBE_MS = 5_000
 LEAVE_SECONDS = 5.0  # how long a process that ends waits for what is in hand
 HAND_OVER_SECONDS = 1.0  # and one that is to give partitions up: the group waits for it, and no heartbeat is sent
 GRACE_SECONDS = 1.0  # a batch that takes longer is looked after every second
@@ -289,7 +290,7 @@ class ConsumerLoop:
         self._probed_at = now
         partitions = self._consumer.assignment()
         lag = dict.fromkeys(self._topics, 0)
-        for partition, end in self._consumer.end_offsets(list(partitions), timeout_ms=5_000).items():
+        for partition, end in self._consumer.end_offsets(list(partitions), timeout_ms=PROBE_MS).items():
             lag[partition.topic] += max(0, end - (position(self._consumer, partition) or 0))
         self._outage.over()
         for topic, records in lag.items():

@@ -5,8 +5,13 @@ from typing import Any
 
 import faust
 from faust.app.base import BootStrategy
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from mode.threads import WorkerThread
 
 from runtime.config import ProcessConfig
+from runtime.header_names import mend_aiokafka
+
+THREAD_SECONDS = 5.0
 
 
 class ConsumeOnly(BootStrategy):
@@ -15,13 +20,48 @@ class ConsumeOnly(BootStrategy):
     enable_kafka_producer = False
 
 
+class Worker(WorkerThread):
+    """A thread that is not waited for without end: with a broker that answers nothing it does not end."""
+
+    def __init__(self, service: Any) -> None:
+        super().__init__(service)
+        self.daemon = True
+
+    def stop(self) -> None:
+        self.is_stopped.wait(THREAD_SECONDS)
+
+
+class ReadCommittedThread(AIOKafkaConsumerThread):
+    """Sees no record of an open or aborted transaction. Faust has that only together with transactions of its own."""
+
+    Worker = Worker
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # taken when it starts
+        return consumer
+
+
+class ReadCommittedConsumer(Consumer):
+    def _new_consumer_thread(self) -> ReadCommittedThread:
+        return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class ReadCommittedTransport(Transport):
+    Consumer = ReadCommittedConsumer
+
+
 class App(faust.App):
     BootStrategy = ConsumeOnly
     logger = logging.getLogger("faust.app")
 
+    def _new_transport(self) -> ReadCommittedTransport:
+        return ReadCommittedTransport(self.conf.broker_consumer, self)
+
 
 def make_app(config: ProcessConfig, group: str, datadir: str) -> App:
     """An app in the shape of docs/adr/0002-faust.md. `group` is the consumer group; `datadir` stays empty."""
+    mend_aiokafka()
     return App(
         group,
         broker=[f"kafka://{server.strip()}" for server in config.kafka_bootstrap_servers.split(",")],

@@ -8,6 +8,7 @@ acknowledged (`runtime.work`, in a thread), and only then acknowledges the event
 import asyncio
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,8 @@ from schemas.wire import Record
 
 log = get_logger(__name__)
 
+POSITION_SECONDS = 5.0  # a position that is not known by then waits for the broker
+LEAVE_SECONDS = 30.0  # more than the batch in work may wait for the broker
 LOOK_SECONDS = 1.0  # how often the stop event and Faust's own state are looked at
 Event = Any  # faust.events.Event
 
@@ -68,7 +71,8 @@ async def _serve(
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix=handler.stage) as thread:
         await app.start()
         worker = asyncio.create_task(_work_through(inbox, work, thread))
-        watchdog = asyncio.create_task(_watch_lag(app, LagProbe(config, group), handler.stage, health))
+        probe = LagProbe(config, group)
+        watchdog = asyncio.create_task(_watch_lag(app, probe, handler.stage, config.topic_prefix, health))
         try:
             await _until_stop(app, worker, stop)
         finally:
@@ -154,21 +158,30 @@ async def _until_stop(app: App, worker: "asyncio.Task[None]", stop: threading.Ev
 async def _leave(app: App, worker: "asyncio.Task[None]", work: Work) -> None:
     """Stops fetching, lets the batch in work finish, commits and leaves the group.
 
-    A batch that waits for an outage is given up: Faust would wait for its acknowledgement for ever.
+    A batch that waits for an outage is given up: Faust would wait for its acknowledgement for ever, as it does for a
+    broker that answers nothing.
     """
     leaving = asyncio.create_task(app.stop())
-    while not leaving.done():
+    deadline = time.monotonic() + LEAVE_SECONDS
+    while not leaving.done() and time.monotonic() < deadline:
         if work.waiting:
             work.give_up()
         if worker.done():
             app.consumer.unacked.clear()
         await asyncio.wait([leaving], timeout=LOOK_SECONDS)
+    left = leaving.done()
+    while not leaving.done():  # of its many steps each waits anew
+        leaving.cancel()
+        await asyncio.wait([leaving], timeout=LOOK_SECONDS)
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
-    log.info("left the group")
+    if left:
+        log.info("left the group")
+    else:
+        log.warning("could not tell the group good-bye; it notices by itself")
 
 
-async def _watch_lag(app: App, probe: LagProbe, stage: str, health: Health) -> None:
+async def _watch_lag(app: App, probe: LagProbe, stage: str, prefix: str, health: Health) -> None:
     """States progress only while nothing is to be done: agents were seen to stall while the process looks alive."""
     outage = Outage(stage, health)
     try:
@@ -176,17 +189,27 @@ async def _watch_lag(app: App, probe: LagProbe, stage: str, health: Health) -> N
             await asyncio.sleep(PROBE_SECONDS)
             partitions = [TopicPartition(tp.topic, tp.partition) for tp in app.consumer.assignment()]
             try:
-                lag = await asyncio.to_thread(probe.measure, partitions)
+                lag = await asyncio.to_thread(probe.measure, partitions, await _handled(app, partitions))
             except OutageError as error:
                 outage.failed(error)
                 continue
             outage.over()
             for topic, records in lag.items():
-                LAG.labels(stage, topic).set(records)
+                LAG.labels(stage, topic.removeprefix(f"{prefix}.")).set(records)
             if not any(lag.values()):
                 health.progress()
     finally:
         probe.close()
+
+
+async def _handled(app: App, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """How far all is handled: as far as was read, once nothing of it is in hand."""
+    try:
+        async with asyncio.timeout(POSITION_SECONDS):
+            positions = {partition: await app.consumer.position(partition) for partition in partitions}
+    except TimeoutError:
+        return {}
+    return {} if app.consumer.unacked else {tp: offset for tp, offset in positions.items() if offset is not None}
 
 
 def crashed_service(service: Any) -> str | None:

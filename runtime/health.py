@@ -3,13 +3,17 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
+
+
+STEP_SECONDS = 60.0  # a step that is bounded by time-outs of its own has long ended by then
 
 
 class Health:
@@ -20,6 +24,7 @@ class Health:
         self._clock = clock
         self._moved = clock()
         self._conditions: dict[str, str] = {}  # name -> why not; "" is good
+        self._steps: dict[object, tuple[str, float]] = {}  # those that are being taken: whose, and since when
 
     def ready(self, name: str, ok: bool, why: str = "") -> None:
         """States one condition of readiness: `assignment`, `broker`, `database` ... `why` says what is waited for."""
@@ -29,9 +34,23 @@ class Health:
         """Something was finished, or there is nothing to do, or an outage is being waited out."""
         self._moved = self._clock()
 
+    @contextmanager
+    def step(self, part: str) -> Iterator[None]:
+        """A step of a part that works beside the main loop: one that does not end is not ready, and later not alive.
+
+        `part` names it in `/readyz`; many threads may take steps of one part.
+        """
+        key = object()
+        self._steps[key] = part, self._clock()
+        try:
+            yield
+        finally:
+            del self._steps[key]
+
     def stalled_for(self) -> float | None:
-        """Seconds without progress once they are too many, else None."""
-        idle = self._clock() - self._moved
+        """Seconds without progress, of the whole or in one step, once they are too many, else None."""
+        moved = min([self._moved, *(since for _, since in list(self._steps.values()))])
+        idle = self._clock() - moved
         return idle if idle > self._stall_seconds else None
 
     def not_ready(self) -> dict[str, str]:
@@ -39,7 +58,11 @@ class Health:
         conditions = self._conditions.copy()
         if not conditions:
             return {"process": "starting"}
-        return {name: why for name, why in conditions.items() if why}
+        now = self._clock()
+        hanging = {part: now - since for part, since in list(self._steps.values()) if now - since > STEP_SECONDS}
+        return {name: why for name, why in conditions.items() if why} | {
+            part: f"no answer from the broker for {seconds:.0f} s" for part, seconds in hanging.items()
+        }
 
 
 class HealthServer:

@@ -1,6 +1,7 @@
 """How far a consumer group is behind, asked of the broker beside the consumer itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from runtime.clients import broker_errors, make_admin
@@ -19,8 +20,14 @@ class LagProbe:
         self._group = group
         self._admin: KafkaAdminClient | None = None
 
-    def measure(self, partitions: "Sequence[TopicPartition]") -> dict[str, int]:
-        """Records behind, by topic. Raises `OutageError` (BROKER_AWAY)."""
+    def measure(
+        self, partitions: "Sequence[TopicPartition]", handled: "Mapping[TopicPartition, int]" = MappingProxyType({})
+    ) -> dict[str, int]:
+        """Records behind, by topic. Raises `OutageError` (BROKER_AWAY).
+
+        `handled`: up to which offset all is handled, where that is known. The last committed offset stays before the
+        marks of transactions and the records of aborted ones, which a partition may end with for ever.
+        """
         from kafka.admin import OffsetSpec
 
         lag = dict.fromkeys((partition.topic for partition in partitions), 0)
@@ -37,7 +44,8 @@ class LagProbe:
             raise
         for partition in partitions:
             done = committed[partition].offset if partition in committed else -1
-            lag[partition.topic] += max(0, last[partition].offset - max(done, first[partition].offset))
+            begun = max(done, first[partition].offset, handled.get(partition, 0))
+            lag[partition.topic] += max(0, last[partition].offset - begun)
         return lag
 
     def close(self) -> None:

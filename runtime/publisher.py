@@ -3,9 +3,10 @@
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from runtime.clients import MAX_RECORD_BYTES, broker_away, make_producer
+from runtime.clients import DELIVERY_SECONDS, MAX_RECORD_BYTES, broker_trouble, make_producer
 from runtime.config import ProcessConfig
 from runtime.metrics import PUBLISH_FAILURES, PUBLISHED
 from runtime.outcomes import OutageError
@@ -15,6 +16,12 @@ from schemas.wire import Message
 
 if TYPE_CHECKING:
     from kafka import KafkaProducer
+
+
+# Longer than a producer tries itself, which it may fail to notice: kafka-python 3.0.12 never sends again once a batch
+# has passed its delivery time-out after having been sent, and what it holds then never expires.
+FLUSH_SECONDS = DELIVERY_SECONDS + 2.0
+END_SECONDS = 5.0  # until the thread of a producer that is thrown away has told all who wait for it
 
 
 class UnpublishableError(Exception):
@@ -33,7 +40,8 @@ class Publisher:
     def publish(self, messages: Sequence[Message | Outgoing]) -> None:
         """Returns when all are acknowledged (acks=all, idempotent); the order of each key is kept.
 
-        Raises `OutageError` (BROKER_AWAY): publish all of them again later. Raises `UnpublishableError`: one of them
+        Bounded: raises once nothing has come back for `FLUSH_SECONDS`, for every thread that waits by then.
+        Raises `OutageError`: publish all of them again later. Raises `UnpublishableError`: one of them
         can never be published; others may have been.
         """
         if not messages:
@@ -70,7 +78,7 @@ class Publisher:
         with self._lock:
             if self._producer is producer:
                 self._producer = None
-        producer.close(timeout=0)
+        _end(producer)
 
 
 def check_size(record: Outgoing) -> None:
@@ -79,13 +87,23 @@ def check_size(record: Outgoing) -> None:
         raise UnpublishableError(f"a record of {record.size} bytes for {record.topic} is larger than topics accept")
 
 
+def _end(producer: "KafkaProducer") -> None:
+    """By force: what it still holds is failed at once. `close` alone would flush first, and give up at that."""
+    from kafka.errors import KafkaTimeoutError
+
+    producer._sender.force_close()
+    producer._sender.join(END_SECONDS)
+    with suppress(KafkaTimeoutError):
+        producer.close(timeout=0)
+
+
 def _send_all(producer: "KafkaProducer", records: Sequence[Outgoing]) -> None:
     from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
     refused = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, TypeError, ValueError)
     try:
         futures = [producer.send(record.topic, record.value, record.key, list(record.headers)) for record in records]
-        producer.flush()
+        producer.flush(FLUSH_SECONDS)
         errors = [future.exception for future in futures if future.exception is not None]
         # Of a batch with one bad record the others fail too, with an error that says nothing: the bad one's decides.
         for error in sorted(errors, key=lambda error: not isinstance(error, refused)):
@@ -93,6 +111,6 @@ def _send_all(producer: "KafkaProducer", records: Sequence[Outgoing]) -> None:
     except refused as error:
         raise UnpublishableError(f"the broker refuses a record for what it is: {type(error).__name__}") from error
     except KafkaError as error:
-        raise broker_away(error) from error
+        raise broker_trouble(error) from error
     except OSError as error:
         raise OutageError(Reason.BROKER_AWAY, f"the Kafka broker cannot be reached: {error}") from error

@@ -1,17 +1,22 @@
 """Reading topics whole, outside any consumer group: for the command line, cursors and reconciliation."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from runtime.clients import broker_errors, make_consumer, partition_counts
+from runtime.clients import broker_errors, make_consumer, partition_counts, position
 from runtime.config import ProcessConfig
+from runtime.outcomes import OutageError
+from schemas.reasons import Reason
 from schemas.wire import Record
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
 
 TOPIC_REQUESTS = 3
+QUIET_SECONDS = 30.0  # a broker that gives nothing of what it has for so long does not answer
+OFFSETS_MS = 10_000
 
 
 class TopicMissingError(Exception):
@@ -36,8 +41,8 @@ def read_between(
     """
     with _reading(config) as consumer:
         ends = assign_whole(consumer, topics)
-        starts = consumer.offsets_for_times(dict.fromkeys(ends, since_ms))
-        stops = {} if until_ms is None else consumer.offsets_for_times(dict.fromkeys(ends, until_ms))
+        starts = consumer.offsets_for_times(dict.fromkeys(ends, since_ms), OFFSETS_MS)
+        stops = {} if until_ms is None else consumer.offsets_for_times(dict.fromkeys(ends, until_ms), OFFSETS_MS)
         for tp, end in ends.items():
             consumer.seek(tp, starts[tp].offset if starts[tp] else end)
         ends |= {tp: stop.offset for tp, stop in stops.items() if stop}
@@ -52,7 +57,7 @@ def kept_since(config: ProcessConfig, topic: str) -> int | None:
     Raises as `read_to_end`.
     """
     with _reading(config) as consumer:
-        oldest = consumer.offsets_for_times(dict.fromkeys(assign_whole(consumer, [topic]), 0))
+        oldest = consumer.offsets_for_times(dict.fromkeys(assign_whole(consumer, [topic]), 0), OFFSETS_MS)
         return min((found.timestamp for found in oldest.values() if found), default=None)
 
 
@@ -67,10 +72,25 @@ def _reading(config: ProcessConfig) -> "Iterator[KafkaConsumer]":
 
 
 def _read(consumer: "KafkaConsumer", ends: "Mapping[TopicPartition, int]") -> Iterator[Record]:
-    while pending := [tp for tp, end in ends.items() if (consumer.position(tp) or 0) < end]:
-        consumer.pause(*(consumer.assignment() - set(pending)))
+    moved, before = time.monotonic(), None
+    while pending := unread(consumer, ends):
+        if pending != before:
+            moved, before = time.monotonic(), pending
+        elif time.monotonic() - moved > QUIET_SECONDS:
+            waiting = ", ".join(sorted(f"{tp.topic}/{tp.partition}" for tp in pending))
+            raise OutageError(
+                Reason.BROKER_AWAY, f"the Kafka broker gave nothing of {waiting} for {QUIET_SECONDS:.0f} s"
+            )
+        consumer.pause(*(consumer.assignment() - pending.keys()))
         for tp, records in consumer.poll(1000).items():
             yield from (to_record(record) for record in records if record.offset < ends[tp])
+            moved = time.monotonic()  # whoever reads may take his time
+
+
+def unread(consumer: "KafkaConsumer", ends: "Mapping[TopicPartition, int]") -> "dict[TopicPartition, int]":
+    """The partitions that are not read up to these ends: how far they are."""
+    positions = ((tp, end, position(consumer, tp) or 0) for tp, end in ends.items())
+    return {tp: offset for tp, end, offset in positions if offset < end}
 
 
 def assign_whole(consumer: "KafkaConsumer", topics: Sequence[str]) -> "dict[TopicPartition, int]":
@@ -81,7 +101,7 @@ def assign_whole(consumer: "KafkaConsumer", topics: Sequence[str]) -> "dict[Topi
     partitions = [TopicPartition(topic, number) for topic in topics for number in range(counts[topic])]
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)
-    ends: dict[TopicPartition, int] = consumer.end_offsets(partitions)
+    ends: dict[TopicPartition, int] = consumer.end_offsets(partitions, timeout_ms=OFFSETS_MS)
     return ends
 
 

@@ -4,13 +4,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from runtime.clients import broker_errors, make_consumer, position
+from runtime.clients import broker_errors, make_consumer
 from runtime.config import ProcessConfig
 from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.metrics import SETTINGS_RECORDS, SETTINGS_VERSION
 from runtime.outcomes import OutageError
-from runtime.reader import TopicMissingError, assign_whole, to_record
+from runtime.reader import TopicMissingError, assign_whole, to_record, unread
 from runtime.waiting import Outage, Stopped, wait_for_broker, wait_out
 from schemas.reasons import Reason
 from schemas.settings import Setting
@@ -85,9 +85,7 @@ class SettingsView:
         try:
             while not stop.is_set():
                 # Before the poll: one of an empty topic takes its time.
-                if not self._complete.is_set() and all(
-                    (position(consumer, tp) or 0) >= end for tp, end in ends.items()
-                ):
+                if not self._complete.is_set() and not unread(consumer, ends):
                     self._complete.set()
                     self._tell()
                 batches = wait_out(lambda: _poll(consumer), outage, stop.wait)

@@ -18,6 +18,7 @@ R = TypeVar("R")
 # Which condition of readiness an outage breaks.
 CONDITION: dict[Reason, str] = {
     Reason.BROKER_AWAY: "broker",
+    Reason.BROKER_REFUSES: "broker",
     Reason.DATABASE_AWAY: "database",
     Reason.BLOB_STORE_AWAY: "blob store",
     Reason.READER_AWAY: "reader",

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 _FORBIDDEN = frozenset(' <>()[],;:\\"')  # the blank: the only white space that counts as printable
 MAX_ADDRESS = 320  # 64 + "@" + 255: RFC 5321, section 4.5.3.1
@@ -54,7 +54,10 @@ def _is_plain(address: str) -> bool:
     return address.isprintable() and address.count("@") == 1 and _FORBIDDEN.isdisjoint(address)
 
 
-SafeAddress = Annotated[str, AfterValidator(check_address)]
+# The same in a regular expression of JavaScript's, as JSON Schema has them; it cannot see a domain's ASCII form.
+_PLAIN = r'[^@\s\x00-\x1f\x7f-\x9f<>()\[\],;:\\"]+'
+_SCHEMA = {"type": "string", "maxLength": MAX_ADDRESS, "pattern": f"^{_PLAIN}@{_PLAIN}$"}
+SafeAddress = Annotated[str, AfterValidator(check_address), WithJsonSchema(_SCHEMA)]
 
 
 def check_sender_pattern(pattern: str) -> str:

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document, made from the topic catalogue: what each topic holds, who writes and who reads it."""
+"""The AsyncAPI 3.1 document, made from the topic catalogue: what each topic holds, who writes and who reads it."""
 
 from typing import Any
 
@@ -7,12 +7,14 @@ from schemas.wire import JSON, RFC822
 
 PROCESSES = ("ingest", "resolver", "logger", "outbound", "console")
 
+# Our readers do without, so that they are not `required`: an integrator may have the plainest of tools.
+_BY_CLOUDEVENTS = "needed by CloudEvents, and on every record that Mailcall writes"
 # CloudEvents Kafka binding 1.0.2, binary mode: every attribute a header `ce_<name>`; and W3C trace context.
 _HEADERS: dict[str, str] = {
-    "ce_specversion": "always 1.0",
-    "ce_id": "id of the event; the same cause always gives the same id",
-    "ce_source": "who wrote it, such as /mailcall/ingest",
-    "ce_type": "type and version of the value",
+    "ce_specversion": f"always 1.0; {_BY_CLOUDEVENTS}",
+    "ce_id": f"id of the event; the same cause always gives the same id; {_BY_CLOUDEVENTS}",
+    "ce_source": f"who wrote it, such as /mailcall/ingest; {_BY_CLOUDEVENTS}",
+    "ce_type": f"type and version of the value; {_BY_CLOUDEVENTS}",
     "ce_time": "when it happened, RFC 3339, UTC",
     "content-type": "of the value",
     "traceparent": "W3C trace context, one trace a mail",
@@ -30,13 +32,15 @@ FETCHED_HEADERS: dict[str, str] = {
     "ce_released": "who let a mail through that had been rejected",
 }
 _RAW = {"type": "string", "format": "binary", "description": "RFC 5322 bytes, untouched"}
-_REQUIRED = ("ce_specversion", "ce_id", "ce_source", "ce_type")
+# What `FetchedMail.from_envelope` cannot derive; where the value is in the blob store it has nothing to derive from.
+_NEEDED = ("ce_serverid",)
+_NEEDED_WITH = {"ce_dataref": ["ce_id", "ce_size", "ce_sha256"]}
 
 
 def document() -> dict[str, Any]:
     """The document as plain data, ready for YAML."""
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Mailcall",
             "version": "1",
@@ -107,7 +111,9 @@ def _message(topic: Topic) -> dict[str, Any]:
 
 
 def _headers(topic: Topic) -> dict[str, Any]:
-    described = _HEADERS | (FETCHED_HEADERS if topic is MAIL_FETCHED else {})
+    is_mail = topic is MAIL_FETCHED
+    described = _HEADERS | (FETCHED_HEADERS if is_mail else {})
     properties: dict[str, Any] = {name: {"type": "string", "description": text} for name, text in described.items()}
     properties["ce_type"]["const"] = topic.event_type
-    return {"type": "object", "properties": properties, "required": list(_REQUIRED)}
+    needed = {"required": list(_NEEDED), "dependencies": _NEEDED_WITH} if is_mail else {}
+    return {"type": "object", "properties": properties, **needed}

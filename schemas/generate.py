@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from schemas import asyncapi, reference
+from schemas.json_schema import json_schema
 from schemas.topics import TOPICS, Topic
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,7 +73,7 @@ def _schema(topic: Topic) -> str:
     assert topic.value is not None
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **topic.value.json_schema(by_alias=True),
+        **json_schema(topic.value),
         "title": topic.event_type,
         "description": topic.doc,
     }

@@ -8,10 +8,11 @@ from typing import BinaryIO
 from schemas.line_ends import to_lf
 
 # What mail stores add or rewrite when they keep a mail: the same mail read over IMAP and POP3, or after a re-import,
-# must have the same id. (mbox format: Status, X-Status, X-UID, X-Keywords; Content-Length and Lines of SysV mbox.)
+# must have the same id. (mbox format: Status, X-Status, X-UID, X-Keywords; Content-Length and Lines of SysV mbox;
+# X-TUID in each mail that isync copied.)
 STORE_HEADERS = re.compile(
-    rb"^(?:Status|X-Status|X-UID|X-UIDL|X-Keywords|X-IMAP|X-IMAPbase|X-Mozilla-[\w-]+|Content-Length|Lines)[ \t]*:"
-    rb"[^\n]*\n(?:[ \t][^\n]*\n)*",
+    rb"^(?:Status|X-Status|X-UID|X-UIDL|X-TUID|X-Keywords|X-IMAP|X-IMAPbase|X-Mozilla-[\w-]+|Content-Length|Lines)"
+    rb"[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*",
     re.IGNORECASE | re.MULTILINE,
 )
 MAIL_ID = re.compile(r"^[0-9a-f]{32}$")

@@ -202,6 +202,7 @@ class ResolvedMail(Model):
     content_id: str = Field(
         "", description="the same for a mail that reached the server twice by different ways; empty: not known"
     )
+    former_content_id: str = Field("", description="its content id as version 0.1 made it, which may have logged it")
     released: bool = Field(False, description="an administrator let it through after it had been rejected")
     conversation: ConversationReferences
     wanted: Literal["log-or-update", "close"] = Field(description="what the mail asks for; the logger may refuse")

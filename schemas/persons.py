@@ -1,17 +1,22 @@
 """A person of the CMDB: the value of the `persons` topic, and what a sender is looked up in."""
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from schemas.addresses import SafeAddress
 from schemas.base import Id, Line, Model
 from schemas.settings import Format
 
+_FLAGS = ("is_user", "is_analyst")
+_FLAGGED: dict[str, Any] = {"anyOf": [{"properties": {flag: {"const": True}}, "required": [flag]} for flag in _FLAGS]}
+
 
 class Person(Model):
     """Flagged as User (who asks), as Analyst (who works), or both. The first address is the primary one."""
+
+    model_config = ConfigDict(json_schema_extra=_FLAGGED)
 
     id: Id
     first_name: Line = ""

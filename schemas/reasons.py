@@ -29,12 +29,14 @@ class Reason(StrEnum):
     UNKNOWN_PARTITION = "unknown-partition"
     UNKNOWN_ITEM = "unknown-item"
     UNKNOWN_PERSON = "unknown-person"
+    UNKNOWN_VALUE = "unknown-value"
     BLOB_MISSING = "blob-missing"
     HANDLER_FAILED = "handler-failed"
     RETRIES_EXHAUSTED = "retries-exhausted"
 
     # Trouble that passes: waited out in place.
     BROKER_AWAY = "broker-away"
+    BROKER_REFUSES = "broker-refuses"
     DATABASE_AWAY = "database-away"
     BLOB_STORE_AWAY = "blob-store-away"
     READER_AWAY = "reader-away"
@@ -138,6 +140,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "needed.",
         "Publish the person on `persons`, then replay the dead letter, or ask again with a new request_id.",
     ),
+    Reason.UNKNOWN_VALUE: Explanation(
+        "A request of another system gives an impact or urgency that the partition does not have.",
+        "Write one of the values that the dead letter's message names, then ask again with a new request_id.",
+    ),
     Reason.BLOB_MISSING: Explanation(
         "The blob store does not hold what the record refers to.",
         "Check the blob store's own retention; restore the blob from a backup, then replay the dead letter.",
@@ -153,6 +159,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.BROKER_AWAY: Explanation(
         "The Kafka broker does not answer; the process waits and goes on by itself.",
         "Check MAILCALL_KAFKA_BOOTSTRAP_SERVERS and the broker.",
+    ),
+    Reason.BROKER_REFUSES: Explanation(
+        "The Kafka broker answers and refuses; the process waits and goes on by itself once it is let.",
+        "Do as the text says: rights (the broker's ACLs), how it logs in, this machine's clock.",
     ),
     Reason.DATABASE_AWAY: Explanation(
         "The desk's database does not answer; the process waits and goes on by itself.",

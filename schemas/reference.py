@@ -6,12 +6,12 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
+from schemas.json_schema import Schema, json_schema
 from schemas.reasons import EXPLANATIONS
 from schemas.settings import Setting
 from schemas.topics import DAY_MS, HOUR_MS, TOPICS, Topic
 
 _MADE = "<!-- Made by `make schemas`: do not edit. -->"
-Schema = dict[str, Any]
 
 
 def topics_page() -> str:
@@ -61,7 +61,7 @@ def records_page() -> str:
     for topic in TOPICS:
         if topic.value is None or topic.short == "settings":
             continue
-        schema = topic.value.json_schema(by_alias=True)
+        schema = json_schema(topic.value)
         models = {**schema.get("$defs", {}), schema.get("title", ""): schema}
         described = [
             _described(f"### {name}", model, schema)

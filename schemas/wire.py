@@ -20,6 +20,7 @@ Header = tuple[str, bytes]
 JSON = "application/json"
 RFC822 = "message/rfc822"
 STRUCTURED = "application/cloudevents+json"
+UNREADABLE_NAME = "header-name-not-utf8"  # the header that tells so of a record; its value: the first such name
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,10 @@ def open_envelope(topic: Topic, record: Record) -> Envelope:
     if record.value is None:
         raise UndecodableError(Reason.NULL_VALUE, "the record has no value")
     headers = {name.lower(): value.decode("utf-8", "replace") for name, value in record.headers if value is not None}
+    if UNREADABLE_NAME in headers:
+        raise UndecodableError(
+            Reason.WRONG_SCHEMA, f"the name of a header is not UTF-8: {headers[UNREADABLE_NAME][:50]!r}"
+        )
     if headers.get("content-type", "").startswith(STRUCTURED):
         envelope = _structured(record.value)
     else:

@@ -17,6 +17,7 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "mail_host": frozenset({"mail_host", "mail-host"}),
     "debian": frozenset({"dovecot", "plain_dovecot", "faulty_dovecots", "postfix", "exim", "kerberos"}),
     "browser": frozenset(),
+    "npm": frozenset({"asyncapi_parser"}),
 }
 
 

@@ -17,6 +17,8 @@ PATIENCE_SECONDS = 15.0  # a broker that has just started is still making the to
 
 # (stage, partition) -> the offset that the stage takes next, as it would after a restart.
 Positions = Mapping[tuple[str, int], int]
+# (full name of a topic, partition) -> likewise, of one stage.
+StageOffsets = Mapping[tuple[str, int], int]
 
 
 def group(config: ProcessConfig, stage: str) -> str:
@@ -38,6 +40,17 @@ def read_positions(config: ProcessConfig, stages: Mapping[str, Topic]) -> Positi
         for place, offset in offsets.items()
         if place.topic == groups[name][1] and offset.offset >= 0
     }
+
+
+def read_stage_offsets(config: ProcessConfig, stage: str) -> StageOffsets:
+    """Positions of one stage on every topic that it reads, `.retry` among them. Raises as `read_positions`."""
+    name = group(config, stage)
+    admin = make_admin(config)
+    try:
+        offsets = _committed(admin, [name]).get(name, {})
+    finally:
+        admin.close()
+    return {(place.topic, place.partition): found.offset for place, found in offsets.items() if found.offset >= 0}
 
 
 def _committed(admin: "KafkaAdminClient", groups: Sequence[str]) -> dict[str, dict[Any, Any]]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 
 from deploy.local import NotAvailableError
+from deploy.local.asyncapi_parser import fetch_parser
 from deploy.local.broker import SERVERS_VARIABLE
 from deploy.local.dovecot import find_dovecot
 from deploy.local.jars import fetch
@@ -18,7 +19,7 @@ from deploy.local.readers import find_browser, find_text_reader
 
 def main() -> None:
     needs: list[Callable[[], object]] = [lambda: fetch("greenmail"), find_dovecot, find_kerberos, find_kcat]
-    needs += [find_text_reader, find_browser, find_postfix]
+    needs += [find_text_reader, find_browser, find_postfix, fetch_parser]
     if not os.environ.get(SERVERS_VARIABLE):
         needs.append(lambda: fetch("kafka"))
     for need in needs:

@@ -26,7 +26,7 @@ from ingest.connectors.base import (
     spooled,
     take_block,
 )
-from ingest.connectors.imap_answers import answers, internal_date, size_of, uid_of
+from ingest.connectors.imap_answers import answers, author_date, internal_date, size_of, uid_of
 from ingest.connectors.imap_session import ImapSession
 from ingest.shown import holds
 from mailserver.authentication import logged_in, method_for, refused
@@ -41,6 +41,7 @@ from schemas.settings import IncomingServer, Security
 
 log = get_logger(__name__)
 
+DATES_AT_ONCE = 10_000  # mails whose Date is asked for in one command
 PIECE_BYTES = 4_000_000  # of a mail that is too large to be fetched at once
 
 # Response codes (RFC 5530) and words of refusals that pass by themselves.
@@ -193,12 +194,43 @@ class ImapConnector:
 
         What the first look left alone stays alone; it is told by its date, which servers keep when they number anew.
         """
-        log.warning("the server numbered the mailbox anew: it is read from the start", server=self._server.id)
-        present, until = self._look(0), self._left_until
-        new = [one for one in present if until is None or one.date is None or one.date > until]
+        present = self._look(0)
+        new = self._not_left_alone(present)
+        log.warning(
+            "the server numbered the mailbox anew: it is read from the start",
+            server=self._server.id,
+            mails=len(new),
+            left_alone=len(present) - len(new),
+        )
         self._waiting = [(str(one.uid), one.size) for one in new]
         self._passed = max((one.uid for one in present), default=0)
         return self._fetch(room) if self._waiting else Block((), self._cursor(self._passed))
+
+    def _not_left_alone(self, present: list["_Listed"]) -> list["_Listed"]:
+        """By the dates of the mail store; by those that the authors wrote where none is from before the first look.
+
+        Then a program moved the mails that dates its copies anew, as isync does. A mail without a date is new.
+        """
+        until = self._left_until
+        if until is None:
+            return present
+        new = [one for one in present if one.date is None or one.date > until]
+        if len(new) < len(present):
+            return new
+        written = self._author_dates(new)
+        return [one for one in new if one.uid not in written or written[one.uid] > until]
+
+    def _author_dates(self, listed: list["_Listed"]) -> dict[int, datetime]:
+        """By UID, of the mails that have one."""
+        session, found = self._require(), {}
+        for start in range(0, len(listed), DATES_AT_ONCE):
+            some = listed[start : start + DATES_AT_ONCE]
+            answer = session.uid_fetch(f"{some[0].uid}:{some[-1].uid}", "(UID BODY.PEEK[HEADER.FIELDS (DATE)])")
+            for line, header in answers(answer):
+                uid, date = uid_of(line), author_date(header)
+                if uid is not None and date is not None:
+                    found[uid] = date
+        return found
 
     def _from_now_on(self, uidnext: int) -> Block:
         present = self._look(0)

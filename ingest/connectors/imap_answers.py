@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 _UID = re.compile(rb"\bUID (\d{1,10})\b")
@@ -11,6 +12,7 @@ _INTERNALDATE = re.compile(  # RFC 3501, section 9: date-time
     rb'\bINTERNALDATE "([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)"'
 )
 _SHORT_BODY = re.compile(rb'\bBODY\[\](?:<\d+>)? (?:NIL|"((?:[^"\\]|\\.)*)")')  # nstring that is no literal
+_MAX_DATE = 200  # bytes
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
@@ -41,6 +43,16 @@ def internal_date(line: bytes) -> datetime | None:
         month_number = 1 + _MONTHS.index(month.lower())
         return datetime.fromisoformat(f"{year}-{month_number:02}-{day.strip():0>2}T{time}{hours}:{minutes}")
     except ValueError:
+        return None
+
+
+def author_date(header: bytes | None) -> datetime | None:
+    """The date in a header block that holds the field Date alone (RFC 5322, 3.6.1), aware; None where none is read."""
+    _, _, value = (header or b"").partition(b":")
+    try:
+        date = parsedate_to_datetime(value[:_MAX_DATE].decode("ascii", "replace").strip())
+        return date if date.tzinfo else date.replace(tzinfo=UTC)  # -0000: somewhere, at this time in UTC
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 

@@ -23,6 +23,7 @@ from schemas.desk_requests import (
 from schemas.events import ItemKind
 from schemas.persons import Person
 from schemas.reasons import Reason
+from schemas.settings import CallTemplate
 from schemas.snapshot import SettingsSnapshot
 
 KINDS: Mapping[type[NewItem], ItemKind] = {CallToLog: "call", TaskToCreate: "task", RequestToCreate: "request"}
@@ -93,6 +94,9 @@ def decide_new(request: NewItem, known: Known, settings: SettingsSnapshot, numbe
     linked = known.item(request.linked_to) if request.linked_to else None
     if request.linked_to and linked is None:
         return Dead(Reason.UNKNOWN_ITEM, f"linked_to: there is no item {request.linked_to}")
+    wrong = _wrong_value(request, settings)
+    if wrong is not None:
+        return wrong
     found = properties(request.call_template, settings, request.filled)
     if isinstance(found, Dead):
         return found
@@ -156,4 +160,24 @@ def _unknown_person(request: NewItem, known: Known, user: Person | None) -> str 
     analyst = known.persons.get(request.logging_analyst or request.by)
     if analyst is None or not analyst.is_analyst or analyst.disabled:
         return f"logging_analyst: {request.logging_analyst or request.by!r} is no Analyst"
+    return None
+
+
+def _wrong_value(request: NewItem, settings: SettingsSnapshot) -> Dead | None:
+    """The request's own field that names what the settings do not have, and what they have."""
+    template = settings.call_template(request.call_template)
+    if template is None:
+        known = ", ".join(one.id for one in settings.all_of(CallTemplate)) or "none"
+        text = f"call_template: there is no call template {request.call_template!r}; known are: {known}"
+        return Dead(Reason.UNKNOWN_TEMPLATE, text)
+    partition = settings.partition(template.partition)
+    if partition is None:
+        return None  # the template's fault, not the request's
+    for field, given, values in (
+        ("impact", request.impact, partition.impacts),
+        ("urgency", request.urgency, partition.urgencies),
+    ):
+        if given is not None and given not in values:
+            text = f"{field}: partition {partition.id!r} has no {field} {given!r}; known are: {', '.join(values)}"
+            return Dead(Reason.UNKNOWN_VALUE, text)
     return None

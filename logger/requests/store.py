@@ -26,7 +26,9 @@ def store_requests(engine: Engine, batch: Sequence[Asked], settings: SettingsSna
 
     Raises `OutageError` where the database is away, `UnstorableError` on a value that no database column holds.
     """
-    return until_stored(lambda: _attempt(engine, batch, settings, now)) if batch else Stored({})
+    if not batch:
+        return Stored({})
+    return until_stored(engine, lambda: _attempt(engine, batch, settings, now))
 
 
 def _attempt(engine: Engine, batch: Sequence[Asked], settings: SettingsSnapshot, now: datetime) -> Stored:

@@ -1,12 +1,14 @@
 """Connections, transactions, errors and bulk inserts, the same on both databases."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import Engine, TextClause, insert, select, text
 
+from desk import engine as desk_engine
 from desk.among import among
 from desk.bulk import FEW, BulkInsert
 from desk.engine import check_url, open_desk, reading, writing
@@ -162,3 +164,28 @@ def test_postgresql_is_set_up_for_utc(postgres_url: str) -> None:
             found = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("timezone", "synchronous_commit")]
         assert found == ["UTC", synchronous]
         engine.dispose()
+
+
+def test_a_transaction_in_which_a_process_stood_still_is_ended_as_an_outage(
+    postgres_desk_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = {**desk_engine._SESSION, "idle_in_transaction_session_timeout": "50ms"}
+    monkeypatch.setattr(desk_engine, "_SESSION", short)
+    engine, watching = open_desk(postgres_desk_url), open_desk(postgres_desk_url)
+    alive = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+    with pytest.raises(OutageError, match="stood still") as caught, writing(engine) as connection:
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        deadline = time.monotonic() + 30
+        while _count(watching, alive, pid=pid):
+            assert time.monotonic() < deadline
+        connection.execute(insert(persons), PERSON)
+    assert caught.value.reason is Reason.DATABASE_AWAY
+    with writing(engine) as connection:
+        connection.execute(insert(persons), PERSON)
+    assert _count(watching, text("SELECT count(*) FROM persons")) == 1
+
+
+def _count(engine: Engine, query: TextClause, **parameters: Any) -> int:
+    with reading(engine) as connection:
+        count: int = connection.execute(query, parameters).scalar_one()
+    return count

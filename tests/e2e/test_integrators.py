@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
+from cloudevents.core.formats.json import JSONFormat
 
 from deploy.local.kcat import find_kcat
 from deploy.local.pipeline import patiently
@@ -24,13 +26,14 @@ from deploy.local.smtp_sink import SmtpSink, SunkMail
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from outbound.config import OutboundConfig
-from runtime.clients import make_producer
+from runtime.clients import make_admin, make_producer
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
 from runtime.topic_setup import create_topics
 from schemas.desk_requests import TaskToCreate
 from schemas.events import NotificationResult
 from schemas.fetched import open_fetched
+from schemas.ids import mail_id
 from schemas.persons import Person
 from schemas.settings import EmailOptions, Format, MessageTemplate, OutgoingServer, Partition, Setting
 from schemas.topics import (
@@ -61,6 +64,8 @@ def blocks(heading: str) -> list[str]:
 
 
 TOLD_BY_KCAT, TOLD_BY_PYTHON, TEMPLATE = blocks("Have somebody told by mail")
+(RUNNING_ON,) = blocks("Publish from a program that runs on")
+_TOPIC = re.compile(r'(?<!ce_type=)(?<!ce_type", b")\bmailcall\.(?=[a-z])')  # of a topic's name, not of a record's type
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Sending:
 
     def here(self, example: str) -> str:
         """The example, with this broker and these topics."""
-        prefixed = example.replace("mailcall.", f"{self.config.topic_prefix}.")
+        prefixed = _TOPIC.sub(f"{self.config.topic_prefix}.", example)
         return prefixed.replace("broker:9092", self.config.kafka_bootstrap_servers)
 
     def shell(self, example: str, directory: Path) -> str:
@@ -156,6 +161,8 @@ def test_kcat_has_somebody_told_and_waits_for_what_became_of_it(sending: Sending
     id_, _, value = told.splitlines()[0].partition(" ")
     result = NotificationResult.model_validate_json(value)
     assert (result.notification_id, result.recipient, result.outcome) == (id_, "ida@desk.example", "sent")
+    (asked,) = [one for one in sending.records(NOTIFICATION_REQUESTED) if ("ce_id", id_.encode()) in one.headers]
+    is_a_cloud_event_of(NOTIFICATION_REQUESTED, asked)
     _, message = sending.mail_to("ida@desk.example", "Backup of files-01 failed")
     assert "It failed at 03:12: disk full." in message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
 
@@ -185,6 +192,7 @@ def test_the_other_kcat_commands_write_what_their_topics_hold(sending: Sending, 
 
     (fetched,) = sending.records(MAIL_FETCHED)
     assert open_fetched(fetched).server_id == "it-mailbox"
+    assert open_fetched(fetched).mail_id == mail_id("it-mailbox", fetched.value or b"")
     assert fetched.value == (tmp_path / "mail.eml").read_bytes()
     task = sending.only(DESK_REQUESTED)
     assert isinstance(task, TaskToCreate)
@@ -192,6 +200,43 @@ def test_the_other_kcat_commands_write_what_their_topics_hold(sending: Sending, 
     person = sending.only(PERSONS)
     assert isinstance(person, Person)
     assert (person.id, person.email_format) == ("ursula", Format.TEXT)
+    for topic in (MAIL_FETCHED, DESK_REQUESTED, PERSONS):
+        (record,) = sending.records(topic)
+        is_a_cloud_event_of(topic, record)
+
+
+def is_a_cloud_event_of(topic: Topic, record: Record) -> None:
+    """For the official SDK."""
+    headers = {name: value for name, value in record.headers if value is not None}
+    event = from_binary(KafkaMessage(headers, record.key, record.value or b""), JSONFormat())
+    assert (event.get_specversion(), event.get_type()) == ("1.0", topic.event_type)
+    assert event.get_id().encode() == headers["ce_id"]  # the SDK makes one up where there is none
+    assert event.get_source().startswith("/")
+
+
+def test_a_program_goes_on_after_a_record_that_the_broker_refused(sending: Sending, topic_prefix: str) -> None:
+    elsewhere = Sending(sending.config.model_copy(update={"topic_prefix": topic_prefix}), sending.sink)
+    # Less than the client's own limit, which would keep the record from the broker.
+    accepts = {"num_partitions": 2, "replication_factor": 1, "configs": {"max.message.bytes": "100000"}}
+    with closing(make_admin(elsewhere.config)) as admin:
+        admin.create_topics({DESK_REQUESTED.name(topic_prefix): accepts})
+    sent = [
+        (b"monitoring/before", b"{}"),
+        (b"monitoring/too-large", b"{" + b" " * 200_000 + b"}"),
+        *((b"monitoring/after-%d" % number, b"{}") for number in range(3)),
+    ]
+    names: dict[str, Any] = {"requests": sent}
+
+    exec(compile(elsewhere.here(RUNNING_ON), "docs/integrate.md", "exec"), names)
+
+    assert [(key, type(error).__name__) for key, error in names["refused"]] == [
+        (b"monitoring/too-large", "MessageSizeTooLargeError")
+    ]
+    arrived = elsewhere.records(DESK_REQUESTED)
+    assert {record.key for record in arrived} == {key for key, _ in sent} - {b"monitoring/too-large"}
+    assert len(arrived) == len(sent) - 1
+    for record in arrived:
+        is_a_cloud_event_of(DESK_REQUESTED, record)
 
 
 def asked(**changes: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from console.operations.dead_letters import dead_letters
+from console.operations.notification_reconciliation import reconcile_notifications
 from console.operations.reconcile import reconcile
 from deploy.local.database import Database
 from deploy.local.demo_settings import PASSWORD
@@ -58,6 +59,9 @@ def test_a_process_killed_in_mid_flow_changes_nothing(desk: RunningDesk, victim:
     in_hand = sum(server.connections for server in servers) if victim == "outbound" else 0
     assert repeated(desk.answers(sent)) <= in_hand
     assert len({answer.message_id for answer in answers}) == len(sent)
+    told = reconcile_notifications(desk.pipeline.config)
+    assert told.outcomes["sent"] >= len(sent)
+    assert told.balanced, told.wrong
 
 
 def test_mailboxes_read_again_from_the_start_log_no_second_call(desk: RunningDesk) -> None:
@@ -115,6 +119,8 @@ def test_bad_records_are_one_dead_letter_each_and_the_next_good_one_goes_through
     unknown = [letter.reason for letter in letters if letter.headers.get("ce_type", "").endswith(".v99")]
     assert unknown == [UNKNOWN_VERSION] * 4
     assert reconcile(config).balanced
+    assert reconcile_notifications(config).outcomes["dead-lettered"] == produced[NOTIFICATION_REQUESTED.short]
+    assert reconcile_notifications(config).balanced
 
 
 def _headers(topic: Topic, name: str) -> list[tuple[str, bytes]]:

@@ -274,7 +274,7 @@ def test_a_batch_is_decided_as_its_mails_one_by_one_would_be(replies: list[tuple
         (intent,) = numbered(single.intents, [new])
         desk.items.pop(-1, None)
         desk.hints = {key: number for key, number in desk.hints.items() if number != -1}
-        desk.remember(intent, NOW)
+        desk.remember(intent, "IT", NOW)
         singly.append(intent)
     assert intents == singly
 

@@ -197,9 +197,14 @@ def test_what_is_refused_is_told_to_the_system_and_to_nobody_by_mail(
 @pytest.mark.parametrize(
     ("asked", "reason", "named"),
     [
-        (ask("log-call", call_template="gone"), Reason.UNKNOWN_TEMPLATE, "'gone'"),
+        (ask("log-call", call_template="gone"), Reason.UNKNOWN_TEMPLATE, "call_template: there is no"),
+        (ask("log-call", call_template="gone"), Reason.UNKNOWN_TEMPLATE, "known are: hr-call, it-call"),
         (ask("log-call", call_template="lost-partition"), Reason.UNKNOWN_PARTITION, "'lost-partition'"),
-        (ask("log-call", impact="vast"), Reason.UNKNOWN_TEMPLATE, "no priority"),
+        (ask("log-call", call_template="no-priority"), Reason.UNKNOWN_TEMPLATE, "call template 'no-priority'"),
+        (ask("log-call", impact="vast"), Reason.UNKNOWN_VALUE, "impact: partition 'IT' has no impact 'vast'"),
+        (ask("log-call", impact="vast"), Reason.UNKNOWN_VALUE, "known are: high, low"),
+        (ask("create-task", urgency="x"), Reason.UNKNOWN_VALUE, "urgency: partition 'IT' has no urgency 'x'"),
+        (ask("log-call", impact="vast", call_template="no-priority"), Reason.UNKNOWN_VALUE, "impact: "),
         (ask("log-call", by="nobody"), Reason.UNKNOWN_PERSON, "by: "),
         (ask("log-call", by="nobody@x.test"), Reason.UNKNOWN_PERSON, "by: "),
         (ask("log-call", user="nobody"), Reason.UNKNOWN_PERSON, "user: "),

@@ -18,6 +18,7 @@ from desk.items import list_items
 from desk.tables import outbox as outbox_table
 from logger.publish import publish_all, relay_until
 from runtime.config import ProcessConfig
+from runtime.health import Health
 from runtime.outcomes import Dead, Ok, OutageError
 from runtime.publisher import UnpublishableError
 from runtime.stage import Stage
@@ -124,7 +125,7 @@ def test_what_a_dead_logger_left_behind_is_published_by_the_next(logger: Logger,
         if len(another.of(CALL_EVENTS)) == 3:
             stop.set()
 
-    relay_until(stop, another.engine, publish, every_seconds=10)
+    relay_until(stop, another.engine, publish, Health(), every_seconds=10)
     assert [event.reference for event in another.of(CALL_EVENTS)] == ["C-000001", "C-000002", "C-000003"]
     assert rows_in_outbox(logger) == 0
 
@@ -141,7 +142,7 @@ def test_a_relay_outlasts_an_outage(logger: Logger) -> None:
             broker_away(messages)
         stop.set()
 
-    relay_until(stop, logger.engine, publish, every_seconds=0.01)
+    relay_until(stop, logger.engine, publish, Health(), every_seconds=0.01)
     assert len(calls) == 2
     assert calls[0] == calls[1]
 

@@ -339,6 +339,20 @@ def test_a_mail_that_came_by_two_ways_has_its_effect_once(logger: Logger, batche
     assert len(logger.of(CALL_EVENTS)) == len(logger.of(NOTIFICATION_REQUESTED)) == 1
 
 
+@pytest.mark.parametrize(("batches", "turned"), [("one", False), ("one", True), ("two", False)])
+def test_a_mail_that_0_1_logged_is_known_by_the_id_of_that_time(logger: Logger, batches: str, turned: bool) -> None:
+    """`turned`: its second way is the one that a resolver of that release saw, in a rolling upgrade."""
+    before = make_mail("one", content_id="as of old")
+    now = make_mail("two", content_id="as now", former_content_id="as of old", message_id="<one@example.test>")
+    first, second = (now, before) if turned else (before, now)
+    for batch in [(first, second)] if batches == "one" else [(first,), (second,)]:
+        logger.feed(*batch)
+    assert logger.outcomes() == {
+        first.mail_id: ("call-logged", "C-000001"),
+        second.mail_id: ("duplicate", "C-000001"),
+    }
+
+
 def test_mails_with_one_message_id_and_different_content_are_all_kept(logger: Logger) -> None:
     mails = [make_mail(str(n), message_id="<same@x>", content_id=f"c{n}") for n in range(3)]
     logger.feed(*mails[:2])

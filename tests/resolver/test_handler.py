@@ -286,11 +286,15 @@ def test_a_mail_past_the_limits_of_reading_is_logged_with_the_raw_mail_and_nine_
 def test_a_mail_that_comes_twice_by_different_ways_has_one_content_id(
     handler: ResolverHandler, fetched: Fetched
 ) -> None:
-    raws = [mail(), b"Received: by a.example.net\r\n" + mail(), mail(body="It is not.")]
-    first, again, other = (resolved(outcome) for outcome in handler.handle([fetched(raw) for raw in raws]))
-    assert first.mail_id != again.mail_id
-    assert first.content_id == again.content_id != ""
+    way = b"Received: by a.example.net\r\n"
+    raws = [mail(), way + mail(), way + b"X-Greylist: delayed\r\n" + mail(), mail(body="It is not.")]
+    first, again, marked, other = (resolved(outcome) for outcome in handler.handle([fetched(raw) for raw in raws]))
+    assert len({first.mail_id, again.mail_id, marked.mail_id}) == 3
+    assert first.content_id == again.content_id == marked.content_id != ""
     assert other.content_id not in ("", first.content_id)
+    # as 0.1 saw it, to which one that was greylisted was another mail
+    assert first.former_content_id == again.former_content_id not in ("", first.content_id)
+    assert marked.former_content_id not in ("", first.former_content_id)
 
 
 def test_a_mail_without_message_id_or_end_is_never_taken_for_another(
@@ -300,7 +304,8 @@ def test_a_mail_without_message_id_or_end_is_never_taken_for_another(
         fetched(mail().replace(b"Message-ID: <1@example.org>\r\n", b"")),
         fetched(mail(), truncated="3000000000"),
     ]
-    assert [resolved(outcome).content_id for outcome in handler.handle(records)] == ["", ""]
+    for value in map(resolved, handler.handle(records)):
+        assert (value.content_id, value.former_content_id) == ("", "")
 
 
 @pytest.mark.parametrize("raw", [b"\0", b"\n", b"no mail at all", os.urandom(2000), b"From: \xff\xfe\r\n\r\n\0\0"])

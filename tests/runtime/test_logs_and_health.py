@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runtime.health import Health, HealthServer
+from runtime.health import STEP_SECONDS, Health, HealthServer
 from runtime.logs import redact
 from runtime.metrics import PUBLISHED
 
@@ -93,6 +93,19 @@ def test_livez_fails_when_nothing_moves_and_only_then(server: HealthServer, heal
     assert (status, json.loads(body)) == (503, {"live": False, "idle_seconds": 11})
     health.progress()
     assert get(server, "/livez")[0] == 200
+
+
+def test_a_step_that_does_not_end_is_neither_ready_nor_alive(
+    server: HealthServer, health: Health, clock: Clock
+) -> None:
+    health.ready("assignment", True)
+    with health.step("incoming server it"):
+        clock.now = STEP_SECONDS + 1
+        health.progress()  # the main loop goes on
+        status, body = get(server, "/readyz")
+        assert (status, list(json.loads(body)["waiting_for"])) == (503, ["incoming server it"])
+        assert get(server, "/livez")[0] == 503
+    assert get(server, "/readyz")[0] == get(server, "/livez")[0] == 200
 
 
 def test_metrics_are_served_with_their_meaning(server: HealthServer) -> None:

@@ -73,7 +73,7 @@ def test_every_header_of_a_fetched_mail_is_described() -> None:
 def test_every_reference_in_the_asyncapi_document_leads_somewhere(made: Mapping[str, str]) -> None:
     read = yaml.safe_load(made["schemas/asyncapi.yaml"])
     assert read == json.loads(json.dumps(document()))
-    assert read["asyncapi"] == "3.0.0"
+    assert read["asyncapi"] == "3.1.0"
     assert list(read["channels"]) == [topic.short for topic in TOPICS]
     references = _references(read)
     assert len(references) > 3 * len(TOPICS)

@@ -21,9 +21,10 @@ ID = ids.mail_id("it-mailbox", RAW)
         RAW + b"\r\n\r\n",
         b"Status: RO\r\nX-UID: 42\r\n" + RAW,
         RAW.replace(b"Subject", b"X-Keywords: a\r\n b\r\nX-Mozilla-Status: 0001\r\nSubject"),
+        RAW.replace(b"\r\n\r\nHello", b"\r\nX-TUID: Xq4lKs88vWFl\r\n\r\nHello"),
         RAW.replace(b"\r\n\r\nHello", b"\r\ncontent-length: 12\r\nLines : 3\r\n\r\nHello"),
     ],
-    ids=["line ends", "end cut", "end grown", "mbox", "keywords", "content-length"],
+    ids=["line ends", "end cut", "end grown", "mbox", "keywords", "isync", "content-length"],
 )
 def test_what_mail_stores_rewrite_does_not_change_a_mails_id(stored: bytes) -> None:
     assert ids.mail_id("it-mailbox", stored) == ID
