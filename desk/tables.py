@@ -176,7 +176,7 @@ rejected_mails = Table(
     Column("rejected_at", TIME, nullable=False),
 )
 
-# What else had its effect on the desk: `request/<id>` of `desk.requested`, `report/<mail id>` of a delivery report.
+# What else had its effect on the desk: `request/<id>` of `desk.requested`, `report/...` of a delivery report.
 handled = Table(
     "handled",
     metadata,

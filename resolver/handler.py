@@ -7,7 +7,8 @@ from functools import partial
 from typing import Protocol
 
 from resolver.admission import admit
-from resolver.outputs import Origin, notification_result, rejected, reported_notification, resolved
+from resolver.outputs import Origin, rejected, resolved
+from resolver.report_results import notification_results, reported_notification
 from resolver.resolve import Examined, own_addresses, resolve
 from resolver.sender import known_as, persons_known_as
 from runtime.blobs import BlobMissingError
@@ -155,5 +156,5 @@ class ResolverHandler:
         if screening.verdict == "notification-result":
             notification_id = reported_notification(screening, examined.mail, one.judge)
             if notification_id is not None:
-                return Ok((notification_result(one.origin, notification_id, screening, now),))
+                return Ok(notification_results(one.origin, notification_id, screening, now))
         return Reject(screening.reason or Reason.AUTO_REPLY, (rejected(one.origin, examined, self._blobs.put, now),))

@@ -7,23 +7,27 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 from resolver.resolve import Examined, Resolution
 from runtime.blobs import digest_of
 from schemas.content import ContentIds, content_ids
-from schemas.events import REPORTS, NotificationResult
+from schemas.events import REPORTS
 from schemas.fetched import FetchedMail
-from schemas.ids import notification_of
-from schemas.mail import REJECTED_SUBJECT, Defect, ParsedMail, RejectedMail, ResolvedMail, Screening, StoredFile
+from schemas.mail import (
+    REJECTED_SUBJECT,
+    Defect,
+    ParsedMail,
+    RejectedMail,
+    ResolvedMail,
+    StoredFile,
+)
 from schemas.reasons import Reason
-from schemas.tokens import Judge, Verdict, own_token
-from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
+from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES
 from schemas.wire import Message, encode
 
 Keep = Callable[[bytes, str], str]  # the bytes and their SHA-256, hexadecimal
 SOURCE = REPORTS
-_OURS: frozenset[Verdict] = frozenset(("good", "expired", "unchecked"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def resolved(
     """A `mail.resolved` record of less than `MAX_INLINE_BYTES`; its files are kept when it returns."""
     for limits in LIMITS:
         mail = _resolved_mail(origin, examined, resolution, template, keep, limits)
-        message = encode(MAIL_RESOLVED, origin.key or resolution.sender.address, mail, **_context(origin, now))
+        message = encode(MAIL_RESOLVED, origin.key or resolution.sender.address, mail, **context_of(origin, now))
         if len(message.value or b"") < MAX_INLINE_BYTES:
             break
     return message
@@ -86,45 +90,19 @@ def rejected(origin: Origin, examined: Examined, keep: Keep, now: datetime) -> M
         blob=held.dataref if held else None,
     )
     known = held.extensions() if held else None
-    return encode(MAIL_REJECTED, origin.key or examined.sender.address, mail, **_context(origin, now), extensions=known)
-
-
-def notification_result(origin: Origin, notification_id: str, screening: Screening, now: datetime) -> Message:
-    """A `notification.results` record: what a report says became of one of our own notifications."""
-    bounce = screening.bounce
-    result = NotificationResult(
-        notification_id=notification_id,
-        outcome=_outcome(screening),
-        recipient=bounce.recipients[0] if bounce and bounce.recipients else "",
-        reason=screening.reason,
-        smtp_reply=(bounce and bounce.status) or "",
-        message_id=screening.about,
-        mail_id=origin.fetched.mail_id,
-        at=now,
+    return encode(
+        MAIL_REJECTED, origin.key or examined.sender.address, mail, **context_of(origin, now), extensions=known
     )
-    return encode(NOTIFICATION_RESULTS, notification_id, result, **_context(origin, now))
 
 
-def reported_notification(screening: Screening, mail: ParsedMail, judge: Judge) -> str | None:
-    """Id of the notification that a report is about: what the screening found, else what it answers to.
-
-    None where it names no mail of ours, or one that we did not sign. A mail is still ours when its token has expired.
-    """
-    for message_id in (screening.about or "", *mail.in_reply_to, *reversed(mail.references)):
-        token = own_token(message_id)
-        if token and judge(token) in _OURS:
-            return notification_of(message_id)
-    return None
-
-
-class _Context(TypedDict):
+class Context(TypedDict):
     id: str
     source: str
     time: datetime
     traceparent: str
 
 
-def _context(origin: Origin, now: datetime) -> _Context:
+def context_of(origin: Origin, now: datetime) -> Context:
     """Every record made from a mail carries the mail's id: what comes again is known again."""
     return {"id": origin.fetched.mail_id, "source": SOURCE, "time": now, "traceparent": origin.traceparent}
 
@@ -228,11 +206,3 @@ def _cut(text: str, limit: int) -> str:
     if _fits(text, limit):
         return text
     return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
-
-
-def _outcome(screening: Screening) -> Literal["sent", "deferred", "bounced"]:
-    """RFC 3463, section 2: the class of the status. A read receipt says that the notification has arrived."""
-    if screening.reason is Reason.RECEIPT:
-        return "sent"
-    status = screening.bounce.status if screening.bounce else None
-    return "deferred" if (status or "").startswith("4.") else "bounced"

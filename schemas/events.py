@@ -11,6 +11,7 @@ from schemas.base import Id, Line, Model
 from schemas.notifying import Role
 from schemas.reasons import Reason
 from schemas.settings import Format
+from schemas.undelivered import Trouble
 
 _REFERENCE = re.compile(r"[CTR]-[0-9]{6,18}")
 ItemKind = Literal["call", "task", "request"]
@@ -170,7 +171,8 @@ class NotificationResult(Model):
     server_id: Id | None = None
     attempt: int = 1
     reason: Reason | None = None
-    smtp_reply: str = ""
+    smtp_reply: str = Field("", description="the server's own words; of a bounce, its enhanced status code (RFC 3463)")
+    trouble: Trouble | None = Field(None, description="of a bounce: what was in the way")
     message_id: str | None = None
     mail_id: str | None = Field(
         None, description="of the mail that caused the notification, or that reported the bounce"

@@ -12,6 +12,7 @@ from pydantic import Field
 from schemas.base import Id, Line, Model
 from schemas.persons import PersonKind
 from schemas.reasons import Reason
+from schemas.undelivered import Trouble
 
 
 class Mailbox(Model):
@@ -85,12 +86,25 @@ class ParsedMail(Model):
     defects: tuple[Defect, ...] = ()
 
 
+class Undelivered(Model):
+    """What a delivery report says of one recipient who does not have the mail."""
+
+    recipient: str = ""
+    final: bool = Field(True, description="the mail is not tried again; otherwise it is only late")
+    trouble: Trouble = Trouble.UNKNOWN
+    status: str = Field("", description="the most telling enhanced status code (RFC 3463), that of the reply first")
+
+
 class Bounce(Model):
-    """What a delivery report says: about whom, status of the first failed one (RFC 3463), id of the returned mail."""
+    """What a delivery report says: about whom, status of the first failed one (RFC 3463), id of the returned mail.
+
+    `recipients` are all that it names; `undelivered` those of them who do not have the mail.
+    """
 
     recipients: tuple[str, ...] = ()
     status: str | None = None
     original_message_id: str | None = None
+    undelivered: tuple[Undelivered, ...] = ()
 
 
 class Screening(Model):

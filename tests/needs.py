@@ -15,7 +15,7 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "broker": frozenset({"broker"}),
     "database": frozenset({"database"}),
     "mail_host": frozenset({"mail_host", "mail-host"}),
-    "debian": frozenset({"dovecot", "plain_dovecot", "faulty_dovecots", "postfix", "kerberos"}),
+    "debian": frozenset({"dovecot", "plain_dovecot", "faulty_dovecots", "postfix", "exim", "kerberos"}),
     "browser": frozenset(),
     "npm": frozenset({"asyncapi_parser"}),
 }

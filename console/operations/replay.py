@@ -175,7 +175,7 @@ class _UnchangedBlobs:
 def _now(outcome: Outcome, settings: SettingsSnapshot) -> Decision:
     if isinstance(outcome, Dead):
         return dead_lettered(outcome.reason)
-    (message,) = outcome.outputs
+    message = outcome.outputs[0]  # of a report, one for each recipient: what was decided is the same
     assert message.topic.value is not None
     value = message.topic.value.validate_json(message.value or b"")
     template = settings.call_template(value.call_template) if message.topic is MAIL_RESOLVED else None

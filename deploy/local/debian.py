@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib import invalidate_caches
 from importlib.util import find_spec
@@ -33,6 +34,37 @@ def need(program: str, files: Sequence[Path], packages: Sequence[str]) -> Path:
     if not found:
         raise NotAvailableError(f"{program} is not there although {', '.join(packages)} are installed")
     return found
+
+
+def unpack(package: str, libraries: Sequence[str]) -> Path:
+    """The files of a package that cannot be installed beside another one, under the folder that is returned.
+
+    Its libraries are installed. Raises `NotAvailableError`: root and Debian are needed.
+    """
+    folder = cache_directory() / package
+    if folder.exists():
+        return folder
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", *libraries]
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise NotAvailableError(f"{package} is needed: as root on Debian it is unpacked into {folder}")
+    with tempfile.TemporaryDirectory(dir=cache_directory()) as name:
+        fresh = Path(name)
+        download = [
+            "sh",
+            "-c",
+            'cd "$0" && apt-get download "$1" && dpkg-deb --extract "$1"_*.deb files',
+            name,
+            package,
+        ]
+        _run(package, ["apt-get", "update"], install, download)
+        for file in (fresh / "files").rglob("*"):
+            if file.is_file() and not file.is_symlink():
+                file.chmod(0o755 if file.stat().st_mode & 0o111 else 0o644)  # no program runs as root for everybody
+        try:
+            (fresh / "files").rename(folder)
+        except OSError:
+            pass  # another process was faster
+    return folder
 
 
 def need_module(

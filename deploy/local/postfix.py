@@ -86,16 +86,18 @@ class Postfix(Server):
 
     `auth_port` of 127.0.0.1 is Dovecot's, which decides about log-ins. What it takes goes to the SMTP server on
     `relay_port`. nobody@example.test does not exist, later@example.test is put off. TLS clients trust `authority`.
+    `settings` are further lines of main.cf, in the place of earlier ones of the same name.
     """
 
     name = "postfix"
     SIZE_LIMIT = 100_000
 
-    def __init__(self, auth_port: int, relay_port: int) -> None:
+    def __init__(self, auth_port: int, relay_port: int, *, settings: str = "") -> None:
         super().__init__()
         self.smtp_port, self.smtps_port, self.open_port = free_ports(3)
         certificates = make_certificates(self.directory)
         self.authority = certificates.authority
+        self._settings = settings
         self._values = {
             "directory": self.directory,
             "services": _SERVICES,
@@ -121,7 +123,7 @@ class Postfix(Server):
         for part in ("conf", "spool", "data"):
             (self.directory / part).mkdir()
         os.chown(self.directory / "data", owner.pw_uid, owner.pw_gid)
-        (configuration / "main.cf").write_text(_MAIN.format(**self._values))
+        (configuration / "main.cf").write_text(_MAIN.format(**self._values) + self._settings)
         (configuration / "master.cf").write_text(_MASTER.format(**self._values))
         self.log.parent.mkdir(exist_ok=True)
         with self.log.open("ab") as log:  # makes the directories of the queue

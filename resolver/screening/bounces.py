@@ -2,20 +2,24 @@
 
 import logging
 import re
+from collections.abc import Iterator, Sequence
 from email import message_from_bytes
 
 from flufl.bounce import all_failures
 
 from resolver.parsing import Parsed
+from resolver.screening.delivery_status import DELIVERY_STATUS, MAX_TEXT, delivery_report, said_of
 from resolver.screening.finding import Finding, header_evidence
-from resolver.screening.reports import DELIVERY_STATUS, ENHANCED_STATUS, delivery_report, find_part, returned_id
-from schemas.mail import Bounce
+from resolver.screening.reports import find_part, returned_id
+from schemas.addresses import MAX_ADDRESS
+from schemas.mail import Bounce, Undelivered
 from schemas.reasons import Reason
+from schemas.undelivered import ENHANCED_STATUS, trouble_of
 
 logging.getLogger("flufl.bounce").disabled = True  # it logs tracebacks of what is no fault of the process
 
-_MAX_TEXT = 64 << 10
 _MAX_LINES = 2_000
+_MAX_UNDELIVERED = 50  # whom a report names in words
 _DAEMON = re.compile(
     r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|maildelivery|mail[-_. ]?delivery[-\w. ]*|nondelivery|ndr|"
     r"bounce-?handler)(?:\+.*)?$",
@@ -63,6 +67,12 @@ _BODY = re.compile(
     r"не удалось доставить|送信できません",
     re.IGNORECASE,
 )
+# Subjects of a warning that does not say in fields that it is one: the mail is tried again.
+_LATE = re.compile(
+    r"\bdelay(?:ed)?\b|\bwarning\b|still being retried|not yet (?:been )?delivered|delivery incomplete|"
+    r"verzögert|retardé|retrasad[ao]|ritardat[ao]|vertraagd",
+    re.IGNORECASE,
+)
 # Where the returned mail begins inside the text.
 _RETURNED_BELOW = re.compile(
     r"^(?:-{2,}[^\n]*(?:copy of|original message|returned message|message header|unsent message|undelivered message|"
@@ -90,7 +100,7 @@ def bounce(parsed: Parsed) -> Finding | None:
     part = find_part(parsed, DELIVERY_STATUS)
     if part is not None:
         return _with_words(parsed, delivery_report(parsed, part))
-    subject, text = parsed.mail.subject, parsed.mail.text[:_MAX_TEXT]
+    subject, text = parsed.mail.subject, parsed.mail.text[:MAX_TEXT]
     told = bool(_SUBJECT.match(subject))
     if told and (sender == "daemon" or not text.strip() or _BODY.search(text) or _known_failures(parsed)):
         return _finding(parsed, header_evidence("Subject", subject))
@@ -137,7 +147,7 @@ def _sender_kind(parsed: Parsed) -> str:
 
 
 def _finding(parsed: Parsed, evidence: str, failed: str = "") -> Finding:
-    text = parsed.mail.text[:_MAX_TEXT]
+    text = parsed.mail.text[:MAX_TEXT]
     returned = _RETURNED_BELOW.search(text, min(len(text), 20))
     report = text[: returned.start()] if returned else text
     status = ENHANCED_STATUS.search(report)
@@ -148,8 +158,29 @@ def _finding(parsed: Parsed, evidence: str, failed: str = "") -> Finding:
     # flufl.bounce reads a returned mail's own ids and addresses as well.
     told = tuple(address for address in known if address.lower() in report.lower())
     recipients = named or told or _listed(parsed, report, _LISTED) or known or _listed(parsed, report, _NAMED)[:1]
-    found = Bounce(recipients=recipients, status=status[1] if status else None, original_message_id=about)
+    code = status[1] if status else ""
+    found = Bounce(
+        recipients=recipients,
+        status=code or None,
+        original_message_id=about,
+        undelivered=tuple(_undelivered(parsed, report, recipients, code)),
+    )
     return Finding(Reason.BOUNCE, evidence, found, (about,) if about else ())
+
+
+def _undelivered(parsed: Parsed, report: str, recipients: Sequence[str], code: str) -> Iterator[Undelivered]:
+    """Of a report in words. What it says as a whole it says of everybody, unless it says more of one of several."""
+    late = bool(_LATE.search(parsed.mail.subject))
+    whole = report if len(recipients) < 2 else ""
+    for recipient in recipients[:_MAX_UNDELIVERED] or ("",):
+        reply = said_of(report, recipient)
+        own = ENHANCED_STATUS.search(reply)
+        yield Undelivered(
+            recipient=recipient[:MAX_ADDRESS],
+            final=not late,
+            trouble=trouble_of(reply or whole, code),
+            status=own[1] if own else code,
+        )
 
 
 def _answered(parsed: Parsed) -> str | None:
@@ -160,7 +191,7 @@ def _answered(parsed: Parsed) -> str | None:
 
 def _known_failures(parsed: Parsed) -> tuple[str, ...]:
     """What flufl.bounce knows of the format, in the order of the report; nothing where it fails on a damaged one."""
-    raw = b"\n".join(parsed.root.raw[:_MAX_TEXT].split(b"\n", _MAX_LINES)[:_MAX_LINES])
+    raw = b"\n".join(parsed.root.raw[:MAX_TEXT].split(b"\n", _MAX_LINES)[:_MAX_LINES])
     try:
         temporary, permanent = all_failures(message_from_bytes(raw))
     except Exception:  # its detectors, like `email`, raise anything on bytes that they were not made for

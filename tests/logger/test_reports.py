@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from desk.bounced_addresses import bounced
 from desk.deliveries import DeliveryLedger
@@ -46,20 +46,29 @@ def report(notification_id: str, source: str = REPORTS, mail_id: str | None = RE
 @pytest.fixture
 def notification(logger: Logger) -> str:
     """Id of the acknowledgement of C-000001."""
-    logger.feed(ANN, make_mail("one", person=ANN))
-    told: str = logger.of(NOTIFICATION_REQUESTED)[0].notification_id
-    return told
+    return acknowledged(logger, "one")[0]
 
 
-def entries(logger: Logger) -> tuple[JournalEntry, ...]:
-    """Of C-000001, but for that of the mail that logged it."""
-    return logger.item("C-000001").journal[1:]
+def acknowledged(logger: Logger, *names: str) -> list[str]:
+    """Ids of the acknowledgements of ANN's mails, each the first of a call."""
+    logger.published.clear()
+    logger.feed(ANN, *(make_mail(name, person=ANN) for name in names))
+    return [one.notification_id for one in logger.of(NOTIFICATION_REQUESTED)]
+
+
+def entries(logger: Logger, reference: str = "C-000001") -> tuple[JournalEntry, ...]:
+    """Of an item, but for that of the mail that logged it and those of the ledger of outgoing mail."""
+    return tuple(one for one in logger.item(reference).journal[1:] if one.kind != "notification-sent")
 
 
 @pytest.mark.parametrize(
     ("fields", "kind", "text"),
     [
-        ({}, "notification-bounced", "The notification to ann@example.test could not be delivered (status 5.1.1)."),
+        (
+            {},
+            "notification-bounced",
+            "The notification to ann@example.test could not be delivered: the address takes no mail (status 5.1.1).",
+        ),
         (
             {"reason": "complaint", "smtp_reply": ""},
             "notification-bounced",
@@ -82,10 +91,87 @@ def test_it_stands_in_the_items_journal(
     assert entry.reason == fields.get("reason", "bounce")
 
 
-def test_it_is_written_once_and_another_report_besides(logger: Logger, notification: str) -> None:
-    assert logger.feed(report(notification), report(notification)) == [Ok(), Ok()]
-    assert logger.feed(report(notification), report(notification, mail_id="c" * 32)) == [Ok(), Ok()]
-    assert [entry.mail_id for entry in entries(logger)] == [REPORT_ID, "c" * 32]
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ("mailbox", ": the mailbox takes no more mail for now"),
+        ("policy", ": the recipient's server does not accept it from ours"),
+        ("message", ": the recipient's server does not accept a mail like this"),
+        ("outage", ": the recipient's server did not take it in time"),
+        ("unknown", ""),
+    ],
+)
+def test_it_says_what_was_in_the_way(logger: Logger, notification: str, trouble: str, words: str) -> None:
+    logger.feed(report(notification, trouble=trouble, smtp_reply="5.0.0"))
+    (entry,) = entries(logger)
+    assert entry.text == f"The notification to ann@example.test could not be delivered{words} (status 5.0.0)."
+
+
+OTHER_REPORT = "c" * 32
+
+
+def test_a_second_report_of_the_same_is_no_news(logger: Logger, notification: str) -> None:
+    """Postfix with `notify_classes = bounce` sends the postmaster a copy of each report."""
+    deliver(logger, notification)
+    assert logger.feed(report(notification), report(notification, mail_id=OTHER_REPORT)) == [Ok(), Ok()]
+    assert logger.feed(report(notification), report(notification, mail_id="d" * 32)) == [Ok(), Ok()]
+    assert [entry.mail_id for entry in entries(logger)] == [REPORT_ID]
+    with reading(logger.engine) as connection:
+        assert bounced(connection, ["ann@example.test"])["ann@example.test"].bounces == 1
+
+
+LATE = {"outcome": "deferred", "smtp_reply": "4.4.1", "trouble": "outage"}
+
+
+def test_it_is_late_once_and_then_undeliverable_once(logger: Logger, notification: str) -> None:
+    deliver(logger, notification)
+    logger.feed(report(notification, **LATE), report(notification, mail_id=OTHER_REPORT, **LATE))
+    logger.feed(report(notification, mail_id="d" * 32), report(notification, mail_id="e" * 32, **LATE))
+    assert [(entry.kind, entry.mail_id) for entry in entries(logger)] == [
+        ("notification-delayed", REPORT_ID),
+        ("notification-bounced", "d" * 32),
+    ]
+
+
+def test_what_is_undeliverable_is_late_no_more(logger: Logger, notification: str) -> None:
+    """A warning may come after the report that gave up."""
+    deliver(logger, notification)
+    logger.feed(report(notification), report(notification, mail_id=OTHER_REPORT, **LATE))
+    assert [entry.kind for entry in entries(logger)] == ["notification-bounced"]
+
+
+def test_each_recipient_of_a_notification_counts(logger: Logger, notification: str) -> None:
+    others = [f"copy{number}@example.test" for number in range(3)]
+    for one in others:
+        deliver(logger, notification, one)
+    logger.feed(*(report(notification, recipient=one) for one in (*others, *others)))
+    assert [entry.text.split()[3] for entry in entries(logger) if entry.text] == others
+
+
+def test_what_reports_say_of_strangers_is_told_once(logger: Logger, notification: str) -> None:
+    """The bound of what reports of one notification can write: three entries for each recipient, and three besides."""
+    deliver(logger, notification)
+    kinds: list[dict[str, Any]] = [LATE, {}, {"reason": "complaint"}]
+    named = ("ann@example.test", *(f"stranger{number}@example.net" for number in range(100)))
+    for number, recipient in enumerate(named):
+        logger.feed(
+            *(
+                report(notification, mail_id=f"{number:031x}{at}", recipient=recipient, **kind)
+                for at, kind in enumerate(kinds)
+            )
+        )
+    assert len(entries(logger)) == 6
+    with reading(logger.engine) as connection:
+        assert len(connection.execute(select(handled)).all()) == 6
+
+
+def test_a_report_that_an_older_logger_has_handled_is_no_news(logger: Logger, notification: str) -> None:
+    with logger.engine.begin() as connection:
+        connection.execute(
+            insert(handled).values(key=f"report/{REPORT_ID}", outcome="notification-bounced", item_id=1, handled_at=NOW)
+        )
+    assert logger.feed(report(notification)) == [Ok()]
+    assert entries(logger) == ()
 
 
 def test_it_changes_no_more_than_the_journal(logger: Logger, notification: str) -> None:
@@ -151,8 +237,14 @@ def deliver(logger: Logger, notification_id: str, recipient: str = "ann@example.
     ledger.close()
 
 
-def bounces(logger: Logger, notification: str, count: int, **fields: Any) -> None:
-    logger.feed(*(report(notification, mail_id=f"{number:032x}", **fields) for number in range(count)))
+def bounces(logger: Logger, count: int, *, sent: bool = True, **fields: Any) -> None:
+    """As many notifications of calls of ANN's, each sent to ANN and come back from there."""
+    told = acknowledged(logger, *(f"bounces {number}" for number in range(count)))
+    for number, one in enumerate(told):
+        if sent:
+            deliver(logger, one)
+        logger.feed(report(one, mail_id=f"{number:032x}", **fields))
+    assert len(told) == count
 
 
 def marked(logger: Logger, address: str = "ann@example.test") -> bool:
@@ -168,10 +260,10 @@ def recipients(logger: Logger) -> list[str]:
 
 
 def test_an_address_is_marked_after_the_third_hard_bounce_and_it_is_said_so(logger: Logger, notification: str) -> None:
-    deliver(logger, notification)
-    bounces(logger, notification, 2)
+    bounces(logger, 2)
     assert not marked(logger)
-    bounces(logger, notification, 3)  # two of them come again
+    deliver(logger, notification)
+    logger.feed(report(notification))
     assert marked(logger)
     (entry,) = (one for one in entries(logger) if one.kind == "address-marked")
     assert (entry.person_id, entry.reason) == ("ann", Reason.ADDRESS_MARKED)
@@ -180,36 +272,59 @@ def test_an_address_is_marked_after_the_third_hard_bounce_and_it_is_said_so(logg
 
 @pytest.mark.parametrize(
     "fields",
-    [{"smtp_reply": "4.4.7"}, {"smtp_reply": ""}, {"reason": "complaint"}, {"recipient": "other@example.test"}],
+    [
+        {"smtp_reply": "4.4.7"},
+        {"smtp_reply": ""},
+        {"smtp_reply": "5.0.0"},
+        {"reason": "complaint"},
+        {"recipient": "other@example.test"},
+        {"smtp_reply": "5.2.2"},
+        {"trouble": "mailbox"},
+        {"trouble": "policy"},
+        {"trouble": "message"},
+        {"trouble": "outage"},
+        {"trouble": "unknown"},
+    ],
 )
-def test_what_does_not_count(logger: Logger, notification: str, fields: dict[str, Any]) -> None:
-    """A soft bounce, one without a status, a complaint, and an address that no mail was sent to."""
-    deliver(logger, notification)
-    bounces(logger, notification, 5, **fields)
+def test_what_does_not_count(logger: Logger, fields: dict[str, Any]) -> None:
+    """A soft bounce, one that tells nothing, a complaint, a stranger's address, and all other trouble."""
+    bounces(logger, 5, **fields)
     assert not marked(logger, fields.get("recipient", "ann@example.test"))
 
 
-def test_a_report_of_a_mail_that_was_never_sent_marks_nobody(logger: Logger, notification: str) -> None:
-    bounces(logger, notification, 5)
+def test_a_report_of_a_mail_that_was_never_sent_marks_nobody(logger: Logger) -> None:
+    bounces(logger, 5, sent=False)
     assert not marked(logger)
 
 
-def test_what_our_own_server_refuses_for_good_counts(logger: Logger) -> None:
-    logger.feed(ANN, *(make_mail(f"m{n}", person=ANN) for n in range(3)))
+@pytest.mark.parametrize(
+    ("reply", "counts"),
+    [
+        ("550 5.1.1 no such user", True),
+        ("550 refused", True),
+        ("553 refused", True),
+        ("550 5.7.1 <ann@example.test>: Relay access denied", False),
+        ("550 Mailbox full", False),
+        ("552 5.2.2 over quota", False),
+        ("554 refused", False),
+    ],
+)
+def test_what_our_own_server_refuses_for_good(logger: Logger, reply: str, counts: bool) -> None:
+    told = acknowledged(logger, "m1", "m2", "m3")
     for one in logger.of(NOTIFICATION_REQUESTED):
         deliver(logger, one.notification_id)
         refused = NotificationResult(
             notification_id=one.notification_id, outcome="failed", reason=Reason.RECIPIENT_REFUSED, at=NOW,
-            recipient=one.recipient, smtp_reply="550 5.1.1 no such user", mail_id=one.mail_id,
+            recipient=one.recipient, smtp_reply=reply, mail_id=one.mail_id,
         )  # fmt: skip
         message = result_message(refused, "")
         logger.feed(Record(NOTIFICATION_RESULTS.name(PREFIX), 0, 0, b"k", message.value, message.headers))
-    assert marked(logger)
+    assert len(told) == 3
+    assert marked(logger) is counts
 
 
 def test_nothing_more_is_sent_to_a_marked_address_and_the_journal_says_so(logger: Logger, notification: str) -> None:
-    deliver(logger, notification)
-    bounces(logger, notification, 3)
+    bounces(logger, 3)
     recipients(logger)
     logger.feed(ROB, make_mail("robs", "rob@example.test", ROB, conversation={"message_ids": ["<one@example.test>"]}))
     assert recipients(logger) == ["rob@example.test"]
@@ -220,8 +335,7 @@ def test_nothing_more_is_sent_to_a_marked_address_and_the_journal_says_so(logger
 
 
 def test_a_mail_from_the_address_takes_the_mark_off(logger: Logger, notification: str) -> None:
-    deliver(logger, notification)
-    bounces(logger, notification, 3)
+    bounces(logger, 3)
     recipients(logger)
     logger.feed(make_mail("forged", person=ANN, trust="failed"))
     assert marked(logger)
@@ -231,8 +345,7 @@ def test_a_mail_from_the_address_takes_the_mark_off(logger: Logger, notification
 
 
 def test_it_can_be_taken_off_by_request(logger: Logger, notification: str) -> None:
-    deliver(logger, notification)
-    bounces(logger, notification, 3)
+    bounces(logger, 3)
     unmark = AddressToUnmark(request_id="r/1", requested_at=NOW, by="ida", address="Ann@Example.test")
     assert logger.feed(unmark, unmark) == [Ok(), Ok()]
     assert not marked(logger)
@@ -241,6 +354,5 @@ def test_it_can_be_taken_off_by_request(logger: Logger, notification: str) -> No
 def test_with_zero_nobody_is_marked(logger: Logger, notification: str) -> None:
     options = EmailOptions(bounces_until_marked=0)
     logger.settings = logger.settings.with_changes([("email-options/email-options", options, 99)])
-    deliver(logger, notification)
-    bounces(logger, notification, 5)
+    bounces(logger, 5)
     assert not marked(logger)

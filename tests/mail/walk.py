@@ -140,8 +140,9 @@ def _logged(outcome: str, item: Item, mail: ResolvedMail, published: Sequence[Me
 def _machine_s(published: Sequence[Message]) -> Action:
     for rejected in values(published, MAIL_REJECTED):
         return Action(outcome="rejected", reason=rejected.reason)
-    [result] = values(published, NOTIFICATION_RESULTS)
-    return Action(outcome=result.outcome, reason=result.reason, notification=result.notification_id)
+    # A report about several recipients gives a result for each of them.
+    [action] = {(one.outcome, one.reason, one.notification_id) for one in values(published, NOTIFICATION_RESULTS)}
+    return Action(outcome=action[0], reason=action[1], notification=action[2])
 
 
 def _fetched(raw: bytes, server: str) -> Record:

@@ -361,6 +361,44 @@ def test_a_bounce_of_our_own_notification_is_its_result(handler: ResolverHandler
     assert result.mail_id == ids.mail_id("it-mailbox", raw)
 
 
+SECOND = """
+Final-Recipient: rfc822; later@example.net
+Action: delayed
+Status: 4.4.1
+
+Final-Recipient: rfc822; there@example.net
+Action: delivered
+Status: 2.0.0
+
+Final-Recipient: rfc822; full@example.net
+Action: failed
+Status: 5.0.0
+Diagnostic-Code: smtp; 552 5.2.2 over quota
+"""
+
+
+def test_a_report_about_several_recipients_is_a_result_for_each_who_does_not_have_it(
+    handler: ResolverHandler, fetched: Fetched
+) -> None:
+    notification = ids.notification_id("0" * 32, "CallLogged", "nobody@example.net")
+    text = BOUNCE.format(message_id=ids.message_id(notification, "desk.example"))
+    raw = text.replace("Status: 5.1.1\n", f"Status: 5.1.1\n{SECOND}").encode()
+
+    outcome = handler.handle([fetched(raw)])[0]
+
+    assert isinstance(outcome, Ok)
+    results = [NotificationResult.model_validate_json(message.value or b"") for message in outcome.outputs]
+    assert [(one.recipient, one.outcome, one.trouble, one.smtp_reply) for one in results] == [
+        ("nobody@example.net", "bounced", "address", "5.1.1"),
+        ("full@example.net", "bounced", "mailbox", "5.2.2"),
+        ("later@example.net", "deferred", "outage", "4.4.1"),
+    ]
+    mail_id = ids.mail_id("it-mailbox", raw)
+    assert {one.mail_id for one in results} == {mail_id}
+    event_ids = [dict(message.headers)["ce_id"].decode() for message in outcome.outputs]
+    assert event_ids == [mail_id, f"{mail_id}/1", f"{mail_id}/2"]
+
+
 @pytest.mark.parametrize(
     ("returned", "is_ours"),
     [("signed", True), ("expired", True), ("foreign", False), ("unsigned", False)],

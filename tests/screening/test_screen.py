@@ -5,8 +5,9 @@ import pytest
 from resolver.parsing import parse
 from resolver.screening import answerable, screen
 from schemas.ids import message_id_of_part
-from schemas.mail import Bounce, Screening
+from schemas.mail import Bounce, Screening, Undelivered
 from schemas.reasons import Reason
+from schemas.undelivered import Trouble
 
 OWN_ID = "<mailcall.00112233445566778899aabbccddeeff@desk.example.com>"
 OWN = frozenset({"desk@example.com"})
@@ -300,10 +301,37 @@ BOUNCES: dict[str, tuple[str, Bounce]] = {
 }
 
 
+BOB = Undelivered(recipient="bob@example.net", trouble=Trouble.ADDRESS, status="5.1.1")
+# Of each of the bounces, who does not have the mail and why.
+UNDELIVERED: dict[str, tuple[Undelivered, ...]] = {
+    "failed": (BOB,),
+    "delayed": (Undelivered(recipient="bob@example.net", final=False, trouble=Trouble.OUTAGE, status="4.4.1"),),
+    "headers only": (BOB,),
+    "nothing returned": (BOB,),
+    "two recipients": (Undelivered(recipient="eve@example.net", trouble=Trouble.MAILBOX, status="5.2.2"),),
+    "no blank line between two": (BOB, BOB.model_copy(update={"recipient": "eve@example.net"})),
+    "original recipient": (BOB.model_copy(update={"recipient": "team@example.net"}),),
+    "status of the diagnostic": (Undelivered(recipient="bob@example.net", trouble=Trouble.POLICY, status="5.7.26"),),
+    "an address is no status": (Undelivered(recipient="bob@example.net"),),
+    "brackets and folding": (BOB,),
+    "names nobody": (Undelivered(),),
+    "from a person's name, as exchange does": (BOB,),
+    "qmail": (BOB,),
+    "exim": (
+        Undelivered(recipient="bob@example.net", trouble=Trouble.POLICY, status="5.7.1"),
+        Undelivered(recipient="eve@example.net", trouble=Trouble.POLICY, status="5.7.1"),
+    ),
+    "exchange 5.5": (Undelivered(recipient="bob@example.net", trouble=Trouble.ADDRESS),),
+    "gmail answers the returned mail": (Undelivered(recipient="bob@example.net"),),
+    "daemon with other words": (Undelivered(recipient="bob@example.net"),),
+}
+
+
 @pytest.mark.parametrize("name", BOUNCES)
 def test_a_bounce(name: str) -> None:
     raw, bounce = BOUNCES[name]
     judged = judge(raw)
+    bounce = bounce.model_copy(update={"undelivered": UNDELIVERED[name]})
     assert (judged.verdict, judged.reason, judged.bounce) == ("rejected", Reason.BOUNCE, bounce)
     assert not answerable(parse(raw.encode()))
 
@@ -315,24 +343,35 @@ def test_the_returned_mail_below_a_report_adds_no_recipients() -> None:
     judged = judge(
         DAEMON + f"Subject: Mail delivery failed\n\n{words}Message-ID: <1@mx.example.org>\nTo: Eve <eve@example.net>\n"
     )
-    assert judged.bounce == Bounce(recipients=("bob@example.net",), original_message_id="<1@mx.example.org>")
+    assert judged.bounce == Bounce(
+        recipients=("bob@example.net",),
+        original_message_id="<1@mx.example.org>",
+        undelivered=(Undelivered(recipient="bob@example.net"),),
+    )
     judged = judge(
         DAEMON
         + "Subject: FAILURE NOTICE\n\n>>> bob@example.net <bob@example.net>\n\n550 no mailbox (#5.1.1 - chkusr)\n"
     )
-    assert judged.bounce == Bounce(recipients=("bob@example.net",), status="5.1.1")
+    assert judged.bounce == Bounce(recipients=("bob@example.net",), status="5.1.1", undelivered=(BOB,))
 
 
 def test_a_bounce_of_our_own_notification() -> None:
     judged = judge(report(block(), RETURNED.replace("<1@example.org>", OWN_ID)))
     assert (judged.verdict, judged.reason) == ("notification-result", Reason.BOUNCE)
-    assert judged.bounce == Bounce(recipients=("bob@example.net",), status="5.1.1", original_message_id=OWN_ID)
+    assert judged.bounce == Bounce(
+        recipients=("bob@example.net",), status="5.1.1", original_message_id=OWN_ID, undelivered=(BOB,)
+    )
 
 
 def test_a_delay_of_our_own_notification_is_a_bounce() -> None:
     judged = judge(report(block(action="delayed", status="4.4.1"), RETURNED.replace("<1@example.org>", OWN_ID)))
     assert (judged.verdict, judged.reason) == ("notification-result", Reason.BOUNCE)
-    assert judged.bounce == Bounce(recipients=("bob@example.net",), status="4.4.1", original_message_id=OWN_ID)
+    assert judged.bounce == Bounce(
+        recipients=("bob@example.net",),
+        status="4.4.1",
+        original_message_id=OWN_ID,
+        undelivered=UNDELIVERED["delayed"],
+    )
 
 
 def test_a_postmasters_words_are_a_bounce() -> None:
@@ -399,7 +438,11 @@ def test_a_read_receipt_in_words(head: str, words: str) -> None:
 def test_a_receipt_that_says_rejected_is_a_bounce() -> None:
     judged = judge(receipt("Auto-Submitted: auto-replied (rejected)\n", "Original-Message-ID: <1@example.org>\n"))
     assert judged.reason == Reason.BOUNCE
-    assert judged.bounce == Bounce(recipients=("anna@example.org",), original_message_id="<1@example.org>")
+    assert judged.bounce == Bounce(
+        recipients=("anna@example.org",),
+        original_message_id="<1@example.org>",
+        undelivered=(Undelivered(recipient="anna@example.org", trouble=Trouble.POLICY),),
+    )
 
 
 def feedback(message_id: str) -> str:
