@@ -170,10 +170,7 @@ def test_an_exported_file_is_refused_after_a_change_it_would_undo(
 
     line = desk_file.read_text().split("\n").index("- id: alan") + 1
     assert (refused.code, dry.code, overwritten.code) == (2, 2, 0)
-    assert (
-        f"{desk_file}:{line}:person/alan: was changed after this file was exported, last by anna at "
-        in refused.err
-    )
+    assert f"{desk_file}:{line}:person/alan: was changed after this file was exported, last by anna at " in refused.err
     assert "(office)" in refused.err
     assert "export again" in refused.err
     assert "--overwrite" in refused.err
