@@ -83,7 +83,7 @@ def sender_address(
     name = mail.from_.name if mail.from_ else ""
     own = normalise(mail.from_.address) if mail.from_ else ""
     if own and own in own_addresses:
-        found = _who_wrote(mailboxes_of, own, name, own_addresses)
+        found = _who_wrote(mail, mailboxes_of, own, own_addresses)
         if found is not None:
             return found
     for header, mailbox in _candidates(mail, mailboxes_of):
@@ -96,16 +96,18 @@ def sender_address(
     return SenderAddress("", name, "", f"{_why_not_from(mail)}, and no other header names a sender")
 
 
-def _who_wrote(mailboxes_of: MailboxesOf, own: str, name: str, own_addresses: frozenset[str]) -> SenderAddress | None:
+def _who_wrote(
+    mail: ParsedMail, mailboxes_of: MailboxesOf, own: str, own_addresses: frozenset[str]
+) -> SenderAddress | None:
     """Of a mail in the desk's own name; None where no header names anybody but the desk."""
-    via = _VIA.match(name)
+    via = _VIA.match(mail.from_.name if mail.from_ else "")
     for header in _WROTE:
-        for mailbox in mailboxes_of(header):
+        for mailbox in mail.reply_to if header == "Reply-To" else mailboxes_of(header):
             address = _usable(mailbox.address)
             if address and address not in own_addresses:
-                named = mailbox.name or (via[1] or via[2] if via else "")
+                name = mailbox.name or (via[1] or via[2] if via else "")
                 reason = f"From is the desk's own address: {header} says who wrote"
-                return SenderAddress(address, named, header, reason, own)
+                return SenderAddress(address, name, header, reason, own)
     return None
 
 

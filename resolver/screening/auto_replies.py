@@ -157,8 +157,11 @@ def _told(parsed: Parsed, bulk: bool) -> bool:
 
 
 def _says_no_more(parsed: Parsed) -> bool:
-    """Whether a generated mail is a mere answer: to be told of no failure, or an acknowledgement."""
-    if in_thread(parsed) and (null_path(parsed) or ACKNOWLEDGED.match(parsed.mail.subject)):
+    """Whether a generated mail is a mere answer: to be told of no failure, an absence note, an acknowledgement."""
+    subject = parsed.mail.subject.lstrip()
+    if in_thread(parsed) and (
+        null_path(parsed) or ACKNOWLEDGED.match(subject) or (ABSENT_SUBJECT.match(subject) and _absent(parsed))
+    ):
         return True
     said = _MARKER_LINE.sub("", parsed.mail.reply[:_BODY_SEEN]).strip()
     return ACKNOWLEDGED_ALONE.match(said) is not None

@@ -1,5 +1,6 @@
 """Two installations that answer each other stop at one mail each, also where a gateway hides what they are."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from outbound.compose import compose
 from outbound.render import Templates, render
 from runtime.blobs import BlobStore
 from schemas.events import NotificationRequested
-from schemas.settings import EmailOptions, Format, OutgoingServer
+from schemas.settings import EmailOptions, Format, Group, NotificationRule, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import TokenKeys
 from schemas.topics import NOTIFICATION_REQUESTED
@@ -38,6 +39,12 @@ def forgetting(raw: bytes) -> bytes:
     return re.sub(
         rb"^(?:In-Reply-To|References|Subject):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", b"", hiding(raw), flags=re.M
     )
+
+
+def rewriting(raw: bytes) -> bytes:
+    """A relay that gives each mail an id of its own and keeps no header that it does not know, but Auto-Submitted."""
+    own_id = b"Message-ID: <%s@relay.example>\r\n" % hashlib.sha256(raw).hexdigest()[:16].encode()
+    return re.sub(rb"(?im)^Message-ID:[^\r\n]*\r\n", own_id, re.sub(rb"(?im)^X-[\w-]+:[^\r\n]*\r\n", b"", raw))
 
 
 @dataclass
@@ -109,6 +116,32 @@ def answers(installation: Installation, other: Installation) -> int:
 def test_the_mark_of_a_machine_ends_it_at_once(two: tuple[Installation, Installation]) -> None:
     exchange(two, honest)
     assert (answers(*two), answers(*reversed(two))) == (1, 0)
+
+
+def test_a_relay_that_rewrites_ids_starts_nothing(two: tuple[Installation, Installation]) -> None:
+    exchange(two, rewriting)
+    assert (answers(*two), answers(*reversed(two))) == (1, 0)
+
+
+def test_each_the_group_of_the_other_a_notice_is_no_call(two: tuple[Installation, Installation]) -> None:
+    """What is generated may be a person's; what another installation tells a group is known all the same."""
+    first, second = two
+    for one, other in (two, two[::-1]):
+        group = Group(id="first-line", name="First line", address=other.address)
+        rule = NotificationRule(id="all", event="CallLogged", tell=("author", "assigned-group"))
+        changes = [("group/first-line", group, 2), ("notification-rule/all", rule, 2)]
+        one.walk.settings = one.walk.settings.with_changes(changes)
+    exchange(two, rewriting)
+    # The first tells its author and its group, which are both the second, once.
+    assert [to for to, _ in first.sent] == [second.address]
+    assert second.sent == []
+    writes = (
+        f"From: ann@firm.example\r\nTo: {first.address}\r\nSubject: Fan\r\nMessage-ID: <f@b.example>\r\n\r\nHot\r\n"
+    )
+    notices = [mail for to, mail in first.receive(writes.encode()) if to == second.address]
+    assert len(notices) == 1
+    assert b"Auto-Submitted: auto-generated" in notices[0]
+    assert second.receive(rewriting(notices[0])) == []
 
 
 def test_without_the_mark_neither_writes_more_than_once(two: tuple[Installation, Installation]) -> None:

@@ -163,6 +163,8 @@ AUTOMATIC: dict[str, str] = {
     f"In-Reply-To: {OWN_ID}\nSubject: [#4711] Wir haben Ihre Anfrage erhalten\n\nSie hat die Nummer 4711. Danke!",
     "generated, and nobody to be told of failures": PERSON + "Return-Path: <>\nAuto-Submitted: auto-generated\n"
     f"In-Reply-To: {OWN_ID}\nSubject: Fraoch\n\nTha mi air falbh gu Diluain.",
+    "generated absence without a colon": PERSON + f"Auto-Submitted: auto-generated\nIn-Reply-To: {OWN_ID}\n"
+    "Subject: Out of the office Re: x\n\nI will be back on Monday.",
     "generated absence": PERSON + "Auto-Submitted: auto-generated\nSubject: Automatiskt svar: skrivare\n\nTack!",
     "the subject of our mail behind the formal words": PERSON
     + "Subject: Respuesta automática: [C-000123] Impresora\n\nEstoy de vacaciones.",
@@ -525,6 +527,13 @@ ANSWERABLE: dict[str, tuple[str, bool]] = {
     "suppressed: none": ("X-Auto-Response-Suppress: None\n", True),
     "no envelope sender": ("Return-Path: <>\n", False),
 }
+
+
+def test_whom_a_mail_in_anothers_name_comes_from_is_answered() -> None:
+    form = parse(b"From: no-reply@example.com\nReply-To: anna@example.org\nSubject: x\n\ny")
+    assert not answerable(form)
+    assert answerable(form, "anna@example.org")
+    assert not answerable(form, "mailer-daemon@example.org")
 
 
 @pytest.mark.parametrize("name", ANSWERABLE)
