@@ -5,12 +5,14 @@ import re
 from resolver.parsing import Parsed
 from resolver.screening.auto_reply_words import (
     ABSENT_BODY,
+    ABSENT_START,
     ABSENT_SUBJECT,
     ACKNOWLEDGED,
     ACKNOWLEDGED_ALONE,
     ADMINISTRATION,
     FORMAL,
     GENERATED_BODY,
+    TICKET_MADE,
     WHOLE_SUBJECT,
 )
 from resolver.screening.finding import Finding, header_evidence
@@ -107,7 +109,7 @@ def list_manager(parsed: Parsed) -> Finding | None:
         known = bool(_through_list(parsed) or generated(parsed)) and ADMINISTRATION.search(subject)
     elif _LIST_MANAGERS.match(address):
         known = bool(generated(parsed) or _machine_sign(parsed)) or (
-            ADMINISTRATION.search(subject) or _COMMAND_ANSWERED.match(subject)
+            ADMINISTRATION.search(subject) or (_COMMAND_ANSWERED.match(subject) and not in_thread(parsed))
         )
     else:
         return None
@@ -149,7 +151,7 @@ def _told(parsed: Parsed, bulk: bool) -> bool:
     """
     subject, reply = parsed.mail.subject, parsed.mail.reply[:_BODY_SEEN]
     answers = not bulk or bool(_ANSWER.match(subject) or in_thread(parsed))
-    if ACKNOWLEDGED.search(subject) and (answers or _TICKET_FIRST.match(subject)):
+    if (ACKNOWLEDGED.search(subject) or TICKET_MADE.search(subject)) and (answers or _TICKET_FIRST.match(subject)):
         return True
     if GENERATED_BODY.search(_first_paragraph(reply) if bulk else reply):
         return True
@@ -160,7 +162,7 @@ def _says_no_more(parsed: Parsed) -> bool:
     """Whether a generated mail is a mere answer: to be told of no failure, an absence note, an acknowledgement."""
     subject = parsed.mail.subject.lstrip()
     if in_thread(parsed) and (
-        null_path(parsed) or ACKNOWLEDGED.match(subject) or (ABSENT_SUBJECT.match(subject) and _absent(parsed))
+        null_path(parsed) or ACKNOWLEDGED.match(subject) or (ABSENT_START.match(subject) and _absent(parsed))
     ):
         return True
     said = _MARKER_LINE.sub("", parsed.mail.reply[:_BODY_SEEN]).strip()

@@ -10,6 +10,7 @@ FORMAL = re.compile(
     r"(?-i:AUTO)(?=\s*[:：])|yahoo!? auto response|"
     r"automatic reply|auto(?:matic|mated)?[- ]?(?:reply|response|responder|answer)|"
     r"out[- ]of[- ](?:the )?office(?: (?:auto[- ]?)?(?:reply|response))?|"
+    r"(?:vacation|away|absence|leave) (?:auto[- ]?)?(?:reply|response|message|notice|notification)|"
     r"(?:automatische|selbsttätige) antwort|abwesenheits?(?:notiz|nachricht|meldung|benachrichtigung|assistent)|"
     r"abwesend|"
     r"nicht im büro|automatische (?:rück)?meldung|auto[- ]?antwort|"
@@ -47,10 +48,15 @@ ABSENT_SUBJECT = re.compile(
     r"в отпуске|отпуск",
     re.IGNORECASE,
 )
+# How the subject of a mere absence note begins.
+ABSENT_START = re.compile(
+    rf"(?:{ABSENT_SUBJECT.pattern})|[\w .'-]{{1,80}} is (?:currently )?out of (?:the )?office\b", re.IGNORECASE
+)
+TICKET_MADE = re.compile(r"\bticket (?:created|received|opened)", re.IGNORECASE)
 ACKNOWLEDGED = re.compile(
     r"(?:\[[^\]]{1,60}\]\s*|[#(]?\w{1,10}[-#]?\d{1,15}\)?[:,\s-]+)?"
     r"(?:we(?: have|'ve)? received your|thank(?:s| you) for (?:contacting|your (?:e-?mail|message|request|[ie]nquiry))|"
-    r"(?:your [^\n]{1,60} )?has been received|ticket (?:created|received|opened)|request received|"
+    r"(?:your [^\n]{1,60} )?has been received|request received|"
     r"(?:eingangs|empfangs)bestätigung|wir haben ihre (?:anfrage|nachricht)|ihre (?:anfrage|nachricht) ist eingegangen|"
     r"accusé de réception|nous avons bien reçu|acuse de recibo|hemos recibido (?:su|tu)|conferma di ricezione|"
     r"abbiamo ricevuto|ontvangstbevestiging|confirmação de rece(?:bimento|ção)|recebemos|mottagningsbekräftelse|"
@@ -60,12 +66,13 @@ ACKNOWLEDGED = re.compile(
 )
 # The same as all that a text says: whoever goes on, or asks, is a person.
 ACKNOWLEDGED_ALONE = re.compile(
-    r"[^.!?\n]{0,120}(?:(?:received|got) your (?:request|message|e-?mail|ticket|[ie]nquiry)|"
+    r"[^.!?\n]{0,40}(?:(?:received|got) your (?:request|message|e-?mail|ticket|[ie]nquiry)|"
     r"your (?:request|message|e-?mail|ticket|[ie]nquiry)[^.!?\n]{0,60} (?:has been|was) (?:received|registered|logged)|"
     r"ihre (?:anfrage|nachricht|e-?mail)[^.!?\n]{0,60} (?:erhalten|eingegangen|empfangen|registriert)|"
     r"reçu votre (?:demande|message)|votre (?:demande|message)[^.!?\n]{0,60} a (?:bien )?été (?:reçue?|enregistrée?)|"
     r"recibido (?:su|tu) (?:solicitud|mensaje)|ricevuto la (?:sua|tua) (?:richiesta|e-?mail)|"
-    r"uw (?:verzoek|bericht|melding)[^.!?\n]{0,60} ontvangen)[^.!?\n]{0,120}[.!]?\s*$",
+    r"uw (?:verzoek|bericht|melding)[^.!?\n]{0,60} ontvangen)"
+    r"(?:[^\w\n]{1,5}\w{0,20}\d\w{0,20}){0,4}\W*$",
     re.IGNORECASE,
 )
 ABSENT_BODY = re.compile(
