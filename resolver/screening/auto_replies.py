@@ -105,12 +105,12 @@ def list_manager(parsed: Parsed) -> Finding | None:
     if sender is None:
         return None
     address, subject = sender.address[:_SENDER_SEEN], parsed.mail.subject
+    administers = ADMINISTRATION.search(subject) is not None
     if _LIST_ROBOTS.match(address):
-        known = bool(_through_list(parsed) or generated(parsed)) and ADMINISTRATION.search(subject)
+        known = administers and bool(_through_list(parsed) or generated(parsed))
     elif _LIST_MANAGERS.match(address):
-        known = bool(generated(parsed) or _machine_sign(parsed)) or (
-            ADMINISTRATION.search(subject) or (_COMMAND_ANSWERED.match(subject) and not in_thread(parsed))
-        )
+        answered = _COMMAND_ANSWERED.match(subject) is not None and not in_thread(parsed)
+        known = administers or answered or bool(generated(parsed) or _machine_sign(parsed))
     else:
         return None
     return Finding(Reason.AUTO_REPLY, header_evidence("From", address)) if known else None

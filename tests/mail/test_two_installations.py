@@ -13,7 +13,8 @@ from outbound.compose import compose
 from outbound.render import Templates, render
 from runtime.blobs import BlobStore
 from schemas.events import NotificationRequested
-from schemas.settings import EmailOptions, Format, Group, NotificationRule, OutgoingServer
+from schemas.notifying import Group, NotificationRule
+from schemas.settings import EmailOptions, Format, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import TokenKeys
 from schemas.topics import NOTIFICATION_REQUESTED
@@ -131,13 +132,14 @@ def test_a_notice_to_a_group_that_is_the_other_installation_is_no_call_there(
     for one, other in (two, two[::-1]):
         group = Group(id="first-line", name="First line", address=f"group-{other.address}")
         rule = NotificationRule(id="all", event="CallLogged", tell=("assigned-group",))
-        changes = [("group/first-line", group, 2), ("notification-rule/all", rule, 2)]
-        one.walk.settings = one.walk.settings.with_changes(changes)
+        one.walk.settings = one.walk.settings.with_changes(
+            [("group/first-line", group, 2), ("notification-rule/all", rule, 2)]
+        )
     head = f"From: ann@firm.example\r\nTo: {first.address}\r\nSubject: Fan\r\nMessage-ID: <f@b.example>\r\n"
 
-    [(group, notice)] = first.receive(f"{head}\r\nIt is hot.\r\n".encode())
+    [(told, notice)] = first.receive(f"{head}\r\nIt is hot.\r\n".encode())
 
-    assert group == f"group-{second.address}"
+    assert told == f"group-{second.address}"
     assert b"Auto-Submitted: auto-generated" in notice
     assert second.receive(notice) == []
     assert second.receive(rewriting(notice)) == []
