@@ -105,14 +105,15 @@ def list_manager(parsed: Parsed) -> Finding | None:
     if sender is None:
         return None
     address, subject = sender.address[:_SENDER_SEEN], parsed.mail.subject
-    administers = ADMINISTRATION.search(subject) is not None
-    if _LIST_ROBOTS.match(address):
-        known = administers and bool(_through_list(parsed) or generated(parsed))
-    elif _LIST_MANAGERS.match(address):
-        answered = _COMMAND_ANSWERED.match(subject) is not None and not in_thread(parsed)
-        known = administers or answered or bool(generated(parsed) or _machine_sign(parsed))
-    else:
+    robot, manager = _LIST_ROBOTS.match(address), _LIST_MANAGERS.match(address)
+    if not (robot or manager):
         return None
+    known = ADMINISTRATION.search(subject) is not None
+    if robot:
+        known = known and bool(_through_list(parsed) or generated(parsed))
+    elif not known:
+        answered = _COMMAND_ANSWERED.match(subject) is not None and not in_thread(parsed)
+        known = answered or bool(generated(parsed) or _machine_sign(parsed))
     return Finding(Reason.AUTO_REPLY, header_evidence("From", address)) if known else None
 
 
@@ -132,15 +133,12 @@ def auto_reply_subject(parsed: Parsed) -> Finding | None:
             return Finding(Reason.AUTO_REPLY, header_evidence("Subject", subject))
     if WHOLE_SUBJECT.match(subject) and _absent(parsed):
         return Finding(Reason.AUTO_REPLY, header_evidence("Subject", subject))
-    if _through_list(parsed):
-        return None
     mark = generated(parsed)
-    if mark:
-        return Finding(Reason.AUTO_REPLY, mark) if _says_no_more(parsed) else None
-    machine = _machine_sign(parsed)
-    if machine and _told(parsed, bulk=machine.endswith("bulk")):
-        return Finding(Reason.AUTO_REPLY, machine)
-    return None
+    machine = mark or _machine_sign(parsed)
+    if not machine or _through_list(parsed):
+        return None
+    told = _says_no_more(parsed) if mark else _told(parsed, bulk=machine.endswith("bulk"))
+    return Finding(Reason.AUTO_REPLY, machine) if told else None
 
 
 def _told(parsed: Parsed, bulk: bool) -> bool:
@@ -185,21 +183,21 @@ def in_thread(parsed: Parsed) -> bool:
 
 def _answer_sign(parsed: Parsed) -> bool:
     """Whether a header tells that something was answered, or that a program did it."""
-    return bool(in_thread(parsed) or automatic(parsed) or null_path(parsed) or _precedence(parsed, "junk"))
+    return bool(in_thread(parsed) or automatic(parsed) or null_path(parsed) or _precedence(parsed) == "junk")
 
 
 def _machine_sign(parsed: Parsed) -> str:
     """A header that machines' answers carry, and some of people's mails, too; empty if there is none."""
     if null_path(parsed):
         return header_evidence("return-path", parsed.headers.get("return-path") or "")
-    if not _through_list(parsed) and (found := _precedence(parsed, "junk|bulk")):
-        return header_evidence("precedence", found)
-    return ""
+    found = _precedence(parsed)
+    return header_evidence("precedence", found) if found and not _through_list(parsed) else ""
 
 
-def _precedence(parsed: Parsed, values: str) -> str:
-    found = re.match(rf"(?i)\s*({values})\s*$", parsed.headers.get("precedence") or "")
-    return found[1].lower() if found else ""
+def _precedence(parsed: Parsed) -> str:
+    """`junk` or `bulk`, else nothing."""
+    value = (parsed.headers.get("precedence") or "").strip().lower()
+    return value if value in ("junk", "bulk") else ""
 
 
 def null_path(parsed: Parsed) -> bool:

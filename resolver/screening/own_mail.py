@@ -26,13 +26,12 @@ def own_mail(parsed: Parsed, own_addresses: frozenset[str]) -> Finding | None:
     message_id = parsed.mail.message_id
     if message_id and OWN_MESSAGE_ID.match(message_id):
         return Finding(Reason.LOOP, header_evidence("Message-ID", message_id))
-    mark = generated(parsed)
     last = parsed.mail.references[-1:]
-    if mark and last and _ITEM_THREAD.match(last[0]):  # a relay took out both of the above
+    if last and _ITEM_THREAD.match(last[0]) and generated(parsed):  # a relay took out both of the above
         return Finding(Reason.LOOP, header_evidence("References", last[0]))
     sender = parsed.mail.from_
     if sender is None or normalise(sender.address) not in own_addresses:
         return None
     found = auto_reply_header(parsed)
-    mark = found.evidence if found else mark
+    mark = found.evidence if found else generated(parsed)
     return Finding(Reason.LOOP, f"{header_evidence('From', sender.address)}, {mark}") if mark else None
