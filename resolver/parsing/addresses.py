@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from resolver.parsing.notes_names import notes_mailbox
 from resolver.parsing.words import clean_line, decode_words, raw_text
 from schemas.mail import Defect, Mailbox
 
@@ -23,14 +24,6 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _SWALLOWED = re.compile(r"<[^<>\s]+@[^<>\s]+>\s*[,;]")
 _ROUTE = re.compile(r"^@[^:]*:")
 _QUOTED_LOCAL = re.compile(r'^"(?:[^"\\]|\\.)+"(?=@)')
-# A person in Notes, as its gateways put one before the @ without quotes: `CN=Ann Ek/OU=Sales/O=Firm@firm.example`,
-# or shortened, `Ann Ek/Sales/Firm@firm.example`; a Notes domain may follow (`@Firm`). The first piece is the person.
-_NOTES = re.compile(
-    r"(?P<cn>CN=)?(?P<person>[^/=@<>\"(),;:\s][^/=@<>\"(),;:]{0,200})(?:/[^/@<>\"(),;:]{1,200}){0,20}"
-    r"/(?P<last>[^/@<>\"(),;:]{1,200}?)(?:@[\w.-]{1,100})?\s*@\s*(?P<domain>[\w.-]{1,255})",
-    re.IGNORECASE,
-)
-_NOTES_ATOM = re.compile(r"[\w/=.+&'%-]+")
 _AROUND_SIGNS = re.compile(r"\s*([@.])\s*")
 
 
@@ -170,10 +163,11 @@ class _Reader:
     def _finish(self) -> None:
         draft, self.draft = self.draft, _Draft()
         words, comments = draft.words, draft.comments
-        notes = self._notes(draft.angles[-1] if draft.angles else "".join(text for _, text in words))
+        plain = draft.angles[-1] if draft.angles else "".join(text for _, text in words)
+        notes = notes_mailbox(decode_words(plain, self.found)) if "/" in plain else None
         if notes:
             phrase = self._phrase(words) if draft.angles else ""
-            self._add(_notes_address(notes), phrase or self._comment_name(comments) or clean_line(notes["person"]))
+            self._add(notes.address, phrase or self._comment_name(comments) or notes.name)
             return
         with_sign = [a for a in draft.angles if "@" in a]
         if with_sign or (draft.angles and not any("@" in text for kind, text in words if kind == "atom")):
@@ -204,13 +198,6 @@ class _Reader:
             self._add(phrase, self._comment_name(comments))
         else:
             self._add("", phrase)
-
-    def _notes(self, text: str) -> re.Match[str] | None:
-        """The same with `CN=`, or with a blank in the first piece and none in the last: that would be an address."""
-        if "/" not in text:
-            return None
-        notes = _NOTES.fullmatch(decode_words(text, self.found).strip())
-        return notes if notes and (notes["cn"] or (" " in notes["person"] and " " not in notes["last"])) else None
 
     def _phrase(self, words: list[tuple[str, str]]) -> str:
         """A display name: encoded words decoded together, quotes removed."""
@@ -255,12 +242,6 @@ def _merged(group: list[tuple[str, str]]) -> list[tuple[str, str]]:
     if len(solid) < 2 or not any("@" in text for kind, text in solid if kind == "atom"):
         return group
     return [("address", "".join(f'"{text}"' if kind == "quoted" else text for kind, text in solid)), _BLANK]
-
-
-def _notes_address(notes: re.Match[str]) -> str:
-    """With quotes around the local part where it needs them (RFC 5322, section 3.4.1)."""
-    local = " ".join(notes[0].rpartition("@")[0].split())
-    return f"{local}@{notes['domain']}" if _NOTES_ATOM.fullmatch(local) else f'"{local}"@{notes["domain"]}'
 
 
 def _clean_address(address: str) -> str:
