@@ -79,9 +79,9 @@ class Pop3Connector:
     def _list(self) -> str:
         with self._translated():
             session = self._require()
-            unique_ids = self._unique_ids(session)
+            # In this order: a mail that a server shows as soon as it comes, in between, has an id.
             self._sizes = session.sizes()
-            self._identified = identify(session, self._sizes, unique_ids)
+            self._identified = identify(session, self._sizes, self._unique_ids(session))
         self._waiting = None
         if self._identified.by_digest and not self._by_digest_told:
             self._by_digest_told = True

@@ -76,8 +76,8 @@ HOSTILE: Sequence[tuple[str, str, str, Script]] = [
     ("pop3", "an endless line", "too long", lambda client: client.sendall(b"+OK " + b"x" * 3_000_000)),
     ("pop3", "a listing of garbage", "no listing", pop3_server(b"+OK\r\n\xff\xfe\r\nx\r\n.\r\n")),
     ("pop3", "an endless listing", "longer than", pop3_server(b"+OK\r\n" + b"1 aaaaaaaaaaaaaaaa\r\n" * 200_000)),
-    ("pop3", "closed in the middle of a mail", "in the middle", pop3_server(UIDL, LIST, b"+OK\r\nabc\r\n")),
-    ("pop3", "a refusal", "no such luck", pop3_server(UIDL, b"-ERR no such luck\r\n")),
+    ("pop3", "closed in the middle of a mail", "in the middle", pop3_server(LIST, UIDL, b"+OK\r\nabc\r\n")),
+    ("pop3", "a refusal", "no such luck", pop3_server(b"-ERR no such luck\r\n")),
 ]
 
 
@@ -190,8 +190,8 @@ def test_without_starttls_pop3_tells_nothing(serve: Any, incoming_server: Any, r
 
 def test_a_server_without_uidl_is_read_by_headers(serve: Any, incoming_server: Any) -> None:
     script = pop3_server(
-        b"-ERR unknown command\r\n",
         b"+OK\r\n1 23\r\n.\r\n",
+        b"-ERR unknown command\r\n",
         b"+OK\r\nSubject: one\r\n\r\n.\r\n",
         b"+OK\r\nSubject: one\r\n\r\n..dots\r\n.\r\n",
     )

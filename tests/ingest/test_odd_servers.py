@@ -35,6 +35,7 @@ from tests.ingest.odd_servers import (
     odd_mail,
     odd_mails,
 )
+from tests.ingest.test_hostile_servers import look, pop3_server
 from tests.ingest.test_watcher import Broker, surroundings
 
 FAULTS = {"imap": IMAP_FAULTS, "pop3": POP3_FAULTS}
@@ -186,6 +187,16 @@ def test_a_pop3_server_without_faults_is_asked_once_a_mail(serving: Serving, set
     assert {word: words.count(word) for word in (b"UIDL", b"LIST", b"TOP", b"RETR")} == {
         b"UIDL": 2, b"LIST": 2, b"TOP": 0, b"RETR": 50,
     }  # fmt: skip
+
+
+def test_a_pop3_mail_that_comes_between_the_listings_is_known_by_its_own_id(serve: Any, incoming_server: Any) -> None:
+    """GreenMail 2.1 shows a mail to a session as soon as it has come."""
+    mail = b"+OK\r\nSubject: 1\r\n\r\nHello\r\n.\r\n"
+    listings = b"+OK\r\n1 21\r\n.\r\n", b"+OK\r\n1 a\r\n2 b\r\n.\r\n"
+    block = look(incoming_server(protocol="pop3", port=serve(pop3_server(*listings, mail, mail))))
+    assert block is not None
+    assert len(block.mails) == 2
+    assert block.cursor.uidls == ("a", "b")
 
 
 @pytest.mark.parametrize("protocol", FAULTS)
