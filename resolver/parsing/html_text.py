@@ -4,34 +4,47 @@ import html
 import re
 from collections.abc import Iterable
 
-MAX_HTML = 4 << 20
+from resolver.parsing.html_styles import (
+    NO_EFFECT,
+    Effect,
+    StyleSheet,
+    White,
+    attributes_of,
+    clipped,
+    effect_of,
+    may_matter,
+)
+from resolver.parsing.html_tokens import RAW, TOKEN, RawEnds
+from resolver.parsing.html_tree import BREAKS_OUT, TRACKED, OpenElements
+
+MAX_HTML = 4 << 20  # signs of words and ordinary tags; pictures and style sheets do not count
+_LONG = 1024  # signs; a tag that is longer holds data, and does not count
 _MAX_MARKS = 20  # quotations in quotations that are told apart
 
-_TOKEN = re.compile(
-    r"<!--(?:(?!-->).)*(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9:]*)((?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>|<[!?][^<>]*+>",
-    re.DOTALL,
-)
-_PARAGRAPH = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl pre blockquote table form fieldset hr".split())
+_PARAGRAPH = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl pre listing xmp blockquote table form fieldset hr".split())
 _LINE = frozenset(
     "div tr li dt dd section article header footer main nav aside address center figure figcaption caption body html "
-    "option legend title".split()
+    "option legend textarea".split()
 )
-_HIDDEN = frozenset("script style head title noscript template svg math object iframe select textarea".split())
-_ACTING = _PARAGRAPH | _LINE | _HIDDEN | {"br", "td", "th", "img"}  # any other element only dresses words
-_HIDDEN_STYLE = re.compile(
-    r"style\s{0,9}=\s{0,9}[\"'][^\"']*(?:display\s{0,9}:\s{0,9}none|mso-hide\s{0,9}:\s{0,9}all)", re.IGNORECASE
-)
-_VOID = frozenset("br hr img input meta link area base col embed source track wbr".split())
-_ALT = re.compile(r"\balt\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
+_HIDDEN = frozenset("template svg math select".split())
+_KEEPING = frozenset({"pre", "listing", "xmp", "textarea"})
+_ACTING = TRACKED | _PARAGRAPH | _LINE | _HIDDEN | {"br", "td", "th", "img"}  # any other element only dresses words
+_VOID = frozenset("br hr img input meta link area base col embed source track wbr param".split())
+_NO_WORDS = frozenset("table tbody thead tfoot tr ul ol dl".split())  # blanks between their parts are never shown
+_BLANKS = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"\n{3,}")
+_DATA = re.compile(
+    r"data:[\w.+/;=-]{0,200};base64,\s*+[a-z0-9+/=%]{100,}+(?:\s++[a-z0-9+/=%]{40,}+)*+(?:\s++[a-z0-9+/]++=++)?",
+    re.IGNORECASE,
+)
 
 
 def html_to_text(source: str) -> tuple[str, str]:
-    """The words of an HTML body, one line a paragraph; scripts, styles and hidden parts left out.
+    """The words of an HTML body, one line a paragraph; scripts, styles, pictures and hidden parts left out.
 
     The second text is the first with `> ` before the lines inside `<blockquote>`, as in a text mail.
     """
-    lines = _Writer().write(source[:MAX_HTML])
+    lines = _Writer(source).write()
     text = _joined(line for _, line in lines)
     if not any(marks for marks, _ in lines):
         return text, text
@@ -39,7 +52,8 @@ def html_to_text(source: str) -> tuple[str, str]:
 
 
 def _joined(lines: Iterable[str]) -> str:
-    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+    text = _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+    return _DATA.sub("", text) if ";base64," in text else text  # of a picture whose tag is broken
 
 
 def _marked(marks: int, line: str) -> str:
@@ -47,92 +61,182 @@ def _marked(marks: int, line: str) -> str:
 
 
 class _Writer:
-    def __init__(self) -> None:
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.raw_ends = RawEnds(source)
+        self.sheet = StyleSheet()
+        self.open = OpenElements()
+        self.acting = _ACTING
+        self.outside: list[tuple[int, bool, White, int]] = []  # place of an element, and the three as they were before
+        self.hidden = False
+        self.white = White.NOTHING
+        self.depth = 0  # of blockquotes
         self.lines: list[tuple[int, str]] = []  # (marks of quotation, text)
         self.line: list[str] = []
-        self.depth = 0  # of blockquotes
-        self.pre = 0
-        self.hidden: str | None = None  # the element whose end is waited for
-        self.hidden_depth = 0
+        self.kept = False  # the line holds blanks that stay as they are
         self.blank_due = False
 
-    def write(self, source: str) -> list[tuple[int, str]]:
-        position = 0
-        for match in _TOKEN.finditer(source):
-            if match.start() > position:
-                self._text(source[position : match.start()])
-            position = match.end()
-            if match[2]:
-                self._tag(match[2].lower(), bool(match[1]), match[3])
-        if position < len(source):
-            self._text(source[position:])
+    def write(self) -> list[tuple[int, str]]:
+        position: int | None = 0
+        limit = MAX_HTML
+        while position is not None:
+            position, limit = self._write_from(position, limit)
         self._end_line()
         return self.lines
 
-    def _text(self, text: str) -> None:
-        if self.hidden is not None:
-            return
-        if "&" in text:
-            text = html.unescape(text)
-        if self.pre:
-            first, *rest = text.replace("\r\n", "\n").split("\n")
-            self.line.append(first)
-            for line in rest:
-                self._end_line(keep_empty=True)
-                self.line.append(line)
-            return
-        self.line.append(text)
+    def _write_from(self, position: int, limit: int) -> tuple[int | None, int]:
+        """Writes up to the end of the next raw content, which is returned with the limit; None: this was all."""
+        source = self.source
+        for match in TOKEN.finditer(source, position):
+            start, end = match.span()
+            if start > limit:
+                break
+            if start > position and not self.hidden:
+                self._text(source[position:start])
+            position = end
+            name, attributes = match[2], match[3]
+            if end - start > _LONG:
+                limit += end - start
+                attributes = clipped(attributes or "")
+            if not name:
+                continue
+            name = name.lower()
+            if match[1]:
+                if name in self.acting:
+                    self._end_tag(name)
+                continue
+            if name in RAW and not attributes.endswith("/") and (raw_end := self.raw_ends.find(name, end)) is not None:
+                self._raw(name, attributes, source[end:raw_end])
+                return raw_end, limit + raw_end - end
+            if self.hidden:
+                self._hidden_tag(name, attributes)
+            elif name in self.acting or self.sheet or (attributes and may_matter(attributes)):
+                self._tag(name, attributes)
+        if position < limit and not self.hidden:
+            self._text(source[position:limit])
+        return None, limit
 
-    def _tag(self, name: str, closing: bool, attributes: str) -> None:
-        if self.hidden is not None:
-            if name == self.hidden:
-                self.hidden_depth += -1 if closing else 0 if attributes.endswith("/") else 1
-                if self.hidden_depth == 0:
-                    self.hidden = None
+    def _raw(self, name: str, attributes: str, content: str) -> None:
+        if name == "style":
+            self.sheet.read(content)
+        elif name in _KEEPING and not self.hidden:
+            self._tag(name, attributes)
+            if not self.hidden:
+                self._text(content)
+
+    def _tag(self, name: str, attributes: str) -> None:
+        effect = self._effect(name, attributes)
+        if name not in self.acting:
+            if effect == NO_EFFECT:
+                return
+            self.acting |= {name}  # from now on its other tags count as well: which end tag is whose
+        self.open.make_room(name)
+        self._restore()
+        hides = effect.hides or name in _HIDDEN
+        if not hides:
+            self._break(name)
+            if name == "li":
+                self.line.append("* ")
+            elif name in ("td", "th"):
+                self.line.append(" ")
+            elif name == "img":
+                self._image(attributes)
+        if name in _VOID or attributes.endswith("/"):
             return
-        if name not in _ACTING and (closing or "style" not in attributes):
+        white = effect.white
+        if white is None:
+            white = White.ALL if name in _KEEPING else self.white
+        depth = min(self.depth + 1, _MAX_MARKS) if name == "blockquote" and not hides else self.depth
+        if hides or white is not self.white or depth != self.depth:
+            self.outside.append((len(self.open.names), self.hidden, self.white, self.depth))
+            self.hidden, self.white, self.depth = hides, white, depth
+        self.open.push(name)
+
+    def _effect(self, name: str, attributes: str) -> Effect:
+        if not self.sheet and not (attributes and may_matter(attributes)):
+            return NO_EFFECT
+        found = attributes_of(attributes)
+        return effect_of(found, self.sheet.of(name, found))
+
+    def _hidden_tag(self, name: str, attributes: str) -> None:
+        if name in BREAKS_OUT:
+            self.open.break_out()
+        if name in self.acting:
+            self.open.make_room(name)
+        self._restore()
+        if not self.hidden:
+            self._tag(name, attributes)
+        elif name in self.acting and name not in _VOID and not attributes.endswith("/"):
+            self.open.push(name)
+
+    def _end_tag(self, name: str) -> None:
+        if self.hidden:
+            place = self.outside[-1][0]
+            self.open.close(name)
+            self._restore()
+            if len(self.open.names) < place:  # an element about the hidden one has ended as well
+                self._break(name)
             return
-        if not closing and (
-            name in _HIDDEN or ("style" in attributes and name not in _VOID and _HIDDEN_STYLE.search(attributes))
-        ):
-            if not attributes.endswith("/"):
-                self.hidden, self.hidden_depth = name, 1
-            return
-        if name == "br":
-            self._end_line(keep_empty=True)
-        elif name in _PARAGRAPH:
-            self._paragraph(name, closing)
+        self._break(name)
+        self.open.close(name)
+        self._restore()
+
+    def _restore(self) -> None:
+        """What elements changed that have ended is as it was before them."""
+        while self.outside and self.outside[-1][0] >= len(self.open.names):
+            _, hidden, white, depth = self.outside.pop()
+            if depth != self.depth:
+                self._end_line()
+            self.hidden, self.white, self.depth = hidden, white, depth
+
+    def _break(self, name: str) -> None:
+        """The line breaks about an element."""
+        if name in _PARAGRAPH:
+            self._end_line()
+            self.blank_due = bool(self.lines)
         elif name in _LINE:
             self._end_line()
-            if name == "li" and not closing:
-                self.line.append("* ")
-        elif name in ("td", "th") and not closing:
-            self.line.append(" ")
-        elif name == "img" and not closing:
-            self._image(attributes)
-
-    def _paragraph(self, name: str, closing: bool) -> None:
-        self._end_line()
-        self.blank_due = bool(self.lines)
-        if name == "blockquote":
-            self.depth = max(self.depth + (-1 if closing else 1), 0)
-        elif name == "pre":
-            self.pre = max(self.pre + (-1 if closing else 1), 0)
+        elif name == "br":
+            self._end_line(keep_empty=True)
 
     def _image(self, attributes: str) -> None:
-        match = _ALT.search(attributes)
-        text = html.unescape(match[1] or match[2] or match[3] or "").strip() if match else ""
-        if text:
+        if "alt" in attributes.lower():
+            text = attributes_of(attributes).get("alt", "").strip()
+            if text and not text.lower().startswith("data:"):
+                self.line.append(text)
+
+    def _text(self, text: str) -> None:
+        if "&" in text:
+            text = html.unescape(text)
+        if self.white:
+            self._kept_text(text)
+        elif self.kept:
+            self.line.append(_BLANKS.sub(" ", text))
+        else:
             self.line.append(text)
+
+    def _kept_text(self, text: str) -> None:
+        if text.isspace() and self.open.names and self.open.names[-1] in _NO_WORDS:
+            return
+        for number, line in enumerate(text.replace("\r\n", "\n").split("\n")):
+            if number:
+                self._end_line(keep_empty=True)
+            if not self.kept:
+                self.line[:] = [_BLANKS.sub(" ", "".join(self.line)).lstrip()]
+                self.kept = True
+            if self.white is White.LINES:
+                line = _BLANKS.sub(" ", line)
+                line = line.lstrip() if number else line
+            self.line.append(line)
 
     def _end_line(self, keep_empty: bool = False) -> None:
         text = "".join(self.line)
         self.line.clear()
-        text = text.rstrip() if self.pre else " ".join(text.split())
+        text = text.rstrip() if self.kept else " ".join(text.split())
+        self.kept = False
         if not text and not keep_empty:
             return
-        marks = min(self.depth, _MAX_MARKS)
         if self.blank_due and text:
-            self.lines.append((marks, ""))
+            self.lines.append((self.depth, ""))
             self.blank_due = False
-        self.lines.append((marks, text))
+        self.lines.append((self.depth, text))
