@@ -8,7 +8,6 @@ from typing import NamedTuple
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)(?:\s*+=\s*+(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>]+)))?")
 _CSS_COMMENT = re.compile(r"/\*(?:[^*]++|\*(?!/))*+\*/")
 _ZERO = re.compile(r"0+(?:\.0*)?(?:[a-z]+|%)?")
-_MAX_ATTRIBUTES = 1 << 13  # signs
 
 
 class White(IntEnum):
@@ -49,13 +48,6 @@ def may_matter(attributes: str) -> bool:
     )
 
 
-def clipped(attributes: str) -> str:
-    """Attributes of which the middle is left out where they are long: data of a picture, never what we look for."""
-    if len(attributes) <= _MAX_ATTRIBUTES:
-        return attributes
-    return attributes[: _MAX_ATTRIBUTES // 2] + attributes[-_MAX_ATTRIBUTES // 2 :]
-
-
 def attributes_of(attributes: str) -> dict[str, str]:
     """Names in small letters to values as written; the first of a name counts."""
     found: dict[str, str] = {}
@@ -64,10 +56,10 @@ def attributes_of(attributes: str) -> dict[str, str]:
     return found
 
 
-def effect_of(attributes: dict[str, str], sheet: Effect = NO_EFFECT) -> Effect:
-    """Of an element's own attributes, which go before what a style sheet says."""
+def effect_of(attributes: dict[str, str]) -> Effect:
+    """Of an element's own attributes."""
     own = _effect_of_style(attributes.get("style", ""))
-    return Effect(own.hides or "hidden" in attributes, sheet.white if own.white is None else own.white)
+    return Effect(own.hides or "hidden" in attributes, own.white)
 
 
 def _effect_of_style(style: str) -> Effect:
@@ -99,28 +91,22 @@ def _white(declared: dict[str, str]) -> White | None:
     return max(told) if told else None
 
 
-class StyleSheet:
-    """The rules of `<style>` about blanks and line ends, for an element's name or class. Nothing else is read."""
+def rules_of(css: str) -> dict[str, White]:
+    """The rules of a style sheet about blanks and line ends: `name`, `.class` or `name.class` to what is kept."""
+    rules: dict[str, White] = {}
+    if "white-space" not in css.lower():
+        return rules
+    for rule in _CSS_COMMENT.sub("", css).split("}"):
+        before, _, body = rule.rpartition("{")
+        if (white := _effect_of_style(body).white) is not None:
+            for selector in before.rpartition("{")[2].split(","):
+                rules[selector.replace("<!--", "").strip().lower()] = white
+    return rules
 
-    def __init__(self) -> None:
-        self._white: dict[str, White] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._white)
-
-    def read(self, css: str) -> None:
-        """Takes up the rules that name `white-space`."""
-        if "white-space" not in css.lower():
-            return
-        for rule in _CSS_COMMENT.sub("", css).split("}"):
-            before, _, body = rule.rpartition("{")
-            if (white := _effect_of_style(body).white) is not None:
-                for selector in before.rpartition("{")[2].split(","):
-                    self._white[selector.replace("<!--", "").strip().lower()] = white
-
-    def of(self, name: str, attributes: dict[str, str]) -> Effect:
-        """What the rules say of an element; the more special one counts."""
-        white = self._white.get(name)
-        for one in attributes.get("class", "").lower().split():
-            white = self._white.get(f"{name}.{one}", self._white.get(f".{one}", white))
-        return Effect(white=white)
+def white_of(rules: dict[str, White], name: str, classes: tuple[str, ...]) -> White | None:
+    """What the rules say of an element; the more special one counts."""
+    white = rules.get(name)
+    for one in classes:
+        white = rules.get(f"{name}.{one}", rules.get(f".{one}", white))
+    return white

@@ -2,34 +2,15 @@
 
 import html
 import re
-from collections.abc import Iterable
 
-from resolver.parsing.html_styles import (
-    NO_EFFECT,
-    Effect,
-    StyleSheet,
-    White,
-    attributes_of,
-    clipped,
-    effect_of,
-    may_matter,
-)
-from resolver.parsing.html_tokens import RAW, TOKEN, RawEnds
-from resolver.parsing.html_tree import BREAKS_OUT, TRACKED, OpenElements
+from resolver.parsing.html_styles import White, rules_of, white_of
+from resolver.parsing.html_tags import ACTING, Break, Tag, read_tag
+from resolver.parsing.html_tokens import LONG, TOKEN, RawEnds, clipped
+from resolver.parsing.html_tree import BREAKS_OUT, OpenElements
 
 MAX_HTML = 4 << 20  # signs of words and ordinary tags; pictures and style sheets do not count
-_LONG = 1024  # signs; a tag that is longer holds data, and does not count
 _MAX_MARKS = 20  # quotations in quotations that are told apart
-
-_PARAGRAPH = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl pre listing xmp blockquote table form fieldset hr".split())
-_LINE = frozenset(
-    "div tr li dt dd section article header footer main nav aside address center figure figcaption caption body html "
-    "option legend textarea".split()
-)
-_HIDDEN = frozenset("template svg math select".split())
-_KEEPING = frozenset({"pre", "listing", "xmp", "textarea"})
-_ACTING = TRACKED | _PARAGRAPH | _LINE | _HIDDEN | {"br", "td", "th", "img"}  # any other element only dresses words
-_VOID = frozenset("br hr img input meta link area base col embed source track wbr param".split())
+_NARROW = frozenset({"svg", "math", "select"})
 _NO_WORDS = frozenset("table tbody thead tfoot tr ul ol dl".split())  # blanks between their parts are never shown
 _BLANKS = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -45,14 +26,16 @@ def html_to_text(source: str) -> tuple[str, str]:
     The second text is the first with `> ` before the lines inside `<blockquote>`, as in a text mail.
     """
     lines = _Writer(source).write()
-    text = _joined(line for _, line in lines)
-    if not any(marks for marks, _ in lines):
+    text = _joined([line for _, line in lines])
+    if not any([marks for marks, _ in lines]):
         return text, text
-    return text, _joined(_marked(marks, line) for marks, line in lines)
+    return text, _joined([_marked(marks, line) for marks, line in lines])
 
 
-def _joined(lines: Iterable[str]) -> str:
-    text = _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+def _joined(lines: list[str]) -> str:
+    text = "\n".join(lines).strip("\n")
+    if "\n\n\n" in text:
+        text = _BLANK_LINES.sub("\n\n", text)
     return _DATA.sub("", text) if ";base64," in text else text  # of a picture whose tag is broken
 
 
@@ -64,9 +47,9 @@ class _Writer:
     def __init__(self, source: str) -> None:
         self.source = source
         self.raw_ends = RawEnds(source)
-        self.sheet = StyleSheet()
+        self.rules: dict[str, White] = {}  # of style sheets
         self.open = OpenElements()
-        self.acting = _ACTING
+        self.watched: set[str] = set()  # elements that count in this mail alone
         self.outside: list[tuple[int, bool, White, int]] = []  # place of an element, and the three as they were before
         self.hidden = False
         self.white = White.NOTHING
@@ -94,122 +77,112 @@ class _Writer:
             if start > position and not self.hidden:
                 self._text(source[position:start])
             position = end
-            name, attributes = match[2], match[3]
-            if end - start > _LONG:
+            token = match[0]
+            if end - start > LONG:
                 limit += end - start
-                attributes = clipped(attributes or "")
-            if not name:
+                token = clipped(token)
+            tag = read_tag(token)
+            if not (tag.matters or tag.raw or self.watched or self.rules):
                 continue
-            name = name.lower()
-            if match[1]:
-                if name in self.acting:
-                    self._end_tag(name)
-                continue
-            if name in RAW and not attributes.endswith("/") and (raw_end := self.raw_ends.find(name, end)) is not None:
-                self._raw(name, attributes, source[end:raw_end])
+            if tag.closing:
+                if tag.matters or tag.name in self.watched:
+                    self._end_tag(tag)
+            elif tag.raw and (raw_end := self.raw_ends.find(tag.name, end)) is not None:
+                self._raw(tag, source[end:raw_end])
                 return raw_end, limit + raw_end - end
-            if self.hidden:
-                self._hidden_tag(name, attributes)
-            elif name in self.acting or self.sheet or (attributes and may_matter(attributes)):
-                self._tag(name, attributes)
+            elif self.hidden:
+                self._hidden_tag(tag)
+            else:
+                self._tag(tag)
         if position < limit and not self.hidden:
             self._text(source[position:limit])
         return None, limit
 
-    def _raw(self, name: str, attributes: str, content: str) -> None:
-        if name == "style":
-            self.sheet.read(content)
-        elif name in _KEEPING and not self.hidden:
-            self._tag(name, attributes)
+    def _raw(self, tag: Tag, content: str) -> None:
+        if tag.name == "style":
+            self.rules |= rules_of(content)
+        elif tag.matters and not self.hidden:
+            self._tag(tag)
             if not self.hidden:
                 self._text(content)
 
-    def _tag(self, name: str, attributes: str) -> None:
-        effect = self._effect(name, attributes)
-        if name not in self.acting:
-            if effect == NO_EFFECT:
+    def _tag(self, tag: Tag) -> None:
+        name, white = tag.name, tag.white
+        if white is None and self.rules:
+            white = white_of(self.rules, name, tag.classes)
+        if name not in ACTING and name not in self.watched:
+            if not tag.hides and white is None:
                 return
-            self.acting |= {name}  # from now on its other tags count as well: which end tag is whose
-        self.open.make_room(name)
-        self._restore()
-        hides = effect.hides or name in _HIDDEN
-        if not hides:
-            self._break(name)
-            if name == "li":
-                self.line.append("* ")
-            elif name in ("td", "th"):
-                self.line.append(" ")
-            elif name == "img":
-                self._image(attributes)
-        if name in _VOID or attributes.endswith("/"):
+            self.watched.add(name)  # from now on its other tags count as well: which end tag is whose
+        place = self.open.open(name, tag.empty)
+        if self.outside:
+            self._restore(place)
+        if tag.hides:
+            if name in _NARROW:
+                self.watched |= BREAKS_OUT
+        else:
+            if tag.breaks:
+                self._break(tag.breaks)
+            if tag.shows:
+                self.line.append(tag.shows)
+        if tag.empty or (white is None and not tag.hides and name != "blockquote"):
             return
-        white = effect.white
         if white is None:
-            white = White.ALL if name in _KEEPING else self.white
-        depth = min(self.depth + 1, _MAX_MARKS) if name == "blockquote" and not hides else self.depth
-        if hides or white is not self.white or depth != self.depth:
-            self.outside.append((len(self.open.names), self.hidden, self.white, self.depth))
-            self.hidden, self.white, self.depth = hides, white, depth
-        self.open.push(name)
+            white = self.white
+        depth = min(self.depth + 1, _MAX_MARKS) if name == "blockquote" else self.depth
+        if tag.hides or white is not self.white or depth != self.depth:
+            self.outside.append((place, self.hidden, self.white, self.depth))
+            self.hidden, self.white, self.depth = tag.hides, white, depth
 
-    def _effect(self, name: str, attributes: str) -> Effect:
-        if not self.sheet and not (attributes and may_matter(attributes)):
-            return NO_EFFECT
-        found = attributes_of(attributes)
-        return effect_of(found, self.sheet.of(name, found))
-
-    def _hidden_tag(self, name: str, attributes: str) -> None:
+    def _hidden_tag(self, tag: Tag) -> None:
+        """A tag where words are hidden: it may end what hides them."""
+        name = tag.name
+        if name not in ACTING and name not in self.watched:
+            return
         if name in BREAKS_OUT:
             self.open.break_out()
-        if name in self.acting:
-            self.open.make_room(name)
-        self._restore()
+        place = self.open.open(name, empty=True)
+        self._restore(place)
         if not self.hidden:
-            self._tag(name, attributes)
-        elif name in self.acting and name not in _VOID and not attributes.endswith("/"):
-            self.open.push(name)
+            self._tag(tag)
+        else:
+            self.open.open(name, tag.empty)
 
-    def _end_tag(self, name: str) -> None:
-        if self.hidden:
-            place = self.outside[-1][0]
-            self.open.close(name)
-            self._restore()
-            if len(self.open.names) < place:  # an element about the hidden one has ended as well
-                self._break(name)
+    def _end_tag(self, tag: Tag) -> None:
+        if not self.hidden:
+            if tag.breaks:
+                self._break(tag.breaks)
+            place = self.open.close(tag.name)
+            if self.outside:
+                self._restore(place)
             return
-        self._break(name)
-        self.open.close(name)
-        self._restore()
+        hiding = self.outside[-1][0]
+        place = self.open.close(tag.name)
+        self._restore(place)
+        if place < hiding and tag.breaks:  # an element about the hidden one has ended as well
+            self._break(tag.breaks)
 
-    def _restore(self) -> None:
-        """What elements changed that have ended is as it was before them."""
-        while self.outside and self.outside[-1][0] >= len(self.open.names):
+    def _restore(self, place: int) -> None:
+        """What was changed by elements at this place and behind it, which have ended, is as it was before them."""
+        while self.outside and self.outside[-1][0] >= place:
             _, hidden, white, depth = self.outside.pop()
             if depth != self.depth:
                 self._end_line()
             self.hidden, self.white, self.depth = hidden, white, depth
 
-    def _break(self, name: str) -> None:
-        """The line breaks about an element."""
-        if name in _PARAGRAPH:
-            self._end_line()
+    def _break(self, breaks: Break) -> None:
+        if self.line or breaks == "here":
+            self._end_line(keep_empty=breaks == "here")
+        if breaks == "paragraph":
             self.blank_due = bool(self.lines)
-        elif name in _LINE:
-            self._end_line()
-        elif name == "br":
-            self._end_line(keep_empty=True)
-
-    def _image(self, attributes: str) -> None:
-        if "alt" in attributes.lower():
-            text = attributes_of(attributes).get("alt", "").strip()
-            if text and not text.lower().startswith("data:"):
-                self.line.append(text)
 
     def _text(self, text: str) -> None:
         if "&" in text:
             text = html.unescape(text)
         if self.white:
             self._kept_text(text)
+        elif not self.line and text.isspace():
+            return
         elif self.kept:
             self.line.append(_BLANKS.sub(" ", text))
         else:
@@ -230,10 +203,12 @@ class _Writer:
             self.line.append(line)
 
     def _end_line(self, keep_empty: bool = False) -> None:
-        text = "".join(self.line)
-        self.line.clear()
-        text = text.rstrip() if self.kept else " ".join(text.split())
-        self.kept = False
+        text = ""
+        if self.line:
+            text = "".join(self.line)
+            self.line.clear()
+            text = text.rstrip() if self.kept else " ".join(text.split())
+            self.kept = False
         if not text and not keep_empty:
             return
         if self.blank_due and text:

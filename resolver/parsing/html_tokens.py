@@ -2,18 +2,26 @@
 
 import re
 
-# Groups: "/" of an end tag, name, attributes. A quote may hold any sign. Where it is never closed the tag ends at the
-# next ">" all the same; the last kind is a tag that the end of the mail cuts.
+# A quote may hold any sign. Where it is never closed the tag ends at the next ">" all the same; the last kind is a tag
+# that the end of the mail cuts.
 TOKEN = re.compile(
-    r"<(?:(/?)([a-zA-Z][^\s/<>\"']*)((?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>"
+    r"<(?:/?[a-zA-Z][^<>\"']*+(?:(?:\"[^\"]*+\"|'[^']*+')[^<>\"']*+)*+>"
     r"|!--(?:-?>|[^-]*+(?:-(?!-!?>)[^-]*+)*+(?:--!?>|\Z))"
-    r"|[!?/a-zA-Z][^<>]*+>"
+    r"|[!?][^<>]*+>"
+    r"|/?[a-zA-Z][^<>]*+>"
     r"|[a-zA-Z][^<>=]*+=\s*+[\"'][^<>]*+\Z)"
 )
+LONG = 1024  # signs; a tag that is longer holds data
+_MAX_TAG = 4096  # signs
 # Elements whose content is no markup: it ends at their own end tag alone.
 RAW = frozenset({"script", "style", "title", "textarea", "iframe", "xmp"})
 _RAW_END = {name: re.compile(rf"</(?i:{name})(?=[\s/>])") for name in RAW}
 _BODY = re.compile(r"<(?i:/head|head|body)(?=[\s/>])")
+
+
+def clipped(tag: str) -> str:
+    """A tag of which the middle is left out where it is long: that is data of a picture, never what we look for."""
+    return tag if len(tag) <= _MAX_TAG else tag[: _MAX_TAG // 2] + tag[-_MAX_TAG // 2 :]
 
 
 class RawEnds:

@@ -50,35 +50,39 @@ class OpenElements:
         self.names: list[str] = []
         self._places: defaultdict[str, list[int]] = defaultdict(list)
 
-    def make_room(self, name: str) -> None:
-        """Ends what ends where an element of this name begins."""
-        names = self.names
-        if not names:
-            return
-        if name in _ENDS_PARAGRAPH and self._places["p"]:
-            self._end(self._places["p"][-1], self._innermost(_SCOPES))
+    def open(self, name: str, empty: bool) -> int:
+        """Ends what ends where an element of this name begins, and opens it, unless it is empty. Its place."""
+        names, places = self.names, self._places
+        if name in _ENDS_PARAGRAPH and (paragraphs := places["p"]):
+            if names[-1] == "p":
+                names.pop()
+                paragraphs.pop()
+            else:
+                self._end(paragraphs[-1], self._innermost(_SCOPES))
         if name in _ENDS:
             ended, parents = _ENDS[name]
             if names and names[-1] not in parents:
                 self._end_first(ended, self._innermost(parents or _SCOPES))
         elif name in _HEADINGS and names and names[-1] in _HEADINGS:
             self._cut(len(names) - 1)
+        place = len(names)
+        if not empty:
+            places[name].append(place)
+            names.append(name)
+        return place
 
-    def push(self, name: str) -> None:
-        """Opens an element."""
-        self._places[name].append(len(self.names))
-        self.names.append(name)
+    def close(self, name: str) -> int:
+        """An end tag: the innermost element of this name ends, with all in it. One that opens nothing ends nothing.
 
-    def close(self, name: str) -> None:
-        """An end tag: the innermost element of this name ends, with all in it. One that opens nothing ends nothing."""
+        The number of elements that are left.
+        """
         names = self.names
         if names and names[-1] == name:
             names.pop()
             self._places[name].pop()
-            return
-        places = self._places.get(name)
-        if places:
+        elif places := self._places.get(name):
             self._end(places[-1], self._innermost(("table",) if name in _TABLE_PARTS else _SCOPES, but=name))
+        return len(names)
 
     def break_out(self) -> None:
         """Ends an svg, math or select in which stands what cannot stand there."""
