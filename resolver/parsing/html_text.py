@@ -90,8 +90,6 @@ class _Writer:
             elif tag.raw and (raw_end := self.raw_ends.find(tag.name, end)) is not None:
                 self._raw(tag, source[end:raw_end])
                 return raw_end, limit + raw_end - end
-            elif self.hidden:
-                self._hidden_tag(tag)
             else:
                 self._tag(tag)
         if position < limit and not self.hidden:
@@ -101,7 +99,7 @@ class _Writer:
     def _raw(self, tag: Tag, content: str) -> None:
         if tag.name == "style":
             self.rules |= rules_of(content)
-        elif tag.matters and not self.hidden:
+        elif tag.matters:
             self._tag(tag)
             if not self.hidden:
                 self._text(content)
@@ -114,9 +112,13 @@ class _Writer:
             if not tag.hides and white is None:
                 return
             self.watched.add(name)  # from now on its other tags count as well: which end tag is whose
+        if self.hidden and name in BREAKS_OUT:
+            self.open.break_out()
         place = self.open.open(name, tag.empty)
         if self.outside:
             self._restore(place)
+            if self.hidden:
+                return
         if tag.hides:
             if name in _NARROW:
                 self.watched |= BREAKS_OUT
@@ -133,20 +135,6 @@ class _Writer:
         if tag.hides or white is not self.white or depth != self.depth:
             self.outside.append((place, self.hidden, self.white, self.depth))
             self.hidden, self.white, self.depth = tag.hides, white, depth
-
-    def _hidden_tag(self, tag: Tag) -> None:
-        """A tag where words are hidden: it may end what hides them."""
-        name = tag.name
-        if name not in ACTING and name not in self.watched:
-            return
-        if name in BREAKS_OUT:
-            self.open.break_out()
-        place = self.open.open(name, empty=True)
-        self._restore(place)
-        if not self.hidden:
-            self._tag(tag)
-        else:
-            self.open.open(name, tag.empty)
 
     def _end_tag(self, tag: Tag) -> None:
         if not self.hidden:
@@ -191,7 +179,10 @@ class _Writer:
     def _kept_text(self, text: str) -> None:
         if text.isspace() and self.open.names and self.open.names[-1] in _NO_WORDS:
             return
-        for number, line in enumerate(text.replace("\r\n", "\n").split("\n")):
+        text = text.replace("\r\n", "\n")
+        if "\n\n\n" in text:
+            text = _BLANK_LINES.sub("\n\n", text)
+        for number, line in enumerate(text.split("\n")):
             if number:
                 self._end_line(keep_empty=True)
             if not self.kept:

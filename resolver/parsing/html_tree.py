@@ -61,7 +61,9 @@ class OpenElements:
                 self._end(paragraphs[-1], self._innermost(_SCOPES))
         if name in _ENDS:
             ended, parents = _ENDS[name]
-            if names and names[-1] not in parents:
+            if names and names[-1] == name:
+                places[names.pop()].pop()
+            elif names and names[-1] not in parents:
                 self._end_first(ended, self._innermost(parents or _SCOPES))
         elif name in _HEADINGS and names and names[-1] in _HEADINGS:
             self._cut(len(names) - 1)
