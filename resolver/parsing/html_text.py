@@ -127,7 +127,7 @@ class _Writer:
                 self._break(tag.breaks)
             if tag.shows:
                 self.line.append(tag.shows)
-        if tag.empty or (white is None and not tag.hides and name != "blockquote"):
+        if (white is None and not tag.hides and name != "blockquote") or len(self.open.names) == place:
             return
         if white is None:
             white = self.white
@@ -145,6 +145,8 @@ class _Writer:
                 self._restore(place)
             return
         hiding = self.outside[-1][0]
+        if tag.name in ("p", "br"):
+            self.open.break_out()
         place = self.open.close(tag.name)
         self._restore(place)
         if place < hiding and tag.breaks:  # an element about the hidden one has ended as well

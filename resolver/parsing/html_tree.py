@@ -51,7 +51,10 @@ class OpenElements:
         self._places: defaultdict[str, list[int]] = defaultdict(list)
 
     def open(self, name: str, empty: bool) -> int:
-        """Ends what ends where an element of this name begins, and opens it, unless it is empty. Its place."""
+        """Ends what ends where an element of this name begins, and opens it. Its place.
+
+        One that is empty is not opened, nor is a part of a table outside of tables: such a tag means nothing.
+        """
         names, places = self.names, self._places
         if name in _ENDS_PARAGRAPH and (paragraphs := places["p"]):
             if names[-1] == "p":
@@ -60,6 +63,8 @@ class OpenElements:
             else:
                 self._end(paragraphs[-1], self._innermost(_SCOPES))
         if name in _ENDS:
+            if name in _TABLE_PARTS and not places["table"]:
+                return len(names)
             ended, parents = _ENDS[name]
             if names and names[-1] == name:
                 places[names.pop()].pop()
@@ -88,9 +93,8 @@ class OpenElements:
 
     def break_out(self) -> None:
         """Ends an svg, math or select in which stands what cannot stand there."""
-        narrow = self._innermost(_NARROW)
-        if narrow > self._innermost(("foreignobject", "annotation-xml", "desc")):
-            self._cut(narrow)
+        while self._innermost(_NARROW) > self._innermost(("foreignobject",)):
+            self._cut(self._innermost(_NARROW))
 
     def _innermost(self, names: tuple[str, ...], but: str = "") -> int:
         place = -1
