@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)(?:\s*+=\s*+(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>]+)))?")
-_CSS_COMMENT = re.compile(r"/\*(?:[^*]++|\*(?!/))*+\*/")
+_CSS_COMMENT = re.compile(r"/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)")
 _ZERO = re.compile(r"0+(?:\.0*)?(?:[a-z]+|%)?")
 
 

@@ -49,7 +49,8 @@ def read_tag(token: str) -> Tag:
     if token[1] == "/":
         return Tag(name, closing=True, matters=name in ACTING, breaks=_breaks(name))
     attributes = token[match.end() : -1]
-    found = attributes_of(attributes) if name == "img" or "class" in attributes or may_matter(attributes) else {}
+    telling = name == "img" or "class" in attributes.lower() or may_matter(attributes)
+    found = attributes_of(attributes) if telling else {}
     effect = effect_of(found) if found else NO_EFFECT
     closed = attributes.endswith("/")
     return Tag(

@@ -27,7 +27,7 @@ def html_to_text(source: str) -> tuple[str, str]:
     """
     lines = _Writer(source).write()
     text = _joined([line for _, line in lines])
-    if not any([marks for marks, _ in lines]):
+    if not any(marks for marks, _ in lines):
         return text, text
     return text, _joined([_marked(marks, line) for marks, line in lines])
 

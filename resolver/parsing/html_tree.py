@@ -36,8 +36,8 @@ _ENDS_PARAGRAPH = _HEADINGS | frozenset(
 # What may stand in svg, math and select is little; any of these shows that the end tag was left out.
 _NARROW = ("svg", "math", "select")
 BREAKS_OUT = _HEADINGS | frozenset(
-    "b big blockquote body br center code dd div dl dt em embed font form hr i img input li listing menu meta nobr ol p "
-    "pre s section small span strike strong sub sup table textarea tt u ul var".split()
+    "b big blockquote body br center code dd div dl dt em embed font form hr i img input li listing menu meta nobr ol "
+    "p pre s section small span strike strong sub sup table textarea tt u ul var".split()
 )
 TRACKED = (_ENDS_PARAGRAPH - {"hr"}) | frozenset(_ENDS) - {"a"} | frozenset(_SCOPES) | frozenset(_NARROW)
 TRACKED |= {"html", "body", "ruby", "datalist"}
