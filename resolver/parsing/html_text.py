@@ -115,18 +115,17 @@ class _Writer:
         if self.hidden and name in BREAKS_OUT:
             self.open.break_out()
         place = self.open.open(name, tag.empty)
-        if self.outside:
+        if self.outside and self.outside[-1][0] >= place:
             self._restore(place)
-            if self.hidden:
-                return
-        if tag.hides:
-            if name in _NARROW:
-                self.watched |= BREAKS_OUT
-        else:
+        if self.hidden:
+            return
+        if not tag.hides:
             if tag.breaks:
                 self._break(tag.breaks)
             if tag.shows:
                 self.line.append(tag.shows)
+        elif name in _NARROW:
+            self.watched |= BREAKS_OUT
         if (white is None and not tag.hides and name != "blockquote") or len(self.open.names) == place:
             return
         if white is None:
@@ -141,7 +140,7 @@ class _Writer:
             if tag.breaks:
                 self._break(tag.breaks)
             place = self.open.close(tag.name)
-            if self.outside:
+            if self.outside and self.outside[-1][0] >= place:
                 self._restore(place)
             return
         hiding = self.outside[-1][0]
