@@ -62,10 +62,7 @@ class Resolution:
 
 
 def own_addresses(snapshot: SettingsSnapshot) -> frozenset[str]:
-    """The desk's own addresses, normalised: a mail from one of them is our own come back.
-
-    What we send from, and where we ask for answers: nobody but the desk writes as either.
-    """
+    """The desk's own addresses, normalised: what we send from, and where we ask for answers."""
     servers = snapshot.all_of(OutgoingServer)
     return frozenset(
         normalise(address) for server in servers for address in (server.from_address, server.reply_to) if address
@@ -76,14 +73,15 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
     """Parse and screen a mail and find the address it comes from. Never raises, whatever the bytes."""
     parsed = parse(raw)
     screening = screen(parsed, own)
-    found = sender_address(parsed.mail, lambda header: _mailboxes(parsed, header))
+    found = sender_address(parsed.mail, lambda header: _mailboxes(parsed, header), own)
     results = parsed.headers.raw("authentication-results")
     return Examined(
         mail=parsed.mail,
         files=parsed.files,
         screening=screening,
         sender=found,
-        answerable=answerable(parsed),
+        # What is answered to the desk's own address would only come back.
+        answerable=found.address not in own and answerable(parsed, found.address if found.in_name_of else None),
         authentication_results=None if results is None else results.decode("utf-8", "replace"),
     )
 

@@ -3,6 +3,7 @@
 Requirement R2.3 and the table of Requirement R11, as one table of data: `ROWS`.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,13 +23,15 @@ MailboxesOf = Callable[[str], Sequence[Mailbox]]
 class SenderAddress:
     """The address a mail is taken to come from. `address` is normalised, and empty where the mail names none.
 
-    `header` is the one it stands in, empty if none; `reason` says why it is that one.
+    `header` is the one it stands in, empty if none; `reason` says why it is that one. `in_name_of`: the normalised
+    address in From where another header says who wrote; of such a mail only From can be checked.
     """
 
     address: str
     name: str
     header: str
     reason: str
+    in_name_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,28 @@ _DISABLED = Row(False, False, f"a disabled person, who acts as no Analyst: {_DEF
 _NOT_TRUSTED = Row(False, False, f"an Analyst, who is not proved to have sent the email: {_DEFAULT}")
 
 
-def sender_address(mail: ParsedMail, mailboxes_of: MailboxesOf) -> SenderAddress:
+# Who wrote a mail in the desk's own name: what forms and groups that put their own address into From keep of it.
+_WROTE = ("Reply-To", "X-Original-From", "X-Original-Sender")
+# `'Ann Ek' via Staff`, as Google Groups and Mailman name the author in From.
+_VIA = re.compile(r"^'([^']{1,200})' \S|^(.{1,200}?) via \S")
+
+
+def sender_address(
+    mail: ParsedMail, mailboxes_of: MailboxesOf, own_addresses: frozenset[str] = frozenset()
+) -> SenderAddress:
     """From, its first usable address, else the first of Reply-To, Sender and Return-Path that holds one, else none.
 
     RFC 5322, 3.6.2: the author stands in From; the others only stand in for it. Return-Path comes last because it often
-    names a machine that handles bounces. `mailboxes_of` is asked for a header only when it is needed.
+    names a machine that handles bounces. In the name of one of `own_addresses`, the desk's own, somebody else writes:
+    whom Reply-To names, else X-Original-From, else X-Original-Sender; else it is From after all.
+    `mailboxes_of` is asked for a header only when it is needed.
     """
     name = mail.from_.name if mail.from_ else ""
+    own = normalise(mail.from_.address) if mail.from_ else ""
+    if own and own in own_addresses:
+        found = _who_wrote(mail, mailboxes_of, own, own_addresses)
+        if found is not None:
+            return found
     for header, mailbox in _candidates(mail, mailboxes_of):
         address = _usable(mailbox.address)
         if address:
@@ -76,6 +94,21 @@ def sender_address(mail: ParsedMail, mailboxes_of: MailboxesOf) -> SenderAddress
             )
             return SenderAddress(address, mailbox.name or name, header, reason)
     return SenderAddress("", name, "", f"{_why_not_from(mail)}, and no other header names a sender")
+
+
+def _who_wrote(
+    mail: ParsedMail, mailboxes_of: MailboxesOf, own: str, own_addresses: frozenset[str]
+) -> SenderAddress | None:
+    """Of a mail in the desk's own name; None where no header names anybody but the desk."""
+    via = _VIA.match(mail.from_.name if mail.from_ else "")
+    for header in _WROTE:
+        for mailbox in mail.reply_to if header == "Reply-To" else mailboxes_of(header):
+            address = _usable(mailbox.address)
+            if address and address not in own_addresses:
+                name = mailbox.name or (via[1] or via[2] if via else "")
+                reason = f"From is the desk's own address: {header} says who wrote"
+                return SenderAddress(address, name, header, reason, own)
+    return None
 
 
 def known_as(address: str, plus_tags: bool) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ def assess(header: str | None, sender: SenderAddress, several_from: bool, server
     """How far the sender is proved. `header`: the topmost Authentication-Results, None where the mail has none.
 
     A sender who stands in another header than From, or beside others in it, is never proved: no system checks that.
+    Where From holds another's address all the same, what was found of that one counts, and `passed` is `unproved`.
     """
     if server.trust == "off":
         return _NOT_CHECKED
@@ -47,8 +48,9 @@ def assess(header: str | None, sender: SenderAddress, several_from: bool, server
     if not _is_ours(found, server.authserv_id or NO_ID):
         return Trust(verdict="unproved", reason=_whose(found, server.authserv_id or NO_ID))
     provable = sender.header == "From" and not several_from
-    trust = _verdict(found.results, _domain(sender.address) if provable else "")
-    if trust.verdict == "unproved" and not provable:
+    checked = "" if several_from else sender.address if provable else sender.in_name_of
+    trust = _verdict(found.results, _domain(checked))
+    if trust.verdict != "failed" and not provable:
         why = "there are several in From" if several_from else f"it stands in {sender.header or 'no header'}"
         return Trust(verdict="unproved", reason=f"the sender's address cannot be proved: {why}")
     return trust

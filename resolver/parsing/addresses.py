@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from resolver.parsing.notes_names import notes_mailbox
 from resolver.parsing.words import clean_line, decode_words, raw_text
 from schemas.mail import Defect, Mailbox
 
@@ -162,6 +163,12 @@ class _Reader:
     def _finish(self) -> None:
         draft, self.draft = self.draft, _Draft()
         words, comments = draft.words, draft.comments
+        plain = draft.angles[-1] if draft.angles else "".join(text for _, text in words)
+        notes = notes_mailbox(decode_words(plain, self.found)) if "/" in plain else None
+        if notes:
+            phrase = self._phrase(words) if draft.angles else ""
+            self._add(notes.address, phrase or self._comment_name(comments) or notes.name)
+            return
         with_sign = [a for a in draft.angles if "@" in a]
         if with_sign or (draft.angles and not any("@" in text for kind, text in words if kind == "atom")):
             chosen = with_sign[-1] if with_sign else draft.angles[-1]

@@ -10,11 +10,15 @@ _NOBODY = re.compile(
 )
 
 
-def answerable(parsed: Parsed) -> bool:
-    """Only a person's mail, sent to us and not to a list, from an address that takes mail; in doubt: no."""
+def answerable(parsed: Parsed, address: str | None = None) -> bool:
+    """Only a person's mail, sent to us and not to a list, from an address that takes mail; in doubt: no.
+
+    `address`: whom the answer would go to, where that is not who stands in From.
+    """
     headers = parsed.headers
-    sender = parsed.mail.from_
-    if sender is None or sender.address.count("@") != 1 or _NOBODY.match(sender.address.partition("@")[0]):
+    if address is None:
+        address = parsed.mail.from_.address if parsed.mail.from_ else ""
+    if address.count("@") != 1 or _NOBODY.match(address.partition("@")[0]):
         return False
     if not re.match(r"(?i)\s*(?:no\b.*)?$", headers.get("auto-submitted") or ""):
         return False

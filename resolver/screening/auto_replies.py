@@ -3,6 +3,18 @@
 import re
 
 from resolver.parsing import Parsed
+from resolver.screening.auto_reply_words import (
+    ABSENT_BODY,
+    ABSENT_START,
+    ABSENT_SUBJECT,
+    ACKNOWLEDGED,
+    ACKNOWLEDGED_ALONE,
+    ADMINISTRATION,
+    FORMAL,
+    GENERATED_BODY,
+    TICKET_MADE,
+    WHOLE_SUBJECT,
+)
 from resolver.screening.finding import Finding, header_evidence
 from schemas.reasons import Reason
 
@@ -10,8 +22,12 @@ _ANY = re.compile(r"(?i)^(?!no$|false$|0$)")
 # A header that only a machine's answer carries, and the value that says so. RFC 3834 first, then what systems use.
 # docs/screening.md has a row for each.
 HEADERS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    # RFC 3834, section 5. What a rule of a person's mailbox passes on is still what somebody wrote.
-    ("auto-submitted", re.compile(r"(?i)^(?!no\b|auto-forwarded)\S")),
+    # RFC 3834, section 5. What a rule of a person's mailbox passes on is still what somebody wrote; so is much of what
+    # is generated: service desks, issue trackers, forms and voice mail send people's words. A comment may say more.
+    ("auto-submitted", re.compile(
+        r"(?i)^(?!no\b|auto-forwarded|auto-generated)\S|"
+        r"^auto-generated\b[^(]{0,200}\([^)]{0,200}(?:fail|warning|reject|challenge|vacation|repl(?:y|ied))"
+    )),
     ("x-autoreply", _ANY),  # Gmail, Plesk, Confixx
     ("x-auto-reply", _ANY),
     ("x-autorespond", _ANY),  # cPanel, qmail-autoresponder
@@ -36,77 +52,25 @@ HEADERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("content-class", re.compile(r"(?i)rpmsg\.message\.oof|urn:content-classes:dsn")),
     ("x-mailer", re.compile(r"(?i)\b(?:vacation|auto-?respond(?:er)?|auto-?reply|oof agent)\b")),
 )  # fmt: skip
+# Their programs' own addresses. People have such names as well, so a second sign is needed.
 _LIST_MANAGERS = re.compile(
     r"^(?:majordomo(?:-owner)?|listserv|listproc|sympa|mailman|ecartis|ezmlm|smartlist)@", re.IGNORECASE
 )
 # A list's own addresses, from which its manager writes; a team may have one, too, so what it says must fit.
 _LIST_ROBOTS = re.compile(r"(?i)^[^@]+-(?:bounces|confirm|request|owner|admin|help)(?:\+[^@]*)?@")
-_ADMINISTRATION = re.compile(
-    r"(?i)awaits moderator approval|^request to mailing list\b|^confirm\b|confirmation|^welcome to\b|unsubscri|"
-    r"subscri(?:be|ption)|^password reminder|^the results of your|results of your (?:e?-?mail )?commands|moderat|"
-    r"^returned post for\b|^(?:help|info) for\b"
-)
-
-# What mail systems put before the subject they answer; nobody writes these words and a colon at the start by hand
-# without the body saying the same.
-_FORMAL = re.compile(
-    r"^\s*(?:\[[^\]]{1,60}\]\s*)?(?:"
-    r"(?-i:AUTO)|yahoo!? auto response|"
-    r"automatic reply|auto(?:matic|mated)?[- ]?(?:reply|response|responder|answer)|"
-    r"out of (?:the )?office auto[- ]?(?:reply|response)|"
-    r"automatische antwort|abwesenheitsnotiz|abwesenheitsnachricht|automatische (?:rück)?meldung|auto[- ]?antwort|"
-    r"réponse automatique|absence du bureau|message d'absence|respuesta automática|fuera de (?:la )?oficina|"
-    r"risposta automatica|fuori (?:sede|ufficio)|automatisch(?:e)? antwoord|afwezigheids\w*|"
-    r"resposta automática|fora do escritório|automatiskt? svar|autosvar|frånvarobesked|fraværs\w*|"
-    r"automaattinen vastaus|automatyczna odpowiedź|autoodpowiedź|automatická odpov(?:ěď|eď)|automatikus válasz|"
-    r"răspuns automat|автоматический ответ|автоответ\w*|автоматична відповідь|αυτόματη απάντηση|otomatik yan[ıi]t|"
-    r"自動応答|自動返信|不在通知|自动(?:答复|回复)|自動(?:回覆|答覆)|자동 ?(?:회신|응답)|부재 ?중"
-    r")\s*(?:[:：\]\-–(]|(?<=auto response)$)",
-    re.IGNORECASE,
+# What a program answers to a command that it was sent by mail.
+_COMMAND_ANSWERED = re.compile(
+    r"(?i)^\s*re:\s*(?:help|info|index|lists?|which|who|get|set|review|query|signoff|confirm|ok|(?:un)?subscribe)\b"
 )
 # The form that RFC 7489, section 7.2.1.1, gives to DMARC reports.
 _DMARC = re.compile(r"(?i)^\W*report domain: \S+\s+submitter: \S+\s+report-id: ?\S+")
-_ABSENT_SUBJECT = re.compile(
-    r"\bout[- ]of[- ](?:the[- ])?office\b|\bvacation\b|\baway from (?:my|the) (?:mail|e-?mail|desk|office)\b|"
-    r"\bon (?:leave|holiday)\b|\booo\b|"
-    r"\babwesen\w*|\burlaub\b|nicht im büro|\babsen(?:t|ce|te)\b|\bvacaciones\b|\bvacanze\b|\bafwezig\w*|\bférias\b|"
-    r"в отпуске|отпуск",
-    re.IGNORECASE,
-)
-_ACKNOWLEDGED = re.compile(
-    r"\b(?:we (?:have )?received your|thank you for (?:contacting|your (?:e-?mail|message|request|inquiry))|"
-    r"has been received|"
-    r"ticket (?:created|received|opened)|request received|eingangsbestätigung|wir haben ihre (?:anfrage|nachricht)|"
-    r"accusé de réception)",
-    re.IGNORECASE,
-)
-_ABSENT_BODY = re.compile(
-    r"\bout of (?:the )?office\b|\b(?:currently|presently) (?:away|out|unavailable|on (?:leave|vacation|holiday))|"
-    r"\bon (?:vacation|holiday|annual leave|"
-    r"maternity leave|parental leave|business trip|leave)\b|\baway from (?:my|the) (?:mail|e-?mail|desk|office)|"
-    r"limited access to (?:my )?e-?mail|"
-    r"\bi(?: am|'m| will be) (?:away|out|not in)|will (?:be back|return|reply|respond|answer) |no longer (?:works?|"
-    r"working|employed|with)|"
-    r"automat(?:ic|ed) (?:reply|response|message|answer)|auto-?(?:reply|response)|do not reply|"
-    r"nicht im (?:büro|haus|hause)|außer haus|im urlaub|bin ich (?:nicht|wieder|ab)|abwesend|automatisch (?:erstellt|"
-    r"generiert|versendet)|"
-    r"nicht weitergeleitet|en (?:congés?|vacances|déplacement)|suis absente?|absente? du|de retour|"
-    r"fuera de la oficina|de vacaciones|ausente|"
-    r"fuori (?:sede|ufficio)|in ferie|assente|afwezig|niet aanwezig|met vakantie|ausência|em férias|borte|bortrest|"
-    r"på semester|på ferie|"
-    r"lomalla|poissa|nieobecn|na urlopie|nepřítom|dovolen|szabadság|в отпуске|отсутств|不在|休暇|休假|外出|출장|휴가",
-    re.IGNORECASE,
-)
-# Challenges, and what says of itself that no person wrote it.
-_GENERATED_BODY = re.compile(
-    r"(?:message|e-?mail|mail) (?:has been|was|is) (?:generated automatically|automatically (?:generated|sent))|"
-    r"this is an automat(?:ic|ed) (?:message|reply|response|e-?mail|answer)|"
-    r"dies ist eine automatische? (?:nachricht|antwort|e-?mail)|(?:nachricht|e-?mail) wurde automatisch|"
-    r"message (?:a été )?généré automatiquement|so (?:that )?i can receive your e-?mails?|"
-    r"confirm (?:that )?you(?:r message| are (?:a )?(?:human|person|not))",
-    re.IGNORECASE,
-)
+_GENERATED = re.compile(r"(?i)^\s*auto-generated\b")
+_AUTOMATIC = re.compile(r"(?i)^\s*(?!no\b|auto-forwarded)\S")
 _ANSWER = re.compile(r"(?i)^\s*(?:re|aw|sv|antw|odp|vs|ref|rif|res)\s*:")
+_OUR_REFERENCE = re.compile(r"\s*\[[CTR]-[0-9]{6,18}[].]", re.ASCII)  # with the signed tag's rest, too
+_TICKET_FIRST = re.compile(r"^\s*\[[^\]]{0,60}\d[^\]]{0,60}\]")
+_MARKER_LINE = re.compile(r"(?m)^\W{3,40}[^\n]{0,200}$")  # `--- Reply above this line ---`
+_GREETING = re.compile(r"^[^\n]{0,60}[,:!]\s*\n")
 _LIST_HEADERS = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-beenthere")
 _LIST_SENDER = re.compile(r"(?i)\W*+(?:owner-|[\w.+-]+-(?:owner|admin|bounces?|request)(?:\+\S*)?@)")
 _BODY_SEEN = 4_000
@@ -124,61 +88,122 @@ def auto_reply_header(parsed: Parsed) -> Finding | None:
     return None
 
 
+def generated(parsed: Parsed) -> str:
+    """`Auto-Submitted: auto-generated`, which a program sent: no answer, and who wrote the words it does not say."""
+    value = parsed.headers.get("auto-submitted") or ""
+    return header_evidence("auto-submitted", value) if _GENERATED.match(value) else ""
+
+
+def automatic(parsed: Parsed) -> bool:
+    """Whether Auto-Submitted says that no person sent it, whoever wrote the words."""
+    return _AUTOMATIC.match(parsed.headers.get("auto-submitted") or "") is not None
+
+
 def list_manager(parsed: Parsed) -> Finding | None:
     """Answers of list managers to commands, and what they say of a mail to the list: from an address of their own."""
     sender = parsed.mail.from_
     if sender is None:
         return None
-    address = sender.address[:_SENDER_SEEN]
-    robot = _through_list(parsed) and _LIST_ROBOTS.match(address) and _ADMINISTRATION.search(parsed.mail.subject)
-    if robot or _LIST_MANAGERS.match(address):
-        return Finding(Reason.AUTO_REPLY, header_evidence("From", address))
-    return None
+    address, subject = sender.address[:_SENDER_SEEN], parsed.mail.subject
+    robot, manager = _LIST_ROBOTS.match(address), _LIST_MANAGERS.match(address)
+    if not (robot or manager):
+        return None
+    known = ADMINISTRATION.search(subject) is not None
+    if robot:
+        known = known and bool(_through_list(parsed) or generated(parsed))
+    elif not known:
+        answered = _COMMAND_ANSWERED.match(subject) is not None and not in_thread(parsed)
+        known = answered or bool(generated(parsed) or _machine_sign(parsed))
+    return Finding(Reason.AUTO_REPLY, header_evidence("From", address)) if known else None
 
 
 def auto_reply_subject(parsed: Parsed) -> Finding | None:
-    """Systems that set no header of their own. Two signs are needed: people write about absences, too.
+    """Systems that set no header of their own. Two signs are needed: people write about automatic answers, too.
 
-    A subject in the form that a system gives it,
-        with a header of bulk mail or a body about an absence; or a subject about
-    an absence with a header that answers of machines carry.
+    What a machine says of itself, in the subject or the text, and a header that tells that something was answered.
     """
     subject = parsed.mail.subject
-    machine = _machine_sign(parsed)
     if _DMARC.match(subject):
         return Finding(Reason.AUTO_REPLY, header_evidence("Subject", subject))
-    if _FORMAL.match(subject):
-        if (
-            machine
-            or "x-auto-response-suppress" in parsed.headers
-            or _ABSENT_BODY.search(parsed.mail.text[:_BODY_SEEN])
-        ):
+    formal = FORMAL.match(subject)
+    if formal:
+        sign = _answer_sign(parsed)
+        # Without such a header: the subject of a mail of ours behind the formal words, and an absence below.
+        if sign or (_OUR_REFERENCE.match(subject, formal.end()) and _absent(parsed)):
             return Finding(Reason.AUTO_REPLY, header_evidence("Subject", subject))
-        return None
+    if WHOLE_SUBJECT.match(subject) and _absent(parsed):
+        return Finding(Reason.AUTO_REPLY, header_evidence("Subject", subject))
+    mark = generated(parsed)
+    machine = mark or _machine_sign(parsed)
     if not machine or _through_list(parsed):
         return None
-    told = (
-        _ABSENT_SUBJECT.search(subject)
-        or _ACKNOWLEDGED.search(subject)
-        or _GENERATED_BODY.search(parsed.mail.reply[:_BODY_SEEN])
-    )
-    # People on old lists write about absences under `Precedence: bulk`, too: there the body counts only in an answer.
-    answers = not machine.endswith("bulk") or _ANSWER.match(subject) or parsed.mail.in_reply_to
-    if told or (answers and _ABSENT_BODY.search(parsed.mail.text[:_BODY_SEEN])):
-        return Finding(Reason.AUTO_REPLY, machine)
-    return None
+    told = _says_no_more(parsed) if mark else _told(parsed, bulk=machine.endswith("bulk"))
+    return Finding(Reason.AUTO_REPLY, machine) if told else None
+
+
+def _told(parsed: Parsed, bulk: bool) -> bool:
+    """Whether a mail with a machine's sign speaks like one.
+
+    `bulk`: people on old lists and issue trackers write under that sign, too. There an absence counts only in an
+    answer, and what the mail says of itself only at its beginning.
+    """
+    subject, reply = parsed.mail.subject, parsed.mail.reply[:_BODY_SEEN]
+    answers = not bulk or bool(_ANSWER.match(subject) or in_thread(parsed))
+    if (ACKNOWLEDGED.search(subject) or TICKET_MADE.search(subject)) and (answers or _TICKET_FIRST.match(subject)):
+        return True
+    if GENERATED_BODY.search(_first_paragraph(reply) if bulk else reply):
+        return True
+    return answers and bool(ABSENT_SUBJECT.search(subject) or _absent(parsed))
+
+
+def _says_no_more(parsed: Parsed) -> bool:
+    """Whether a generated mail is a mere answer: to be told of no failure, an absence note, an acknowledgement."""
+    subject = parsed.mail.subject.lstrip()
+    if in_thread(parsed) and (
+        null_path(parsed) or ACKNOWLEDGED.match(subject) or (ABSENT_START.match(subject) and _absent(parsed))
+    ):
+        return True
+    said = _MARKER_LINE.sub("", parsed.mail.reply[:_BODY_SEEN]).strip()
+    return ACKNOWLEDGED_ALONE.match(said) is not None
+
+
+def _absent(parsed: Parsed) -> bool:
+    return ABSENT_BODY.search(parsed.mail.text[:_BODY_SEEN]) is not None
+
+
+def _first_paragraph(text: str) -> str:
+    """Less a greeting on a line of its own."""
+    return _GREETING.sub("", text.lstrip(), count=1).lstrip().partition("\n\n")[0]
+
+
+def in_thread(parsed: Parsed) -> bool:
+    """Whether its headers name a mail that it answers."""
+    return bool(parsed.mail.in_reply_to or parsed.mail.references)
+
+
+def _answer_sign(parsed: Parsed) -> bool:
+    """Whether a header tells that something was answered, or that a program did it."""
+    return bool(in_thread(parsed) or automatic(parsed) or null_path(parsed) or _precedence(parsed) == "junk")
 
 
 def _machine_sign(parsed: Parsed) -> str:
     """A header that machines' answers carry, and some of people's mails, too; empty if there is none."""
-    headers = parsed.headers
-    precedence = headers.get("precedence") or ""
-    if re.match(r"(?i)\s*(?:junk|bulk)\b", precedence) and not _through_list(parsed):
-        return header_evidence("precedence", precedence.strip().lower())
-    path = headers.get("return-path")
-    if path is not None and path.replace(" ", "") in ("<>", ""):
-        return header_evidence("return-path", path)
-    return ""
+    if null_path(parsed):
+        return header_evidence("return-path", parsed.headers.get("return-path") or "")
+    found = _precedence(parsed)
+    return header_evidence("precedence", found) if found and not _through_list(parsed) else ""
+
+
+def _precedence(parsed: Parsed) -> str:
+    """`junk` or `bulk`, else nothing."""
+    value = (parsed.headers.get("precedence") or "").strip().lower()
+    return value if value in ("junk", "bulk") else ""
+
+
+def null_path(parsed: Parsed) -> bool:
+    """An empty envelope sender: nobody is to be told of failures."""
+    path = parsed.headers.get("return-path")
+    return path is not None and path.replace(" ", "") in ("<>", "")
 
 
 def _through_list(parsed: Parsed) -> bool:

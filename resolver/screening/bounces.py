@@ -8,9 +8,10 @@ from email import message_from_bytes
 from flufl.bounce import all_failures
 
 from resolver.parsing import Parsed
+from resolver.screening.auto_replies import automatic, in_thread
 from resolver.screening.delivery_status import DELIVERY_STATUS, MAX_TEXT, delivery_report, said_of
 from resolver.screening.finding import Finding, header_evidence
-from resolver.screening.reports import find_part, returned_id
+from resolver.screening.reports import RETURNED, find_part, returned_id
 from schemas.addresses import MAX_ADDRESS
 from schemas.mail import Bounce, Undelivered
 from schemas.reasons import Reason
@@ -20,14 +21,14 @@ logging.getLogger("flufl.bounce").disabled = True  # it logs tracebacks of what 
 
 _MAX_LINES = 2_000
 _MAX_UNDELIVERED = 50  # whom a report names in words
+# Nobody but a mail system writes as this.
 _DAEMON = re.compile(
-    r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|maildelivery|mail[-_. ]?delivery[-\w. ]*|nondelivery|ndr|"
-    r"bounce-?handler)(?:\+.*)?$",
-    re.IGNORECASE,
+    r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|nondelivery|bounce-?handler)(?:\+.*)?$", re.IGNORECASE
 )
+# People, teams and small firms do, too.
 _POSTMASTER = re.compile(
     r"^(?:postmaster|post_?office|system[-_. ]?administrator|microsoftexchange[0-9a-f]{20,}|mail|smtp|mail[-_]?system|"
-    r"daemon|root)$",
+    r"mail[-_. ]?delivery[-\w. ]*|ndr|daemon|root)(?:\+.*)?$",
     re.IGNORECASE,
 )
 _DAEMON_NAMES = re.compile(
@@ -80,6 +81,10 @@ _RETURNED_BELOW = re.compile(
     r"|return-path:[^\n]*|received: [^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
+# Fields of the returned mail, or those that Exchange shows of it.
+_RETURNED_FIELD = re.compile(
+    r"^[> \t|]*(from|to|subject|date|sent|message-id|received|return-path):[ \t]+\S", re.I | re.M
+)
 _MESSAGE_ID = re.compile(r"^[> \t|]*message-id:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = r"[^\s<>@,;:\"'()\[\]]{1,64}@[A-Za-z0-9.-]{1,253}[A-Za-z0-9]"
 _LISTED = re.compile(
@@ -90,12 +95,15 @@ _NAMED = re.compile(rf"<({_ADDRESS})>|\b({_ADDRESS})")
 
 
 def bounce(parsed: Parsed) -> Finding | None:
-    """A delivery report, by the standard or in words. Words count only where the sender is a mail system: what a person
-    forwards is a person's."""
+    """A delivery report, by the standard or in words.
+
+    Words count only where the sender is a mail system: what a person forwards is a person's. And people bear addresses
+    and names that look like a mail system's: there something must show that a mail is reported on.
+    """
     failed = parsed.headers.get("x-failed-recipients")
     marked = _marked_bounce(parsed, failed)
     sender = _sender_kind(parsed)
-    if marked is not None or not sender:
+    if marked is not None or not sender or (sender == "postmaster" and not _reports(parsed)):
         return marked
     part = find_part(parsed, DELIVERY_STATUS)
     if part is not None:
@@ -107,6 +115,21 @@ def bounce(parsed: Parsed) -> Finding | None:
     if sender == "daemon" or (sender == "postmaster" and _null_path(parsed) and _BODY.search(text[:2000])):
         return _finding(parsed, header_evidence("From", parsed.mail.from_.address if parsed.mail.from_ else ""))
     return None
+
+
+def _reports(parsed: Parsed) -> bool:
+    """Whether a mail system sent it by itself; where nothing tells, whether a mail is returned, and none answered.
+
+    Whoever has an envelope sender wants to be told of failures, and a report must not be (RFC 5321, section 4.5.5).
+    """
+    if _null_path(parsed) or automatic(parsed):
+        return True
+    if "return-path" in parsed.headers or in_thread(parsed):
+        return False
+    if find_part(parsed, RETURNED | DELIVERY_STATUS) is not None:
+        return True
+    fields = _RETURNED_FIELD.findall(parsed.mail.text[:MAX_TEXT])
+    return len({field.lower() for field in fields}) > 1
 
 
 def _marked_bounce(parsed: Parsed, failed: str | None) -> Finding | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from resolver.parsing import Parsed, Part
 from resolver.parsing.headers import split_headers
 from resolver.parsing.message_ids import first_id
+from resolver.screening.auto_replies import in_thread, null_path
 from resolver.screening.finding import Finding, header_evidence
 from schemas.addresses import MAX_ADDRESS
 from schemas.mail import Bounce, Defect, Undelivered
@@ -19,11 +20,18 @@ RETURNED = frozenset({"message/rfc822", "message/global", "text/rfc822-headers",
     "text/rfc822",
                       "message/global-headers", "message/partial"})  # fmt: skip
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]*)[ \t]*:[ \t]*(.*(?:\n[ \t]+.*)*)$", re.MULTILINE)
-_READ_SUBJECT = re.compile(r"(?i)^\s*(?:(?:not )?read|gelesen|ungelesen|lu|non lu|leído|letto|gelezen)\s*:")
+# Receipts in words, as Outlook and Outlook Express write them.
+_READ_SUBJECT = re.compile(
+    r"(?i)^\s*(?:(?:not )?read|gelesen|ungelesen|lu|non lu|leído|no leído|letto|non letto|gelezen|niet gelezen|lida?|"
+    r"läst|læst|lest|luettu|przeczytane|odczytano|přečteno|прочитано|прочтено|okundu|開封済み|已读|已讀|읽음)\s*[:：]"
+)
 _READ_TEXT = re.compile(
     r"(?is)^\s*(?:this is a receipt for the mail you sent|your message\b.{0,600}?\bwas (?:read|deleted without)|"
     r"ihre nachricht\b.{0,600}?\bwurde (?:.{0,60} )?(?:gelesen|gelöscht)|das ist eine empfangsbestätigung)"
 )
+# The fields of the mail that was read, as a receipt in words shows them: `  To: Desk`, `  Betreff: Drucker`.
+_READ_FIELD = re.compile(r"(?m)^[ \t]*[^\W\d_]{1,20}[ \t]?[:：][ \t]+\S")
+_READ_SEEN = 1_000
 
 
 def find_part(parsed: Parsed, types: frozenset[str]) -> Part | None:
@@ -64,9 +72,21 @@ def _receipt_in_words(parsed: Parsed) -> Finding | None:
     content_class = parsed.headers.get("content-class") or ""
     if content_class.lower().endswith(":mdn"):
         return Finding(Reason.RECEIPT, header_evidence("Content-Class", content_class), about=about)
-    if _READ_SUBJECT.match(parsed.mail.subject) and _READ_TEXT.match(parsed.mail.text):
+    if _READ_SUBJECT.match(parsed.mail.subject) and _tells_of_reading(parsed):
         return Finding(Reason.RECEIPT, header_evidence("Subject", parsed.mail.subject), about=about)
     return None
+
+
+def _tells_of_reading(parsed: Parsed) -> bool:
+    """Of two signs one is not enough: the words, and either an answered mail or the fields of the one that was read.
+
+    In other languages both of the latter. People write `Read: error on drive D`, too.
+    """
+    text = parsed.mail.text
+    words = _READ_TEXT.match(text) is not None
+    fields = len(_READ_FIELD.findall(text[:_READ_SEEN]))
+    answers = in_thread(parsed) or null_path(parsed)
+    return (answers or fields > 0) if words else (answers and fields > 1)
 
 
 def complaint(parsed: Parsed) -> Finding | None:

@@ -158,7 +158,7 @@ def test_what_it_asks_for(subject: str, body: str, action: str, explain: Explain
 
 
 def test_a_machines_mail_becomes_no_call(explain: Explain, tmp_path: Path) -> None:
-    (account,) = explain(mail(tmp_path, "From: desk@example.org\nSubject: [C-000001] logged"))
+    (account,) = explain(mail(tmp_path, "From: desk@example.org\nX-Mailcall-Loop: 1\nSubject: [C-000001] logged"))
 
     assert list(account) == KEYS
     assert (account["screen"]["verdict"], account["screen"]["reason"]) == ("rejected", "loop")

@@ -99,7 +99,7 @@ def test_the_command_follows_mails_to_their_ends_and_through_a_replay(
     start_stages: Callable[[], None],
 ) -> None:
     assert run("apply", DEMO).code == 0
-    machine = b"From: it@desk.example\r\nSubject: our own\r\n\r\nHello\r\n"
+    machine = b"From: it@desk.example\r\nX-Mailcall-Loop: 1\r\nSubject: our own\r\n\r\nHello\r\n"
     mails_ = [*(fetched(mail(number)) for number in range(5)), fetched(machine), fetched(mail(9), "not-yet")]
     publisher.publish(mails_)
     publisher.publish(mails_[:2])  # read from the mailbox a second time

@@ -86,8 +86,8 @@ def test_of_a_mail_that_was_no_persons_only_verdict_and_reason_differ() -> None:
 
 # ---- the command -----------------------------------------------------------------------------------------------------
 
-OWN = b"From: it@desk.example\r\nSubject: ours\r\n\r\nHello\r\n"
-MACHINE = b"From: cron@example.net\r\nAuto-Submitted: auto-generated\r\nSubject: cron\r\n\r\nHello\r\n"
+OWN = b"From: it@desk.example\r\nAuto-Submitted: auto-generated\r\nSubject: ours\r\n\r\nHello\r\n"
+MACHINE = b"From: cron@example.net\r\nX-Cron-Env: <HOME=/root>\r\nSubject: cron\r\n\r\nHello\r\n"
 PERSON, ANALYST = mail(1), mail(2, "alan@desk.example")
 
 

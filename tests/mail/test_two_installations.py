@@ -1,5 +1,6 @@
 """Two installations that answer each other stop at one mail each, also where a gateway hides what they are."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from outbound.compose import compose
 from outbound.render import Templates, render
 from runtime.blobs import BlobStore
 from schemas.events import NotificationRequested
+from schemas.notifying import Group, NotificationRule
 from schemas.settings import EmailOptions, Format, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import TokenKeys
@@ -38,6 +40,12 @@ def forgetting(raw: bytes) -> bytes:
     return re.sub(
         rb"^(?:In-Reply-To|References|Subject):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", b"", hiding(raw), flags=re.M
     )
+
+
+def rewriting(raw: bytes) -> bytes:
+    """A relay that gives each mail an id of its own and keeps no header that it does not know, but Auto-Submitted."""
+    own_id = b"Message-ID: <%s@relay.example>\r\n" % hashlib.sha256(raw).hexdigest()[:16].encode()
+    return re.sub(rb"(?im)^Message-ID:[^\r\n]*\r\n", own_id, re.sub(rb"(?im)^X-[\w-]+:[^\r\n]*\r\n", b"", raw))
 
 
 @dataclass
@@ -109,6 +117,32 @@ def answers(installation: Installation, other: Installation) -> int:
 def test_the_mark_of_a_machine_ends_it_at_once(two: tuple[Installation, Installation]) -> None:
     exchange(two, honest)
     assert (answers(*two), answers(*reversed(two))) == (1, 0)
+
+
+def test_a_relay_that_rewrites_ids_starts_nothing(two: tuple[Installation, Installation]) -> None:
+    exchange(two, rewriting)
+    assert (answers(*two), answers(*reversed(two))) == (1, 0)
+
+
+def test_a_notice_to_a_group_that_is_the_other_installation_is_no_call_there(
+    two: tuple[Installation, Installation],
+) -> None:
+    """What is generated may be a person's words; what another installation tells its group is known all the same."""
+    first, second = two
+    for one, other in (two, two[::-1]):
+        group = Group(id="first-line", name="First line", address=f"group-{other.address}")
+        rule = NotificationRule(id="all", event="CallLogged", tell=("assigned-group",))
+        one.walk.settings = one.walk.settings.with_changes(
+            [("group/first-line", group, 2), ("notification-rule/all", rule, 2)]
+        )
+    head = f"From: ann@firm.example\r\nTo: {first.address}\r\nSubject: Fan\r\nMessage-ID: <f@b.example>\r\n"
+
+    [(told, notice)] = first.receive(f"{head}\r\nIt is hot.\r\n".encode())
+
+    assert told == f"group-{second.address}"
+    assert b"Auto-Submitted: auto-generated" in notice
+    assert second.receive(notice) == []
+    assert second.receive(rewriting(notice)) == []
 
 
 def test_without_the_mark_neither_writes_more_than_once(two: tuple[Installation, Installation]) -> None:

@@ -137,6 +137,22 @@ ADDRESSES: list[tuple[bytes, list[tuple[str, str]]]] = [
     (b"Anna Example", [("", "Anna Example")]),
     (b"<>", []),
     (b"Anna <>", [("", "Anna")]),
+    # Notes names without quotes: one address, never its middle.
+    (b"CN=Anna Ek/OU=Sales/O=Firm@example.org", [('"CN=Anna Ek/OU=Sales/O=Firm"@example.org', "Anna Ek")]),
+    (b"<cn=Anna Ek/o=Firm @ example.org>", [('"cn=Anna Ek/o=Firm"@example.org', "Anna Ek")]),
+    (b'"Ek, Anna" <CN=Anna Ek/O=Firm@example.org>', [('"CN=Anna Ek/O=Firm"@example.org', "Ek, Anna")]),
+    (b"CN=Anna/O=Firm@example.org (Anna Ek)", [("CN=Anna/O=Firm@example.org", "Anna Ek")]),
+    (b"CN=Anna Ek/O=Firm@FIRM@example.org", [('"CN=Anna Ek/O=Firm@FIRM"@example.org', "Anna Ek")]),
+    (
+        b"Anna Ek/R and D/Firm@example.org, CN=Bo Ek/O=Firm@example.org",
+        [('"Anna Ek/R and D/Firm"@example.org', "Anna Ek"), ('"CN=Bo Ek/O=Firm"@example.org', "Bo Ek")],
+    ),
+    (b"=?utf-8?Q?CN=3DJ=C3=B6rg_Ek/O=3DFirm?=@example.org", [('"CN=J\u00f6rg Ek/O=Firm"@example.org', "J\u00f6rg Ek")]),
+    # Signs that look alike, and are none.
+    (b"Anna Ek/Sales anna@example.org", [("anna@example.org", "Anna Ek/Sales")]),
+    (b"Anna Ek/Sales <anna@example.org>", [("anna@example.org", "Anna Ek/Sales")]),
+    (b"Anna Ek <anna/sales@example.org>", [("anna/sales@example.org", "Anna Ek")]),
+    (b"/G=Anna/S=Ek/O=Firm/@example.org", [("/G=Anna/S=Ek/O=Firm/@example.org", "")]),
 ]
 
 

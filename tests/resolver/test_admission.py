@@ -218,7 +218,7 @@ def test_of_a_claim_check_in_quarantine_the_blob_is_the_same(
     [
         (mail(ROBOT), None, Reason.AUTO_REPLY),
         (mail(), blocking("@example.org"), Reason.BLOCKED),
-        (mail(from_="desk@example.org"), None, Reason.LOOP),
+        (mail("Auto-Submitted: auto-generated", from_="desk@example.org"), None, Reason.LOOP),
     ],
 )
 def test_any_other_rejected_mail_is_named_and_not_kept(

@@ -437,8 +437,8 @@ def test_an_answer_is_judged_by_the_keys_and_the_days_of_the_settings(
 def test_any_other_machines_mail_is_rejected_with_the_reason(handler: ResolverHandler, fetched: Fetched) -> None:
     raws = [
         BOUNCE.format(message_id="<other@example.com>").encode(),
-        mail("desk@example.org"),
-        mail("answers@EXAMPLE.org"),
+        b"Auto-Submitted: auto-generated\r\n" + mail("desk@example.org"),
+        b"Auto-Submitted: auto-generated\r\n" + mail("answers@EXAMPLE.org"),
     ]
 
     outcomes = handler.handle([fetched(raw) for raw in raws])

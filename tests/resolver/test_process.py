@@ -115,7 +115,8 @@ def test_what_is_fetched_is_resolved_and_kill_9_loses_nothing(
     wait_for(lambda: len(ids_on(config, MAIL_RESOLVED)) > 200, "one more mail")
     first.send_signal(signal.SIGKILL)
     first.wait()
-    publisher.publish([as_message(mail(0, "desk@example.org"), fetched(mail(0, "desk@example.org")))])
+    ours = b"X-Mailcall-Loop: 1\r\n" + mail(0, "desk@example.org")
+    publisher.publish([as_message(ours, fetched(ours))])
     second = start()
 
     wait_for(lambda: ids_on(config, MAIL_RESOLVED) == expected, "every mail")

@@ -76,7 +76,7 @@ def test_the_child_gives_what_reading_here_gives(reader: Reader) -> None:
     ]
     mails += [
         mail("It is ours", subject="Re: \udc80".encode("utf-8", "replace").decode()),
-        b"From: desk@example.com\n\n.",
+        b"From: desk@example.com\nAuto-Submitted: auto-generated\n\n.",
     ]
     mails += [b"", b"\0", os.urandom(5_000)]
 
@@ -88,7 +88,7 @@ def test_the_child_gives_what_reading_here_gives(reader: Reader) -> None:
 
 
 def test_other_own_addresses_are_in_force_at_once(reader: Reader) -> None:
-    raw = b"From: new@example.com\r\n\r\nHello\r\n"
+    raw = b"From: new@example.com\r\nAuto-Submitted: auto-generated\r\n\r\nHello\r\n"
     verdicts = [
         reader.examine([("1", raw)], own)[0].screening.verdict
         for own in (OWN, OWN | {"new@example.com"}, frozenset[str]())

@@ -234,6 +234,46 @@ def test_which_header_names_the_sender(
         assert "From" in found.reason and header in found.reason
 
 
+DESK = Mailbox(address="IT@desk.example", name="IT help desk")
+HR = Mailbox(address="hr@desk.example")
+OWN = frozenset({"it@desk.example", "hr@desk.example"})
+VIA = Mailbox(address="it@desk.example", name="'Anna Ek' via IT help desk")
+
+
+@pytest.mark.parametrize(
+    ("from_", "reply_to", "original_from", "original_sender", "header", "address", "name"),
+    [
+        (DESK, (A,), (B,), (C,), "Reply-To", "a@example.org", "a"),
+        (DESK, (), (B,), (C,), "X-Original-From", "b@example.org", "b"),
+        (DESK, (), (), (C,), "X-Original-Sender", "c@example.org", "c"),
+        (DESK, (HR, DESK), (B,), (), "X-Original-From", "b@example.org", "b"),
+        (DESK, (HR, A), (), (), "Reply-To", "a@example.org", "a"),
+        (DESK, (UNREADABLE,), (), (C,), "X-Original-Sender", "c@example.org", "c"),
+        (DESK, (), (), (), "From", "it@desk.example", "IT help desk"),
+        (DESK, (HR,), (DESK,), (), "From", "it@desk.example", "IT help desk"),
+        # The desk's own name is nobody else's.
+        (DESK, (Mailbox(address="a@example.org"),), (), (), "Reply-To", "a@example.org", ""),
+        (VIA, (), (), (Mailbox(address="a@example.org"),), "X-Original-Sender", "a@example.org", "Anna Ek"),
+        (A, (B,), (C,), (D,), "From", "a@example.org", "a"),
+    ],
+)
+def test_who_wrote_in_the_desks_own_name(
+    from_: Mailbox,
+    reply_to: tuple[Mailbox, ...],
+    original_from: tuple[Mailbox, ...],
+    original_sender: tuple[Mailbox, ...],
+    header: str,
+    address: str,
+    name: str,
+) -> None:
+    others = {"From": (from_,), "X-Original-From": original_from, "X-Original-Sender": original_sender}
+    found = sender_address(ParsedMail(from_=from_, reply_to=reply_to), others.__getitem__, OWN)
+
+    assert (found.header, found.address, found.name) == (header, address, name)
+    assert found.in_name_of == ("" if header == "From" else "it@desk.example")
+    assert header in found.reason
+
+
 persons_of_any_kind = st.lists(
     st.builds(
         person,

@@ -208,6 +208,28 @@ def test_only_an_address_that_stands_alone_in_from_is_ever_proved() -> None:
     assert assess(fails, ANN, True, server()).verdict == "failed"
 
 
+@pytest.mark.parametrize(
+    ("results", "verdict_of_from", "expected"),
+    [
+        ("dmarc=pass header.from=desk.example", "passed", "unproved"),
+        ("dkim=fail header.d=relay.example; spf=pass smtp.mailfrom=desk.example", "passed", "unproved"),
+        ("dmarc=pass header.from=example.org", "unproved", "unproved"),
+        ("spf=fail smtp.mailfrom=desk.example", "failed", "failed"),
+        ("dmarc=fail header.from=desk.example", "failed", "failed"),
+    ],
+)
+def test_whoever_writes_in_anothers_name_is_trusted_no_further_than_that_one(
+    results: str, verdict_of_from: str, expected: str
+) -> None:
+    header = f"mx.desk.example; {results}"
+    desk = SenderAddress("it@desk.example", "", "From", "")
+    ann = SenderAddress("ann@example.org", "", "Reply-To", "", in_name_of="it@desk.example")
+
+    assert assess(header, desk, False, server()).verdict == verdict_of_from
+    assert assess(header, ann, False, server()).verdict == expected
+    assert assess(header, ann, True, server()).verdict == ("failed" if "fail" in results else "unproved")
+
+
 def test_no_header_proves_nothing_and_a_policy_that_is_off_asks_nothing() -> None:
     assert assess(None, ANN, False, server()).verdict == "unproved"
     assert assess(None, ANN, False, server(None, "off")).verdict == "not-checked"
