@@ -77,19 +77,19 @@ class _Writer:
             if start > position and not self.hidden:
                 self._text(source[position:start])
             position = end
-            token = match[0]
             if end - start > LONG:
                 limit += end - start
-                token = clipped(token)
-            tag = read_tag(token)
+                tag = read_tag(clipped(source, start, end))
+            else:
+                tag = read_tag(match[0])
             if not (tag.matters or tag.raw or self.watched or self.rules):
                 continue
             if tag.closing:
                 if tag.matters or tag.name in self.watched:
                     self._end_tag(tag)
             elif tag.raw and (raw_end := self.raw_ends.find(tag.name, end)) is not None:
-                self._raw(tag, source[end:raw_end])
-                return raw_end, limit + raw_end - end
+                self._raw(tag, source[end : min(raw_end, end + MAX_HTML)])
+                return raw_end, limit if tag.matters else limit + raw_end - end
             else:
                 self._tag(tag)
         if position < limit and not self.hidden:

@@ -19,9 +19,11 @@ _RAW_END = {name: re.compile(rf"</(?i:{name})(?=[\s/>])") for name in RAW}
 _BODY = re.compile(r"<(?i:/head|head|body)(?=[\s/>])")
 
 
-def clipped(tag: str) -> str:
+def clipped(source: str, start: int, end: int) -> str:
     """A tag of which the middle is left out where it is long: that is data of a picture, never what we look for."""
-    return tag if len(tag) <= _MAX_TAG else tag[: _MAX_TAG // 2] + tag[-_MAX_TAG // 2 :]
+    if end - start <= _MAX_TAG:
+        return source[start:end]
+    return source[start : start + _MAX_TAG // 2] + source[end - _MAX_TAG // 2 : end]
 
 
 class RawEnds:
