@@ -2,44 +2,41 @@
 
 import html
 import re
-from collections.abc import Iterable
 
-MAX_HTML = 4 << 20
+from resolver.parsing.html_styles import White, rules_of, white_of
+from resolver.parsing.html_tags import ACTING, Break, Tag, read_tag
+from resolver.parsing.html_tokens import LONG, TOKEN, RawEnds, clipped
+from resolver.parsing.html_tree import BREAKS_OUT, OpenElements
+
+MAX_HTML = 4 << 20  # signs of words and ordinary tags; pictures and style sheets do not count
 _MAX_MARKS = 20  # quotations in quotations that are told apart
-
-_TOKEN = re.compile(
-    r"<!--(?:(?!-->).)*(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9:]*)((?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>|<[!?][^<>]*+>",
-    re.DOTALL,
-)
-_PARAGRAPH = frozenset("p h1 h2 h3 h4 h5 h6 ul ol dl pre blockquote table form fieldset hr".split())
-_LINE = frozenset(
-    "div tr li dt dd section article header footer main nav aside address center figure figcaption caption body html "
-    "option legend title".split()
-)
-_HIDDEN = frozenset("script style head title noscript template svg math object iframe select textarea".split())
-_ACTING = _PARAGRAPH | _LINE | _HIDDEN | {"br", "td", "th", "img"}  # any other element only dresses words
-_HIDDEN_STYLE = re.compile(
-    r"style\s{0,9}=\s{0,9}[\"'][^\"']*(?:display\s{0,9}:\s{0,9}none|mso-hide\s{0,9}:\s{0,9}all)", re.IGNORECASE
-)
-_VOID = frozenset("br hr img input meta link area base col embed source track wbr".split())
-_ALT = re.compile(r"\balt\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
+_NARROW = frozenset({"svg", "math", "select"})
+_NO_WORDS = frozenset("table tbody thead tfoot tr ul ol dl".split())  # blanks between their parts are never shown
+_BLANKS = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"\n{3,}")
+_DATA = re.compile(
+    r"data:[\w.+/;=-]{0,200};base64,\s*+[a-z0-9+/=%]{100,}+(?:\s++[a-z0-9+/=%]{40,}+)*+(?:\s++[a-z0-9+/]++=++)?",
+    re.IGNORECASE,
+)
 
 
 def html_to_text(source: str) -> tuple[str, str]:
-    """The words of an HTML body, one line a paragraph; scripts, styles and hidden parts left out.
+    """The words of an HTML body, one line a paragraph; scripts, styles, pictures and hidden parts left out.
 
     The second text is the first with `> ` before the lines inside `<blockquote>`, as in a text mail.
     """
-    lines = _Writer().write(source[:MAX_HTML])
-    text = _joined(line for _, line in lines)
+    lines = _Writer(source).write()
+    text = _joined([line for _, line in lines])
     if not any(marks for marks, _ in lines):
         return text, text
-    return text, _joined(_marked(marks, line) for marks, line in lines)
+    return text, _joined([_marked(marks, line) for marks, line in lines])
 
 
-def _joined(lines: Iterable[str]) -> str:
-    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+def _joined(lines: list[str]) -> str:
+    text = "\n".join(lines).strip("\n")
+    if "\n\n\n" in text:
+        text = _BLANK_LINES.sub("\n\n", text)
+    return _DATA.sub("", text) if ";base64," in text else text  # of a picture whose tag is broken
 
 
 def _marked(marks: int, line: str) -> str:
@@ -47,92 +44,166 @@ def _marked(marks: int, line: str) -> str:
 
 
 class _Writer:
-    def __init__(self) -> None:
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.raw_ends = RawEnds(source)
+        self.rules: dict[str, White] = {}  # of style sheets
+        self.open = OpenElements()
+        self.watched: set[str] = set()  # elements that count in this mail alone
+        self.outside: list[tuple[int, bool, White, int]] = []  # place of an element, and the three as they were before
+        self.hidden = False
+        self.white = White.NOTHING
+        self.depth = 0  # of blockquotes
         self.lines: list[tuple[int, str]] = []  # (marks of quotation, text)
         self.line: list[str] = []
-        self.depth = 0  # of blockquotes
-        self.pre = 0
-        self.hidden: str | None = None  # the element whose end is waited for
-        self.hidden_depth = 0
+        self.kept = False  # the line holds blanks that stay as they are
         self.blank_due = False
 
-    def write(self, source: str) -> list[tuple[int, str]]:
-        position = 0
-        for match in _TOKEN.finditer(source):
-            if match.start() > position:
-                self._text(source[position : match.start()])
-            position = match.end()
-            if match[2]:
-                self._tag(match[2].lower(), bool(match[1]), match[3])
-        if position < len(source):
-            self._text(source[position:])
+    def write(self) -> list[tuple[int, str]]:
+        position: int | None = 0
+        limit = MAX_HTML
+        while position is not None:
+            position, limit = self._write_from(position, limit)
         self._end_line()
         return self.lines
 
-    def _text(self, text: str) -> None:
-        if self.hidden is not None:
+    def _write_from(self, position: int, limit: int) -> tuple[int | None, int]:
+        """Writes up to the end of the next raw content, which is returned with the limit; None: this was all."""
+        source = self.source
+        for match in TOKEN.finditer(source, position):
+            start, end = match.span()
+            if start > limit:
+                break
+            if start > position and not self.hidden:
+                self._text(source[position:start])
+            position = end
+            if end - start > LONG:
+                limit += end - start
+                tag = read_tag(clipped(source, start, end))
+            else:
+                tag = read_tag(match[0])
+            if not (tag.matters or tag.raw or self.watched or self.rules):
+                continue
+            if tag.closing:
+                if tag.matters or tag.name in self.watched:
+                    self._end_tag(tag)
+            elif tag.raw and (raw_end := self.raw_ends.find(tag.name, end)) is not None:
+                self._raw(tag, source[end : min(raw_end, end + MAX_HTML)])
+                return raw_end, limit if tag.matters else limit + raw_end - end
+            else:
+                self._tag(tag)
+        if position < limit and not self.hidden:
+            self._text(source[position:limit])
+        return None, limit
+
+    def _raw(self, tag: Tag, content: str) -> None:
+        if tag.name == "style":
+            self.rules |= rules_of(content)
+        elif tag.matters:
+            self._tag(tag)
+            if not self.hidden:
+                self._text(content)
+
+    def _tag(self, tag: Tag) -> None:
+        name, white = tag.name, tag.white
+        if white is None and self.rules:
+            white = white_of(self.rules, name, tag.classes)
+        if name not in ACTING and name not in self.watched:
+            if not tag.hides and white is None:
+                return
+            self.watched.add(name)  # from now on its other tags count as well: which end tag is whose
+        if self.hidden and name in BREAKS_OUT:
+            self.open.break_out()
+        place = self.open.open(name, tag.empty)
+        if self.outside and self.outside[-1][0] >= place:
+            self._restore(place)
+        if self.hidden:
             return
+        if not tag.hides:
+            if tag.breaks:
+                self._break(tag.breaks)
+            if tag.shows:
+                self.line.append(tag.shows)
+        elif name in _NARROW:
+            self.watched |= BREAKS_OUT
+        if (white is None and not tag.hides and name != "blockquote") or len(self.open.names) == place:
+            return
+        if white is None:
+            white = self.white
+        depth = min(self.depth + 1, _MAX_MARKS) if name == "blockquote" else self.depth
+        if tag.hides or white is not self.white or depth != self.depth:
+            self.outside.append((place, self.hidden, self.white, self.depth))
+            self.hidden, self.white, self.depth = tag.hides, white, depth
+
+    def _end_tag(self, tag: Tag) -> None:
+        if not self.hidden:
+            if tag.breaks:
+                self._break(tag.breaks)
+            place = self.open.close(tag.name)
+            if self.outside and self.outside[-1][0] >= place:
+                self._restore(place)
+            return
+        hiding = self.outside[-1][0]
+        if tag.name in ("p", "br"):
+            self.open.break_out()
+        place = self.open.close(tag.name)
+        self._restore(place)
+        if place < hiding and tag.breaks:  # an element about the hidden one has ended as well
+            self._break(tag.breaks)
+
+    def _restore(self, place: int) -> None:
+        """What was changed by elements at this place and behind it, which have ended, is as it was before them."""
+        while self.outside and self.outside[-1][0] >= place:
+            _, hidden, white, depth = self.outside.pop()
+            if depth != self.depth:
+                self._end_line()
+            self.hidden, self.white, self.depth = hidden, white, depth
+
+    def _break(self, breaks: Break) -> None:
+        if self.line or breaks == "here":
+            self._end_line(keep_empty=breaks == "here")
+        if breaks == "paragraph":
+            self.blank_due = bool(self.lines)
+
+    def _text(self, text: str) -> None:
         if "&" in text:
             text = html.unescape(text)
-        if self.pre:
-            first, *rest = text.replace("\r\n", "\n").split("\n")
-            self.line.append(first)
-            for line in rest:
-                self._end_line(keep_empty=True)
-                self.line.append(line)
+        if self.white:
+            self._kept_text(text)
+        elif not self.line and text.isspace():
             return
-        self.line.append(text)
-
-    def _tag(self, name: str, closing: bool, attributes: str) -> None:
-        if self.hidden is not None:
-            if name == self.hidden:
-                self.hidden_depth += -1 if closing else 0 if attributes.endswith("/") else 1
-                if self.hidden_depth == 0:
-                    self.hidden = None
-            return
-        if name not in _ACTING and (closing or "style" not in attributes):
-            return
-        if not closing and (
-            name in _HIDDEN or ("style" in attributes and name not in _VOID and _HIDDEN_STYLE.search(attributes))
-        ):
-            if not attributes.endswith("/"):
-                self.hidden, self.hidden_depth = name, 1
-            return
-        if name == "br":
-            self._end_line(keep_empty=True)
-        elif name in _PARAGRAPH:
-            self._paragraph(name, closing)
-        elif name in _LINE:
-            self._end_line()
-            if name == "li" and not closing:
-                self.line.append("* ")
-        elif name in ("td", "th") and not closing:
-            self.line.append(" ")
-        elif name == "img" and not closing:
-            self._image(attributes)
-
-    def _paragraph(self, name: str, closing: bool) -> None:
-        self._end_line()
-        self.blank_due = bool(self.lines)
-        if name == "blockquote":
-            self.depth = max(self.depth + (-1 if closing else 1), 0)
-        elif name == "pre":
-            self.pre = max(self.pre + (-1 if closing else 1), 0)
-
-    def _image(self, attributes: str) -> None:
-        match = _ALT.search(attributes)
-        text = html.unescape(match[1] or match[2] or match[3] or "").strip() if match else ""
-        if text:
+        elif self.kept:
+            self.line.append(_BLANKS.sub(" ", text))
+        else:
             self.line.append(text)
 
+    def _kept_text(self, text: str) -> None:
+        if text.isspace() and self.open.names and self.open.names[-1] in _NO_WORDS:
+            return
+        text = text.replace("\r\n", "\n")
+        if "\n\n\n" in text:
+            text = _BLANK_LINES.sub("\n\n", text)
+        for number, line in enumerate(text.split("\n")):
+            if number:
+                self._end_line(keep_empty=True)
+            if not self.kept:
+                self.line[:] = [_BLANKS.sub(" ", "".join(self.line)).lstrip()]
+                self.kept = True
+            if self.white is White.LINES:
+                line = _BLANKS.sub(" ", line)
+                line = line.lstrip() if number else line
+            self.line.append(line)
+
     def _end_line(self, keep_empty: bool = False) -> None:
-        text = "".join(self.line)
-        self.line.clear()
-        text = text.rstrip() if self.pre else " ".join(text.split())
+        text = ""
+        if self.line:
+            text = "".join(self.line)
+            self.line.clear()
+            text = text.rstrip() if self.kept else " ".join(text.split())
+            self.kept = False
         if not text and not keep_empty:
             return
-        marks = min(self.depth, _MAX_MARKS)
         if self.blank_due and text:
-            self.lines.append((marks, ""))
+            self.lines.append((self.depth, ""))
             self.blank_due = False
-        self.lines.append((marks, text))
+        self.lines.append((self.depth, text))

@@ -390,12 +390,114 @@ PAGES: list[tuple[str, str]] = [
     ("<blockquote>quoted</blockquote>own", "quoted\n\nown"),
     ("<p>a\n  b\tc</p>", "a b c"),
     ("", ""),
+    # ends that are left out: head, title, style, object, svg, math, select, iframe
+    ("<html><head><meta charset=utf-8><body>Hello", "Hello"),
+    ("<HEAD><TITLE>no</TITLE><HEAD><BODY>Hello", "Hello"),
+    ("<title>no<body>Hello<svg><title>no</title></svg>", "Hello"),
+    ("<title>Hello<p>you", "Hello\n\nyou"),
+    ("<title/><style/>Hello", "Hello"),
+    ("<style>p{}<body>Hello", "Hello"),
+    ("<style>p{}<!-- </style>Hello", "Hello"),
+    ("<script>write('<body>')</script>Hello", "Hello"),
+    ("<script>a = '<!--'; b = \"</script>Hello", "Hello"),
+    ("<object data=a.swf><param name=a>Hello", "Hello"),
+    ("<noscript>Hello</noscript>", "Hello"),
+    ("<textarea>Hello\n  <you> &amp; me</textarea>too", "Hello\n  <you> & me\ntoo"),
+    ("<textarea>Hello", "Hello"),
+    ("<iframe src=a>no</iframe>Hello<iframe src=a> you", "Hello you"),
+    ("<svg><g><title>no</title><text>no</text></svg>Hello", "Hello"),
+    ("<svg><g><path d='M0'><b>Hello", "Hello"),
+    ("<math><mi>no<p>Hello", "Hello"),
+    ("<select><option>no<option>no</select>Hello", "Hello"),
+    ("<select><option>no<p>Hello", "Hello"),
+    ("<template>no<p>no</template>Hello", "Hello"),
+    # what is hidden ends where HTML ends it
+    ("<p style='display:none'>no<p>Hello", "Hello"),
+    ("<p style='display:none'>no<b>no</b><h2>Hello</h2>", "Hello"),
+    ("<div><p hidden>no</div>Hello", "Hello"),
+    ("<ul><li hidden>no<ul><li>no</ul>no<li>Hello</ul>", "* Hello"),
+    ("<dl><dt hidden>no<dd>Hello</dl>", "Hello"),
+    ("<table><thead hidden><tr><th>no<tbody><tr><td>Hello</table>", "Hello"),
+    ("<table><tr hidden><td>no<tr><td>Hello</table>", "Hello"),
+    ("<table><tr><td hidden>no<table><tr><td>no</table>no<td>Hello</table>", "Hello"),
+    ("<table><caption hidden>no<tr><td>Hello</table>", "Hello"),
+    ("<div><span style=display:none>no</div>Hello", "Hello"),
+    ("<span hidden>no<span>no</span>no</span>Hello", "Hello"),
+    ("<a hidden>no<a href=x>Hello</a>", "Hello"),
+    ("<b><div hidden>no</b>no</i>no</div>Hello", "Hello"),
+    ("<div hidden><table><tr><td>no</div>no</table>no</div>Hello", "Hello"),
+    ("<div hidden>no<td>no</div>Hello", "Hello"),
+    ("<td hidden>Hello<tr hidden> you", "Hello you"),
+    ("<svg><svg></p>Hello", "Hello"),
+    ("one<div hidden>no</div>two", "onetwo"),
+    ("<div hidden/>Hello", "Hello"),
+    ("<img hidden alt=no>Hello", "Hello"),
+    # what hides
+    ('<i STYLE="DISPLAY : None !important; display:block">no</i>Hello', "Hello"),
+    ("<i style='dis&#112;lay&colon;/**/none'>no</i>Hello", "Hello"),
+    ("<i style='max-height:0px;overflow:hidden;mso-hide:all'>no</i>Hello", "Hello"),
+    ("<i style='opacity:0'>no</i>Hello", "Hello"),
+    ("<i style='display:none;display:block'>Hello</i>", "Hello"),
+    ("<i style='text-decoration:none;display:block;overflow:hidden;opacity:0.9'>Hello</i>", "Hello"),
+    ("<i data-style='display:none' aria-hidden=true title='hidden'>Hello</i>", "Hello"),
+    ("<p style='mso-hide:all'>Hello</p>", "Hello"),
+    ("<!--[if mso]>no<![endif]--><!--[if !mso]><!--><b style='mso-hide:all'>Hello</b><!--<![endif]-->", "Hello"),
+    ("<!-->Hello<!-- no -- no --!> you", "Hello you"),
+    # data: pictures and other tags that are no words
+    ("<IMG SRC='DATA:IMAGE/PNG;BASE64,AAAA' ALT='data:image/png;base64,AAAA'>Hello", "Hello"),
+    ("<p style=\"background:url('data:image/svg+xml,<svg><text>no</text>')\">Hello", "Hello"),
+    ('<img src="data:image/png;base64,AAAA>Hello', "Hello"),
+    ('Hello<img src="data:image/png;base64,AAAA', "Hello"),
+    ("Hello <a b>data:image/png;base64," + "iVBO" * 30 + "</a> you", "Hello  you"),
+    ("<img src='https://example.org/?alt=media'>Hello", "Hello"),
+    ("<my-title>Hello</my-title>", "Hello"),
+    # blanks and line ends
+    ("<p>one<span style='white-space: pre-wrap'> two\n  three </span>\n four</p>", "one two\n  three  four"),
+    ("<div style='WHITE-SPACE:pre-line'>one\n   two  three</div>", "one\ntwo three"),
+    ("<pre style='white-space:normal'>one\ntwo</pre>", "one two"),
+    (
+        "<div style='white-space:pre'>one\n<i style='white-space:nowrap'>two\ntwo</i>\nthree</div>",
+        "one\ntwo two\nthree",
+    ),
+    ("<p style='white-space:break-spaces'>one\ntwo<p>three\nfour", "one\ntwo\n\nthree four"),
+    ("<i style='white-space-collapse:preserve-breaks'>one\ntwo</i>", "one\ntwo"),
+    ("<i style='white-space:-moz-pre-wrap'>one&#10;two</i>", "one\ntwo"),
+    ("<table style='white-space:pre'>\n<tr>\n<td>one</td>\n</tr>\n<tr><td>two</table>", "one\ntwo"),
+    ("<style>@media all{i.a, .b{white-space:pre}}</style><i class='x a'>one\ntwo</i> <i>a\nb</i>", "one\ntwo a b"),
 ]
 
 
 @pytest.mark.parametrize(("page", "text"), PAGES)
 def test_text_of_a_page(page: str, text: str) -> None:
     assert mail(b"Content-Type: text/html; charset=utf-8\n\n" + page.encode()).text == text.strip("\n")
+
+
+@pytest.mark.parametrize(
+    "before", ["<p>Hello</p>", '<div style="white-space:pre-wrap">Hello\n</div>', "<table><tr><td>Hello"]
+)
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ('<img src="data:image/png;base64,', '">'),
+        ("<img src=data:image/png;base64,", ">"),
+        ("<p style='background:url(data:image/png;base64,", ");color:red'>"),
+        ("<style>p {background:url(data:image/png;base64,", ")}</style>"),
+        ("<!-- ", " -->"),
+        ('<svg><image href="data:image/png;base64,', '"/></svg>'),
+    ],
+)
+def test_no_picture_in_a_page_costs_it_a_word(before: str, start: str, end: str) -> None:
+    page = f"{before}{start}{'iVBORw0KGgoAAAANSUhEUg' * 250_000}{end}<p>you</p>"
+    assert mail(b"Content-Type: text/html\n\n" + page.encode()).text.split() == ["Hello", "you"]
+
+
+def test_a_page_is_cut_behind_a_tag_and_no_picture_counts() -> None:
+    picture = f'<img src="{"A" * 5_000_000}">'
+    page = picture + "<p>Hello</p>" * 400_000
+    text = mail(b"Content-Type: text/html\n\n" + page.encode()).text
+    assert text.startswith("Hello\n\nHello")
+    assert 300_000 < text.count("Hello") < 400_000
+    assert set(text.split()) <= {"Hello", "Hell", "Hel", "He", "H"}
 
 
 def test_a_page_s_own_charset_is_used_where_the_mail_names_none() -> None:
