@@ -4,6 +4,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 DEFAULT_PORT = 9092
 LOOK_SECONDS = 3.0  # for all brokers together
@@ -14,6 +15,15 @@ _ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\[\]:\s]+)(?::([0-9]{1,5}))?")
 def addresses(servers: str) -> tuple[tuple[str, int], ...]:
     """(host, port) of each of `host:port,...`. Raises `ValueError` where one cannot be read."""
     return tuple(map(_address, servers.split(",")))
+
+
+def is_listening(servers: str) -> bool:
+    """Whether one of them takes connections: then it is slow, and its address no mistake."""
+    for host, port in addresses(servers):
+        with suppress(OSError, UnicodeError):
+            socket.create_connection((host, port), LOOK_SECONDS).close()
+            return True
+    return False
 
 
 def why_unreachable(servers: str) -> str:

@@ -1,12 +1,12 @@
 """Waiting for a broker that is slow, and saying so: a command that is silent for a minute looks as if it hung."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from runtime.broker_address import is_listening
 from runtime.config import ProcessConfig
 from runtime.outcomes import OutageError
 
@@ -14,7 +14,6 @@ R = TypeVar("R")
 
 _SILENT_SECONDS = 3.0
 _PAUSE_SECONDS = 1.0
-_CONNECT_SECONDS = 3.0
 
 
 class BrokerWait:
@@ -35,7 +34,7 @@ class BrokerWait:
                 with self._telling(what):
                     return attempt()
             except OutageError as error:
-                if time.monotonic() + _PAUSE_SECONDS > self._deadline or not _listens(self._servers):
+                if time.monotonic() + _PAUSE_SECONDS > self._deadline or not is_listening(self._servers):
                     raise
                 self._tell(f"the broker is slow ({error}): {what} is tried again for {self._left():.0f} s more")
                 time.sleep(_PAUSE_SECONDS)
@@ -52,22 +51,8 @@ class BrokerWait:
             timer.cancel()
 
     def _tell_slow(self, what: str) -> None:
-        if _listens(self._servers):
+        if is_listening(self._servers):
             self._tell(f"the broker is slow: {what} takes longer than {_SILENT_SECONDS:g} s; waiting, Ctrl-C gives up")
 
     def _left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
-
-
-def _listens(servers: str) -> bool:
-    """Whether a broker takes connections: then it is slow, and its address no mistake."""
-    return any(map(_connects, servers.split(",")))
-
-
-def _connects(server: str) -> bool:
-    host, _, port = server.strip().rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
-    except (OSError, ValueError):
-        return False
-    return True
