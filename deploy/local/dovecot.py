@@ -16,9 +16,10 @@ from deploy.local.debian import need
 from deploy.local.dovecot_configuration import ALL_MECHANISMS, CONFIGURATION_FILE, KERBEROS_FILE, KEYTAB, Configuration
 from deploy.local.kerberos import Realm
 from deploy.local.oauth import OAuthServer
-from deploy.local.ports import HOST, free_ports, is_open
+from deploy.local.ports import HOST, free_ports, is_open, wait_until
 from deploy.local.server import Server
 
+CLOSE_SECONDS = 10.0
 PACKAGES = ("dovecot-imapd", "dovecot-pop3d", "dovecot-submissiond", "dovecot-gssapi", "winbind")
 _FILES = (
     *(Path("/usr/lib/dovecot", name) for name in ("imap", "pop3", "submission", "modules/auth/libmech_gssapi.so")),
@@ -81,6 +82,18 @@ class Dovecot(Server):
         """Let that realm's users in by GSSAPI, from now on: alice@TEST.LOCAL is the account alice@test.local."""
         for file, name in ((realm.keytab, KEYTAB), (realm.configuration, KERBEROS_FILE)):
             hand_over(Path(shutil.copy(file, self.directory / name)), unprivileged())
+
+    def stop(self) -> None:
+        super().stop()
+        self._wait_closed()
+
+    def kill(self) -> None:
+        super().kill()
+        self._wait_closed()
+
+    def _wait_closed(self) -> None:
+        """Its log-in processes outlive the master for a moment: a new one would find the ports taken, yet seem ready."""
+        wait_until(lambda: not any(is_open(HOST, port) for port in self._ports.values()), CLOSE_SECONDS)
 
     def _ready(self) -> bool:
         return all(is_open(HOST, port) for port in self._ports.values())
