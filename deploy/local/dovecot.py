@@ -92,7 +92,7 @@ class Dovecot(Server):
         self._wait_closed()
 
     def _wait_closed(self) -> None:
-        """Its log-in processes outlive the master for a moment: a new one would find the ports taken, yet seem ready."""
+        """Its log-in processes outlive the master for a moment: a new one would find the ports taken."""
         wait_until(lambda: not any(is_open(HOST, port) for port in self._ports.values()), CLOSE_SECONDS)
 
     def _ready(self) -> bool:
