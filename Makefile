@@ -39,7 +39,7 @@ test: $(STAMP) ## every test, against real servers (ARGS=... for pytest, e.g. AR
 	@$(RUN) -m deploy.local.prepare
 	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
 
-test-fast: $(STAMP) ## the tests that need no server, in about a minute (ARGS=... as above)
+test-fast: $(STAMP) ## the tests that need no server, in one to two minutes (ARGS=... as above)
 	@$(if $(wildcard /dev/shm/.),TMPDIR=/dev/shm) $(RUN) -m pytest -n $(FAST_WORKERS) --dist=worksteal --hypothesis-profile=fast -m "not ($(SERVERS))" $(ARGS)
 
 check: $(STAMP) ## lint, format, types, import contracts, and that documents and generated files follow the code
