@@ -4,7 +4,6 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 
 DEFAULT_PORT = 9092
 LOOK_SECONDS = 3.0  # for all brokers together
@@ -19,16 +18,12 @@ def addresses(servers: str) -> tuple[tuple[str, int], ...]:
 
 def is_listening(servers: str) -> bool:
     """Whether one of them takes connections: then it is slow, and its address no mistake."""
-    for host, port in addresses(servers):
-        with suppress(OSError, UnicodeError):
-            socket.create_connection((host, port), LOOK_SECONDS).close()
-            return True
-    return False
+    return any(error is None for _, error in _connections(servers))
 
 
 def why_unreachable(servers: str) -> str:
     """What each broker answers a plain connection with, in the system's words; for after a Kafka client has failed."""
-    return "; ".join(_met(servers))
+    return "; ".join(_in_words(place, error) for place, error in _connections(servers))
 
 
 def _address(server: str) -> tuple[str, int]:
@@ -48,14 +43,21 @@ def _is_ipv6(server: str) -> bool:
     return True
 
 
-def _met(servers: str) -> Iterator[str]:
+def _connections(servers: str) -> Iterator[tuple[str, Exception | None]]:
+    """Of each broker its place, and what a plain connection to it met; None: it was taken."""
     deadline = time.monotonic() + LOOK_SECONDS
     for host, port in addresses(servers):
+        error: Exception | None = None
         try:
             socket.create_connection((host, port), max(0.1, deadline - time.monotonic())).close()
-        except TimeoutError:
-            yield f"{host}:{port} does not answer"
-        except (OSError, UnicodeError) as error:  # the latter: no name at all
-            yield f"{host}:{port}: {getattr(error, 'strerror', None) or error}"
-        else:
-            yield f"{host}:{port} takes a connection, but does not answer as a Kafka broker without TLS does"
+        except (OSError, UnicodeError) as met:  # the latter: no name at all
+            error = met
+        yield f"{host}:{port}", error
+
+
+def _in_words(place: str, error: Exception | None) -> str:
+    if error is None:
+        return f"{place} takes a connection, but does not answer as a Kafka broker without TLS does"
+    if isinstance(error, TimeoutError):
+        return f"{place} does not answer"
+    return f"{place}: {getattr(error, 'strerror', None) or error}"
