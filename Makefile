@@ -11,7 +11,7 @@ ARGS ?=
 # no flush to a disk is waited for.
 WORKERS ?= 3
 FAST_WORKERS ?= 3
-SERVERS := broker or database or mail_host or debian or browser or npm
+SERVERS := broker or database or mail_host or debian or browser or npm or pypi
 
 # Where the environment forbids it, each of hundreds of processes would compile all of the code anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -21,7 +21,7 @@ $(error Python 3.11 or newer is needed and not found in PATH; name one: make PYT
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast check bench schemas requirements clean
+.PHONY: help venv demo test test-fast check bench screenshots schemas manifests requirements clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; \
@@ -52,8 +52,15 @@ check: $(STAMP) ## lint, format, types, import contracts, and that documents and
 bench: $(STAMP) ## mails per second, CPU per mail and latency, into build/bench.json
 	@$(RUN) -m deploy.local.bench $(ARGS)
 
+screenshots: $(STAMP) ## the pictures of the window in README and docs/, made anew
+	@$(RUN) -m deploy.local.prepare
+	@$(RUN) -m tests.window.screenshots
+
 schemas: $(STAMP) ## generate JSON Schema files, AsyncAPI document and topic tables anew
 	@$(RUN) -m schemas.generate
+
+manifests: $(STAMP) ## generate the schema of the chart's settings, and plain YAML of the chart, anew
+	@$(RUN) -m deploy.manifests
 
 requirements: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml, to the newest versions
 	@$(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
@@ -61,9 +68,18 @@ requirements: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml, t
 	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--constraint requirements/dev.txt --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 		--output-file requirements/production.txt pyproject.toml
+	@printf 'opentelemetry-exporter-otlp-proto-http>=1.38\nopentelemetry-sdk>=1.38\n' | $(RUN) -m uv pip compile --quiet \
+		--universal --python-version 3.11 --generate-hashes --constraint requirements/dev.txt --no-header \
+		--no-emit-index-url --no-emit-find-links --no-annotate --output-file requirements/otel.txt -
 	@echo "gssapi>=1.9" | $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--constraint requirements/dev.txt --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 		--output-file requirements/kerberos.txt -
+	@echo "aws-msk-iam-sasl-signer-python>=1.0.2" | $(RUN) -m uv pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+		--output-file requirements/msk.txt -
+	@printf "cyclonedx-bom>=7.5\nsetuptools>=80\n" | $(RUN) -m uv pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes --constraint requirements/dev.txt --no-header --no-emit-index-url \
+		--no-emit-find-links --no-annotate --output-file requirements/image.txt -
 
 clean: ## remove all that these targets made here (downloads stay in ~/.cache/mailcall)
 	@$(PYTHON) -c 'import pathlib, shutil; [shutil.rmtree(path, ignore_errors=True) for path in [ \

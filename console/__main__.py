@@ -1,137 +1,56 @@
-"""`mailcall`: puts the commands together, and tells what went wrong in one clear message."""
+"""`python -m console`: the process that serves the window. The command line is `mailcall` (`cli.py`)."""
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
+import threading
 
-import typer
+from starlette.middleware import Middleware
 
-from console.commands import (
-    changes,
-    dead_letters,
-    deletion,
-    desk,
-    desk_requests,
-    explain,
-    mail,
-    notifications,
-    persons,
-    reconcile,
-    replay,
-    secrets,
-    servers,
-    settings,
-    templates,
-    topics,
-)
-from console.commands.options import Options
-from console.operations.errors import UserError
-from console.output import harmless
-from runtime.outcomes import OutageError
-from runtime.reader import TopicMissingError
-from runtime.secrets import SecretError
-from runtime.version import VERSION
-
-USERS_MISTAKE = 2  # exit code
-FAILED = 1
-
-app = typer.Typer(
-    name="mailcall",
-    help="Mail in, calls logged, mail out: set up, look into and reconcile the pipeline.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.add_typer(topics.app, name="topics")
-app.command("apply")(settings.apply)
-app.command("export")(settings.export)
-app.command("delete")(deletion.delete)
-app.command("changes")(changes.changes)
-app.command("explain")(explain.explain)
-desk.calls.command("log")(desk_requests.log_call)
-desk_requests.tasks.command("list")(desk.listing("task"))
-desk_requests.requests.command("list")(desk.listing("request"))
-app.add_typer(desk.calls, name="calls")
-app.add_typer(desk_requests.tasks, name="tasks")
-app.add_typer(desk_requests.requests, name="requests")
-app.add_typer(desk_requests.items, name="items")
-app.add_typer(persons.app, name="persons")
-app.command("reconcile")(reconcile.reconcile)
-app.command("replay")(replay.replay)
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(mail.app, name="mail")
-app.add_typer(notifications.app, name="notifications")
-app.add_typer(secrets.app, name="secrets")
-app.add_typer(servers.app, name="servers")
-app.add_typer(templates.app, name="templates")
+from console.access.access import Access
+from console.access.middleware import Sessions
+from console.access.oidc import OidcClient
+from console.services import Services
+from console.web.app import build_app
+from console.web.config import WindowConfig
+from console.web.placed import Placed
+from console.web.serving import PROGRAM, listen, serve
+from desk.migrate import wait_until_current
+from runtime.health import Health
+from runtime.lifecycle import run
+from runtime.waiting import Outage, Stopped, wait_out
 
 
-def _or_env(help_: str, variable: str) -> str:
-    """The help of an option that is also read from the environment. Without the backslash it would be markup."""
-    return rf"{help_} \[env: {variable}]"
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        print(f"mailcall {VERSION}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    context: typer.Context,
-    version: Annotated[  # noqa: ARG001 - its callback has done what is to be done
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-    config: Annotated[Path | None, typer.Option(help="YAML file of settings; the environment wins over it.")] = None,
-    bootstrap_servers: Annotated[
-        str | None, typer.Option(help=_or_env("Kafka brokers, host:port.", "MAILCALL_KAFKA_BOOTSTRAP_SERVERS"))
-    ] = None,
-    topic_prefix: Annotated[
-        str | None, typer.Option(help=_or_env("What stands before every topic's name.", "MAILCALL_TOPIC_PREFIX"))
-    ] = None,
-    desk_url: Annotated[str | None, typer.Option(help=_or_env("The desk's database.", "MAILCALL_DESK_URL"))] = None,
-    blob_url: Annotated[str | None, typer.Option(help=_or_env("The blob store.", "MAILCALL_BLOB_URL"))] = None,
-) -> None:
-    given = {
-        "kafka_bootstrap_servers": bootstrap_servers,
-        "topic_prefix": topic_prefix,
-        "desk_url": desk_url,
-        "blob_url": blob_url,
-    }
-    context.obj = Options(config, {name: value for name, value in given.items() if value is not None})
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command and exits: 0 done, 1 failed or out of balance, 2 something the user can put right."""
+def main(config: WindowConfig, stop: threading.Event, health: Health) -> None:
+    """Wires the process and runs it until `stop`."""
+    listening = listen(config)
+    health.ready("assignment", True)  # it reads topics whole, and shares them with nobody
+    services = Services(config, health)
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="mailcall")
-    except (UserError, TopicMissingError, SecretError) as error:
-        _fail(str(error), USERS_MISTAKE)
-    except OutageError as error:
-        _fail(f"{error}\n{error.remedy}", FAILED)
-    except Exception as error:
-        if not _tells_a_person(error):
-            raise
-        _fail(str(error), FAILED)
+        services.follow(stop)
+        threading.Thread(target=_look_at_desk, args=(services, stop, health), name="desk", daemon=True).start()
+        app = build_app(services, config.hosts, middleware=[Middleware(Sessions, access=_access(config, services))])
+        serve(Placed(app, config.base_path, config.scheme), listening, config, stop, health)
+    finally:
+        stop.set()
+        services.close()
+        listening.close()
 
 
-def _tells_a_person(error: Exception) -> bool:
-    """Whether its text is one message for a person. Imported here: a command that needs no database starts faster."""
-    from desk.errors import ConflictError, DeskError, UnstorableError
-    from runtime.blobs import BlobMissingError
-    from runtime.publisher import UnpublishableError
-    from runtime.topic_setup import TopicSetupError
-
-    desk_refused = isinstance(error, ConflictError | DeskError | UnstorableError)
-    return desk_refused or isinstance(error, BlobMissingError | UnpublishableError | TopicSetupError)
+def _access(config: WindowConfig, services: Services) -> Access:
+    provider = config.provider()
+    return Access(
+        services.engine, config.session_times(), OidcClient(provider) if provider else None, config.oidc_default_role
+    )
 
 
-def _fail(text: str, code: int) -> None:
-    shown = "\n".join(harmless(line) for line in text.split("\n"))
-    print(f"mailcall: {shown}", file=sys.stderr)
-    raise SystemExit(code)
+def _look_at_desk(services: Services, stop: threading.Event, health: Health) -> None:
+    """Says when the desk's tables are there. Pages are served before, and say what is missing."""
+    health.ready("desk", False, "the desk's tables are not there yet: the logger makes them")
+    try:
+        wait_out(lambda: wait_until_current(services.engine, 1), Outage(PROGRAM, health), stop.wait)
+    except Stopped:
+        return
+    health.ready("desk", True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(PROGRAM, WindowConfig, main))

@@ -13,3 +13,8 @@ class ConsoleConfig(DeskConfig):
     public_key_file: Path | None = Field(
         None, description="public key that seals passwords given in clear (`mailcall secrets make-keys` makes it)"
     )
+    window_url: str = Field(
+        "http://localhost:8080",
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="the address that people open the window by, with its base path if it has one: links lead there",
+    )

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_en
 from sqlalchemy.exc import ArgumentError
 
 from desk.errors import DeskUrlError, desk_errors
+from runtime.private_files import private_file, tighten_file
 
 APPLICATION = "mailcall"  # our name at PostgreSQL
 BUSY_TIMEOUT_SECONDS = 30
@@ -151,6 +153,10 @@ def _sqlite(url: URL, _autocommit: bool) -> Engine:
     arguments = {} if "timeout" in url.query else {"timeout": BUSY_TIMEOUT_SECONDS}
     engine = create_engine(url, connect_args=arguments, **_ENGINE)
 
+    @event.listens_for(engine, "do_connect")
+    def _keep_private(_dialect: Any, _record: Any, arguments: Any, _options: Any) -> None:
+        _private_database(arguments[0])
+
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # the driver would begin and commit on its own; `_begin` does it here
@@ -164,6 +170,18 @@ def _sqlite(url: URL, _autocommit: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _private_database(name: str) -> None:
+    """SQLite gives its journals the mode that the database has when they are made."""
+    if name == ":memory:" or name.startswith("file:"):  # of a URI the umask alone takes care
+        return
+    try:
+        private_file(Path(name))
+    except OSError:
+        return  # the driver, which comes next, says what is wrong
+    for journal in ("-wal", "-shm"):
+        tighten_file(Path(name + journal))
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

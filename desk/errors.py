@@ -26,6 +26,10 @@ class LockedError(OutageError):
     """Somebody else keeps rows locked for longer than any transaction of ours takes: nothing was stored."""
 
 
+class TablesMissingError(OutageError):
+    """The database does not have the tables of this release yet."""
+
+
 class UnstorableError(Exception):
     """A value that the database cannot hold, such as a NUL in a text or a number beyond 64 bits: nothing was stored."""
 
@@ -65,8 +69,8 @@ def desk_errors(engine: Engine) -> Iterator[None]:
         raise _translated(error, engine) from None
 
 
-def tables_missing(engine: Engine) -> OutageError:
-    return OutageError(
+def tables_missing(engine: Engine) -> TablesMissingError:
+    return TablesMissingError(
         Reason.DATABASE_AWAY,
         f"the desk's database {_place(engine)} does not have the tables of this release yet: "
         "the logger makes them when it starts",

@@ -1,12 +1,13 @@
 """Calls, tasks and requests as people want to see them. Read only."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
+from desk.lists import cut, holds, words
 from desk.references import parse_reference, reference
 from desk.tables import deliveries, files, items, journal, persons, watchers
 from schemas.events import ItemKind
@@ -108,14 +109,36 @@ def list_items(
     *,
     kind: ItemKind | None = None,
     partition: str | None = None,
+    partitions: Collection[str] | None = None,
     status: ItemStatus | None = None,
+    user: str | None = None,
+    logging_analyst: str | None = None,
+    subject: str = "",
+    place: str | None = None,
+    backwards: bool = False,
     limit: int = 50,
 ) -> list[ItemLine]:
-    """The newest items first, at most `limit`."""
-    query = _select(*(items.c[name] for name in _LINE)).order_by(items.c.id.desc()).limit(limit)
-    for column, value in (("kind", kind), ("partition", partition), ("status", status)):
-        if value is not None:
-            query = query.where(items.c[column] == value)
+    """The newest items first, at most `limit` that come behind the one with the reference `place`.
+
+    `backwards`: those before it, the oldest first.
+
+    `user`, `logging_analyst`: ids of persons. `subject`: words that all stand in it. `partitions`: of these alone, and
+    of none where it is empty.
+    """
+    query = _select(*(items.c[name] for name in _LINE))
+    given = {
+        items.c.kind: kind,
+        items.c.partition: partition,
+        items.c.status: status,
+        items.c.user_id: user,
+        items.c.logging_analyst: logging_analyst,
+    }
+    query = query.where(*(column == value for column, value in given.items() if value is not None))
+    query = query.where(*(holds(func.lower(items.c.subject), word) for word in words(subject)))
+    if partitions is not None:
+        query = query.where(items.c.partition.in_(sorted(partitions)))
+    parsed = parse_reference(place) if place else None
+    query = cut(query, [items.c.id], parsed and parsed[1:], limit, descending=True, backwards=backwards)
     return [
         ItemLine(**_people(row), **{name: row[name] for name in _LINE}) for row in connection.execute(query).mappings()
     ]

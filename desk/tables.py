@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -66,6 +67,7 @@ persons = Table(
     _text("office"),
     Column("disabled", Boolean, nullable=False),
     Column("version", BigInteger, nullable=False),
+    Index("persons_name_idx", "last_name", "first_name", "id"),
 )
 
 # Several persons may share an address: position 0 is a person's primary one.
@@ -109,6 +111,9 @@ items = Table(
     Column("closed_at", TIME),
     Column("version", Integer, nullable=False),
     Index(None, "partition", "status"),
+    Index("items_status_id_idx", "status", "id"),
+    Index("items_user_id_id_idx", "user_id", "id"),
+    Index("items_logging_analyst_id_idx", "logging_analyst", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -211,6 +216,8 @@ deliveries = Table(
     Column("reference", Text),
     Column("at", TIME, nullable=False),
     Index(None, "reference"),
+    Index("deliveries_recipient_at_idx", "recipient", "at"),
+    Index("deliveries_outcome_at_idx", "outcome", "at", "notification_id", "recipient"),
 )
 
 # Notifications that are deferred, and where each stands in its line: what stands behind one waits for it, until
@@ -225,6 +232,7 @@ deferred_notifications = Table(
     Column("due_at", TIME, nullable=False),
     Column("yields_at", TIME),
     Index(None, "line"),
+    Index("deferred_notifications_due_idx", "due_at", "notification_id"),
 )
 
 # Who wants to be told what happens to an item, beside those who stand in it anyway.
@@ -266,4 +274,180 @@ outbox = Table(
     Column("id", NUMBER, primary_key=True, autoincrement=True),
     Column("created_at", TIME, nullable=False),
     _text("messages"),
+)
+
+# The index of mails: where everything about a mail lies on the topics, and its end. Made from the topics and the ledger
+# by the window alone (`console/mails/index`). `words`: sender and subject, a line each, folded.
+mail_index = Table(
+    "mail_index",
+    metadata,
+    Column("mail_id", Text, primary_key=True),
+    _text("server_id"),
+    Column("received", TIME, nullable=False),
+    _text("sender"),
+    _text("subject"),
+    _text("words"),
+    Column("message_id", Text),
+    Column("size", BigInteger),
+    _text("outcome"),
+    Column("reason", Text),
+    _text("detail"),
+    Column("reference", Text),
+    Column("partition", Text),
+    Index("mail_index_received_idx", "received", "mail_id"),
+    Index("mail_index_server_idx", "server_id", "received", "mail_id"),
+    Index("mail_index_outcome_idx", "outcome", "received", "mail_id"),
+    Index("mail_index_message_id_idx", "message_id", "received"),
+    Index("mail_index_reference_idx", "reference", "received"),
+)
+
+# Each record that tells of a mail, by its place. `topic` is the short name, `.dlq` behind it where it is that topic.
+mail_steps = Table(
+    "mail_steps",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("topic_partition", Integer, primary_key=True, autoincrement=False),
+    Column("topic_offset", BigInteger, primary_key=True, autoincrement=False),
+    _text("mail_id"),
+    Column("at", TIME, nullable=False),
+    _text("outcome"),
+    Column("reason", Text),
+    _text("detail"),
+    Column("reference", Text),
+    Column("partition", Text),
+    Index(None, "mail_id"),
+)
+
+# What lies on the dead letter topics. `id` is topic/partition/offset; `state` open, replayed or discarded.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("topic"),
+    Column("at", TIME, nullable=False),
+    _text("reason"),
+    _text("state"),
+    Column("settled_at", TIME),
+    _text("settled_by"),
+    _text("settled_why"),
+    _text("mail_id"),
+    Column("size", BigInteger, nullable=False),
+    Column("headers", DOCUMENT, nullable=False),
+    Index("dead_letters_state_idx", "state", "at", "id"),
+    Index("dead_letters_reason_idx", "state", "reason", "at", "id"),
+    Index(None, "mail_id"),
+)
+
+# The offset that comes next of each partition (`topic` in full), written with what was made of the records before it.
+index_positions = Table(
+    "index_positions",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("topic_partition", Integer, primary_key=True, autoincrement=False),
+    Column("next_offset", BigInteger, nullable=False),
+)
+
+# ---- the window's own: who may do what in it. Nothing of this is ever on a topic -------------------------------------
+
+# `key` is the name as it is compared. `password` is argon2id in PHC form, with its parameters; null: there is none.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("name"),
+    _text("key"),
+    _text("address"),
+    Column("password", Text),
+    Column("must_change", Boolean, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("oidc_issuer", Text),
+    Column("oidc_subject", Text),
+    Column("created_at", TIME, nullable=False),
+    Column("signed_in_at", TIME),
+    Column("version", Integer, nullable=False),
+    Index(None, "key", unique=True),
+    Index("accounts_oidc_idx", "oidc_issuer", "oidc_subject", unique=True),
+)
+
+# `rights` are those of `console.access.rights`; `partitions` those whose items and mails may be seen, null: all.
+roles = Table(
+    "roles",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("name"),
+    _text("key"),
+    Column("rights", DOCUMENT, nullable=False),
+    Column("partitions", DOCUMENT),
+    Column("version", Integer, nullable=False),
+    Index(None, "key", unique=True),
+)
+
+account_roles = Table(
+    "account_roles",
+    metadata,
+    Column("account_id", Text, ForeignKey(accounts.c.id), primary_key=True),
+    Column("role_id", Text, ForeignKey(roles.c.id), primary_key=True),
+    Index(None, "role_id"),
+)
+
+# Of every token that proves something only the SHA-256 digest is kept: whoever reads this table cannot sign in by it.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("token_digest"),
+    _text("account_id", ForeignKey(accounts.c.id)),
+    _text("signed_in_by"),
+    _text("client_address"),
+    _text("client_program"),
+    Column("begun_at", TIME, nullable=False),
+    Column("seen_at", TIME, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+    Column("ended_at", TIME),
+    Index(None, "token_digest", unique=True),
+    Index(None, "account_id"),
+)
+
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("token_digest", Text, primary_key=True),
+    _text("account_id", ForeignKey(accounts.c.id)),
+    Column("expires_at", TIME, nullable=False),
+    Column("used_at", TIME),
+    Index(None, "account_id"),
+)
+
+# Attempts to sign in, by account and by address of the client. `key` is a digest: people type passwords as names.
+sign_in_attempts = Table(
+    "sign_in_attempts",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+)
+
+# What was posted after a session's end, sealed with a key that only the browser has.
+kept_input = Table(
+    "kept_input",
+    metadata,
+    Column("key_digest", Text, primary_key=True),
+    _text("account_id", ForeignKey(accounts.c.id)),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", TIME, nullable=False),
+    Index(None, "account_id"),
+)
+
+# Every change of accounts, roles and sessions: no password, token or digest is in it.
+access_changes = Table(
+    "access_changes",
+    metadata,
+    Column("id", NUMBER, primary_key=True, autoincrement=True),
+    Column("at", TIME, nullable=False),
+    _text("who"),
+    _text("reason"),
+    _text("action"),
+    _text("subject"),
+    Column("before", DOCUMENT),
+    Column("after", DOCUMENT),
 )

@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -19,12 +20,15 @@ from mailserver.oauth import Tokens
 from mailserver.token_store import TopicTokenStore
 from runtime.blobs import BlobStore
 from runtime.consumer import ConsumerLoop
+from runtime.dialling import refuse_networks
 from runtime.health import Health
 from runtime.lifecycle import beside, run
 from runtime.publisher import Publisher
 from runtime.server_trials import TrialHandler
 from runtime.settings_view import SettingsView
+from runtime.traces import current as traces
 from schemas.settings import IncomingServer
+from schemas.sizes import cursor_bytes, inline_bytes
 
 WATCHER_STACK_BYTES = 512 * 1024  # there is a thread for each incoming server, maybe hundreds
 
@@ -36,23 +40,26 @@ def connect(accounts: Accounts, mode: Mode, server: IncomingServer) -> Connector
 
 def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     logging.getLogger("imapclient").setLevel(logging.WARNING)  # it tells of every connection
+    refuse_networks(config.refused_networks)
     threading.stack_size(WATCHER_STACK_BYTES)
     publisher = Publisher(config, "ingest")
+    watch = Mode(folder_root=config.folder_root, cursor_bytes=cursor_bytes(config.kafka_max_record_bytes))
     accounts = Accounts(config, Tokens(config, TopicTokenStore(config, publisher.publish)))
     around = Surroundings(
-        connect=partial(connect, accounts, Mode(folder_root=config.folder_root)),
+        connect=partial(connect, accounts, watch),
         refused=accounts.refused,
         secret=accounts.digest,
-        publish=publisher.publish,
+        publish=traces().publishing(publisher.publish),
         blobs=BlobStore(config.blob_url),
         memory=Memory(),
         health=health,
+        inline_bytes=inline_bytes(config.kafka_max_record_bytes),
     )
     view = SettingsView(config, health)
     replica = Replica(config, lambda: view.current, Watchers(around), health)
     view.on_change(replica.settings_changed)
     view.start(stop)
-    look = partial(connect, accounts, Mode(look_only=True, folder_root=config.folder_root))
+    look = partial(connect, accounts, replace(watch, look_only=True))
     tests = TrialHandler(trials(look), lambda: view.current, lambda: datetime.now(UTC))
     # With a health of its own: most replicas own no partition of the tests, and are ready all the same.
     loop = ConsumerLoop(config, tests, publisher, "ingest-tests", stop, Health(config.stall_seconds))

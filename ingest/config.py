@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from runtime.config import ProcessConfig
+from mailserver.config import ConnectingConfig
 
 
-class IngestConfig(ProcessConfig):
+class IngestConfig(ConnectingConfig):
     """What ingest needs to know beyond every process."""
 
     folder_root: Path = Field(

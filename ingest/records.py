@@ -11,7 +11,8 @@ from schemas import ids
 from schemas.fetched import FetchedMail
 from schemas.servers import MailboxCursor, ServerStatus
 from schemas.settings import IncomingServer
-from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, MAX_INLINE_BYTES, SERVER_STATUS
+from schemas.sizes import MAX_INLINE_BYTES
+from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS
 from schemas.wire import Message, encode
 
 
@@ -28,12 +29,15 @@ def source(server_id: str) -> str:
     return f"/mailcall/ingest/{server_id}"
 
 
-def fetched(server: IncomingServer, mail: RemoteMail, blobs: Blobs, now: datetime) -> Message:
+def fetched(
+    server: IncomingServer, mail: RemoteMail, blobs: Blobs, now: datetime, inline_bytes: int = MAX_INLINE_BYTES
+) -> Message:
     """The `mail.fetched` record of a mail. Its blob, if it has one, is kept when this returns.
 
-    Of a mail above the server's limit the record holds the headers and first part, and names the blob of all of it.
+    A mail of more than `inline_bytes` stands in its blob alone. Of a mail above the server's limit the record holds the
+    headers and first part, and names the blob of all of it.
     """
-    known = _known(server, mail, blobs, mail.internal_date or now)
+    known = _known(server, mail, blobs, mail.internal_date or now, inline_bytes)
     return encode(
         MAIL_FETCHED,
         sender_key(mail.raw),
@@ -46,10 +50,12 @@ def fetched(server: IncomingServer, mail: RemoteMail, blobs: Blobs, now: datetim
     )
 
 
-def _known(server: IncomingServer, mail: RemoteMail, blobs: Blobs, received: datetime) -> FetchedMail:
+def _known(
+    server: IncomingServer, mail: RemoteMail, blobs: Blobs, received: datetime, inline_bytes: int
+) -> FetchedMail:
     size = mail.bytes_in_all
     oversize = size > server.max_mail_bytes or not mail.is_kept_whole
-    blob = _keep(mail, blobs) if mail.is_kept_whole and (oversize or size > MAX_INLINE_BYTES) else None
+    blob = _keep(mail, blobs) if mail.is_kept_whole and (oversize or size > inline_bytes) else None
     there = mail.raw[:FIRST_PART_BYTES] if oversize else mail.raw
     claimed = blob is not None and not oversize
     return FetchedMail(

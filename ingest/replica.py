@@ -10,9 +10,10 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from ingest.watchers import Watchers
+from runtime.broker_rights import require_topics
 from runtime.clients import broker_errors, make_consumer, partition_counts, position
 from runtime.config import ProcessConfig
-from runtime.consumer import PROBE_MS, PROBE_SECONDS, require_topics
+from runtime.consumer import PROBE_MS, PROBE_SECONDS
 from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
@@ -114,7 +115,7 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
         self._arrived |= set(assigned)
 
     def _turn(self, consumer: KafkaConsumer) -> None:
-        with broker_errors():
+        with broker_errors(self._config):
             self._probe_if_time(consumer)
             batches: dict[TopicPartition, list[Any]] = consumer.poll(POLL_MS)
             for batch in batches.values():

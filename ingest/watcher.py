@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from ingest import gauges, records
 from ingest.backoff import delay
-from ingest.connectors.base import Block, Connector, open_mailbox
+from ingest.connectors.base import Block, Connector, RemoteMail, open_mailbox
 from ingest.connectors.owed import named
 from ingest.connectors.suspects import Suspects
 from ingest.memory import Memory
@@ -30,6 +30,7 @@ from runtime.waiting import Outage, Stopped, wait_out
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor, ServerState
 from schemas.settings import IncomingServer
+from schemas.sizes import MAX_INLINE_BYTES
 from schemas.wire import Message
 
 log = get_logger(__name__)
@@ -39,7 +40,8 @@ SECRET_SECONDS = 15.0  # how often it is looked whether a refused secret was rep
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a watcher needs of the process. `publish` returns once all is acknowledged; `blobs` keeps what is large.
+    """What a watcher needs of the process. `publish` returns once all is acknowledged; `blobs` keeps what is large:
+    mails of more than `inline_bytes`.
 
     `refused` is told of a log-in that was refused; it answers whether another one may go better at once. `secret`: a
     digest of what the account is logged in with.
@@ -52,6 +54,7 @@ class Surroundings:
     blobs: records.Blobs
     memory: Memory
     health: Health
+    inline_bytes: int = MAX_INLINE_BYTES
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     draw: Callable[[], float] = random.random
 
@@ -165,7 +168,7 @@ class Watcher:
         if block.skipped:
             log.info("first look: only new mail is taken", server=self.server.id, left_unread=block.skipped)
         now = self._around.now()
-        self._publish(lambda: [records.fetched(self.server, mail, self._around.blobs, now) for mail in block.mails])
+        self._publish(lambda: [self._record(mail, now) for mail in block.mails])
         MAILS_FETCHED.labels(self.server.protocol).inc(len(block.mails))
         for mail in block.mails:
             if not mail.is_kept_whole:
@@ -176,6 +179,9 @@ class Watcher:
                 )
         self._tell_owed(block.cursor)
         self.cursor, self._unsettled = block.cursor, _handles_of(_kept_whole(block))
+
+    def _record(self, mail: RemoteMail, now: datetime) -> Message:
+        return records.fetched(self.server, mail, self._around.blobs, now, self._around.inline_bytes)
 
     def _tell_owed(self, cursor: MailboxCursor) -> None:
         """Log what the server has begun, and what it has ceased, not to give."""

@@ -4,7 +4,7 @@ RFC 3834, section 2: "it is desirable to limit the number of automatic responses
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -16,6 +16,7 @@ from schemas.snapshot import SettingsSnapshot
 
 HOUR = timedelta(hours=1)
 TEN_MINUTES = timedelta(minutes=10)
+FEWEST_UNPROVED = 60  # an hour; a small desk has new senders, too
 
 # That a mail has arrived is said once for each item. What the sender asked for, and was done or not, is news: it is
 # said once for each such event.
@@ -25,32 +26,47 @@ _ACKNOWLEDGEMENTS = frozenset(f"{kind}{what}" for kind in ("Call", "Task", "Requ
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An automatic answer about an item. `address`: the sender's, as it is counted; `event`: of what it tells."""
+    """An automatic answer about an item. `address`: the sender's, as it is counted; `event`: of what it tells.
+
+    `proved`: that the sender is.
+    """
 
     address: str
     item: int
     event: str
     notification_id: str
+    proved: bool = True
 
 
 @dataclass(slots=True)
 class Answered:
-    """What has been answered: about each item, to each sender within an hour, to all within ten minutes."""
+    """What has been answered: about each item, to each sender within an hour, to all within ten minutes and an hour.
+
+    `persons`: how many somebody entered, as far as that matters: whoever writes for the first time becomes one, too.
+    """
 
     about: Counter[tuple[str, int, str]] = field(default_factory=Counter)
     within_hour: Counter[str] = field(default_factory=Counter)
     in_ten_minutes: int = 0
+    in_hour: int = 0
+    persons: int = 0
 
     def why_not(self, answer: Answer, limits: Answers) -> Reason | None:
         """Why the answer is withheld; None where it may be sent."""
         obstacles = (
             (limits.all_in_ten_minutes, self.in_ten_minutes, Reason.ANSWERS_STOPPED),
+            (0 if answer.proved else self._unproved(limits), self.in_hour, Reason.ANSWERS_STOPPED),
             (limits.per_sender_and_item, self.about[_subject(answer)], Reason.ANSWERED_ALREADY),
             (limits.per_sender_and_hour, self.within_hour[answer.address], Reason.TOO_MANY_ANSWERS),
         )
         return next((reason for limit, count, reason in obstacles if limit and count >= limit), None)
 
+    def _unproved(self, limits: Answers) -> int:
+        limit = limits.unproved_in_hour
+        return max(FEWEST_UNPROVED, self.persons) if limit is None else limit
+
     def remember(self, answer: Answer) -> None:
+        self.in_hour += 1
         self.about[_subject(answer)] += 1
         self.within_hour[answer.address] += 1
         self.in_ten_minutes += 1
@@ -67,16 +83,22 @@ class Limited:
 
 def unlimited(limits: Answers) -> bool:
     """Whether nothing has to be counted."""
-    return not (limits.per_sender_and_item or limits.per_sender_and_hour or limits.all_in_ten_minutes)
+    return all(limit == 0 for _, limit in limits)
 
 
 def answers_in(
-    told: Mapping[str, Sequence[NotificationRequested]], items: Mapping[str, int], settings: SettingsSnapshot
+    told: Mapping[str, Sequence[NotificationRequested]],
+    items: Mapping[str, int],
+    proved: Collection[str],
+    settings: SettingsSnapshot,
 ) -> dict[str, Answer]:
-    """By notification id, those that answer a mail's author. `told` and `items` (numbers) by mail id."""
+    """By notification id, those that answer a mail's author. `told` and `items` (numbers) by mail id.
+
+    `proved`: ids of the mails whose senders are.
+    """
     plus_tags = settings.email_options().plus_tags
     return {
-        id_: Answer(_counted(one.recipient, plus_tags), items[mail_id], _event(one), id_)
+        id_: Answer(_counted(one.recipient, plus_tags), items[mail_id], _event(one), id_, mail_id in proved)
         for mail_id, notifications in told.items()
         for id_, one in ((one.notification_id, one) for one in notifications)
         if one.role == "author"

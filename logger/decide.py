@@ -7,6 +7,7 @@ from typing import Literal
 
 from logger.call_fields import CallFields, call_fields
 from logger.find_item import find_item, partition_of
+from logger.proof import Proof, of_a_new_call, proof_of
 from logger.properties import properties
 from logger.state import ItemState, Known, is_party, is_trusted, standing
 from runtime.outcomes import Dead
@@ -29,6 +30,7 @@ class LogCall:
     mail: ResolvedMail
     person: Person
     item: ItemState
+    proof: Proof
     template: CallTemplate
     content: CallFields
     settings_versions: Mapping[str, int]
@@ -42,6 +44,7 @@ class UpdateItem:
     mail: ResolvedMail
     person: Person
     item: ItemState
+    proof: Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class CloseItem:
     mail: ResolvedMail
     person: Person
     item: ItemState
+    proof: Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class ReopenItem:
     mail: ResolvedMail
     person: Person
     item: ItemState
+    proof: Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Refuse:
     mail: ResolvedMail
     person: Person
     item: ItemState
+    proof: Proof
     action: Literal["update", "close"]
     reason: Reason
 
@@ -85,23 +91,29 @@ def decide(
     item = found.item
     if item is None:
         return _log(mail, person, settings, new_number, found.named)
+    proof = proof_of(mail, person, item, found, known)
     if mail.wanted == "close":
-        reason = _why_not_closed(mail, person, item, settings)
-        return CloseItem(mail, person, item) if reason is None else Refuse(mail, person, item, "close", reason)
+        reason = _why_not_closed(mail, person, item, proof, settings)
+        if reason is None:
+            return CloseItem(mail, person, item, proof)
+        return Refuse(mail, person, item, proof, "close", reason)
     if item.is_open:
-        return UpdateItem(mail, person, item)
-    action = _after_closing(mail, person, item, settings)
+        return UpdateItem(mail, person, item, proof)
+    action = _after_closing(mail, person, item, proof, settings)
     if action == "new-call":
         return _log(mail, person, settings, new_number, item)
-    return ReopenItem(mail, person, item) if action == "reopen" else UpdateItem(mail, person, item)
+    return (ReopenItem if action == "reopen" else UpdateItem)(mail, person, item, proof)
 
 
-def _why_not_closed(mail: ResolvedMail, person: Person, item: ItemState, settings: SettingsSnapshot) -> Reason | None:
+def _why_not_closed(
+    mail: ResolvedMail, person: Person, item: ItemState, proof: Proof, settings: SettingsSnapshot
+) -> Reason | None:
     stands = standing(person, item)
     server = settings.incoming_server(mail.server_id)
     obstacles = (
         (not is_trusted(mail), Reason.NOT_TRUSTED),
         (not stands, Reason.NOT_A_PARTY),
+        (not proof.sender, Reason.NOT_TRUSTED),
         (not item.is_open, Reason.ITEM_CLOSED),
         (item.kind not in CLOSED_BY_MAIL, Reason.REQUEST_NOT_CLOSED_BY_MAIL),
         (server is None or stands.isdisjoint(server.may_close), Reason.MAY_NOT_CLOSE),
@@ -109,13 +121,15 @@ def _why_not_closed(mail: ResolvedMail, person: Person, item: ItemState, setting
     return next((reason for stands_in_the_way, reason in obstacles if stands_in_the_way), None)
 
 
-def _after_closing(mail: ResolvedMail, person: Person, item: ItemState, settings: SettingsSnapshot) -> ClosedAction:
-    """What the item's partition wants done with a mail to it. Only a party opens it again."""
+def _after_closing(
+    mail: ResolvedMail, person: Person, item: ItemState, proof: Proof, settings: SettingsSnapshot
+) -> ClosedAction:
+    """What the item's partition wants done with a mail to it. Only a party that is proved opens it again."""
     partition = settings.partition(item.partition)
     rules = partition.after_closing if partition else ()
     fitting = (rule.action for rule in rules if _fits(rule, mail, item))
     action: ClosedAction = next(fitting, "new-call")
-    if action == "reopen" and not (is_trusted(mail) and is_party(person, item)):
+    if action == "reopen" and not (proof.sender and is_party(person, item)):
         return "new-call"
     return action
 
@@ -150,9 +164,8 @@ def _log(
         assigned_group=found.template.assigned_group,
     )
     versions = {**mail.settings_versions, **found.versions}
-    return LogCall(
-        mail, person, item, found.template, content, versions, None if linked_to is None else linked_to.number
-    )
+    linked = None if linked_to is None else linked_to.number
+    return LogCall(mail, person, item, of_a_new_call(mail), found.template, content, versions, linked)
 
 
 def _logging_analyst(mail: ResolvedMail, settings: SettingsSnapshot) -> str | Dead:

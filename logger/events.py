@@ -53,6 +53,7 @@ def call_event(intent: Intent, now: datetime) -> ItemEvent:
         at=now,
         mail_id=intent.mail.mail_id,
         person_id=intent.person.id,
+        part_proved=intent.proof.part,
         **_particulars(intent),
     )
 

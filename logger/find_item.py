@@ -15,10 +15,14 @@ MAX_MESSAGE_ID = 998  # octets of a line: RFC 5322, 2.1.1. What is longer is no 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`item`: what the mail belongs to. `named`: an item that it only names, and proves nothing of."""
+    """`item`: what the mail belongs to. `named`: an item that it only names, and proves nothing of.
+
+    `guessable`: that only what anybody could write leads to `item`.
+    """
 
     item: ItemState | None = None
     named: ItemState | None = None
+    guessable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,13 @@ def find_item(mail: ResolvedMail, person: Person, partition: str, known: Known) 
     question = Question(mail, person, partition, known)
     answers = (check(question) for check in CHECKS)
     return next((found for found in answers if found is not None), Found())
+
+
+def was_sent_to_sender(mail: ResolvedMail, item: ItemState, known: Known) -> bool:
+    """Whether it answers a mail about this item that we sent to whom it comes from."""
+    offered = mail.conversation.sent_to_sender
+    told = (*_hinted(map(notification_of, offered), known), *_referred(offered, known))
+    return any(one.number == item.number for one in told)
 
 
 def partition_of(mail: ResolvedMail, settings: SettingsSnapshot) -> str:
@@ -114,7 +125,7 @@ def _named_by_a_party(question: Question) -> Found | None:
         *_referred(question.offers.item_references, known),
     ]
     believed = (item for item in named if is_trusted(mail) and is_party(question.person, item))
-    return Found(next(believed, None), next(iter(named), None))
+    return Found(next(believed, None), next(iter(named), None), guessable=True)
 
 
 # In the order of trust.

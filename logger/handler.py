@@ -13,7 +13,7 @@ from logger.records import Asked, Mail, Opened, PersonChange, open_record
 from logger.requests.store import store_requests
 from logger.store import Stored, store
 from runtime.logs import get_logger
-from runtime.metrics import NOTIFICATIONS_WITHHELD
+from runtime.metrics import FETCHED_TO_LOGGED_SECONDS, NOTIFICATIONS_WITHHELD
 from runtime.outcomes import Dead, Ok, Outcome
 from schemas.events import NotificationResult
 from schemas.reasons import EXPLANATIONS, Reason
@@ -64,6 +64,7 @@ class LoggerHandler:
         try:
             of_mails = self._noted(store(self._engine, mails, changes, reports, settings, now))
             self._note_withheld(of_mails.withheld)
+            self._measure(of_mails)
             of_requests = self._noted(store_requests(self._engine, asked, settings, now))
         except UnstorableError as error:
             if len(records) > 1:
@@ -84,6 +85,14 @@ class LoggerHandler:
         if stopped and not self._stopped:
             log.warning("automatic answers are stopped for a while", why=EXPLANATIONS[Reason.ANSWERS_STOPPED].remedy)
         self._stopped = stopped
+
+    def _measure(self, stored: Stored) -> None:
+        """How long it took to log each mail. A resolver of an earlier release does not tell when it was fetched."""
+        now = self._clock()
+        for partition, fetched_at in stored.logged:
+            if fetched_at is not None:
+                seconds = max(0.0, (now - fetched_at).total_seconds())
+                FETCHED_TO_LOGGED_SECONDS.labels(partition).observe(seconds)
 
     def _publish_stored(self) -> None:
         while self._unpublished:

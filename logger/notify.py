@@ -11,9 +11,9 @@ from logger.decide import Intent
 from logger.events import event_name
 from logger.recipients import People, Recipient, others
 from logger.senders import is_address
-from logger.state import ItemState, is_trusted
+from logger.state import ItemState, is_party, is_trusted
 from schemas import ids
-from schemas.addresses import normalise
+from schemas.addresses import is_program, normalise
 from schemas.events import NotificationRequested
 from schemas.notifying import DeskEvent
 from schemas.persons import Person
@@ -31,7 +31,10 @@ _THREAD_ID = re.compile(r"<[\w.!#$%&'*+/=?^`{|}~-]{1,200}@[\w.:\[\]-]{1,200}>", 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What somebody is told of. `cause`: what ids of notifications are derived from; `text`: what the author wrote."""
+    """What somebody is told of. `cause`: what ids of notifications are derived from; `text`: what the author wrote.
+
+    `foreign_words`: whether words that came by mail may stand in it, the subject and names among them.
+    """
 
     cause: str
     event: DeskEvent
@@ -41,6 +44,7 @@ class News:
     text: str = ""
     reason: Reason | None = None
     mail_id: str | None = None
+    foreign_words: bool = True
 
 
 def notifications(
@@ -65,13 +69,13 @@ def _of_event(
     roles = settings.told(event, item.partition)
     reason, text = getattr(intent, "reason", None), mail.reply or mail.text
     if "author" in roles and _is_answered(intent):
-        news = News(mail.mail_id, event, item, person, now, "", reason, mail.mail_id)
+        news = News(mail.mail_id, event, item, person, now, "", reason, mail.mail_id, intent.proof.sender)
         author = Recipient("author", mail.sender.address, person.name, person.email_format)
         yield told(news, author, settings, people, *_thread(intent))
     if roles == ("author",):
         return
     news = News(mail.mail_id, event, item, person, now, text, reason, mail.mail_id)
-    for one in others(roles, item, person, mail.sender.address, people, settings):
+    for one in others(roles, item, person, mail.sender.address, people, settings, analysts_only=_for_analysts(intent)):
         yield told(news, one, settings, people)
 
 
@@ -84,11 +88,11 @@ def told(
     references: tuple[str, ...] = (),
 ) -> NotificationRequested:
     """The notification of one recipient."""
-    item = news.item
+    item, foreign = news.item, news.foreign_words
     return NotificationRequested(
         notification_id=ids.notification_id(news.cause, news.event, normalise(recipient.address)),
         recipient=recipient.address,
-        recipient_name=recipient.name,
+        recipient_name=recipient.name if foreign else "",
         recipient_format=recipient.format,
         role=recipient.role,
         partition=item.partition,
@@ -98,13 +102,13 @@ def told(
             role=recipient.role,
             reference=reference(item.kind, item.number),
             kind=item.kind,
-            subject=item.subject,
+            subject=item.subject if foreign else "",
             partition=_partition_name(item.partition, settings),
-            user=people.name(item.user),
+            user=people.name(item.user) if foreign else "",
             logging_analyst=people.name(item.logging_analyst),
             group=item.assigned_group,
             priority=item.priority,
-            person=people.name(news.author.id),
+            person=people.name(news.author.id) if foreign else "",
             text=news.text,
             reason=news.reason,
         ),
@@ -116,9 +120,21 @@ def told(
 
 
 def _is_answered(intent: Intent) -> bool:
-    """RFC 3834: no machine is answered, and nobody whose name somebody else may have used."""
+    """RFC 3834: no machine is answered, and nobody whose name somebody else may have used.
+
+    Nor is who has no part in the item: an answer would show its reference and a token of it.
+    """
     mail = intent.mail
-    return mail.answerable and is_trusted(mail) and is_address(mail.sender.address)
+    takes_part = intent.proof.part or is_party(intent.person, intent.item)
+    return takes_part and mail.answerable and is_trusted(mail) and is_address(mail.sender.address)
+
+
+def _for_analysts(intent: Intent) -> bool:
+    """Whether nobody else is told: where the sender has no part in the item, and of what programs send.
+
+    Somebody may have given the address of an item to a foreign service, whose codes and links are for nobody here.
+    """
+    return not intent.proof.part or is_program(intent.mail.sender.address)
 
 
 def _partition_name(partition_id: str, settings: SettingsSnapshot) -> str:

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from logger.state import ItemState
-from schemas.addresses import normalise
+from schemas.addresses import is_program, normalise
 from schemas.notifying import Role
 from schemas.persons import Person
 from schemas.settings import Format
 from schemas.snapshot import SettingsSnapshot
+
+# The roles in which somebody may stand who is no Analyst.
+_PERHAPS_USERS: frozenset[Role] = frozenset(("user", "watchers"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +44,26 @@ def others(
     author_address: str,
     people: People,
     settings: SettingsSnapshot,
+    *,
+    analysts_only: bool = False,
 ) -> Iterator[Recipient]:
-    """Who is told beside the author: each address once, as the first of its roles, and never the author's own."""
+    """Who is told beside the author: each address once, as the first of its roles, and never the author's own.
+
+    A program that a call's User is, such as a form, is told nothing. `analysts_only`: nor is a User or watcher who is
+    no Analyst.
+    """
     seen = {normalise(author_address), *map(normalise, author.addresses)}
     for role in roles:
-        for found in _standing(role, item, people, settings):
+        for found in _standing(role, item, people, settings, analysts_only):
             key = normalise(found.address)
             if key not in seen:
                 seen.add(key)
                 yield found
 
 
-def _standing(role: Role, item: ItemState, people: People, settings: SettingsSnapshot) -> Iterator[Recipient]:
+def _standing(
+    role: Role, item: ItemState, people: People, settings: SettingsSnapshot, analysts_only: bool
+) -> Iterator[Recipient]:
     match role:
         case "author":
             return
@@ -70,7 +81,9 @@ def _standing(role: Role, item: ItemState, people: People, settings: SettingsSna
             ids = () if group is None else group.members
     for id_ in ids:
         person = people.by_id.get(id_)
-        if person is not None and person.addresses and not person.disabled:
+        if person is None or person.disabled or not person.addresses or is_program(person.addresses[0]):
+            continue
+        if person.is_analyst or not (analysts_only and role in _PERHAPS_USERS):
             yield Recipient(role, person.addresses[0], person.name, person.email_format)
 
 

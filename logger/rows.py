@@ -78,11 +78,18 @@ def journal_rows(intents: Iterable[Intent], now: datetime) -> Iterator[Row]:
             OUTCOMES[type(intent)],
             intent.person.id,
             mail.mail_id,
-            intent.reason if isinstance(intent, Refuse) else None,
+            _reason(intent),
             None if described else mail.text,
             None if mail.reply == mail.text else mail.reply,
             mail.html,
         )
+
+
+def _reason(intent: Intent) -> Reason | None:
+    """Why what a mail asked for was not done, else why Analysts alone are shown it."""
+    if isinstance(intent, Refuse):
+        return intent.reason
+    return None if intent.proof.part else Reason.NO_PART_PROVED
 
 
 def file_rows(intents: Iterable[Intent]) -> Iterator[Row]:

@@ -48,12 +48,14 @@ class Stored:
     """`undone`: by mail id, or request id, those that change nothing in the desk.
 
     `messages`: to be published, and kept in `outbox_row`. `withheld`: how many answers are not sent, and why.
+    `logged`: of each mail that has had its effect on an item, the item's partition and when the mail was fetched.
     """
 
     undone: Mapping[str, Dead | Reject]
     messages: tuple[Message, ...] = ()
     outbox_row: int = 0
     withheld: Mapping[Reason, int] = field(default_factory=dict)
+    logged: Sequence[tuple[str, datetime | None]] = ()
 
 
 def store(
@@ -113,7 +115,9 @@ def _store_mails(connection: Connection, mails: Sequence[Mail], settings: Settin
     intents = numbered(planned.intents, numbers)
     written, withheld = _write(connection, intents, loaded, taken, settings, now) if intents else ((), {})
     messages = (*written, *rejected_messages(planned.floods, loaded.traceparents, now))
-    return Stored(planned.undone, messages, outbox.add(connection, messages, now) if messages else 0, withheld)
+    row = outbox.add(connection, messages, now) if messages else 0
+    logged = tuple((intent.item.partition, intent.mail.fetched_at) for intent in intents)
+    return Stored(planned.undone, messages, row, withheld, logged)
 
 
 def _write(
@@ -134,7 +138,8 @@ def _write(
     told = _notifications(intents, loaded, new_persons, settings, now)
     sendable = without_marked(connection, told, settings, _alive(intents))
     write_untold(connection, sendable.untold, items, now)
-    limited = limit_answers(connection, sendable.told, items, settings, now)
+    proved = {intent.mail.mail_id for intent in intents if intent.proof.sender}
+    limited = limit_answers(connection, sendable.told, items, proved, settings, now)
     write_hints(connection, intents, limited.told, taken, settings)
     changed = (*new_persons, *load_persons(connection, flagged).values())
     published = (*person_messages(changed, now), *mail_messages(intents, limited.told, loaded.traceparents, now))

@@ -12,6 +12,7 @@ from mailserver.errors import MailServerError, place
 from mailserver.sasl import Credentials, SaslExchange, Target
 from mailserver.sasl_error import SaslError
 from mailserver.security import check_password_may_travel
+from runtime.foreign_words import words
 from schemas.reasons import Reason
 from schemas.settings import Authentication, MailServer
 
@@ -146,7 +147,7 @@ def sasl_log_in(
         if method.proves_server and not exchange.ended:
             raise SaslError("the server did not prove that it knows the password: it may be another one")
     except SaslError as error:
-        raise unusable(server, f"the log-in by {server.authentication} failed: {error}") from error
+        raise unusable(server, f"the log-in by {server.authentication} failed: {words(error)}") from error
 
 
 def _mechanism(server: MailServer, method: Method, offered: set[str]) -> str:
@@ -154,7 +155,7 @@ def _mechanism(server: MailServer, method: Method, offered: set[str]) -> str:
         if name in offered or not offered:
             return name
     text = (
-        f"the server does not offer {' or '.join(method.mechanisms)}; it offers {', '.join(sorted(offered))}. "
+        f"the server does not offer {' or '.join(method.mechanisms)}; it offers {words(', '.join(sorted(offered)))}. "
         "Choose one of these as authentication, or have the method switched on at the server"
     )
     raise unusable(server, text)

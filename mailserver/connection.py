@@ -7,6 +7,7 @@ from typing import Literal
 
 from mailserver.errors import connection_error
 from mailserver.security import tls_context
+from runtime.dialling import dial
 from schemas.settings import MailServer, Security
 
 Protocol = Literal["imap", "pop3", "folder", "smtp"]
@@ -39,7 +40,7 @@ def connect(server: MailServer, protocol: Protocol) -> socket.socket:
     """
     context = tls_context(server) if server.security is Security.TLS else None
     try:
-        sock = socket.create_connection((server.host, port_of(server, protocol)), server.timeout_seconds)
+        sock = dial(server.host, port_of(server, protocol), server.timeout_seconds)
     except (OSError, UnicodeError) as error:  # UnicodeError: a host name that can be none
         raise connection_error(server, error) from error
     try:

@@ -4,10 +4,11 @@ import errno
 import socket
 import ssl
 
+from runtime.dialling import RefusedAddressError
+from runtime.foreign_words import words
+from runtime.known_secrets import conceal
 from schemas.reasons import Reason
 from schemas.settings import MailServer
-
-MAX_WORDS = 300
 
 
 class MailServerError(Exception):
@@ -17,19 +18,11 @@ class MailServerError(Exception):
     """
 
     def __init__(self, reason: Reason, text: str, *, temporary: bool, after: float = 0.0) -> None:
-        super().__init__(text)
+        self.text = conceal(text)
+        super().__init__(self.text)
         self.reason = reason
-        self.text = text
         self.temporary = temporary
         self.after = after
-
-
-def words(said: object) -> str:
-    """What a server said, fit for a log and a status: one line of bounded length without control characters."""
-    text = (said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))[: 4 * MAX_WORDS]
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(text.split())[:MAX_WORDS]
 
 
 def words_of(error: Exception) -> str:
@@ -48,6 +41,9 @@ def connection_error(server: MailServer, error: Exception) -> MailServerError:
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         text = f"no room for a large mail of {where}: {words(error)}. Give the process's temporary directory more room"
         return MailServerError(Reason.NO_ROOM, text, temporary=True)
+    if isinstance(error, RefusedAddressError):
+        text = f"{where} is not connected to: {words(error)}. Check host; if it is right, ask who runs Mailcall"
+        return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
     if isinstance(error, ssl.SSLCertVerificationError):
         text = (
             f"the certificate of {where} is not trusted: {words(error.verify_message)}. Set ca_file to the PEM file of "

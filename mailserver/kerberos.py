@@ -3,8 +3,8 @@
 from types import ModuleType
 from typing import Any
 
-from mailserver.errors import words
 from mailserver.sasl_error import SaslError
+from runtime.foreign_words import words
 
 _NO_LAYER = b"\x01\x00\x00\x00"  # TLS protects the connection, not GSS-API (RFC 4752, 3.3)
 

@@ -10,9 +10,10 @@ from typing import Protocol
 
 from mailserver.authentication import unusable
 from mailserver.errors import MailServerError, place
-from mailserver.token_request import Granted, TokenRefused, request_token
+from runtime.known_secrets import remember
 from runtime.logs import get_logger
 from runtime.secrets import HasSecretKey, SecretError, reveal
+from runtime.token_request import Granted, TokenRefused, request_token
 from schemas.reasons import Reason
 from schemas.settings import MailServer, OAuth, Secret
 
@@ -67,8 +68,10 @@ class Tokens:
             kept = self._kept.get(account)
             if not self._good(account, kept):
                 kept = self._store.load(account) or kept
+            _remember(kept)
             if kept is None or not self._good(account, kept):
                 kept = self._renew(server, oauth, kept)
+                _remember(kept)
                 self._store.save(account, server.id, kept)
             self._kept[account] = kept
             return kept.access_token
@@ -122,10 +125,21 @@ class Tokens:
 
 
 def _account(oauth: OAuth) -> str:
-    """Digest of where tokens come from: another consent, application or provider means other tokens."""
-    consent = oauth.refresh_token.model_dump_json() if oauth.refresh_token else ""
+    """Digest of where tokens come from: another consent, application or provider means other tokens.
+
+    Without a consent the application's secret stands for it: whoever does not know it gets no token that others got.
+    """
+    secret = oauth.refresh_token or oauth.client_secret
+    consent = secret.model_dump_json() if secret else ""
     parts = (oauth.token_url, oauth.client_id, oauth.scope, consent)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _remember(tokens: KeptTokens | None) -> None:
+    """No text of this process shows them from now on."""
+    if tokens is not None:
+        remember(tokens.access_token)
+        remember(tokens.refresh_token)
 
 
 def _failed(server: MailServer, error: TokenRefused) -> MailServerError:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 
 from mailserver.digests import DigestMd5, cram_md5
-from mailserver.errors import words
 from mailserver.sasl_error import SaslError
+from runtime.foreign_words import words
 
 MAX_ROUNDS = 20  # Kerberos and NTLM need four
 

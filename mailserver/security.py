@@ -1,11 +1,11 @@
 """The security of a connection: TLS with verified certificates, and when a password may go unencrypted."""
 
 import ssl
-from functools import lru_cache
 from ipaddress import ip_address
-from pathlib import Path
 
-from mailserver.errors import MailServerError, place, words
+from mailserver.errors import MailServerError, place
+from runtime.foreign_words import words
+from runtime.tls import trusting
 from schemas.reasons import Reason
 from schemas.settings import MailServer, Security
 
@@ -13,37 +13,16 @@ from schemas.settings import MailServer, Security
 def tls_context(server: MailServer) -> ssl.SSLContext:
     """A context that verifies certificate and host name, TLS `minimum_tls` or newer.
 
-    It trusts the authority in `ca_file` alone where that is set, else those of the system. Shared by all servers that
-    trust the same, since loading the system's authorities takes time and a megabyte. Raises `MailServerError`.
+    Raises `MailServerError`.
     """
     try:
-        return _context(server.ca_file, _changed(server.ca_file), server.minimum_tls)
+        return trusting(server.ca_file, server.minimum_tls)
     except (OSError, ValueError) as error:
         text = (
             f"ca_file {server.ca_file!r} of {place(server)} cannot be used: {words(error)}. "
             "It must be a PEM file that this process can read"
         )
         raise MailServerError(Reason.SECURITY_REFUSED, text, temporary=False) from error
-
-
-def endpoint_context(ca_file: str | None) -> ssl.SSLContext:
-    """The same for an HTTPS endpoint. Raises `OSError`, `ValueError` where `ca_file` cannot be used."""
-    return _context(ca_file, _changed(ca_file), "1.2")
-
-
-def _changed(ca_file: str | None) -> int:
-    """When the file was changed, in nanoseconds: a new authority is taken up without a restart."""
-    return Path(ca_file).stat().st_mtime_ns if ca_file else 0
-
-
-_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-
-
-@lru_cache(maxsize=64)
-def _context(ca_file: str | None, _changed: int, minimum_tls: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca_file)
-    context.minimum_version = _VERSIONS[minimum_tls]
-    return context
 
 
 def check_password_may_travel(server: MailServer) -> None:

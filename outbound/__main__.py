@@ -18,6 +18,7 @@ from outbound.pace import Pace
 from outbound.server_states import ServerStates
 from outbound.trial import trials
 from runtime.consumer import ConsumerLoop
+from runtime.dialling import refuse_networks
 from runtime.health import Health
 from runtime.lifecycle import beside, run
 from runtime.publisher import Publisher
@@ -33,12 +34,14 @@ def _now() -> datetime:
 
 def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     """Wires the process and runs it until `stop`."""
+    refuse_networks(config.refused_networks)
     token_keys = token_keys_of(config)
     view = SettingsView(config, health)
     view.start(stop)
     engine = open_desk(config.desk_url)
     ledger = DeliveryLedger(engine)
     states = ServerStates()
+    view.on_change(states.forget_others)
     publisher = Publisher(config)
     accounts = Accounts(config, Tokens(config, TopicTokenStore(config, publisher.publish)))
     delivery = Delivery(ledger, states, accounts.credentials, _now)

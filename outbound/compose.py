@@ -60,7 +60,7 @@ def compose(
     ones however often, and by whichever server, it is tried.
     """
     server, own_server = chosen.server, chosen.own
-    own = token_keys.sign(request.notification_id, request.requested_at)
+    own = token_keys.sign(request.notification_id, request.requested_at, request.recipient)
     own_id = message_id(own, headers.wire_address(own_server.from_address).rpartition("@")[2])
     parents = [request.in_reply_to] if request.in_reply_to else []
     thread = [*_item_thread(request, own_server), *(id_ for id_ in request.references if id_ not in parents), *parents]
@@ -108,7 +108,7 @@ def _tagged(subject: str, request: NotificationRequested, token_keys: TokenKeys)
     reference = request.reference
     if reference is None:
         return subject
-    tag = f"[{token_keys.sign(reference, request.requested_at)}]"
+    tag = f"[{token_keys.sign(reference, request.requested_at, request.recipient)}]"
     plain = f"[{reference}]"
     return subject.replace(plain, tag, 1) if plain in subject else f"{tag} {subject}"
 

@@ -20,13 +20,13 @@ from outbound.smtp_worker import Ledger, Mail
 from outbound.turns import Turns, Waiting, keep, place
 from runtime.decoding import decode_batch
 from runtime.logs import get_logger
-from runtime.metrics import BROKEN_TEMPLATES
+from runtime.metrics import BROKEN_TEMPLATES, REQUESTED_TO_SENT_SECONDS
 from runtime.outcomes import Answer, Dead, Ok, Outcome, Pending, Reject, Retry, answer_with_outputs, with_outputs
+from runtime.template_trials import TemplateTrials
 from schemas.events import NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import MessageTemplate, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
-from schemas.template_language import check
 from schemas.tokens import NO_KEYS, TokenKeys
 from schemas.topics import NOTIFICATION_REQUESTED, Topic
 from schemas.wire import Record
@@ -70,6 +70,7 @@ class OutboundHandler:
         self._pace = pace
         self._token_keys = token_keys
         self._since = now()
+        self._trials = TemplateTrials()
         self._templates = (SettingsSnapshot(), Templates(SettingsSnapshot()))
         self._warned: set[str] = set()  # the broken ones among these templates
 
@@ -199,11 +200,11 @@ class OutboundHandler:
 
     def _templates_of(self, snapshot: SettingsSnapshot) -> Templates:
         if self._templates[0] is not snapshot:
-            self._templates = snapshot, Templates(snapshot)
+            faults = self._trials.faults(snapshot.all_of(MessageTemplate))
+            self._templates = snapshot, Templates(snapshot, faults)
             self._warned.clear()
-            for template in snapshot.all_of(MessageTemplate):
-                if why := check(template):
-                    self._warn(f"message-template/{template.id}", why)
+            for id_, why in faults.items():
+                self._warn(f"message-template/{id_}", why)
         return self._templates[1]
 
     def _warn(self, template: str, why: str) -> None:
@@ -214,6 +215,7 @@ class OutboundHandler:
 
     def _outcome(self, order: Order, results: Results, snapshot: SettingsSnapshot) -> Outcome:
         """What the shell is to do after an attempt, which is recorded: defer the record for those left, or be done."""
+        _measure(order, results, snapshot)
         waiting = [one for one in results if one.outcome == "deferred"]
         if (
             waiting
@@ -258,3 +260,12 @@ class OutboundHandler:
         if isinstance(outcome, Dead):
             return outcome
         return with_outputs(outcome, tuple(status_message(status) for status in self._states.take_changes()))
+
+
+def _measure(order: Order, results: Results, snapshot: SettingsSnapshot) -> None:
+    """How long it took until each recipient's mail was sent. Others may name partitions that the settings have not."""
+    partition = order.request.partition or ""
+    known = partition if snapshot.partition(partition) else ""
+    for one in results:
+        if one.outcome == "sent":
+            REQUESTED_TO_SENT_SECONDS.labels(known).observe(max(0.0, order.age_seconds(one.at)))

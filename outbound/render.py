@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
 
 from jinja2 import Template
 from markupsafe import Markup, escape
@@ -16,7 +17,7 @@ from schemas.settings import Format, MessageTemplate
 from schemas.snapshot import SettingsSnapshot
 from schemas.template_language import FAULTS, compiled, fault
 
-MAX_OUTPUT = 512_000  # characters of one part
+_NONE: Mapping[str, str] = MappingProxyType({})
 _BUILT_IN = files("outbound") / "templates"
 _ITEM_EVENT = re.compile(r"(Call|Task|Request)(Logged|Updated|Closed|Reopened)")
 # Which of an event's built-in texts is for whom: the first that there is. Without a role it is the User, most likely.
@@ -54,7 +55,8 @@ class Rendered:
 class Source:
     """A template: as an administrator set it, or built in. HTML is made from the text where None.
 
-    `language` of its words, as HTML names it; empty where that is not known.
+    `language` of its words, as HTML names it; empty where that is not known. `fault`: why it cannot be used, where it
+    was tried out in vain.
     """
 
     name: str
@@ -62,14 +64,15 @@ class Source:
     text: str
     html: str | None = None
     language: str = ""
+    fault: str = ""
 
 
 class Templates:
-    """The templates of one settings snapshot."""
+    """The templates of one settings snapshot. `faults`: of those that are not to be used, by id."""
 
-    def __init__(self, snapshot: SettingsSnapshot) -> None:
+    def __init__(self, snapshot: SettingsSnapshot, faults: Mapping[str, str] = _NONE) -> None:
         self._set = {
-            (template.event, template.recipient, template.partition): source_of(template)
+            (template.event, template.recipient, template.partition): source_of(template, faults)
             for template in snapshot.all_of(MessageTemplate)
         }
 
@@ -81,8 +84,14 @@ class Templates:
         return None
 
 
-def source_of(template: MessageTemplate) -> Source:
-    return Source(f"message-template/{template.id}", template.subject, template.text, template.html)
+def source_of(template: MessageTemplate, faults: Mapping[str, str] = _NONE) -> Source:
+    return Source(
+        f"message-template/{template.id}",
+        template.subject,
+        template.text,
+        template.html,
+        fault=faults.get(template.id, ""),
+    )
 
 
 def render(request: NotificationRequested, templates: Templates, format_: Format) -> Rendered:
@@ -108,16 +117,16 @@ def render(request: NotificationRequested, templates: Templates, format_: Format
 
 def fill(source: Source, request: NotificationRequested, format_: Format) -> Rendered:
     """The mail by this very template. Raises `RenderError`."""
+    if source.fault:
+        raise RenderError(f"{source.name}: {source.fault}")
     data = {"kind": _kind(request.event), "recipient_name": request.recipient_name, **request.data}
     part = "subject"
     try:
-        subject = _fill(source.subject, False, data)
+        subject = compiled(source.subject, False).fill(data)
         part = "text"
-        text = _fill(source.text, False, data)
+        text = compiled(source.text, False).fill(data)
         part = "html"
-        html = _fill(source.html, True, data) if source.html and format_ is Format.HTML else None
-    except RenderError as error:
-        raise RenderError(f"{source.name}: {part}: {error}") from None
+        html = compiled(source.html, True).fill(data) if source.html and format_ is Format.HTML else None
     except FAULTS as error:
         raise RenderError(f"{source.name}: {part}: {fault(error)}") from None
     return _dressed(subject, text, html, format_, source.language)
@@ -143,16 +152,9 @@ def _paragraphs(text: str) -> Markup:
     return Markup("\n".join(_PARAGRAPH % str(escape(block)).replace("\n", "<br>\n") for block in blocks))
 
 
-def _fill(source: str, html: bool, data: Mapping[str, str]) -> str:
-    text = compiled(source, html).render(data)
-    if len(text) > MAX_OUTPUT:
-        raise RenderError(f"a template gives {len(text)} characters, more than the {MAX_OUTPUT} that are sent")
-    return text
-
-
 @lru_cache(maxsize=1)
 def _layout() -> Template:
-    return compiled((_BUILT_IN / "layout.html").read_text("utf-8"), True)
+    return compiled((_BUILT_IN / "layout.html").read_text("utf-8"), True).template
 
 
 @lru_cache(maxsize=256)
@@ -163,13 +165,17 @@ def built_in(event: str, role: Role | None = None) -> Source | None:
     """
     item_event = _ITEM_EVENT.fullmatch(event)
     name = item_event[2] if item_event else event
-    if not name.isalpha():
-        return None
-    for file in (_BUILT_IN / f"{name}{reader}.txt" for reader in _READERS[role]):
-        if file.is_file():
-            subject, _, text = file.read_text("utf-8").partition("\n")
+    for file in (f"{name}{reader}.txt" for reader in _READERS[role]):
+        if file in _built_in_files():
+            subject, _, text = (_BUILT_IN / file).read_text("utf-8").partition("\n")
             return Source(f"built-in/{event}", subject, text, language="en")
     return None
+
+
+@lru_cache(maxsize=1)
+def _built_in_files() -> frozenset[str]:
+    """Looked up by name: an integrator's event may be no name of a file, or too long for one."""
+    return frozenset(file.name for file in _BUILT_IN.iterdir())
 
 
 def _kind(event: str) -> str:

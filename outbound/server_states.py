@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 from mailserver.errors import MailServerError
 from outbound.results import SOURCE
+from runtime.metrics import OUTGOING_SERVER_UP
 from schemas.ids import event_id
 from schemas.reasons import Reason
 from schemas.servers import ServerState, ServerStatus
 from schemas.settings import OutgoingServer
+from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SERVER_STATUS
 from schemas.wire import Message, encode
 
@@ -80,6 +82,15 @@ class ServerStates:
                     last_success=before.last_success if before else None, last_error=str(error),
                 ))  # fmt: skip
 
+    def forget_others(self, settings: SettingsSnapshot) -> None:
+        """What is known of servers that these settings do not have is known no longer."""
+        with self._lock:
+            for server_id in [one for one in self._statuses if settings.outgoing_server(one) is None]:
+                del self._statuses[server_id]
+                self._troubles.pop(server_id, None)
+                self._changed.pop(server_id, None)
+                OUTGOING_SERVER_UP.remove(server_id)
+
     def take_changes(self) -> tuple[ServerStatus, ...]:
         """The statuses that changed since they were last taken, each in its latest form."""
         with self._lock:
@@ -88,6 +99,7 @@ class ServerStates:
 
     def _set(self, status: ServerStatus) -> None:
         self._statuses[status.server_id] = self._changed[status.server_id] = status
+        OUTGOING_SERVER_UP.labels(status.server_id).set(status.state == "connected")
 
 
 def status_message(status: ServerStatus) -> Message:

@@ -21,6 +21,7 @@ from outbound.transport import Login, SmtpTransport
 from outbound.turns import Held
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
+from runtime.traces import current as traces
 from schemas.events import NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
@@ -30,6 +31,7 @@ LATEST = 0.2  # what the latest mail counts for in how long they take
 ROOM_SECONDS = 2.0  # how long room is waited for in a lane that is quick
 START_WITHIN_SECONDS = 300.0  # what a lane has not begun by then is deferred
 MAX_IN_HAND = 1000  # mails of one lane
+_WORST_FIRST = ("failed", "deferred", "sent")  # how a trace tells of a mail with several recipients
 
 log = get_logger(__name__)
 
@@ -144,6 +146,8 @@ class SmtpWorker:
                 return
             if future.set_running_or_notify_cancel():
                 self._end(mail, future, planned, in_time=time.monotonic() < start_before)
+            else:
+                self._post.held.give_up(mail.order)  # one by one: without this a later one could still be sent
             with self._fewer:
                 self._waiting -= 1
                 self._fewer.notify()
@@ -194,13 +198,17 @@ class SmtpWorker:
             return self._deferred(mail, recipients, trouble.reason, trouble.text), False
         wire = {recipient: wire_address(recipient) for recipient in recipients}
         composed = mail.composed if recipients == order.recipients else mail.composed.for_part(recipients)
+        span = traces().send_mail(order.traceparent, server.id)
         try:
             with counted("send"):
                 verdicts = self._transport_to(server).send(composed.sender, tuple(wire.values()), composed.content)
         except MailServerError as error:
             self.seconds_a_mail = math.inf
             self._in_trouble(server, error)
+            span.end("deferred", error.reason)
             return self._deferred(mail, recipients, error.reason, error.text), False
+        worst = min(verdicts.values(), key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
+        span.end(worst.outcome, worst.reason or "")
         errors = (account_error(server, verdict.reason, verdict.reply) for verdict in verdicts.values())
         if about_us := next(filter(None, errors), None):
             self._in_trouble(server, about_us)

@@ -9,10 +9,11 @@ from typing import Literal
 
 from mailserver.authentication import Exchange, answer_in_base64, method_for, refused, sasl_log_in
 from mailserver.connection import connect, connected, port_of, shut_down
-from mailserver.errors import MailServerError, connection_error, words
+from mailserver.errors import MailServerError, connection_error
 from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
 from outbound.account_refusals import about_the_account
+from runtime.foreign_words import words
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer, Security
 

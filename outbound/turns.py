@@ -100,6 +100,11 @@ class Held:
             self._lines.setdefault(line, {})[order.offset] = math.inf
             self._since.append((self.clock(), line, order.offset))
 
+    def give_up(self, order: Order) -> None:
+        """No lane will begin with it any more. Of those that are planned from now on, the ledger tells."""
+        self.hold(order)
+        self.kept(order)
+
     def release(self, order: Order) -> None:
         """A lane is done with it."""
         if self._lines:

@@ -25,6 +25,7 @@ from runtime.settings_view import SettingsView
 from runtime.token_keys import token_keys_of
 from runtime.waiting import Outage, Stopped, wait_out
 from schemas.persons import Person
+from schemas.sizes import inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SETTINGS
 
@@ -53,6 +54,7 @@ def main(config: ResolverConfig, stop: threading.Event, health: Health) -> None:
         now=lambda: datetime.now(UTC),
         examine=reader.examine,
         token_keys=token_keys,
+        inline_bytes=inline_bytes(config.kafka_max_record_bytes),
     )
     with closing(reader):
         run_faust(config, handler, STAGE, stop, health)

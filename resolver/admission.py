@@ -6,7 +6,7 @@ An ordered list of small checks; the first that answers wins; a mail that none o
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from resolver.resolve import Examined, trust_in
+from resolver.resolve import Examined, sent_at, trust_in
 from resolver.screening.finding import EVIDENCE, Finding
 from resolver.sender import known_as
 from schemas.mail import Screening
@@ -25,11 +25,12 @@ class Case:
 
 
 def blocked(case: Case) -> Finding | None:
-    """The sender, or the sender's domain, is one of the blocked senders."""
-    address = case.examined.sender.address
-    for entry in (*known_as(address, case.options.plus_tags), address[address.rfind("@") :]):
-        if entry and entry in case.options.blocked_senders:
-            return Finding(Reason.BLOCKED, f"{entry} is one of the blocked senders")
+    """The sender, or the sender's domain, is one of the blocked senders; or the one in whose name the mail is."""
+    sender = case.examined.sender
+    for address in (sender.address, sender.in_name_of):
+        for entry in (*known_as(address, case.options.plus_tags), address[address.rfind("@") :]):
+            if entry and entry in case.options.blocked_senders:
+                return Finding(Reason.BLOCKED, f"{entry} is one of the blocked senders")
     return None
 
 
@@ -55,10 +56,12 @@ CHECKS: tuple[Callable[[Case], Finding | None], ...] = (blocked, oversize, quara
 def admit(
     examined: Examined, server: IncomingServer, options: EmailOptions, truncated: int | None = None, released: str = ""
 ) -> Examined:
-    """The mail with its last verdict. `released`: who let it through after it had been rejected; empty if nobody did.
+    """The mail with its last verdict, and the sender that it has at this server.
 
-    A released mail is a person's, whatever spoke against it; but our own mail come back never becomes a call.
+    `released`: who let it through after it had been rejected; empty if nobody did. A released mail is a person's,
+    whatever spoke against it; but our own mail come back never becomes a call.
     """
+    examined = sent_at(examined, server)
     if released:
         loop = examined.screening.reason is Reason.LOOP
         return examined if loop else replace(examined, screening=Screening(verdict="person", evidence=_by(released)))

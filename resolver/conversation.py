@@ -4,7 +4,7 @@ Only the logger can say which item a mail belongs to: an earlier mail of the con
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Literal
@@ -25,6 +25,7 @@ _ITEM_REFERENCE = re.compile(r"(?<![\w-])([CTR]-[0-9]{6,18})(?![\w-])", re.IGNOR
 # Where an id of our own mail, or the reference in a tag, is put: by what its token is worth.
 _OWN_MESSAGE_ID_FIELDS: Mapping[Verdict, str] = {
     "good": "own_message_ids",
+    "passed-on": "own_message_ids",
     "forged": "doubtful",
     "expired": "doubtful",
     "unsigned": "message_ids",
@@ -32,6 +33,7 @@ _OWN_MESSAGE_ID_FIELDS: Mapping[Verdict, str] = {
 }
 _TAG_FIELDS: Mapping[Verdict, str] = {
     "good": "tokens",
+    "passed-on": "tokens",
     "forged": "doubtful",
     "expired": "doubtful",
     "unsigned": "item_references",
@@ -40,24 +42,31 @@ _TAG_FIELDS: Mapping[Verdict, str] = {
 _MOST = {
     "own_message_ids": MAX_IDS,
     "tokens": MAX_ITEM_REFERENCES,
+    "sent_to_sender": MAX_IDS,
     "doubtful": MAX_IDS,
     "message_ids": MAX_IDS,
     "item_references": MAX_ITEM_REFERENCES,
 }
 
 
-def references(mail: ParsedMail, judge: Judge) -> ConversationReferences:
+def references(mail: ParsedMail, senders: Collection[str], judge: Judge) -> ConversationReferences:
     """All of them, each once. Ids stand nearest first: In-Reply-To names the parent, References ends with it.
 
-    (RFC 5322, 3.6.4.) A forged token never counts as a plain Message-ID or number besides.
+    (RFC 5322, 3.6.4.) A forged token never counts as a plain Message-ID or number besides. `senders`: the addresses
+    of whoever it comes from.
     """
     found: dict[str, list[str]] = {name: [] for name in _MOST}
     for message_id in _once((*mail.in_reply_to, *reversed(mail.references)), MAX_IDS):
         own = own_token(message_id)
-        field = _OWN_MESSAGE_ID_FIELDS[judge(own)] if own else "message_ids"
-        found[field].append(message_id)
+        verdict = judge(own, senders) if own else "unsigned"
+        found[_OWN_MESSAGE_ID_FIELDS[verdict]].append(message_id)
+        if verdict == "good":
+            found["sent_to_sender"].append(message_id)
     for tag in _tags(mail):
-        found[_TAG_FIELDS[judge(tag[0])]].append(tag[1].upper())
+        verdict, reference = judge(tag[0], senders), tag[1].upper()
+        found[_TAG_FIELDS[verdict]].append(reference)
+        if verdict == "good":
+            found["sent_to_sender"].append(reference)
     untagged = TAG.sub(" ", mail.subject)
     found["item_references"] += (match[1].upper() for match in _ITEM_REFERENCE.finditer(untagged))
     return ConversationReferences(**{name: _once(values, _MOST[name]) for name, values in found.items()})

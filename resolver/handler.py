@@ -1,7 +1,7 @@
 """The resolver's work on a batch of `mail.fetched`: open, examine, look all senders up in one query, resolve, write."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -13,16 +13,21 @@ from resolver.resolve import Examined, own_addresses, resolve
 from resolver.sender import known_as, persons_known_as
 from runtime.blobs import BlobMissingError
 from runtime.decoding import decode_batch
+from runtime.logs import get_logger
 from runtime.outcomes import Dead, Ok, Outcome, Reject
 from schemas import ids
-from schemas.fetched import FetchedMail, open_fetched
+from schemas.fetched import FetchedMail, open_fetched, record_moment
 from schemas.persons import Person
 from schemas.reasons import Reason
+from schemas.release_marks import is_released
 from schemas.settings import CallTemplate, EmailOptions, IncomingServer
+from schemas.sizes import MAX_INLINE_BYTES
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import NO_KEYS, Judge, TokenKeys
 from schemas.topics import MAIL_FETCHED, Topic
 from schemas.wire import Record
+
+log = get_logger(__name__)
 
 # Normalised addresses in, the persons who have each out; one query, whatever the number.
 Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
@@ -58,7 +63,8 @@ class ResolverHandler:
 
     `settings` gives the settings in force here. `newest` gives them as they are at the broker this moment: it is asked
     when a mail names a server that is not in force yet, since whoever fetched the mail may have seen it first.
-    `token_keys` prove the items that mails answer to.
+    `token_keys` prove the items that mails answer to, and that a mail was released. Values of `mail.resolved` have less
+    than `inline_bytes`.
     """
 
     stage = "resolver"
@@ -73,6 +79,7 @@ class ResolverHandler:
         now: Callable[[], datetime],
         examine: Examine,
         token_keys: TokenKeys = NO_KEYS,
+        inline_bytes: int = MAX_INLINE_BYTES,
     ) -> None:
         self._settings = settings
         self._newest = newest
@@ -81,6 +88,7 @@ class ResolverHandler:
         self._now = now
         self._examine = examine
         self._token_keys = token_keys
+        self._inline_bytes = inline_bytes
 
     def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
         fetched, outcomes = decode_batch(records, open_fetched)
@@ -132,6 +140,14 @@ class ResolverHandler:
             raw = self._blobs.get(fetched.dataref) if fetched.dataref else fetched.raw
         except BlobMissingError as error:
             return Dead(Reason.BLOB_MISSING, str(error))
+        if fetched.released and not is_released(fetched, raw, self._token_keys):
+            log.warning(
+                "a mail says that it was released, and no key of ours says so: it is taken as any other",
+                mail_id=fetched.mail_id,
+                remedy="give console and resolver the same MAILCALL_TOKEN_KEY_FILE, then release it again "
+                "(`mailcall mail release`); else see who may write to mail.fetched",
+            )
+            fetched = replace(fetched, released="", release_mark="")
         keys = (f"incoming-server/{server.id}", f"call-template/{template.id}")
         origin = Origin(
             fetched=fetched,
@@ -139,10 +155,11 @@ class ResolverHandler:
             key=(record.key or b"").decode("utf-8", "replace"),
             traceparent=fetched.traceparent or ids.traceparent(fetched.mail_id),
             versions={key: snapshot.versions[key] for key in keys if key in snapshot.versions},
+            fetched_at=record_moment(record.timestamp_ms) if record.timestamp_ms > 0 else None,
         )
         options = snapshot.email_options()
         # As it was when the mail came: the same mail gives the same result however late it is resolved.
-        judge = partial(self._token_keys.verdict, at=fetched.received, valid_days=options.token_days)
+        judge: Judge = partial(self._token_keys.verdict, at=fetched.received, valid_days=options.token_days)
         return _Opened(origin, server, template, judge, options.plus_tags)
 
     def _answer(
@@ -152,7 +169,10 @@ class ResolverHandler:
         if screening.verdict == "person":
             senders = persons_known_as(examined.sender.address, one.plus_tags, persons)
             resolution = resolve(examined, one.server, one.template, senders, one.judge, plus_tags=one.plus_tags)
-            return Ok((resolved(one.origin, examined, resolution, one.template.id, self._blobs.put, now),))
+            message = resolved(
+                one.origin, examined, resolution, one.template.id, self._blobs.put, now, self._inline_bytes
+            )
+            return Ok((message,))
         if screening.verdict == "notification-result":
             notification_id = reported_notification(screening, examined.mail, one.judge)
             if notification_id is not None:

@@ -23,7 +23,7 @@ from schemas.mail import (
     StoredFile,
 )
 from schemas.reasons import Reason
-from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES
+from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED
 from schemas.wire import Message, encode
 
 Keep = Callable[[bytes, str], str]  # the bytes and their SHA-256, hexadecimal
@@ -43,7 +43,7 @@ class Limits:
 
 
 # The first that gives a small enough record is used. Escapes make JSON up to six times as long as what it holds, so the
-# last stays below the limit whatever the characters are. What is cut stands whole in the files.
+# last stays below the least limit whatever the characters are. What is cut stands whole in the files.
 LIMITS = (
     Limits(text=256_000, reply=64_000, html=256_000, subject=10_000, references=100, attachments=1_000),
     Limits(text=32_000, reply=16_000, html=0, subject=1_000, references=20, attachments=0),
@@ -52,23 +52,34 @@ LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The fetched record that a record is made from. `versions`: of the settings it was decided with."""
+    """The fetched record that a record is made from.
+
+    `versions`: of the settings it was decided with. `fetched_at`: when the record was
+    published, where its producer said so.
+    """
 
     fetched: FetchedMail
     raw: bytes
     key: str
     traceparent: str
     versions: Mapping[str, int]
+    fetched_at: datetime | None
 
 
 def resolved(
-    origin: Origin, examined: Examined, resolution: Resolution, template: str, keep: Keep, now: datetime
+    origin: Origin,
+    examined: Examined,
+    resolution: Resolution,
+    template: str,
+    keep: Keep,
+    now: datetime,
+    inline_bytes: int,
 ) -> Message:
-    """A `mail.resolved` record of less than `MAX_INLINE_BYTES`; its files are kept when it returns."""
+    """A `mail.resolved` record with a value of less than `inline_bytes`; its files are kept when it returns."""
     for limits in LIMITS:
         mail = _resolved_mail(origin, examined, resolution, template, keep, limits)
         message = encode(MAIL_RESOLVED, origin.key or resolution.sender.address, mail, **context_of(origin, now))
-        if len(message.value or b"") < MAX_INLINE_BYTES:
+        if len(message.value or b"") < inline_bytes:
             break
     return message
 
@@ -138,6 +149,7 @@ def _resolved_mail(
         defects=_defects(fetched, mail),
         files=tuple(_files(origin, examined, keep, limits)),
         sender=resolution.sender,
+        fetched_at=origin.fetched_at,
         trust=resolution.trust.verdict,
         released=bool(fetched.released),
         content_id=content.content_id,
@@ -163,7 +175,7 @@ def _files(origin: Origin, examined: Examined, keep: Keep, limits: Limits) -> It
         yield _file("body.txt", "text/plain; charset=utf-8", mail.text.encode("utf-8", "replace"), keep)
     if mail.html is not None and not _fits(mail.html, limits.html):
         yield _file("body.html", "text/html; charset=utf-8", mail.html.encode("utf-8", "replace"), keep)
-    unread = Defect.UNPARSED in mail.defects and not origin.fetched.wholeref
+    unread = (Defect.UNPARSED in mail.defects or Defect.TOO_LONG in mail.defects) and not origin.fetched.wholeref
     if too_many or unread:
         yield _file("mail.eml", "message/rfc822", origin.raw, keep)
 

@@ -12,17 +12,18 @@ from schemas.tokens import Judge, Verdict, own_token
 from schemas.topics import NOTIFICATION_RESULTS
 from schemas.wire import Message, encode
 
-_OURS: frozenset[Verdict] = frozenset(("good", "expired", "unchecked"))
+_OURS: frozenset[Verdict] = frozenset(("good", "passed-on", "expired", "unchecked"))
 
 
 def reported_notification(screening: Screening, mail: ParsedMail, judge: Judge) -> str | None:
     """Id of the notification that a report is about: what the screening found, else what it answers to.
 
-    None where it names no mail of ours, or one that we did not sign. A mail is still ours when its token has expired.
+    None where it names no mail of ours, or one that we did not sign. A mail is still ours when its token has expired,
+    and whoever reports on it is not whom it was sent to.
     """
     for message_id in (screening.about or "", *mail.in_reply_to, *reversed(mail.references)):
         token = own_token(message_id)
-        if token and judge(token) in _OURS:
+        if token and judge(token, ()) in _OURS:
             return notification_of(message_id)
     return None
 

@@ -5,17 +5,19 @@ In two halves, because the senders of a whole batch are looked up in one query b
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from resolver import conversation
+from resolver.ambiguity import from_doubts, header_doubts
 from resolver.conversation import Wanted
 from resolver.parsing import File, Parsed, parse
 from resolver.parsing.addresses import parse_addresses
 from resolver.screening import answerable, screen
-from resolver.sender import SenderAddress, decide_sender, sender_address
-from resolver.trust import TRUSTED, assess
+from resolver.sender import SenderAddress, decide_sender, is_one_of, sender_address, who_wrote
+from resolver.trust import TRUSTED, assess, own_lines
 from schemas.addresses import normalise
-from schemas.mail import ConversationReferences, Defect, Mailbox, ParsedMail, Screening, Sender, Trust
+from schemas.mail import ConversationReferences, Mailbox, ParsedMail, Screening, Sender, Trust
 from schemas.persons import Person
 from schemas.settings import CallTemplate, IncomingServer, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
@@ -32,6 +34,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherSender:
+    """Who may have written a mail in the name of the one in From, and whether that one may be answered."""
+
+    sender: SenderAddress
+    answerable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """A mail read and judged; its sender not yet looked up. `files` stand in the order of `mail.attachments`.
 
@@ -43,7 +53,9 @@ class Examined:
     screening: Screening
     sender: SenderAddress
     answerable: bool
-    authentication_results: str | None = None  # the topmost, as it stands in the mail
+    others: tuple[OtherSender, ...] = ()  # best first; one counts where the server says that From writes for others
+    authentication_results: tuple[str, ...] = ()  # as they stand in the mail: of `own_lines`
+    doubts: tuple[str, ...] = ()  # why it can be read in two ways: of `resolver.ambiguity`
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -73,8 +85,10 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
     """Parse and screen a mail and find the address it comes from. Never raises, whatever the bytes."""
     parsed = parse(raw)
     screening = screen(parsed, own)
-    found = sender_address(parsed.mail, lambda header: _mailboxes(parsed, header), own)
-    results = parsed.headers.raw("authentication-results")
+    mailboxes_of = partial(_mailboxes, parsed)
+    found = sender_address(parsed.mail, mailboxes_of, own)
+    others = () if found.in_name_of else who_wrote(parsed.mail, mailboxes_of, own)
+    in_headers = header_doubts(raw, parsed)
     return Examined(
         mail=parsed.mail,
         files=parsed.files,
@@ -82,8 +96,22 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
         sender=found,
         # What is answered to the desk's own address would only come back.
         answerable=found.address not in own and answerable(parsed, found.address if found.in_name_of else None),
-        authentication_results=None if results is None else results.decode("utf-8", "replace"),
+        others=tuple(OtherSender(one, answerable(parsed, one.address)) for one in others),
+        authentication_results=own_lines(parsed, in_doubt=bool(in_headers)),
+        doubts=in_headers + from_doubts(parsed),
     )
+
+
+def sent_at(examined: Examined, server: IncomingServer) -> Examined:
+    """The mail with the sender that it has at this server: of one in the name of a form or a list, who wrote it.
+
+    What is a form's or a list's itself wrote nothing: `Reply-To: list@...` names nobody.
+    """
+    patterns = server.reply_to_is_sender
+    if not examined.others or not is_one_of(examined.others[0].sender.in_name_of, patterns):
+        return examined
+    found = next((one for one in examined.others if not is_one_of(one.sender.address, patterns)), None)
+    return replace(examined, sender=found.sender, answerable=found.answerable) if found else examined
 
 
 def resolve(
@@ -99,7 +127,8 @@ def resolve(
     mail = examined.mail
     trust = trust_in(examined, server)
     sender = decide_sender(examined.sender, persons, server, trusted=trust.verdict in TRUSTED, plus_tags=plus_tags)
-    found = conversation.references(mail, judge)
+    own = {address for one in persons if one.id == sender.person_id for address in one.addresses}
+    found = conversation.references(mail, own | {sender.address}, judge)
     wanted, why_wanted = conversation.wanted(mail, server.close_words)
     steps = (
         *examined.steps,
@@ -116,13 +145,12 @@ def resolve(
 
 def trust_in(examined: Examined, server: IncomingServer) -> Trust:
     """How far it is proved that the mail comes from its sender, by the policy of this incoming server."""
-    several = Defect.SEVERAL_FROM in examined.mail.defects
-    return assess(examined.authentication_results, examined.sender, several, server)
+    return assess(examined.authentication_results, examined.sender, examined.doubts, server)
 
 
 def _mailboxes(parsed: Parsed, header: str) -> tuple[Mailbox, ...]:
-    headers = parsed.headers
-    return parse_addresses(headers.raw_all(header.lower()), headers.hint, set())
+    values = parsed.headers.raw_all(header.lower())
+    return parse_addresses(values, parsed.headers.hint, set()) if values else ()
 
 
 def _parse_step(mail: ParsedMail) -> Step:
@@ -139,6 +167,7 @@ def _conversation_outcome(found: ConversationReferences) -> str:
     offers = (
         ("id of our own mail", found.own_message_ids),
         ("signed tag", found.tokens),
+        ("of these sent to the sender", found.sent_to_sender),
         ("forged or expired token", found.doubtful),
         ("id of another mail", found.message_ids),
         ("item reference", found.item_references),

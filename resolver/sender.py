@@ -4,8 +4,8 @@ Requirement R2.3 and the table of Requirement R11, as one table of data: `ROWS`.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from schemas import ids
 from schemas.addresses import MAX_ADDRESS, check_address, normalise, without_tag
@@ -64,8 +64,9 @@ _DISABLED = Row(False, False, f"a disabled person, who acts as no Analyst: {_DEF
 _NOT_TRUSTED = Row(False, False, f"an Analyst, who is not proved to have sent the email: {_DEFAULT}")
 
 
-# Who wrote a mail in the desk's own name: what forms and groups that put their own address into From keep of it.
+# Who wrote a mail in another's name: what forms, lists and groups that put their own address into From keep of it.
 _WROTE = ("Reply-To", "X-Original-From", "X-Original-Sender")
+_MAX_WROTE = 10  # mailboxes of each header: who wrote stands first, or behind the list
 # `'Ann Ek' via Staff`, as Google Groups and Mailman name the author in From.
 _VIA = re.compile(r"^'([^']{1,200})' \S|^(.{1,200}?) via \S")
 
@@ -81,11 +82,10 @@ def sender_address(
     `mailboxes_of` is asked for a header only when it is needed.
     """
     name = mail.from_.name if mail.from_ else ""
-    own = normalise(mail.from_.address) if mail.from_ else ""
-    if own and own in own_addresses:
-        found = _who_wrote(mail, mailboxes_of, own, own_addresses)
-        if found is not None:
-            return found
+    if mail.from_ and normalise(mail.from_.address) in own_addresses:
+        found = who_wrote(mail, mailboxes_of, own_addresses)
+        if found:
+            return replace(found[0], reason=f"From is the desk's own address: {found[0].header} says who wrote")
     for header, mailbox in _candidates(mail, mailboxes_of):
         address = _usable(mailbox.address)
         if address:
@@ -96,19 +96,31 @@ def sender_address(
     return SenderAddress("", name, "", f"{_why_not_from(mail)}, and no other header names a sender")
 
 
-def _who_wrote(
-    mail: ParsedMail, mailboxes_of: MailboxesOf, own: str, own_addresses: frozenset[str]
-) -> SenderAddress | None:
-    """Of a mail in the desk's own name; None where no header names anybody but the desk."""
+def who_wrote(mail: ParsedMail, mailboxes_of: MailboxesOf, own_addresses: frozenset[str]) -> tuple[SenderAddress, ...]:
+    """Whoever may have written a mail in the name of the one in From, best first: nobody with an address of the desk's.
+
+    Whether From writes for others is for the settings to say.
+    """
+    every = ((header, mail.reply_to if header == "Reply-To" else mailboxes_of(header)) for header in _WROTE)
+    named = [(header, boxes) for header, boxes in every if boxes]
+    in_name_of = _usable(mail.from_.address) if mail.from_ and named else ""
+    if not in_name_of:
+        return ()
     via = _VIA.match(mail.from_.name if mail.from_ else "")
-    for header in _WROTE:
-        for mailbox in mail.reply_to if header == "Reply-To" else mailboxes_of(header):
+    found = []
+    for header, mailboxes in named:
+        for mailbox in mailboxes[:_MAX_WROTE]:
             address = _usable(mailbox.address)
-            if address and address not in own_addresses:
+            if address and address != in_name_of and address not in own_addresses:
                 name = mailbox.name or (via[1] or via[2] if via else "")
-                reason = f"From is the desk's own address: {header} says who wrote"
-                return SenderAddress(address, name, header, reason, own)
-    return None
+                reason = f"{in_name_of} writes for others, by the incoming server: {header} says who wrote"
+                found.append(SenderAddress(address, name, header, reason, in_name_of))
+    return tuple(found)
+
+
+def is_one_of(address: str, patterns: Collection[str]) -> bool:
+    """Whether a normalised address, or its whole domain (`@example.com`), is one of the settings' patterns."""
+    return bool(address) and (address in patterns or address[address.rfind("@") :] in patterns)
 
 
 def known_as(address: str, plus_tags: bool) -> tuple[str, ...]:

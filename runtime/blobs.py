@@ -3,12 +3,16 @@
 import hashlib
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import unquote, urlsplit
 
 from runtime.outcomes import OutageError
+from runtime.private_files import private_directory
 from schemas.reasons import Reason
 
 _PIECE_BYTES = 1_000_000
+_DIRECTORY = "sha256"
 _KEY = re.compile(r"^sha256/[0-9a-f]{2}/[0-9a-f]{64}$")
 
 
@@ -27,7 +31,9 @@ class BlobStore:
         from obstore.store import LocalStore, from_url  # here: a process that meets no blob need not load it
 
         if self._url.startswith("file:"):
-            return LocalStore.from_url(self._url, mkdir=True)
+            root = Path(unquote(urlsplit(self._url).path))
+            private_directory(root / _DIRECTORY)  # ours alone, while others may keep things beside it
+            return LocalStore.from_url(self._url)
         return from_url(self._url)
 
     def put(self, data: bytes, sha256: str = "") -> str:
@@ -85,4 +91,4 @@ def digest_of(key: str) -> str:
 
 def key_of(digest: str) -> str:
     """The key of the bytes with this SHA-256 (hexadecimal), whether they are stored or not."""
-    return f"sha256/{digest[:2]}/{digest}"
+    return f"{_DIRECTORY}/{digest[:2]}/{digest}"

@@ -1,9 +1,8 @@
-"""The brokers' addresses as they are written, and what a plain connection to them meets: why none could be used."""
+"""The brokers' addresses as they are written, and whether anybody listens there."""
 
 import re
 import socket
 import time
-from collections.abc import Iterator
 
 DEFAULT_PORT = 9092
 LOOK_SECONDS = 3.0  # for all brokers together
@@ -18,12 +17,16 @@ def addresses(servers: str) -> tuple[tuple[str, int], ...]:
 
 def is_listening(servers: str) -> bool:
     """Whether one of them takes connections: then it is slow, and its address no mistake."""
-    return any(error is None for _, error in _connections(servers))
+    deadline = time.monotonic() + LOOK_SECONDS
+    return any(_takes_connections(at, max(0.1, deadline - time.monotonic())) for at in addresses(servers))
 
 
-def why_unreachable(servers: str) -> str:
-    """What each broker answers a plain connection with, in the system's words; for after a Kafka client has failed."""
-    return "; ".join(_in_words(place, error) for place, error in _connections(servers))
+def _takes_connections(at: tuple[str, int], seconds: float) -> bool:
+    try:
+        socket.create_connection(at, seconds).close()
+    except (OSError, UnicodeError):  # the latter: no name at all
+        return False
+    return True
 
 
 def _address(server: str) -> tuple[str, int]:
@@ -41,23 +44,3 @@ def _is_ipv6(server: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def _connections(servers: str) -> Iterator[tuple[str, Exception | None]]:
-    """Of each broker its place, and what a plain connection to it met; None: it was taken."""
-    deadline = time.monotonic() + LOOK_SECONDS
-    for host, port in addresses(servers):
-        error: Exception | None = None
-        try:
-            socket.create_connection((host, port), max(0.1, deadline - time.monotonic())).close()
-        except (OSError, UnicodeError) as met:  # the latter: no name at all
-            error = met
-        yield f"{host}:{port}", error
-
-
-def _in_words(place: str, error: Exception | None) -> str:
-    if error is None:
-        return f"{place} takes a connection, but does not answer as a Kafka broker without TLS does"
-    if isinstance(error, TimeoutError):
-        return f"{place} does not answer"
-    return f"{place}: {getattr(error, 'strerror', None) or error}"

@@ -1,14 +1,17 @@
 """How every Kafka client of ours is made, and what counts as the broker being away."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runtime.broker_address import why_unreachable
+from runtime.broker_trial import why_unreachable
 from runtime.config import ProcessConfig
 from runtime.header_names import mend_kafka_python
+from runtime.kafka_security import for_kafka_python, security_of
 from runtime.outcomes import OutageError
+from runtime.polled_bytes import bound_kafka_python
+from runtime.unfinished_joins import mend_rejoins
 from schemas.reasons import Reason
 
 if TYPE_CHECKING:
@@ -16,8 +19,8 @@ if TYPE_CHECKING:
 
 POSITION_MS = 250
 METADATA_MS = 10_000
+BATCH_BYTES = 512 * 1024  # no more than the least that a topic may be set to accept
 DELIVERY_SECONDS = 20.0  # so long a producer tries to get a record through
-MAX_RECORD_BYTES = 16 * 1024 * 1024  # what our topics accept and our clients carry; foreign records may be as large
 
 
 def _common(config: ProcessConfig, role: str) -> dict[str, Any]:
@@ -28,6 +31,7 @@ def _common(config: ProcessConfig, role: str) -> dict[str, Any]:
         "request_timeout_ms": 10_000,
         "reconnect_backoff_max_ms": 2_000,  # with the default of 30 s, 25 s without a broker cost 52 s
         "metadata_max_age_ms": 60_000,
+        **for_kafka_python(security_of(config)),
     }
 
 
@@ -37,16 +41,16 @@ def make_producer(config: ProcessConfig, role: str) -> "KafkaProducer":
 
     from runtime.partitioner import KeyPartitioner
 
-    with _connecting(config):
+    with broker_errors(config):
         return KafkaProducer(
             **_common(config, role),
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",
             linger_ms=50,  # never waited for: a batch ends with a flush
-            batch_size=512 * 1024,
+            batch_size=BATCH_BYTES,
             partitioner=KeyPartitioner(),
-            max_request_size=MAX_RECORD_BYTES,
+            max_request_size=config.kafka_max_record_bytes,
             max_block_ms=10_000,
             delivery_timeout_ms=int(DELIVERY_SECONDS * 1000),
             metrics_enabled=False,
@@ -62,6 +66,8 @@ def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaCo
     from kafka import KafkaConsumer
 
     mend_kafka_python()
+    bound_kafka_python()
+    mend_rejoins()
     defaults = {
         "enable_auto_commit": False,
         "isolation_level": "read_committed",
@@ -69,7 +75,7 @@ def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaCo
         "metrics_enabled": False,
         "allow_auto_create_topics": False,
     }
-    with _connecting(config):
+    with broker_errors(config):
         return KafkaConsumer(**_common(config, role), **{**defaults, **settings})
 
 
@@ -77,7 +83,7 @@ def make_admin(config: ProcessConfig) -> "KafkaAdminClient":
     """A client for topics. Raises `OutageError` (BROKER_AWAY)."""
     from kafka import KafkaAdminClient
 
-    with _connecting(config):
+    with broker_errors(config):
         return KafkaAdminClient(**_common(config, "admin"))
 
 
@@ -110,60 +116,66 @@ def partition_counts(consumer: "KafkaConsumer", topics: Collection[str]) -> dict
     kafka-python 3.0.12 asks for every topic of the cluster where a consumer is asked for one that it does not know: on
     a broker with thousands of topics that is megabytes to decode for each consumer. Raises kafka-python's errors.
     """
-    from kafka.errors import UnknownTopicOrPartitionError
+    from kafka.errors import TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
     cluster = consumer._cluster
     if cluster.metadata_refresh_in_progress:  # its answer may be about other topics
-        consumer._net.run(consumer._manager.wait_for, cluster.request_update(), METADATA_MS)
-    cluster.set_topics(topics)
+        with suppress(UnknownTopicOrPartitionError):
+            consumer._net.run(consumer._manager.wait_for, cluster.request_update(), METADATA_MS)
     try:
-        consumer._net.run(consumer._manager.wait_for, cluster.request_update(), METADATA_MS)
+        with _asking_at_once(cluster):
+            cluster.set_topics(topics)
+            consumer._net.run(consumer._manager.wait_for, cluster.request_update(), METADATA_MS)
     except UnknownTopicOrPartitionError:
         return {}  # only raised where one topic was asked for
+    hidden = cluster.unauthorized_topics.intersection(topics)
+    if hidden:
+        raise TopicAuthorizationFailedError(f"to read {min(hidden)}")
     known = ((topic, cluster.partitions_for_topic(topic)) for topic in topics)
     return {topic: len(numbers) for topic, numbers in known if numbers}
 
 
 @contextmanager
-def _connecting(config: ProcessConfig) -> Iterator[None]:
-    """As `broker_errors`; kafka-python only says that it could not connect, so why not is found out afterwards."""
-    from kafka.errors import KafkaConnectionError, KafkaTimeoutError
-
+def _asking_at_once(cluster: Any) -> Iterator[None]:
+    """kafka-python 3.0.12 waits 100 ms from one answer about topics to the next question, whatever `retry_backoff_ms`
+    it is given: a start, or a person who looks at a record, would wait for that each time."""
+    wait = cluster.config["retry_backoff_ms"]
+    cluster.config["retry_backoff_ms"] = 0
     try:
-        with broker_errors():
-            yield
-    except OutageError as outage:
-        if not isinstance(outage.__cause__, KafkaConnectionError | KafkaTimeoutError):
-            raise
-        why = why_unreachable(config.kafka_bootstrap_servers)
-        raise OutageError(Reason.BROKER_AWAY, f"the Kafka broker cannot be reached: {why}") from outage.__cause__
+        yield
+    finally:
+        cluster.config["retry_backoff_ms"] = wait
 
 
 @contextmanager
-def broker_errors() -> Iterator[None]:
-    """Turns what kafka-python raises when the broker does not answer, or refuses, into `OutageError`."""
+def broker_errors(config: ProcessConfig | None = None) -> Iterator[None]:
+    """Turns what kafka-python raises when the broker does not answer, or refuses, into `OutageError`.
+
+    With `config` it is found out why there is no connection: kafka-python does not say.
+    """
     from kafka.errors import KafkaError
 
     try:
         yield
     except (KafkaError, OSError) as error:
-        raise broker_trouble(error) from error
+        raise broker_trouble(error, config) from error
 
 
-def broker_trouble(error: BaseException) -> OutageError:
-    """BROKER_REFUSES where it answered that it will not until somebody sees to it, else BROKER_AWAY."""
+def broker_trouble(error: BaseException, config: ProcessConfig | None = None) -> OutageError:
+    """The reason why, BROKER_AWAY where it is no better known. `config` as for `broker_errors`."""
     from kafka import errors
 
     if isinstance(error, errors.InvalidTimestampError):
         now = datetime.now(UTC).isoformat(" ", "seconds")
         return OutageError(Reason.BROKER_REFUSES, f"the Kafka broker refuses the time of a record: is it {now} now?")
-    refusals = (
-        errors.AuthorizationError,
-        errors.SaslAuthenticationFailedError,
-        errors.UnsupportedSaslMechanismError,
-        errors.PolicyViolationError,
-        errors.UnsupportedVersionError,
-    )
-    if isinstance(error, refusals):
+    if isinstance(error, errors.AuthorizationError):
+        return OutageError(Reason.BROKER_RIGHT_MISSING, f"the Kafka broker refuses a right: {error}"[:300])
+    if isinstance(error, errors.PolicyViolationError | errors.UnsupportedVersionError):
         return OutageError(Reason.BROKER_REFUSES, f"the Kafka broker refuses: {error}"[:300])
+    refused = isinstance(error, errors.SaslAuthenticationFailedError | errors.UnsupportedSaslMechanismError)
+    unconnected = isinstance(error, errors.KafkaConnectionError | errors.KafkaTimeoutError | errors.NodeNotReadyError)
+    if config is not None and (refused or unconnected):
+        return why_unreachable(config.kafka_bootstrap_servers, security_of(config))
+    if refused:
+        return OutageError(Reason.BROKER_LOGIN_REFUSED, f"the Kafka broker refuses the log-in: {error}"[:300])
     return OutageError(Reason.BROKER_AWAY, f"the Kafka broker does not answer as it should: {error}"[:300])

@@ -1,17 +1,18 @@
 """Configuration of a process: environment variables, then a YAML file, then defaults."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import EnvSettingsSource, SettingsConfigDict
 
-from runtime.broker_address import addresses
+from runtime.configured_secrets import remember_configured
+from runtime.kafka_settings import KafkaSettings
+from schemas.sizes import LEAST_RECORD_BYTES, MAX_RECORD_BYTES
 
 ENV_PREFIX = "MAILCALL_"
 WRONG_CONFIGURATION = 2  # exit code
@@ -25,19 +26,13 @@ def _off(value: object) -> object:
 Port = Annotated[Annotated[int, Field(ge=0, le=65535)] | None, BeforeValidator(_off)]
 
 
-class ProcessConfig(BaseSettings):
+class ProcessConfig(KafkaSettings):
     """What every process needs to know. Each process adds its own settings in a subclass."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
     )
 
-    kafka_bootstrap_servers: str = Field(
-        default_factory=lambda: os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"),
-        min_length=1,
-        description="host:port of one or more brokers, separated by commas; "
-        "KAFKA_BOOTSTRAP_SERVERS is read where this is not set",
-    )
     topic_prefix: str = Field(
         "mailcall",
         pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$",
@@ -45,6 +40,18 @@ class ProcessConfig(BaseSettings):
     )
     topic_replication_factor: int = Field(
         -1, ge=-1, description="copies of each topic that is created; -1: as the broker is set"
+    )
+    topic_configuration: Literal["set", "leave"] = Field(
+        "set",
+        description="leave: topics are created without settings of their own, for a broker that refuses them; "
+        "`mailcall topics create` then says what an administrator has to set",
+    )
+    kafka_max_record_bytes: int = Field(
+        MAX_RECORD_BYTES,
+        ge=LEAST_RECORD_BYTES,
+        le=MAX_RECORD_BYTES,
+        description="the largest record that the broker takes, the same for all processes; mails of more than two "
+        "thirds of it, or 700 kB, go to the blob store",
     )
     desk_url: str = Field(
         "sqlite:///mailcall.db",
@@ -93,11 +100,10 @@ class ProcessConfig(BaseSettings):
     )
     stall_seconds: float = Field(300, gt=0, description="/livez fails when nothing has moved for so long")
 
-    @field_validator("kafka_bootstrap_servers")
-    @classmethod
-    def _are_addresses(cls, servers: str) -> str:
-        addresses(servers)
-        return servers
+    @model_validator(mode="after")
+    def _is_secret_in_part(self) -> Self:
+        remember_configured((self.desk_url, self.blob_url))
+        return self
 
     @field_validator("blob_url")
     @classmethod
@@ -157,17 +163,21 @@ def _is_choice(info: FieldInfo) -> bool:
 
 
 def _read_file(program: str, path: Path, cls: type[ProcessConfig]) -> Mapping[str, Any]:
-    import yaml
+    from runtime.yaml_lines import MAX_BYTES, YamlError, load
 
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > MAX_BYTES:
+            fail(program, f"{path}: is larger than {MAX_BYTES // 1_000_000} MB; check the path after --config")
+        text = path.read_text(encoding="utf-8")
+        values = load(text).data
     except OSError as error:
         fail(program, f"{path}: cannot be read ({error.strerror}); check the path after --config")
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        fail(program, f"{place}: is no YAML; a settings file holds lines such as `topic_prefix: mailcall`")
-    if not isinstance(values, dict):
+    except UnicodeDecodeError:
+        fail(program, f"{path}: is no YAML; a settings file holds lines such as `topic_prefix: mailcall`")
+    except YamlError as error:
+        place = f"{path}:{min(error.line, len(text.splitlines()))}" if error.line else str(path)  # its end lies behind
+        fail(program, f"{place}: is no YAML ({error}); a settings file holds lines such as `topic_prefix: mailcall`")
+    if not isinstance(values, dict) or not values:
         fail(program, f"{path}: holds no settings; write lines such as `topic_prefix: mailcall`")
     unknown = [str(key) for key in values if key not in cls.model_fields]
     if unknown:

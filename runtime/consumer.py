@@ -19,12 +19,14 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
+from runtime.backlog import Backlog
+from runtime.broker_rights import require_topics
 from runtime.clients import broker_errors, make_consumer, partition_counts, poll, position
 from runtime.config import ProcessConfig
 from runtime.deferral import milliseconds_to_wait
 from runtime.health import Health
 from runtime.logs import get_logger
-from runtime.metrics import LAG, PENDING
+from runtime.metrics import PENDING
 from runtime.outcomes import Handler, OutageError
 from runtime.ownership import Ownership
 from runtime.publisher import Publisher, UnpublishableError
@@ -32,7 +34,6 @@ from runtime.reader import to_record
 from runtime.stage import Stage
 from runtime.waiting import Outage, Stopped, wait_for_broker
 from runtime.work import Pended, Work
-from schemas.reasons import Reason
 from schemas.wire import Record
 
 log = get_logger(__name__)
@@ -69,6 +70,7 @@ class ConsumerLoop:
         self._retry_topics = {topic.retry(prefix): topic.name(prefix) for topic in handler.topics if topic.deferred}
         self._topics = [*(topic.name(prefix) for topic in handler.topics), *self._retry_topics]
         self._stage = handler.stage
+        self._backlog = Backlog(handler, config)
         self._work = Work(Stage(handler, config), publisher, self._retry_topics, self._health)
         self._outage = Outage(handler.stage, self._health)
         self._due_at: dict[TopicPartition, float] = {}  # paused `.retry` partitions, and when to look again
@@ -138,7 +140,7 @@ class ConsumerLoop:
 
     def _turn(self) -> None:
         try:
-            with broker_errors():
+            with broker_errors(self._config):
                 self._probe_if_time()
                 self._resume_due()
                 # Last: what it returns must not be dropped for an error.
@@ -180,6 +182,7 @@ class ConsumerLoop:
     def _finish(self, batch: Sequence[Record]) -> bool:
         """Has the batch handled and published; False where it comes again: given up, or its partitions taken away."""
         self._ownership.begin()
+        self._backlog.taken(batch)
         try:
             pended = self._look_after(self._worker.submit(self._work.do, batch))
         except Stopped:
@@ -222,6 +225,7 @@ class ConsumerLoop:
             one.pending.work.cancel()
         self._pended = [one for one in self._pended if _partition(one) not in partitions]
         PENDING.labels(self._stage).set(len(self._pended))
+        self._backlog.in_hand(one.raw for one in self._pended)
         return theirs
 
     def _let_go(self, partitions: set[TopicPartition]) -> None:
@@ -293,15 +297,7 @@ class ConsumerLoop:
         for partition, end in self._consumer.end_offsets(list(partitions), timeout_ms=PROBE_MS).items():
             lag[partition.topic] += max(0, end - (position(self._consumer, partition) or 0))
         self._outage.over()
-        for topic, records in lag.items():
-            LAG.labels(self._stage, topic.removeprefix(f"{self._config.topic_prefix}.")).set(records)
-
-
-def require_topics(wanted: Iterable[str], existing: Iterable[str]) -> None:
-    """Raises `OutageError` where a topic is missing: a consumer would sit there without a word."""
-    missing = sorted(set(wanted) - set(existing))
-    if missing:
-        raise OutageError(Reason.BROKER_AWAY, f"topic {missing[0]} does not exist; `mailcall topics create` makes it")
+        self._backlog.measured(lag)
 
 
 def split(records: Sequence[Record], max_bytes: int) -> Iterator[tuple[int, int]]:

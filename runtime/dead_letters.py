@@ -2,10 +2,12 @@
 
 import re
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from runtime.deferral import attempt_of, plain_headers
+from runtime.known_secrets import conceal
 from runtime.logs import redact_text
 from runtime.outcomes import Dead
 from runtime.outgoing import Outgoing
@@ -15,6 +17,7 @@ from schemas.wire import Header, Record
 
 PREFIX = "dlq-"
 MAX_MESSAGE = 500  # characters
+MAX_BESIDE = 64 * 1024  # bytes of key and headers of a dead letter without value: every topic takes it
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -37,9 +40,16 @@ def dead_letter(record: Record, topic: Topic, dead: Dead, stage: str, prefix: st
 
 
 def without_value(letter: Outgoing) -> Outgoing:
-    """The dead letter of a record that is too large for the `.dlq` topic: it says where the original lies."""
-    dropped = (f"{PREFIX}value-dropped", b"%d bytes" % len(letter.value or b""))
-    return Outgoing(letter.topic, letter.key or b"", None, (*letter.headers, dropped))
+    """The dead letter of a record that is too large for the `.dlq` topic: it says where the original lies.
+
+    Without the record's own key and headers, too, where those alone are many bytes.
+    """
+    kept = Outgoing(letter.topic, letter.key or b"", None, letter.headers)
+    if kept.size > MAX_BESIDE:
+        ours = tuple(header for header in letter.headers if header[0].startswith(PREFIX))
+        kept = Outgoing(letter.topic, b"", None, ours)
+    dropped = (f"{PREFIX}value-dropped", b"%d bytes" % (letter.size - kept.size))
+    return replace(kept, headers=(*kept.headers, dropped))
 
 
 def fault(error: Exception) -> Dead:
@@ -53,4 +63,4 @@ def fault(error: Exception) -> Dead:
 
 
 def _message(text: str) -> str:
-    return _CONTROL.sub(" ", redact_text(text))[:MAX_MESSAGE]
+    return _CONTROL.sub(" ", conceal(redact_text(text)))[:MAX_MESSAGE]

@@ -1,17 +1,24 @@
 """Faust as we use it: an app that only consumes, and topics of raw bytes."""
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
+from weakref import WeakSet
 
 import faust
 from faust.app.base import BootStrategy
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from mode.threads import WorkerThread
 
+from runtime.broker_sessions import renew_aiokafka_sessions
 from runtime.config import ProcessConfig
 from runtime.header_names import mend_aiokafka
+from runtime.kafka_security import for_faust, security_of
+from runtime.polled_bytes import MAX_POLLED_BYTES, bound_aiokafka
 
 THREAD_SECONDS = 5.0
+HELD_SECONDS = 0.05  # until it is looked again whether more may be polled
 
 
 class ConsumeOnly(BootStrategy):
@@ -43,6 +50,20 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
 
 
 class ReadCommittedConsumer(Consumer):
+    """Polls for more only while less than a poll's bytes wait to be handled: Faust's own queues count records alone."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._held: WeakSet[Any] = WeakSet()
+
+    async def getmany(self, timeout: float) -> AsyncIterator[Any]:
+        if sum(len(message.value or b"") for message in self._held if not message.acked) >= MAX_POLLED_BYTES:
+            await asyncio.sleep(HELD_SECONDS)
+            return
+        async for partition, message in super().getmany(timeout):
+            self._held.add(message)
+            yield partition, message
+
     def _new_consumer_thread(self) -> ReadCommittedThread:
         return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -62,9 +83,12 @@ class App(faust.App):
 def make_app(config: ProcessConfig, group: str, datadir: str) -> App:
     """An app in the shape of docs/adr/0002-faust.md. `group` is the consumer group; `datadir` stays empty."""
     mend_aiokafka()
+    bound_aiokafka()
+    renew_aiokafka_sessions()
     return App(
         group,
         broker=[f"kafka://{server.strip()}" for server in config.kafka_bootstrap_servers.split(",")],
+        broker_credentials=for_faust(security_of(config)),
         datadir=datadir,
         autodiscover=False,
         key_serializer="raw",

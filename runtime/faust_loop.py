@@ -16,17 +16,17 @@ from typing import Any
 
 from kafka import TopicPartition
 
+from runtime.backlog import Backlog
+from runtime.broker_rights import require_access
 from runtime.config import ProcessConfig
-from runtime.consumer import PROBE_SECONDS, require_topics
+from runtime.consumer import PROBE_SECONDS
 from runtime.faust_app import App, make_app, raw_topic
 from runtime.health import Health
 from runtime.lag import LagProbe
 from runtime.logs import get_logger
-from runtime.metrics import LAG
 from runtime.outcomes import Handler, OutageError
 from runtime.publisher import Publisher
 from runtime.stage import Stage
-from runtime.topic_setup import existing_topics
 from runtime.waiting import Outage, Stopped, wait_for_broker
 from runtime.work import Work
 from schemas.wire import Record
@@ -51,12 +51,13 @@ def run_faust(
     health = health or Health(config.stall_seconds)
     health.ready("assignment", False, "no partitions yet")
     topics = [topic.name(config.topic_prefix) for topic in handler.topics]
+    full_name = f"{config.topic_prefix}.{group}"
     try:
-        wait_for_broker(lambda: require_topics(topics, existing_topics(config, topics)), handler.stage, health, stop)
+        wait_for_broker(lambda: require_access(config, topics, full_name), handler.stage, health, stop)
     except Stopped:
         return
     with tempfile.TemporaryDirectory(prefix="mailcall-faust-") as datadir:
-        asyncio.run(_serve(config, handler, f"{config.topic_prefix}.{group}", datadir, stop, health))
+        asyncio.run(_serve(config, handler, full_name, datadir, stop, health))
 
 
 async def _serve(
@@ -65,14 +66,15 @@ async def _serve(
     app = make_app(config, group, datadir)
     publisher = Publisher(config, handler.stage)
     inbox = Inbox(config.batch_records, config.batch_bytes)
+    backlog = Backlog(handler, config)
     work = Work(Stage(handler, config), publisher, {}, health)
     _add_agent(app, [topic.name(config.topic_prefix) for topic in handler.topics], inbox)
     _follow_assignment(app, handler.stage, health)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix=handler.stage) as thread:
         await app.start()
-        worker = asyncio.create_task(_work_through(inbox, work, thread))
+        worker = asyncio.create_task(_work_through(inbox, work, backlog, thread))
         probe = LagProbe(config, group)
-        watchdog = asyncio.create_task(_watch_lag(app, probe, handler.stage, config.topic_prefix, health))
+        watchdog = asyncio.create_task(_watch_lag(app, probe, backlog, handler.stage, health))
         try:
             await _until_stop(app, worker, stop)
         finally:
@@ -134,12 +136,14 @@ def _follow_assignment(app: App, stage: str, health: Health) -> None:
     app.on_partitions_revoked.connect(revoked, weak=False)
 
 
-async def _work_through(inbox: Inbox, work: Work, thread: ThreadPoolExecutor) -> None:
+async def _work_through(inbox: Inbox, work: Work, backlog: Backlog, thread: ThreadPoolExecutor) -> None:
     """Handles batch after batch. What it raises ends the loop with nothing of that batch acknowledged."""
     loop = asyncio.get_running_loop()
     while True:
         events = await inbox.take()
-        await loop.run_in_executor(thread, work.do, [_record(event) for event in events])
+        batch = [_record(event) for event in events]
+        backlog.taken(batch)
+        await loop.run_in_executor(thread, work.do, batch)
         for event in events:
             event.ack()
 
@@ -181,7 +185,7 @@ async def _leave(app: App, worker: "asyncio.Task[None]", work: Work) -> None:
         log.warning("could not tell the group good-bye; it notices by itself")
 
 
-async def _watch_lag(app: App, probe: LagProbe, stage: str, prefix: str, health: Health) -> None:
+async def _watch_lag(app: App, probe: LagProbe, backlog: Backlog, stage: str, health: Health) -> None:
     """States progress only while nothing is to be done: agents were seen to stall while the process looks alive."""
     outage = Outage(stage, health)
     try:
@@ -194,8 +198,7 @@ async def _watch_lag(app: App, probe: LagProbe, stage: str, prefix: str, health:
                 outage.failed(error)
                 continue
             outage.over()
-            for topic, records in lag.items():
-                LAG.labels(stage, topic.removeprefix(f"{prefix}.")).set(records)
+            backlog.measured(lag)
             if not any(lag.values()):
                 health.progress()
     finally:

@@ -1,13 +1,16 @@
 """Header names that are not UTF-8: read with those bytes as `?`, and marked, so that the record is a dead letter.
 
 kafka-python 3.0.12 and aiokafka 0.14.0 raise `UnicodeDecodeError` from every poll from there on: one record of a
-foreign producer would stop a reader for good. Both are mended where they read a record, before they are used.
+foreign producer would stop a reader for good. Both are mended where they read a record, before they are used; so they
+are for batches that are too large when unpacked (`runtime.unpacking`).
 """
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from runtime.unpacking import UnpackError, bound_codecs, stand_in_for_unreadable
 from schemas.wire import UNREADABLE_NAME
 
 DecodeVarint = Callable[[bytearray, int], tuple[int, int]]
@@ -16,8 +19,9 @@ DecodeVarint = Callable[[bytearray, int], tuple[int, int]]
 @cache
 def mend_kafka_python() -> None:
     """Once a process."""
-    from kafka.record import default_records
+    from kafka.record import default_records, legacy_records
 
+    bound_codecs(default_records, legacy_records)
     _mend(default_records.DefaultRecordBatch, default_records.decode_varint)
 
 
@@ -25,9 +29,12 @@ def mend_kafka_python() -> None:
 def mend_aiokafka() -> None:
     """Once a process. Its reader in C cannot be mended: the one in Python takes over for the records of one fetch."""
     from aiokafka.consumer import fetcher
+    from aiokafka.record import default_records, legacy_records
     from aiokafka.record.default_records import _DefaultRecordBatchPy, decode_varint
     from aiokafka.record.memory_records import _MemoryRecordsPy
 
+    in_c = (default_records.DefaultRecordBatch, legacy_records.LegacyRecordBatch)
+    bound_codecs(default_records, legacy_records, *(sys.modules[batch.__module__] for batch in in_c))
     _mend(_DefaultRecordBatchPy, decode_varint)
 
     class KeptRecords(fetcher.MemoryRecords):  # type: ignore[misc]  # it has no types
@@ -51,7 +58,7 @@ def mend_aiokafka() -> None:
         def __next__(self) -> Any:
             try:
                 return super().__next__()
-            except UnicodeDecodeError:
+            except (UnicodeDecodeError, UnpackError):
                 tp, aborted_transactions, rest = self._again
                 mended = MendedRecords(self._records.raw)
                 super().__init__(tp, mended, aborted_transactions, self.next_fetch_offset, *rest)
@@ -75,6 +82,7 @@ def _mend(batch_class: Any, decode_varint: DecodeVarint) -> None:
             return record
 
     batch_class._read_msg = read_any
+    stand_in_for_unreadable(batch_class)
 
 
 def _make_names_readable(buffer: bytearray, pos: int, decode_varint: DecodeVarint) -> None:

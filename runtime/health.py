@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
+from runtime.known_secrets import conceal
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -60,7 +61,7 @@ class Health:
             return {"process": "starting"}
         now = self._clock()
         hanging = {part: now - since for part, since in list(self._steps.values()) if now - since > STEP_SECONDS}
-        return {name: why for name, why in conditions.items() if why} | {
+        return {name: conceal(why) for name, why in conditions.items() if why} | {
             part: f"no answer from the broker for {seconds:.0f} s" for part, seconds in hanging.items()
         }
 

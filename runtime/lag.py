@@ -32,7 +32,7 @@ class LagProbe:
 
         lag = dict.fromkeys((partition.topic for partition in partitions), 0)
         try:
-            with broker_errors():
+            with broker_errors(self._config):
                 admin = self._admin = self._admin or make_admin(self._config)
                 committed = admin.list_group_offsets({self._group: list(partitions)})[self._group]
                 starts = dict.fromkeys(partitions, OffsetSpec.EARLIEST)

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
+from runtime import traces
 from runtime.config import ProcessConfig, fail, load_config
 from runtime.health import Health, HealthServer
 from runtime.logs import configure, get_logger
 from runtime.metrics import BUILD_INFO
+from runtime.private_files import keep_private
 from runtime.version import VERSION
 
 C = TypeVar("C", bound=ProcessConfig)
@@ -39,13 +41,18 @@ def run(
     SIGTERM and SIGINT make the process not ready and set `stop`; `main` then finishes what is in work and returns.
     A wrong configuration exits with 2 before anything starts.
     """
+    keep_private()
     config = load_config(cls, program, argv)
     configure(program, config.log_level)
     log = get_logger(program)
+    try:
+        traces.start(program, config.topic_prefix)
+    except traces.TracesError as error:
+        fail(program, str(error))
     health = Health(config.stall_seconds)
     # Every process reads topics. Said before all else: once another condition holds, it would be ready for a moment.
     health.ready("assignment", False, "no partitions yet")
-    BUILD_INFO.labels(VERSION).set(1)
+    BUILD_INFO.labels(program, VERSION).set(1)
     stop = threading.Event()
     _stop_on_signals(stop, health)
     server = _health_server(program, config, health)
@@ -62,6 +69,7 @@ def run(
         stop.set()
         if server:
             server.close()
+        traces.stop()
     log.info("done")
     return DONE
 

@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
-HIDDEN = "***"
+from runtime.known_secrets import HIDDEN, conceal
+
 _SECRET_KEY = re.compile(r"password|passwd|secret|token|authorization|credential|private_key", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*):[^\s/@]+@", re.IGNORECASE)
 # Least level of libraries that tell of every retry; what an operator has to know of it our own loops say.
@@ -64,8 +65,8 @@ def get_logger(name: str) -> FilteringBoundLogger:
 
 
 def redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Takes out values under telling keys, and passwords in URLs, at any depth."""
-    return {key: HIDDEN if _SECRET_KEY.search(key) else _clean(value) for key, value in event.items()}
+    """Takes out values under telling keys, passwords in URLs and every secret that is known, at any depth."""
+    return {key: HIDDEN if _SECRET_KEY.search(str(key)) else _clean(value) for key, value in event.items()}
 
 
 def redact_text(text: str) -> str:
@@ -75,9 +76,11 @@ def redact_text(text: str) -> str:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return redact_text(value) if "://" in value else value
+        return conceal(redact_text(value) if "://" in value else value)
     if isinstance(value, MutableMapping):
         return redact(None, "", value)
     if isinstance(value, list | tuple):
         return [_clean(item) for item in value]
-    return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return _clean(repr(value))  # as the renderer would show it: an error, bytes, a set

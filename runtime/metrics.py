@@ -1,15 +1,19 @@
 """Every metric of every process. The text of each says what it means and what to do about it.
 
-Labels hold words of fixed lists only: never an address, a subject or a reference. The one exception is `server`: the
-id that an administrator gave to an incoming server.
+Labels hold words of fixed lists only: never an address, a subject or a reference. The exceptions are `server` and
+`partition`: ids that an administrator gave, as many as there are in the settings.
 """
 
 from prometheus_client import Counter, Gauge, Histogram
 
+# A user feels seconds; a mail that waited for a server that was away took hours, at most give_up_after_hours.
+END_TO_END_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 14400, 86400)
+
 BUILD_INFO = Gauge(
     "mailcall_build_info",
-    "Always 1; the label says which release this process is. More than one for long: a roll-out has come to a stop.",
-    ["version"],
+    "Always 1; the labels say which process this is, and of which release. "
+    "A process without any is down; more than one release for long: a roll-out has come to a stop.",
+    ["process", "version"],
 )
 RECORDS = Counter(
     "mailcall_records",
@@ -35,6 +39,34 @@ LAG = Gauge(
     "Records of the assigned partitions that are not yet handled. "
     "If it grows for minutes, start more processes of the stage, or end the outage that /readyz names.",
     ["stage", "topic"],
+)
+OLDEST_AGE = Gauge(
+    "mailcall_oldest_record_age_seconds",
+    "Age of the oldest record of the assigned partitions that is not yet handled, 0 where there is none. "
+    "What has never been read is as old as the first measurement that found it. "
+    "If it grows, the stage stands: look at /readyz and the log.",
+    ["stage", "topic"],
+)
+HANDOVER_SECONDS = Histogram(
+    "mailcall_handover_seconds",
+    "Seconds from a record being published until it is handled for good, retries included. "
+    "If it grows and mailcall_batch_seconds does not, the stage has too few processes.",
+    ["stage", "topic"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400),
+)
+FETCHED_TO_LOGGED_SECONDS = Histogram(
+    "mailcall_fetched_to_logged_seconds",
+    "Seconds from a mail being safe on mail.fetched until its call, or what it changed, is stored; by the desk's "
+    "partition. If it grows, resolver or logger is slow: compare their mailcall_handover_seconds.",
+    ["partition"],
+    buckets=END_TO_END_BUCKETS,
+)
+REQUESTED_TO_SENT_SECONDS = Histogram(
+    "mailcall_requested_to_sent_seconds",
+    "Seconds from a notification being asked for until a server took the mail, by the desk's partition (empty where "
+    "none is known), once for each recipient. If it grows, outbound or the partition's mail server is slow.",
+    ["partition"],
+    buckets=END_TO_END_BUCKETS,
 )
 DEAD_LETTERS = Counter(
     "mailcall_dead_letters",
@@ -131,6 +163,12 @@ INCOMING_SERVER_NOT_GIVEN = Gauge(
     "If it stays above 0, server.status names them: move them out of the mailbox, or have the mail server mended.",
     ["server"],
 )
+OUTGOING_SERVER_UP = Gauge(
+    "mailcall_outgoing_server_up",
+    "1 while this process's last mail was taken by the outgoing server (or refused for that mail's own sake), else 0; "
+    "not there before the first mail. If it is 0 for minutes, server.status says what to do.",
+    ["server"],
+)
 MAILS_OVER_LIMITS = Counter(
     "mailcall_mails_over_limits",
     "Mails past the limits of reading, by limit (cpu, memory, time, crash); each goes on with its raw form attached. "
@@ -151,4 +189,11 @@ PERSONS_OUTDATED = Counter(
 SETTINGS_VERSION = Gauge(
     "mailcall_settings_version",
     "Offset of the newest settings record in force. Processes that stay behind the others have lost the broker.",
+)
+WINDOW_SECONDS = Histogram(
+    "mailcall_window_page_seconds",
+    "Seconds until the window had made a page, by the page's name and the class of its status (2xx to 5xx). "
+    "If they grow, the desk's database is slow; if 5xx grow, the window's log says why.",
+    ["page", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from runtime.clients import DELIVERY_SECONDS, MAX_RECORD_BYTES, broker_trouble, make_producer
+from runtime.clients import DELIVERY_SECONDS, broker_trouble, make_producer
 from runtime.config import ProcessConfig
 from runtime.metrics import PUBLISH_FAILURES, PUBLISHED
 from runtime.outcomes import OutageError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Longer than a producer tries itself, which it may fail to notice: kafka-python 3.0.12 never sends again once a batch
 # has passed its delivery time-out after having been sent, and what it holds then never expires.
 FLUSH_SECONDS = DELIVERY_SECONDS + 2.0
+OVERHEAD_BYTES = 1024  # what a batch of one record has beside key, value and headers
 END_SECONDS = 5.0  # until the thread of a producer that is thrown away has told all who wait for it
 
 
@@ -49,10 +50,10 @@ class Publisher:
         prefix = self._config.topic_prefix
         records = [prepare(message, prefix) if isinstance(message, Message) else message for message in messages]
         for record in records:
-            check_size(record)
+            check_size(record, self._config.kafka_max_record_bytes)
         producer = self._connect()
         try:
-            _send_all(producer, records)
+            _send_all(producer, records, self._config)
         except OutageError as error:
             PUBLISH_FAILURES.labels(error.reason).inc()
             self._discard(producer)
@@ -81,10 +82,13 @@ class Publisher:
         _end(producer)
 
 
-def check_size(record: Outgoing) -> None:
+def check_size(record: Outgoing, max_record_bytes: int) -> None:
     """Raises `UnpublishableError` where the record is larger than our topics accept."""
-    if record.size > MAX_RECORD_BYTES - 1024:
-        raise UnpublishableError(f"a record of {record.size} bytes for {record.topic} is larger than topics accept")
+    if record.size > max_record_bytes - OVERHEAD_BYTES:
+        raise UnpublishableError(
+            f"a record of {record.size} bytes for {record.topic} is larger than topics accept: "
+            f"MAILCALL_KAFKA_MAX_RECORD_BYTES is {max_record_bytes}"
+        )
 
 
 def _end(producer: "KafkaProducer") -> None:
@@ -97,7 +101,7 @@ def _end(producer: "KafkaProducer") -> None:
         producer.close(timeout=0)
 
 
-def _send_all(producer: "KafkaProducer", records: Sequence[Outgoing]) -> None:
+def _send_all(producer: "KafkaProducer", records: Sequence[Outgoing], config: ProcessConfig) -> None:
     from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
     refused = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, TypeError, ValueError)
@@ -111,6 +115,6 @@ def _send_all(producer: "KafkaProducer", records: Sequence[Outgoing]) -> None:
     except refused as error:
         raise UnpublishableError(f"the broker refuses a record for what it is: {type(error).__name__}") from error
     except KafkaError as error:
-        raise broker_trouble(error) from error
+        raise broker_trouble(error, config) from error
     except OSError as error:
         raise OutageError(Reason.BROKER_AWAY, f"the Kafka broker cannot be reached: {error}") from error

@@ -1,7 +1,8 @@
-"""Reading topics whole, outside any consumer group: for the command line, cursors and reconciliation."""
+"""Reading outside any consumer group: topics whole, for cursors and reconciliation; single records by place."""
 
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 TOPIC_REQUESTS = 3
 QUIET_SECONDS = 30.0  # a broker that gives nothing of what it has for so long does not answer
 OFFSETS_MS = 10_000
+NEAR = 500  # so many records are read rather than jumped over
+Place = tuple[str, int, int]  # topic (full name), partition, offset
 
 
 class TopicMissingError(Exception):
@@ -30,6 +33,19 @@ def read_to_end(config: ProcessConfig, topics: Sequence[str]) -> Iterator[Record
     """
     with _reading(config) as consumer:
         yield from _read(consumer, assign_whole(consumer, topics))
+
+
+def read_from(config: ProcessConfig, topics: Sequence[str], starts: Mapping[tuple[str, int], int]) -> Iterator[Record]:
+    """Every record that is on the topics (full names) now, from these offsets on, by topic and partition.
+
+    A partition that is not named is read from its beginning. Raises as `read_to_end`.
+    """
+    with _reading(config) as consumer:
+        ends = assign_whole(consumer, topics)
+        firsts = consumer.beginning_offsets(list(ends), timeout_ms=OFFSETS_MS)
+        for tp, end in ends.items():
+            consumer.seek(tp, max(firsts[tp], min(end, starts.get((tp.topic, tp.partition), 0))))
+        yield from _read(consumer, ends)
 
 
 def read_between(
@@ -59,6 +75,98 @@ def kept_since(config: ProcessConfig, topic: str) -> int | None:
     with _reading(config) as consumer:
         oldest = consumer.offsets_for_times(dict.fromkeys(assign_whole(consumer, [topic]), 0), OFFSETS_MS)
         return min((found.timestamp for found in oldest.values() if found), default=None)
+
+
+class RecordReader:
+    """Single records by their places, with one consumer that is kept. For many threads; one reads at a time."""
+
+    def __init__(self, config: ProcessConfig) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        self._consumer: KafkaConsumer | None = None
+
+    def at(self, places: Collection[Place]) -> dict[Place, Record]:
+        """The records that lie there; what retention or compaction has taken away, and what never was, is left out.
+
+        Raises `OutageError`.
+        """
+        if not places:
+            return {}
+        with self._lock:
+            try:
+                with broker_errors():
+                    return dict(self._read(places))
+            except BaseException:
+                self._close()
+                raise
+
+    def starts(self, partitions: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The oldest offset that each of these topics (full names) and partitions still has. Raises `OutageError`."""
+        from kafka import TopicPartition
+
+        with self._lock, broker_errors():
+            consumer = self._opened()
+            known = partition_counts(consumer, sorted({topic for topic, _ in partitions}))
+            asked = [TopicPartition(*one) for one in partitions if one[1] < known.get(one[0], 0)]
+            starts = consumer.beginning_offsets(asked, timeout_ms=OFFSETS_MS) if asked else {}
+            return {(tp.topic, tp.partition): offset for tp, offset in starts.items()}
+
+    def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _opened(self) -> "KafkaConsumer":
+        if self._consumer is None:
+            self._consumer = make_consumer(self._config, "record-reader", fetch_max_wait_ms=50)
+        return self._consumer
+
+    def _close(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close(autocommit=False)
+            self._consumer = None
+
+    def _read(self, places: Collection[Place]) -> Iterator[tuple[Place, Record]]:
+        from kafka import TopicPartition
+
+        wanted: dict[TopicPartition, list[int]] = {}
+        for topic, partition, offset in sorted(set(places), reverse=True):
+            wanted.setdefault(TopicPartition(topic, partition), []).append(offset)  # the lowest is the last
+        consumer = self._opened()
+        known = partition_counts(consumer, sorted({tp.topic for tp in wanted}))
+        wanted = {tp: offsets for tp, offsets in wanted.items() if tp.partition < known.get(tp.topic, 0)}
+        consumer.assign(list(wanted))
+        starts = consumer.beginning_offsets(list(wanted), timeout_ms=OFFSETS_MS) if wanted else {}
+        ends = consumer.end_offsets(list(wanted), timeout_ms=OFFSETS_MS) if wanted else {}
+        for tp, offsets in wanted.items():
+            offsets[:] = [offset for offset in offsets if starts[tp] <= offset < ends[tp]]
+        yield from self._seek(consumer, wanted)
+        consumer.unsubscribe()
+
+    def _seek(
+        self, consumer: "KafkaConsumer", wanted: "dict[TopicPartition, list[int]]"
+    ) -> Iterator[tuple[Place, Record]]:
+        """Reads on from a place to the next one where that is near, else goes there."""
+        moved = time.monotonic()
+        for tp, offsets in wanted.items():
+            if offsets:
+                consumer.seek(tp, offsets[-1])
+        while pending := {tp for tp, offsets in wanted.items() if offsets}:
+            consumer.pause(*(consumer.assignment() - pending))
+            polled = consumer.poll(1000)
+            if polled:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > QUIET_SECONDS:
+                raise OutageError(Reason.BROKER_AWAY, f"the Kafka broker gave no record for {QUIET_SECONDS:.0f} s")
+            for tp in pending:
+                offsets = wanted[tp]
+                for record in map(to_record, polled.get(tp, ())):
+                    if offsets and record.offset == offsets[-1]:
+                        yield (tp.topic, tp.partition, offsets.pop()), record
+                at = position(consumer, tp) or 0
+                while offsets and offsets[-1] < at:
+                    offsets.pop()  # passed by: compacted, or the mark of a transaction
+                if offsets and offsets[-1] - at > NEAR:
+                    consumer.seek(tp, offsets[-1])
 
 
 @contextmanager

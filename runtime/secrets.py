@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from runtime.known_secrets import remember
 from schemas.settings import Secret
 
 if TYPE_CHECKING:
@@ -21,7 +22,13 @@ class HasSecretKey(Protocol):
 
 
 def reveal(secret: Secret, config: HasSecretKey) -> str:
-    """The password in clear. Raises `SecretError`."""
+    """The password in clear, which no text of this process shows from now on. Raises `SecretError`."""
+    value = _found(secret, config)
+    remember(value)
+    return value
+
+
+def _found(secret: Secret, config: HasSecretKey) -> str:
     if secret.env is not None:
         return _from_environment(secret.env)
     if secret.file is not None:
@@ -34,6 +41,7 @@ def seal(value: str, public_key: str) -> Secret:
     from nacl.exceptions import CryptoError
     from nacl.public import PublicKey, SealedBox
 
+    remember(value)
     try:
         box = SealedBox(PublicKey(base64.b64decode(public_key, validate=True)))
     except (ValueError, CryptoError):
@@ -50,7 +58,9 @@ def make_keys(path: Path) -> str:
 
     key = PrivateKey.generate()
     public = base64.b64encode(bytes(key.public_key)).decode()
-    write_new(path, base64.b64encode(bytes(key)).decode() + "\n")
+    private = base64.b64encode(bytes(key)).decode()
+    remember(private)
+    write_new(path, private + "\n")
     path.with_name(path.name + ".pub").write_text(public + "\n")
     return public
 
@@ -106,7 +116,9 @@ def _private_key(key_file: Path) -> "PrivateKey":
     from nacl.exceptions import CryptoError
     from nacl.public import PrivateKey
 
+    key = _from_file(key_file)
+    remember(key)
     try:
-        return PrivateKey(base64.b64decode(_from_file(key_file), validate=True))
+        return PrivateKey(base64.b64decode(key, validate=True))
     except (ValueError, CryptoError):
         raise SecretError(f"{key_file} holds no private key: 32 bytes in base64 are expected") from None

@@ -4,15 +4,17 @@ One replica does it, that which owns the topic's one partition. A test is no par
 again after a crash is done again, or is too old by then.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from runtime.decoding import decode_batch
+from runtime.known_secrets import conceal
 from runtime.outcomes import Ok, Outcome
 from schemas import ids
+from schemas.misplaced_secrets import misplaced_secrets
 from schemas.servers import ServerTest, ServerTestResult, TestStep
 from schemas.settings import IncomingServer, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
@@ -80,15 +82,31 @@ class TrialHandler(Generic[Server]):
             result = _unknown(test)
         else:
             return ()  # another process answers
+        if server is not None:
+            result = result.model_copy(update=_tested(server))
+        result = _concealed(result)
         id_ = ids.event_id(test.test_id, "result")
         source = f"/mailcall/{trials.stage.removesuffix('-tests')}"
         return (encode(SERVER_TEST_RESULTS, test.test_id, result, id=id_, source=source, time=self._now()),)
 
 
+def _concealed(result: ServerTestResult) -> ServerTestResult:
+    """Without secrets in what is told of the steps; the mail that is shown is somebody else's words."""
+    steps = tuple(step.model_copy(update={"status": conceal(step.status)}) for step in result.steps)
+    return result.model_copy(update={"steps": steps})
+
+
+def _tested(server: IncomingServer | OutgoingServer) -> Mapping[str, str]:
+    """Which server was tested, and as what: `ce_id` of the record of `settings` that holds just these values."""
+    key = f"{server.kind}/{server.id}"
+    return {"server": key, "tested": ids.event_id(key, server.model_dump_json())}
+
+
 def server_of(test: ServerTest, trials: Trials[Server], snapshot: SettingsSnapshot) -> Server | None:
     """The server as it is to be tried: as stored; or not yet saved, with the stored secrets where it has none.
 
-    None where it is not one of those that the process tries.
+    A stored secret is not sent to another server than it was stored for: then it is tried without. None where it is
+    not one of those that the process tries.
     """
     stored = trials.stored(snapshot, test.server_id) if test.server_id else None
     if test.server is None:
@@ -97,7 +115,8 @@ def server_of(test: ServerTest, trials: Trials[Server], snapshot: SettingsSnapsh
         return None
     if stored is None or any(getattr(test.server, name) is not None for name in _SECRETS):
         return test.server
-    return test.server.model_copy(update={name: getattr(stored, name) for name in _SECRETS})
+    lent = test.server.model_copy(update={name: getattr(stored, name) for name in _SECRETS})
+    return test.server if misplaced_secrets(stored, lent) else lent
 
 
 def _is_unknown(test: ServerTest, snapshot: SettingsSnapshot) -> bool:

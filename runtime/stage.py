@@ -1,5 +1,6 @@
 """What both loops do around a handler: decide a batch, say what is to be published, count, stop in time."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
@@ -10,10 +11,10 @@ from runtime.dead_letters import dead_letter, fault
 from runtime.deferral import deferred
 from runtime.lifecycle import TOO_MANY_DEAD_LETTERS, StopProcess
 from runtime.logs import get_logger
-from runtime.metrics import BATCH_RECORDS, BATCH_SECONDS, DEAD_LETTERS, RECORDS
+from runtime.metrics import BATCH_RECORDS, BATCH_SECONDS, DEAD_LETTERS, HANDOVER_SECONDS, RECORDS
 from runtime.outcomes import Answer, Dead, Handler, Ok, OutageError, Outcome, Pending, Reject, Retry
 from runtime.outgoing import Outgoing, prepare
-from schemas.topics import Topic
+from schemas.topics import Topic, without_prefix
 from schemas.wire import Record
 
 log = get_logger(__name__)
@@ -29,6 +30,9 @@ class Stage:
         self._prefix = config.topic_prefix
         self._limit = config.dead_letter_limit
         self._topics: dict[str, Topic] = {topic.name(config.topic_prefix): topic for topic in handler.topics}
+        self._handover = {
+            name: HANDOVER_SECONDS.labels(self.name, without_prefix(name, self._prefix)) for name in self._topics
+        }
         self._dead_in_a_row = 0
 
     def decide(self, records: Sequence[Record]) -> list[Answer]:
@@ -98,12 +102,16 @@ class Stage:
                     "MAILCALL_DEAD_LETTER_LIMIT=0 lets them all through.",
                 )
 
-    def count(self, outcomes: Sequence[Outcome]) -> None:
-        """Counts records whose outputs are acknowledged."""
+    def count(self, records: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
+        """Counts records whose outputs are acknowledged, and what each took since it was published."""
         for (kind, reason), number in Counter((type(o), getattr(o, "reason", "")) for o in outcomes).items():
             RECORDS.labels(self.name, _WORDS[kind], reason).inc(number)
             if kind is Dead:
                 DEAD_LETTERS.labels(self.name, reason).inc(number)
+        now = time.time()
+        for record, outcome in zip(records, outcomes, strict=True):
+            if not isinstance(outcome, Retry) and record.timestamp_ms > 0:
+                self._handover[record.topic].observe(max(0.0, now - record.timestamp_ms / 1000))
 
     def measure(self, records: int, seconds: float) -> None:
         """Notes what a batch took from being fetched until its outputs were acknowledged, or it was in hand."""
@@ -123,3 +131,8 @@ class Stage:
         outcome = fault(error)
         log.error("the handler failed", stage=self.name, topic=record.topic, offset=record.offset, why=outcome.text)
         return outcome
+
+
+def word(outcome: Outcome) -> str:
+    """As metrics and traces name it."""
+    return _WORDS[type(outcome)]

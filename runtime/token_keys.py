@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from runtime.config import WRONG_CONFIGURATION, ProcessConfig
+from runtime.known_secrets import remember
 from runtime.lifecycle import StopProcess
 from runtime.logs import get_logger
 from runtime.secrets import SecretError, write_new
@@ -15,7 +16,9 @@ log = get_logger(__name__)
 
 def make_token_key(path: Path) -> None:
     """Writes a new key to `path` (mode 600). Raises `FileExistsError` rather than replace one."""
-    write_new(path, base64.b64encode(os.urandom(MIN_KEY_BYTES)).decode() + "\n")
+    key = base64.b64encode(os.urandom(MIN_KEY_BYTES)).decode()
+    remember(key)
+    write_new(path, key + "\n")
 
 
 def read_token_keys(path: Path | None) -> TokenKeys:
@@ -48,6 +51,7 @@ def token_keys_of(config: ProcessConfig) -> TokenKeys:
 
 
 def _key(line: str, path: Path) -> bytes:
+    remember(line)
     try:
         key = base64.b64decode(line, validate=True)
     except ValueError:

@@ -1,19 +1,20 @@
 """The catalogue's topics at the broker: what is missing is created, what differs is told, nothing is deleted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from runtime.clients import MAX_RECORD_BYTES, broker_errors, make_admin
+from runtime.clients import broker_errors, make_admin
 from runtime.config import ProcessConfig
-from schemas.topics import DAY_MS, TOPICS, Topic
+from runtime.topic_differences import LOOKED_AT, Difference, FoundTopic, differences
+from runtime.topic_plans import TopicPlan, plans
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient
 
-DLQ_RETENTION_MS = 90 * DAY_MS
 SEEN_MS = 10_000  # brokers learn of new topics, and of their leaders, a moment after they are created
-_CREATED, _EXISTS = 0, 36  # error codes of Kafka's protocol
+# Error codes of Kafka's protocol.
+_CREATED, _EXISTS, _INVALID_CONFIG, _POLICY_VIOLATION = 0, 36, 40, 44
 
 
 class TopicSetupError(Exception):
@@ -21,31 +22,13 @@ class TopicSetupError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class TopicPlan:
-    """One topic as it should be at the broker."""
-
-    name: str
-    partitions: int
-    settings: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class TopicReport:
-    """What `create_topics` did and found; `differing`: a sentence for each topic that is not as the catalogue says."""
+    """What `create_topics` did and found. `unchecked`: topics whose settings the broker does not tell us."""
 
     created: tuple[str, ...]
     present: tuple[str, ...]
-    differing: tuple[str, ...]
-
-
-def plans(prefix: str) -> Iterator[TopicPlan]:
-    """Every topic of the catalogue, with the `.retry` and `.dlq` topics that belong to it."""
-    for topic in TOPICS:
-        yield TopicPlan(topic.name(prefix), topic.partitions, _settings(topic.retention_ms))
-        if topic.deferred:
-            yield TopicPlan(topic.retry(prefix), topic.partitions, _settings(_retry_retention_ms(topic)))
-        if topic.dead_letters:
-            yield TopicPlan(topic.dlq(prefix), 1, _settings(DLQ_RETENTION_MS))
+    differing: tuple[Difference, ...]
+    unchecked: tuple[str, ...]
 
 
 def create_topics(config: ProcessConfig) -> TopicReport:
@@ -53,24 +36,29 @@ def create_topics(config: ProcessConfig) -> TopicReport:
 
     Raises `OutageError` (BROKER_AWAY), `TopicSetupError`.
     """
-    wanted = list(plans(config.topic_prefix))
+    wanted = list(plans(config.topic_prefix, config.kafka_max_record_bytes))
     names = [plan.name for plan in wanted]
     created: tuple[str, ...] = ()
     admin = make_admin(config)
     try:
         with broker_errors():
-            counts = _partition_counts(admin, names)
-            missing = [plan for plan in wanted if plan.name not in counts]
+            missing = [plan for plan in wanted if plan.name not in partition_counts(admin, names)]
             if missing:
-                created = _create(admin, missing, config.topic_replication_factor)
+                created = _create(admin, missing, config)
                 admin.wait_for_topics(names, timeout_ms=SEEN_MS)
-                counts = _partition_counts(admin, names)
+            found = _found(admin, names)
     finally:
         admin.close()
+    there = [(plan, found[plan.name]) for plan in wanted if plan.name in found]
     return TopicReport(
         created=created,
-        present=tuple(plan.name for plan in wanted if plan.name not in created),
-        differing=tuple(_differences(wanted, counts)),
+        present=tuple(name for name in names if name not in created),
+        differing=tuple(
+            difference
+            for plan, topic in there
+            for difference in differences(plan, topic, config.topic_replication_factor)
+        ),
+        unchecked=tuple(plan.name for plan, topic in there if not topic.settings),
     )
 
 
@@ -86,24 +74,39 @@ def existing_topics(config: ProcessConfig, topics: Sequence[str]) -> frozenset[s
     admin = make_admin(config)
     try:
         with broker_errors():
-            return frozenset(_partition_counts(admin, topics))
+            return frozenset(partition_counts(admin, topics))
     finally:
         admin.close()
 
 
-def _partition_counts(admin: "KafkaAdminClient", topics: Sequence[str]) -> dict[str, int]:
-    """Of the topics that exist. Asked for by name: a cluster may have thousands of others."""
+def partition_counts(admin: "KafkaAdminClient", topics: Sequence[str]) -> dict[str, int]:
+    """Number of partitions of each of these topics (full names) that exists. Asked for by name: a cluster may have
+    thousands of others. Raises kafka-python's errors."""
+    return {name: len(partitions) for name, partitions in _partitions(admin, topics).items()}
+
+
+def _partitions(admin: "KafkaAdminClient", topics: Sequence[str]) -> dict[str, list[Any]]:
     found = admin.describe_topics(list(topics))
-    return {topic["name"]: len(topic["partitions"]) for topic in found if topic["partitions"]}
+    return {topic["name"]: topic["partitions"] for topic in found if topic["partitions"]}
 
 
-def _create(admin: "KafkaAdminClient", missing: list[TopicPlan], replication_factor: int) -> tuple[str, ...]:
+def _found(admin: "KafkaAdminClient", topics: Sequence[str]) -> dict[str, FoundTopic]:
+    """Those of the topics that exist, as the broker has them. Raises kafka-python's errors."""
+    partitions = _partitions(admin, topics)
+    settings = _settings(admin, list(partitions))
+    return {
+        name: FoundTopic(len(ones), min(len(one["replica_nodes"]) for one in ones), settings.get(name, {}))
+        for name, ones in partitions.items()
+    }
+
+
+def _create(admin: "KafkaAdminClient", missing: list[TopicPlan], config: ProcessConfig) -> tuple[str, ...]:
     """Names of the topics that were created; those that somebody else has created meanwhile are as good."""
     options = {
         plan.name: {
             "num_partitions": plan.partitions,
-            "replication_factor": replication_factor,
-            "configs": plan.settings,
+            "replication_factor": config.topic_replication_factor,
+            "configs": plan.settings if config.topic_configuration == "set" else {},
         }
         for plan in missing
     }
@@ -111,28 +114,28 @@ def _create(admin: "KafkaAdminClient", missing: list[TopicPlan], replication_fac
     for answer in answers:
         if answer["error_code"] not in (_CREATED, _EXISTS):
             raise TopicSetupError(
-                f"topic {answer['name']} cannot be created: {answer['error_message']}\n"
-                "put right what the broker says, then run `mailcall topics create` again"
+                f"topic {answer['name']} cannot be created: {answer['error_message']}\n{_remedy(answer['error_code'])}"
             )
     return tuple(answer["name"] for answer in answers if answer["error_code"] == _CREATED)
 
 
-def _settings(retention_ms: int | None) -> dict[str, str]:
-    settings = {"max.message.bytes": str(MAX_RECORD_BYTES)}
-    if retention_ms is None:
-        return settings | {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": str(DAY_MS)}
-    return settings | {"cleanup.policy": "delete", "retention.ms": str(retention_ms)}
+def _settings(admin: "KafkaAdminClient", topics: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What the broker tells of the settings that we look at; it tells nothing where it lets us see none."""
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic, list(LOOKED_AT)) for topic in topics]
+    answers = admin.describe_configs(asked, config_filter="all").get("topic", {}) if asked else {}
+    return {
+        topic: {name: entry["value"] for name, entry in settings.items() if entry["value"] is not None}
+        for topic, settings in answers.items()
+    }
 
 
-def _retry_retention_ms(topic: Topic) -> int:
-    return topic.retention_ms or DLQ_RETENTION_MS
-
-
-def _differences(wanted: list[TopicPlan], existing: dict[str, int]) -> Iterator[str]:
-    for plan in wanted:
-        partitions = existing.get(plan.name, plan.partitions)
-        if partitions != plan.partitions:
-            yield (
-                f"{plan.name} has {partitions} partitions, the catalogue says {plan.partitions}: it is left as it is, "
-                "because another number would change the order of mails of one sender"
-            )
+def _remedy(error_code: int) -> str:
+    if error_code in (_INVALID_CONFIG, _POLICY_VIOLATION):
+        return (
+            "where the broker takes smaller records only, set MAILCALL_KAFKA_MAX_RECORD_BYTES to what it takes; where "
+            "it refuses settings of topics, set MAILCALL_TOPIC_CONFIGURATION=leave, or have an administrator create "
+            "what `mailcall topics create --dry-run` shows"
+        )
+    return "put right what the broker says, then run `mailcall topics create` again"

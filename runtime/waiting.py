@@ -18,6 +18,10 @@ R = TypeVar("R")
 # Which condition of readiness an outage breaks.
 CONDITION: dict[Reason, str] = {
     Reason.BROKER_AWAY: "broker",
+    Reason.BROKER_NOT_SECURE: "broker",
+    Reason.BROKER_LOGIN_MISSING: "broker",
+    Reason.BROKER_LOGIN_REFUSED: "broker",
+    Reason.BROKER_RIGHT_MISSING: "broker",
     Reason.BROKER_REFUSES: "broker",
     Reason.DATABASE_AWAY: "database",
     Reason.BLOB_STORE_AWAY: "blob store",

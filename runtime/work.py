@@ -13,7 +13,8 @@ from runtime.health import Health
 from runtime.outcomes import Answer, Dead, OutageError, Outcome, Pending
 from runtime.outgoing import Outgoing
 from runtime.publisher import UnpublishableError
-from runtime.stage import Stage
+from runtime.stage import Stage, word
+from runtime.traces import Span, current
 from runtime.waiting import Outage, wait_out
 from schemas.reasons import Reason
 from schemas.wire import Record
@@ -28,12 +29,28 @@ SOON = 1.0  # seconds until work that had not begun is taken up by whoever has i
 
 
 @dataclass(frozen=True, slots=True)
-class Pended:
-    """A record that is in hand: as it was read, and as the handler got it."""
+class Taken:
+    """A record as it was read, as the handler gets it, and the span that ends when it is done."""
 
     raw: Record
     record: Record
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Pended:
+    """A record that is in hand."""
+
+    taken: Taken
     pending: Pending
+
+    @property
+    def raw(self) -> Record:
+        return self.taken.raw
+
+    @property
+    def record(self) -> Record:
+        return self.taken.record
 
 
 class Work:
@@ -47,6 +64,7 @@ class Work:
         self._outage = Outage(stage.name, health)
         self._give_up = threading.Event()
         self._waiting = threading.Event()
+        self._traces = current()
 
     @property
     def waiting(self) -> bool:
@@ -64,10 +82,12 @@ class Work:
         """
         self._give_up.clear()
         started = time.monotonic()
-        taken = self._take(batch)
-        records = [record for _, record in taken]
+        raw, originals = self._due(batch)
+        traced = self._traces.process(self._stage.name, originals)
+        records = traced.records
         answers = wait_out(lambda: self._stage.decide(records), self._outage, self._wait) if records else []
-        pended = self._conclude(taken, answers)
+        pended = self._conclude(list(map(Taken, raw, records, traced.spans)), answers)
+        traced.end()
         self._stage.measure(len(records), time.monotonic() - started)
         return pended
 
@@ -75,14 +95,15 @@ class Work:
         """Like `do`, for records whose work is done."""
         self._give_up.clear()
         answers = [self._answer(one) for one in pended]
-        return self._conclude([(one.raw, one.record) for one in pended], answers)
+        return self._conclude([one.taken for one in pended], answers)
 
     def let_go(self, pended: Sequence[Pended]) -> None:
         """Publishes what became of these, or their fall-backs. Raises `OutageError`, `UnpublishableError`."""
         outcomes = [self._last_outcome(one) for one in pended]
         outgoing = [self._stage.outgoing(one.record, outcome) for one, outcome in zip(pended, outcomes, strict=True)]
         self._publisher.publish([message for messages in outgoing for message in messages])
-        self._stage.count(outcomes)
+        self._stage.count([one.record for one in pended], outcomes)
+        _end([one.taken.span for one in pended], outcomes)
 
     def _last_outcome(self, pended: Pended) -> Outcome:
         """Raises `OutageError`."""
@@ -105,38 +126,37 @@ class Work:
         except (OutageError, CancelledError):  # cancelled: by another record that had the same work in hand
             return wait_out(lambda: self._stage.decide([pended.record])[0], self._outage, self._wait)
 
-    def _conclude(self, taken: Sequence[tuple[Record, Record]], answers: Sequence[Answer]) -> list[Pended]:
-        """Publishes and counts the outcomes; those that are none yet are returned. `taken` as `_take` gives it."""
+    def _conclude(self, taken: Sequence[Taken], answers: Sequence[Answer]) -> list[Pended]:
+        """Publishes and counts the outcomes; those that are none yet are returned."""
         pended: list[Pended] = []
-        records: list[Record] = []
+        done: list[Taken] = []
         outcomes: list[Outcome] = []
-        for (raw, record), answer in zip(taken, answers, strict=True):
+        for one, answer in zip(taken, answers, strict=True):
             if isinstance(answer, Pending):
-                pended.append(Pended(raw, record, answer))
+                pended.append(Pended(one, answer))
             else:
-                records.append(record)
+                done.append(one)
                 outcomes.append(answer)
+        records = [one.record for one in done]
         self._stage.check_limit(outcomes)
         outgoing = [self._stage.outgoing(record, outcome) for record, outcome in zip(records, outcomes, strict=True)]
         try:
             self._publish([message for messages in outgoing for message in messages])
         except UnpublishableError:
             outcomes = list(map(self._publish_one, records, outcomes, outgoing))
-        self._stage.count(outcomes)
+        self._stage.count(records, outcomes)
+        _end([one.span for one in done], outcomes)
         self._health.progress()
         return pended
 
-    def _take(self, batch: Sequence[Record]) -> list[tuple[Record, Record]]:
-        """Each record as it was read, and as the handler gets it; those of `.retry` that are not due go to its end."""
+    def _due(self, batch: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+        """Records as they were read, and as they were first; those of `.retry` that are not due go to its end."""
         now_ms = int(time.time() * 1000)
         early = [put_back(r) for r in batch if r.topic in self._retry_topics and not is_due(r, now_ms)]
         if early:
             self._publish(early)
-        return [
-            (r, as_original(r, self._retry_topics[r.topic]) if r.topic in self._retry_topics else r)
-            for r in batch
-            if r.topic not in self._retry_topics or is_due(r, now_ms)
-        ]
+        raw = [r for r in batch if r.topic not in self._retry_topics or is_due(r, now_ms)]
+        return raw, [as_original(r, self._retry_topics[r.topic]) if r.topic in self._retry_topics else r for r in raw]
 
     def _publish(self, outgoing: Sequence[Outgoing]) -> None:
         wait_out(lambda: self._publisher.publish(outgoing), self._outage, self._wait)
@@ -161,3 +181,8 @@ class Work:
             return self._give_up.wait(seconds)
         finally:
             self._waiting.clear()
+
+
+def _end(spans: Sequence[Span], outcomes: Sequence[Outcome]) -> None:
+    for span, outcome in zip(spans, outcomes, strict=True):
+        span.end(word(outcome), getattr(outcome, "reason", ""))

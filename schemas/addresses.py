@@ -1,11 +1,17 @@
 """E-mail addresses: one type that is safe at every border, one way to compare them."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, WithJsonSchema
 
 _FORBIDDEN = frozenset(' <>()[],;:\\"')  # the blank: the only white space that counts as printable
 MAX_ADDRESS = 320  # 64 + "@" + 255: RFC 5321, section 4.5.3.1
+_PROGRAM = re.compile(
+    r"(?:no-?reply|do-?not-?reply|(?:mailer|fetchmail)-daemon|[^@]{1,64}[+-]bounces?(?:[+-][^@]*)?|"
+    r"[^@+]{1,64}\+(?:owner|help|conf(?:un)?sub-[^@]*))@",
+    re.IGNORECASE,
+)
 
 
 def normalise(address: str) -> str:
@@ -23,11 +29,32 @@ def normalise(address: str) -> str:
     return f"{local.lower()}{at}{domain}"
 
 
+def has_one_form(address: str) -> bool:
+    """Whether every program compares this address, or domain, as `normalise` does.
+
+    Of ASCII all do. Other letters only where neither lower case nor IDNA changes them: `ß` is `ss` to IDNA 2003, and a
+    letter of its own to IDNA 2008 (RFC 5894, section 7.2), so that two domains have one name; the Kelvin sign is `k`.
+    """
+    if address.isascii():
+        return True
+    lowered = address.encode("utf-8", "replace").lower().decode()  # ASCII letters alone
+    domain = lowered.rpartition("@")[2].rstrip(".")
+    try:
+        return lowered == address.lower() and domain.encode("idna").decode("idna") == domain
+    except UnicodeError:
+        return False
+
+
 def without_tag(address: str) -> str:
     """`ann@example.com` for `ann+printer@example.com` (sub-addressing: RFC 5233); an address without a tag as it is."""
     local, at, domain = address.rpartition("@")
     bare = local.partition("+")[0]
     return f"{bare}{at}{domain}" if bare else address
+
+
+def is_program(address: str) -> bool:
+    """Whether it is one that nobody reads: a sender of mails that are not to be answered, or a list manager's own."""
+    return _PROGRAM.match(address) is not None
 
 
 def check_address(address: str) -> str:

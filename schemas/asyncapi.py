@@ -29,7 +29,8 @@ FETCHED_HEADERS: dict[str, str] = {
     "ce_dataref": "blob that holds the raw mail, where the value is empty (claim check)",
     "ce_truncated": "size on its server of a mail over the limit, of which only the beginning is here",
     "ce_wholeref": "the blob that holds all of a mail over the limit",
-    "ce_released": "who let a mail through that had been rejected",
+    "ce_released": "who let a mail through that had been rejected; counts with ce_releasemark only",
+    "ce_releasemark": "signature of the release, by the installation's token key",
 }
 _RAW = {"type": "string", "format": "binary", "description": "RFC 5322 bytes, untouched"}
 # What `FetchedMail.from_envelope` cannot derive; where the value is in the blob store it has nothing to derive from.

@@ -27,6 +27,9 @@ class ItemEvent(Model):
     mail_id: str | None = Field(None, description="the mail that caused it")
     request_id: str | None = Field(None, description="the record of desk.requested that caused it")
     person_id: Id = Field(description="the person performing the action")
+    part_proved: bool = Field(
+        True, description="whether that person is proved to have a part in the item; else Analysts alone are told"
+    )
 
 
 class ItemLogged(ItemEvent):

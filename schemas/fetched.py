@@ -26,7 +26,8 @@ class FetchedMail:
     `size` in bytes and `sha256` (hexadecimal) are those of the raw bytes; `received` is the mail store's internal date,
     aware; `mailbox` says where it lay (`INBOX;UIDVALIDITY=1;UID=7`). `truncated` is the mail's size on its server where
     that was over the limit: then these bytes are only its beginning, and `wholeref` names the blob of all of it (None
-    where it was too large even for that). `released` says who let the mail through after it had been rejected.
+    where it was too large even for that). `released` says who let the mail through after it had been rejected, and
+    `release_mark` proves it (schemas/release_marks.py).
     """
 
     mail_id: str
@@ -41,6 +42,7 @@ class FetchedMail:
     wholeref: str | None = None
     traceparent: str = ""
     released: str = ""
+    release_mark: str = ""
 
     def extensions(self) -> dict[str, str]:
         """CloudEvents extension attributes, by name: what `from_envelope` reads."""
@@ -50,6 +52,7 @@ class FetchedMail:
             "truncated": "" if self.truncated is None else str(self.truncated),
             "wholeref": self.wholeref or "",
             "released": self.released,
+            "releasemark": self.release_mark,
         }
         return {
             "serverid": self.server_id,
@@ -78,7 +81,7 @@ class FetchedMail:
         return cls(
             mail_id=context.id if has_id else ids.mail_id(server_id, raw),
             server_id=server_id,
-            received=_moment(known.get("internaldate")) or _moment(context.time) or _of_record(timestamp_ms),
+            received=_moment(known.get("internaldate")) or _moment(context.time) or record_moment(timestamp_ms),
             size=len(raw) if size is None else size,
             sha256=known.get("sha256") or hashlib.sha256(raw).hexdigest(),
             mailbox=known.get("mailbox", ""),
@@ -88,6 +91,7 @@ class FetchedMail:
             wholeref=known.get("wholeref") or None,
             traceparent=context.traceparent,
             released=known.get("released", ""),
+            release_mark=known.get("releasemark", ""),
         )
 
 
@@ -113,7 +117,7 @@ def _moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _of_record(timestamp_ms: int) -> datetime:
+def record_moment(timestamp_ms: int) -> datetime:
     """A record's timestamp; the beginning of 1970 where the producer wrote nonsense."""
     try:
         return datetime.fromtimestamp(timestamp_ms / 1000, UTC)

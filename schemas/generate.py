@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from schemas import asyncapi, reference
+from schemas import asyncapi, reference, scaling
 from schemas.json_schema import json_schema
 from schemas.topics import TOPICS, Topic
 
@@ -28,7 +28,9 @@ def generated() -> Mapping[str, str]:
     return {
         **{f"schemas/json/{topic.short}.v{topic.version}.json": _schema(topic) for topic in TOPICS if topic.value},
         "schemas/asyncapi.yaml": yaml.safe_dump(asyncapi.document(), sort_keys=False, allow_unicode=True, width=120),
+        "deploy/chart/files/scaling.yaml": scaling.page(),
         "docs/reference/topics.md": reference.topics_page(),
+        "docs/reference/access.md": reference.access_page(),
         "docs/reference/records.md": reference.records_page(),
         "docs/reference/settings.md": reference.settings_page(),
         "docs/reference/reasons.md": reference.reasons_page(),

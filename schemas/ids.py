@@ -79,9 +79,12 @@ def _lf_pieces(file: BinaryIO) -> Iterator[bytes]:
     yield carried
 
 
+MADE_BY_MAIL = "m-"  # how the id of a person begins whom a mail has made
+
+
 def person_id(address: str) -> str:
     """Id of a new person made from mail: the same normalised address always gives the same person."""
-    return f"m-{_digest(b'person', address.encode('utf-8', 'replace'))[:20]}"
+    return f"{MADE_BY_MAIL}{_digest(b'person', address.encode('utf-8', 'replace'))[:20]}"
 
 
 def notification_id(cause_id: str, event: str, recipient: str) -> str:
@@ -113,10 +116,11 @@ def message_id_of_part(message_id: str, recipients: Iterable[str]) -> str:
     return f"{own}.p{part}@{domain}"
 
 
-# What we write as Message-ID. Group 1 is the notification's id, group 2 its day and signature where it is signed; what
-# names a part of the recipients is in no group.
+# What we write as Message-ID. Group 1 is the notification's id, group 2 its day and what signs it where it is signed;
+# what names a part of the recipients is in no group.
 OWN_MESSAGE_ID = re.compile(
-    r"^<mailcall\.([0-9a-f]{32})(\.[0-9]{1,7}\.[0-9a-z]{16})?(?:\.p[0-9a-f]{8})?@[^>\s]+>$", re.ASCII | re.IGNORECASE
+    r"^<mailcall\.([0-9a-f]{32})(\.[0-9]{1,7}\.[0-9a-z]{16}(?:[0-9a-z]{8})?)?(?:\.p[0-9a-f]{8})?@[^>\s]+>$",
+    re.ASCII | re.IGNORECASE,
 )
 
 

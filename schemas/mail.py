@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from schemas.base import Id, Line, Model
 from schemas.persons import PersonKind
@@ -57,6 +57,9 @@ class Defect(StrEnum):
     TOO_MANY_HEADERS = "too-many-headers"
     TOO_MANY_PARTS = "too-many-parts"
     TOO_DEEP = "too-deep"
+    TOO_LONG = "too-long"
+    ENCODED_MULTIPART = "encoded-multipart"
+    BAD_SMIME = "bad-smime"
     BAD_TNEF = "bad-tnef"
     BAD_UUENCODE = "bad-uuencode"
     UNPARSED = "unparsed"
@@ -154,10 +157,11 @@ class ConversationReferences(Model):
     """What the mail offers to find its item by, in the order of trust. Only the logger can say which item it is."""
 
     own_message_ids: tuple[str, ...] = Field(
-        (), description="ids of our own notifications in In-Reply-To and References, proved by their signature"
+        (), description="ids of our own notifications in In-Reply-To and References, signed by us"
     )
-    tokens: tuple[str, ...] = Field(
-        (), description="item references proved by a signed tag in the subject or in an address"
+    tokens: tuple[str, ...] = Field((), description="item references in a signed tag in the subject or in an address")
+    sent_to_sender: tuple[str, ...] = Field(
+        (), description="those of both that were sent to whom this mail comes from: they prove who answers"
     )
     doubtful: tuple[str, ...] = Field(
         (), description="ids of notifications and item references whose signature is forged, foreign or expired"
@@ -205,6 +209,7 @@ class ResolvedMail(Model):
     former_content_id: str = Field("", description="its content id as version 0.1 made it, which may have logged it")
     released: bool = Field(False, description="an administrator let it through after it had been rejected")
     conversation: ConversationReferences
+    fetched_at: AwareDatetime | None = Field(None, description="when its bytes were safe on mail.fetched")
     wanted: Literal["log-or-update", "close"] = Field(description="what the mail asks for; the logger may refuse")
     call_template: Id
     answerable: bool = Field(description="whether an automatic answer may be sent (RFC 3834)")
@@ -230,3 +235,5 @@ class RejectedMail(Model):
     released: str = Field(
         "", description="who released the mail; such a record follows the one that says why it was rejected"
     )
+    discarded: str = Field("", description="who discarded the mail, which is then held no longer; follows it likewise")
+    note: str = Field("", description="why it was released or discarded, in the words of who did it")

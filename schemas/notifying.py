@@ -1,12 +1,13 @@
 """Who is told what by mail: roles, rules and groups, and how often a sender is answered by the desk itself."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from schemas.addresses import SafeAddress
 from schemas.base import Id, Line, Model
+from schemas.together import Checked, together
 
 # Author: whose mail, or whose request, caused it. The others: as what somebody stands in the item.
 Role = Literal["author", "user", "logging-analyst", "assigned-group", "watchers"]
@@ -51,7 +52,7 @@ class NotificationRule(Model):
     tell: tuple[Role, ...] = Field(description="who is told; nobody where it is empty")
 
 
-class Group(Model):
+class Group(Checked):
     """Requirement R2.1: a Group that calls are assigned to, and where it is notified."""
 
     kind: Literal["group"] = "group"
@@ -61,11 +62,14 @@ class Group(Model):
     address: SafeAddress | None = Field(None, description="the group's mailing list, told in place of its members")
     members: tuple[Id, ...] = Field((), description="persons, each told at their own address")
 
-    @model_validator(mode="after")
-    def _somebody(self) -> Self:
-        if self.address is None and not self.members:
-            raise ValueError("address or members has to be set: else nobody is told")
-        return self
+    TOGETHER = (
+        together(
+            "address members",
+            lambda group: group.address is not None or bool(group.members),
+            "address or members has to be set: else nobody is told",
+            "give the group's mailing list, or name persons",
+        ),
+    )
 
 
 class Answers(Model):
@@ -75,4 +79,10 @@ class Answers(Model):
     per_sender_and_hour: int = Field(5, ge=0, description="answers to one sender within an hour")
     all_in_ten_minutes: int = Field(
         2000, ge=0, description="answers to all senders within ten minutes; above it nobody is answered for a while"
+    )
+    unproved_in_hour: int | None = Field(
+        None,
+        ge=0,
+        description="answers within an hour, above which senders who are not proved get none for a while; where it is "
+        "not set, as many as there are persons that no mail has made, and at least 60",
     )

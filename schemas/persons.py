@@ -1,19 +1,20 @@
 """A person of the CMDB: the value of the `persons` topic, and what a sender is looked up in."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
 from schemas.addresses import SafeAddress
-from schemas.base import Id, Line, Model
+from schemas.base import Id, Line
 from schemas.settings import Format
+from schemas.together import Checked, together
 
 _FLAGS = ("is_user", "is_analyst")
 _FLAGGED: dict[str, Any] = {"anyOf": [{"properties": {flag: {"const": True}}, "required": [flag]} for flag in _FLAGS]}
 
 
-class Person(Model):
+class Person(Checked):
     """Flagged as User (who asks), as Analyst (who works), or both. The first address is the primary one."""
 
     model_config = ConfigDict(json_schema_extra=_FLAGGED)
@@ -29,11 +30,14 @@ class Person(Model):
     disabled: bool = False
     version: int = Field(0, ge=0, description="raised by every change")
 
-    @model_validator(mode="after")
-    def _somebody(self) -> Self:
-        if not (self.is_user or self.is_analyst):
-            raise ValueError("a person is flagged as a User, as an Analyst, or as both")
-        return self
+    TOGETHER = (
+        together(
+            "is_user is_analyst",
+            lambda person: person.is_user or person.is_analyst,
+            "a person is flagged as a User, as an Analyst, or as both",
+            "set one of the two, or both",
+        ),
+    )
 
     @property
     def name(self) -> str:

@@ -21,6 +21,7 @@ class Reason(StrEnum):
 
     # A record that can never be handled (`.dlq`).
     NULL_VALUE = "null-value"
+    NOT_UNPACKED = "not-unpacked"
     WRONG_SCHEMA = "wrong-schema"
     WRONG_TYPE = "wrong-type"
     UNKNOWN_VERSION = "unknown-version"
@@ -36,6 +37,10 @@ class Reason(StrEnum):
 
     # Trouble that passes: waited out in place.
     BROKER_AWAY = "broker-away"
+    BROKER_NOT_SECURE = "broker-not-secure"
+    BROKER_LOGIN_MISSING = "broker-login-missing"
+    BROKER_LOGIN_REFUSED = "broker-login-refused"
+    BROKER_RIGHT_MISSING = "broker-right-missing"
     BROKER_REFUSES = "broker-refuses"
     DATABASE_AWAY = "database-away"
     BLOB_STORE_AWAY = "blob-store-away"
@@ -69,6 +74,7 @@ class Reason(StrEnum):
     REQUEST_NOT_CLOSED_BY_MAIL = "request-not-closed-by-mail"
     MAY_NOT_CLOSE = "may-not-close"
     NOT_TRUSTED = "not-trusted"
+    NO_PART_PROVED = "no-part-proved"
 
 
 class Explanation(NamedTuple):
@@ -106,10 +112,15 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.QUARANTINE: Explanation(
         "The mail does not come from whom it says, by its mail system's own check; the server holds such mail.",
-        "If it is wanted, release it with `mailcall mail release`.",
+        "If it is wanted, release it: in the window under Quarantine, or with `mailcall mail release`.",
     ),
     Reason.NULL_VALUE: Explanation(
         "A record without a value stands on a topic that is not compacted.", "Correct the program that published it."
+    ),
+    Reason.NOT_UNPACKED: Explanation(
+        "A compressed batch of records would become larger than is taken, or cannot be unpacked; "
+        "one dead letter stands for all its records.",
+        "Have the program that published it send smaller batches; the error message names the offsets.",
     ),
     Reason.WRONG_SCHEMA: Explanation(
         "The record's value does not fit the topic's JSON Schema.",
@@ -162,9 +173,29 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The Kafka broker does not answer; the process waits and goes on by itself.",
         "Check MAILCALL_KAFKA_BOOTSTRAP_SERVERS and the broker.",
     ),
+    Reason.BROKER_NOT_SECURE: Explanation(
+        "No TLS connection to the Kafka broker: its certificate is not trusted, it does not trust ours, or one side "
+        "speaks no TLS; the process waits and goes on by itself once it can.",
+        "Correct MAILCALL_KAFKA_CA_FILE, MAILCALL_KAFKA_CERTIFICATE_FILE or MAILCALL_KAFKA_SECURITY_PROTOCOL, or the "
+        "broker's certificate; `mailcall kafka check` tells which.",
+    ),
+    Reason.BROKER_LOGIN_MISSING: Explanation(
+        "There is nothing to log in to the Kafka broker with: a file is not there, or no token is given; the process "
+        "waits and goes on by itself once there is.",
+        "Correct the file or the token endpoint that the text names.",
+    ),
+    Reason.BROKER_LOGIN_REFUSED: Explanation(
+        "The Kafka broker refuses our log-in, or wants one; the process waits and goes on by itself once it is let.",
+        "Correct MAILCALL_KAFKA_USERNAME, the password or token, or MAILCALL_KAFKA_SASL_MECHANISM.",
+    ),
+    Reason.BROKER_RIGHT_MISSING: Explanation(
+        "The Kafka broker does not let us use a topic or consumer group; the process waits and goes on by itself once "
+        "it does.",
+        "Give this user the right (ACL); `mailcall kafka check --role PROCESS` lists those that are missing.",
+    ),
     Reason.BROKER_REFUSES: Explanation(
         "The Kafka broker answers and refuses; the process waits and goes on by itself once it is let.",
-        "Do as the text says: rights (the broker's ACLs), how it logs in, this machine's clock.",
+        "Do as the text says: this machine's clock, the broker's version, its policies.",
     ),
     Reason.DATABASE_AWAY: Explanation(
         "The desk's database does not answer; the process waits and goes on by itself.",
@@ -175,8 +206,9 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Check MAILCALL_BLOB_URL and the store.",
     ),
     Reason.READER_AWAY: Explanation(
-        "The child process that reads mails does not start; the process waits and tries again by itself.",
-        "Give the resolver more memory and processes; what the child said stands before this in the log.",
+        "The child process that reads mails, or tries out message templates, does not start; whoever needs it waits "
+        "and tries again by itself.",
+        "Give the process more memory and processes; what the child said stands before this in the log.",
     ),
     Reason.SERVER_UNREACHABLE: Explanation(
         "The mail server does not answer, or the connection broke.",
@@ -209,7 +241,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.NO_OUTGOING_SERVER: Explanation(
         "Neither the partition nor the e-mail options name an outgoing server that exists.",
-        "Give the partition an outgoing_server, or the e-mail options a default_outgoing_server.",
+        "Choose an Outgoing server for the partition, or a Default outgoing server in the e-mail options.",
     ),
     Reason.RECIPIENT_REFUSED: Explanation(
         "The outgoing server refused the recipient for good.", "Correct the address in the person's details."
@@ -251,9 +283,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "answers.per_sender_and_hour in email_options sets how many there may be.",
     ),
     Reason.ANSWERS_STOPPED: Explanation(
-        "So many automatic answers were sent within ten minutes that none is sent for a while: calls are logged as "
-        "ever.",
-        "Look for a flood or a mail loop; answers.all_in_ten_minutes in email_options sets the limit.",
+        "So many automatic answers were sent that senders who are not proved, or all, get none for a while: calls are "
+        "logged as ever.",
+        "Look for a flood, a mail loop or forged senders; answers.all_in_ten_minutes and answers.unproved_in_hour in "
+        "email_options set the limits.",
     ),
     Reason.NOT_A_PARTY: Explanation(
         "The sender has no part in the item that the mail refers to.",
@@ -270,6 +303,11 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.NOT_TRUSTED: Explanation(
         "The sender is not proved to be who the mail says, so the mail changes no state of an item.",
-        "Send it from a mail system that signs its mail (SPF, DKIM), or do it in the desk.",
+        "Answer a mail that the desk sent to this address, or do it in the desk. An incoming server whose trust is "
+        "mark also believes mail that its mail system has proved (SPF, DKIM).",
+    ),
+    Reason.NO_PART_PROVED: Explanation(
+        "Nothing proves that the sender has a part in the item: Analysts alone are told of what the mail says.",
+        "If it belongs there, tell the item's User of it yourself.",
     ),
 }

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
+from schemas.access import ROLES, access_of
 from schemas.json_schema import Schema, json_schema
 from schemas.reasons import EXPLANATIONS
 from schemas.settings import Setting
@@ -38,6 +39,33 @@ def topics_page() -> str:
         _table(("topic", "key", "value", "written by", "read by", "partitions", "kept", "and beside it"), rows),
         *(f"## {topic.short}\n\n{topic.doc}" for topic in TOPICS),
     )
+
+
+def access_page() -> str:
+    """What each process needs of the broker: topics that it reads and writes, and its consumer groups."""
+    sections = []
+    for role in ROLES:
+        access = access_of(role, "mailcall")
+        rows = [
+            ("reads", _names(access.reads)),
+            ("writes", _names(access.writes)),
+            ("groups", _names(access.groups)),
+        ]
+        sections.append(f"## {role}\n\n{_table(('', 'names'), rows)}")
+    return _page(
+        "Access to topics",
+        "What each program needs of the broker, and no more, where the topic prefix is `mailcall`: READ on what it "
+        "reads and on its consumer groups, WRITE on what it writes. The console needs besides DESCRIBE on every "
+        "topic and group `mailcall.*`, and for `mailcall topics create` DESCRIBE_CONFIGS on these topics and, unless "
+        "an administrator makes them, CREATE. `mailcall topics create --dry-run --acls` shows what our programs need, "
+        "as commands and for Strimzi. To a program of others give only those topics that it is for. How to set it up: "
+        "[security.md](../security.md#who-may-write-to-kafka).",
+        *sections,
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "-"
 
 
 def settings_page() -> str:

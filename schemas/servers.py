@@ -107,6 +107,10 @@ class ServerTestResult(Model):
     sender: str = ""
     subject: str = ""
     message: str = ""
+    server: Line = Field("", description="key of the server in `settings`, saved or not; empty where nobody knows it")
+    tested: Line = Field(
+        "", description="ce_id that a record of `settings` with just the tested values has, whether it is there or not"
+    )
 
 
 class SettingsChange(Model):
@@ -116,5 +120,8 @@ class SettingsChange(Model):
     who: Line
     at: datetime
     change_reason: Line = ""
+    managed_by: Line = Field(
+        "", description="the file or repository that the setting is managed in, where it is in one"
+    )
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None

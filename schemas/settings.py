@@ -4,14 +4,16 @@ The words are the requirement's: Email Settings window, Incoming and Outgoing Em
 Matrix.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from schemas.addresses import SafeAddress, SenderPattern
 from schemas.base import FieldName, Id, Line, Model
 from schemas.notifying import Answers, Group, NotificationRule, Role
+from schemas.together import Checked, Misfit, Together, together
 
 UNPARTITIONED = "desk"  # the id of the one partition of a desk without partitioning
 
@@ -49,21 +51,24 @@ class Format(StrEnum):
     TEXT = "text"
 
 
-class Secret(Model):
+class Secret(Checked):
     """A password without the password: exactly one of a sealed box, an environment variable, a mounted file."""
 
     sealed: str | None = Field(None, description="base64 of a NaCl sealed box; only the processes can open it")
     env: Line | None = Field(None, description="name of an environment variable of the process that uses it")
     file: Line | None = Field(None, description="path of a file mounted into the process that uses it")
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if sum(value is not None for value in (self.sealed, self.env, self.file)) != 1:
-            raise ValueError("a password is given as exactly one of sealed, env or file")
-        return self
+    TOGETHER = (
+        together(
+            "sealed env file",
+            lambda secret: sum(value is not None for value in (secret.sealed, secret.env, secret.file)) == 1,
+            "a password is given as exactly one of sealed, env or file",
+            "leave one of them",
+        ),
+    )
 
 
-class OAuth(Model):
+class OAuth(Checked):
     """Where tokens come from, for sasl-xoauth2 and sasl-oauthbearer (RFC 6749).
 
     With `refresh_token` the refresh-token flow (section 6), without it the client-credentials flow (section 4.4).
@@ -80,14 +85,17 @@ class OAuth(Model):
     scope: Line = Field("", description="what is asked for, words with blanks between; the provider's default if empty")
     ca_file: Line | None = Field(None, description="PEM file of the authority that signed the endpoint's certificate")
 
-    @model_validator(mode="after")
-    def _has_a_secret(self) -> Self:
-        if self.client_secret is None and self.refresh_token is None:
-            raise ValueError("client_secret (client credentials) or refresh_token (an account's consent) has to be set")
-        return self
+    TOGETHER = (
+        together(
+            "client_secret refresh_token",
+            lambda oauth: oauth.client_secret is not None or oauth.refresh_token is not None,
+            "client_secret (client credentials) or refresh_token (an account's consent) has to be set",
+            "set the one that the provider gave",
+        ),
+    )
 
 
-class MailServer(Model):
+class MailServer(Checked):
     """What incoming and outgoing servers have in common: where it is and how to log in."""
 
     id: Id = Field(description="the server's name in topics, logs and commands")
@@ -179,6 +187,12 @@ class IncomingServer(MailServer):
         description="the name that this mailbox's own mail system writes into Authentication-Results; "
         "*.example.com where each of its hosts writes its own; - where it writes none (Microsoft 365)",
     )
+    reply_to_is_sender: tuple[SenderPattern, ...] = Field(
+        (),
+        description="forms, lists and groups that write for others, addresses (noreply@shop.example) and domains "
+        "without their subdomains (@lists.example): the sender of their mail is whom Reply-To names, else "
+        "X-Original-From or X-Original-Sender",
+    )
     oversize: Literal["log", "reject"] = Field("log", description="what becomes of a mail above max_mail_bytes")
     floods: Floods = Field(default_factory=Floods, description="when many mails are a flood")
 
@@ -190,17 +204,38 @@ class IncomingServer(MailServer):
             return {"authentication": Authentication.NONE, "security": Security.NONE, **data}
         return data
 
-    @model_validator(mode="after")
-    def _fits_protocol(self) -> Self:
-        if (self.after_fetch == "move") != (self.move_to is not None):
-            raise ValueError("move_to goes with after_fetch: move, and only with it")
-        if self.protocol == "pop3" and (self.after_fetch == "move" or self.folder != "INBOX"):
-            raise ValueError("POP3 has one mailbox: folder and move are IMAP's")
-        if (self.protocol == "folder") != (self.path is not None):
-            raise ValueError("path goes with protocol: folder, and only with it")
-        if self.trust != "off" and self.authserv_id is None:
-            raise ValueError("trust: mark and quarantine need authserv_id: whose Authentication-Results is believed")
-        return self
+    TOGETHER = (
+        together(
+            "after_fetch move_to",
+            lambda server: (server.after_fetch == "move") == (server.move_to is not None),
+            "move_to goes with after_fetch: move, and only with it",
+            "set both, or neither",
+        ),
+        together(
+            "protocol after_fetch",
+            lambda server: server.protocol != "pop3" or server.after_fetch != "move",
+            "POP3 has one mailbox: folder and move are IMAP's",
+            "choose another after_fetch, or protocol: imap",
+        ),
+        together(
+            "protocol folder",
+            lambda server: server.protocol != "pop3" or server.folder == "INBOX",
+            "POP3 has one mailbox: folder and move are IMAP's",
+            "leave folder out, or choose protocol: imap",
+        ),
+        together(
+            "protocol path",
+            lambda server: (server.protocol == "folder") == (server.path is not None),
+            "path goes with protocol: folder, and only with it",
+            "set both, or neither",
+        ),
+        together(
+            "trust authserv_id",
+            lambda server: server.trust == "off" or server.authserv_id is not None,
+            "trust: mark and trust: quarantine need authserv_id: whose Authentication-Results is believed",
+            "set authserv_id, see docs/trust.md, or trust: off",
+        ),
+    )
 
 
 class OutgoingServer(MailServer):
@@ -223,7 +258,7 @@ class OutgoingServer(MailServer):
     recipients_per_mail: int = Field(50, ge=1, le=1000, description="a mail to more recipients is handed over in parts")
 
 
-class CallTemplate(Model):
+class CallTemplate(Checked):
     """Requirement R2.1: what a call gets that is logged from this template."""
 
     kind: Literal["call-template"] = "call-template"
@@ -250,11 +285,14 @@ class CallTemplate(Model):
         description="where the mail's text goes: description, or names of further fields",
     )
 
-    @model_validator(mode="after")
-    def _subject_is_one_line(self) -> Self:
-        if "subject" in self.body_to:
-            raise ValueError("body_to: a text of many lines is no subject; name description or a further field")
-        return self
+    TOGETHER = (
+        together(
+            "body_to",
+            lambda template: "subject" not in template.body_to,
+            "body_to: a text of many lines is no subject",
+            "name description or a further field",
+        ),
+    )
 
 
 ClosedAction = Literal["reopen", "new-call", "journal"]
@@ -269,7 +307,22 @@ class AfterClosing(Model):
     within_days: int | None = Field(None, ge=0, description="how many days it may be closed; any number when left out")
 
 
-class Partition(Model):
+def _unfit_cells(partition: "Partition") -> Iterator[Misfit]:
+    """Each cell of the matrix that is empty, or holds no priority of the partition."""
+    known = ", ".join(partition.priorities)
+    for impact in partition.impacts:
+        for urgency in partition.urgencies:
+            cell = (("priority_matrix", impact, urgency),)
+            priority = partition.priority(impact, urgency)
+            if priority is None:
+                text = f"the priority matrix has no priority for impact {impact!r}, urgency {urgency!r}"
+                yield Misfit(cell, text, f"give it one of: {known}")
+            elif priority not in partition.priorities:
+                text = f"{priority!r} in the priority matrix is none of the partition's priorities"
+                yield Misfit(cell, text, f"give it one of: {known}; or add it to priorities")
+
+
+class Partition(Checked):
     """A department's part of the desk: its own impact, urgency and priority values and its Priority Matrix."""
 
     kind: Literal["partition"] = "partition"
@@ -289,16 +342,7 @@ class Partition(Model):
         description="what becomes of a mail to a closed item: the first rule that fits; new-call where none does",
     )
 
-    @model_validator(mode="after")
-    def _matrix_without_holes(self) -> Self:
-        for impact in self.impacts:
-            for urgency in self.urgencies:
-                priority = self.priority_matrix.get(impact, {}).get(urgency)
-                if priority is None:
-                    raise ValueError(f"the priority matrix has no priority for impact {impact!r}, urgency {urgency!r}")
-                if priority not in self.priorities:
-                    raise ValueError(f"{priority!r} in the priority matrix is none of the partition's priorities")
-        return self
+    TOGETHER = (Together(("impacts", "urgencies", "priorities", "priority_matrix"), _unfit_cells),)
 
     def priority(self, impact: str, urgency: str) -> str | None:
         """The priority of a call, or None where impact or urgency is not the partition's."""
@@ -343,6 +387,9 @@ class EmailOptions(Model):
         3, ge=0, description="hard bounces after which nothing more is sent to an address; 0: never"
     )
     answers: Answers = Field(default_factory=Answers, description="how often a sender is answered by the desk itself")
+    change_reason_required: bool = Field(
+        False, description="whether whoever changes a setting or a person has to give a Change Reason"
+    )
     token_days: int = Field(365, ge=1, le=3650, description="how long a reply to one of our mails proves its item")
 
 

@@ -20,21 +20,26 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)  # without slots: what is looked up for every mail is kept
 class SettingsSnapshot:
-    """Settings by `kind/id`; `versions` are the offsets of their records: a call says which ones it was logged with."""
+    """Settings by `kind/id`; `versions` are the offsets of their records: a call says which ones it was logged with.
+
+    `at`: the highest version that has been applied, be it of what is deleted; -1: none.
+    """
 
     settings: Mapping[str, Setting] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
+    at: int = -1
 
     def with_changes(self, changes: Iterable[tuple[str, Setting | None, int]]) -> "SettingsSnapshot":
         """The snapshot after (key, value or None for deleted, version) have been applied in order."""
-        settings, versions = dict(self.settings), dict(self.versions)
+        settings, versions, at = dict(self.settings), dict(self.versions), self.at
         for key, value, version in changes:
+            at = max(at, version)
             if value is None:
                 settings.pop(key, None)
                 versions.pop(key, None)
             else:
                 settings[key], versions[key] = value, version
-        return replace(self, settings=settings, versions=versions)
+        return replace(self, settings=settings, versions=versions, at=at)
 
     def incoming_server(self, server_id: str) -> IncomingServer | None:
         return cast(IncomingServer | None, self.settings.get(f"incoming-server/{server_id}"))

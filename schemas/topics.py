@@ -27,7 +27,6 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MAIL_PARTITIONS = 12
 _NO_INPUT = ConfigDict(hide_input_in_errors=True)  # a union does not take it over from its members
-MAX_INLINE_BYTES = 700_000  # above this a mail goes to the blob store: clients and brokers refuse records over 1 MiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +65,20 @@ class Topic:
         return self.retention_ms is None
 
 
+def without_prefix(name: str, prefix: str) -> str:
+    """A topic's name as metrics tell it: `mail.fetched.v1` of `mailcall.mail.fetched.v1`."""
+    return name.removeprefix(f"{prefix}.")
+
+
 MAIL_FETCHED = Topic(
     short="mail.fetched",
     doc="Raw mails, RFC 5322 bytes untouched; what is known about them stands in the headers. "
-    "Above 700 kB the value is empty and `ce_dataref` names the blob (claim check).",
+    "Above 700 kB, or two thirds of the largest record, the value is empty and `ce_dataref` names the blob (claim "
+    "check).",
     key="sender's address, normalised",
     value=None,
-    writers=("ingest", "MTAs and integrators"),
-    readers=("resolver",),
+    writers=("ingest", "console", "MTAs and integrators"),
+    readers=("resolver", "console"),
     retention_ms=7 * DAY_MS,
     dead_letters=("resolver",),
 )
@@ -83,7 +88,7 @@ MAIL_RESOLVED = Topic(
     key="sender's address, normalised",
     value=TypeAdapter(ResolvedMail),
     writers=("resolver",),
-    readers=("logger",),
+    readers=("logger", "console"),
     retention_ms=7 * DAY_MS,
     dead_letters=("logger",),
 )
@@ -122,7 +127,7 @@ NOTIFICATION_REQUESTED = Topic(
     key="recipient's address, normalised",
     value=TypeAdapter(NotificationRequested),
     writers=("logger", "integrators"),
-    readers=("outbound",),
+    readers=("outbound", "console"),
     retention_ms=7 * DAY_MS,
     dead_letters=("outbound",),
     deferred=True,
@@ -163,7 +168,7 @@ PERSONS = Topic(
     key="person id",
     value=TypeAdapter(Person),
     writers=("CMDB feeds", "console", "logger"),
-    readers=("logger",),
+    readers=("logger", "console"),
     dead_letters=("logger",),
 )
 SERVER_TESTS = Topic(
@@ -212,7 +217,7 @@ MAILBOX_CURSORS = Topic(
     key="server id",
     value=TypeAdapter(MailboxCursor),
     writers=("ingest",),
-    readers=("ingest",),
+    readers=("ingest", "console"),
 )
 
 TOPICS: tuple[Topic, ...] = (

@@ -27,6 +27,23 @@ MAX_REPLY = 400  # characters of a reply that are read
 ENHANCED_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _REPLY_CLASS = re.compile(r"(?<![\d.])([245])(?:\d\d(?![\d.]*\d)|\.\d{1,3}\.\d{1,3}(?![\d.]*\d))")
 
+# A reply code of RFC 5321 alone, and what sendmail makes of it (`smtptodsn`): of others, the class.
+_REPLY = re.compile(r"(?<![\w.@/#$-])(4(?:21|41|5[0-5])|5(?:0[0-5]|21|30|35|41|5[0-6]))(?![\w@/$%]|[.,]\d|-\d\d\d\d)")
+REPLY_STATUS: Mapping[str, str] = {
+    "450": "4.2.0",
+    "451": "4.3.0",
+    "452": "4.3.1",
+    "500": "5.5.2",
+    "501": "5.5.4",
+    "502": "5.5.1",
+    "503": "5.5.1",
+    "504": "5.5.4",
+    "550": "5.2.0",
+    "551": "5.1.6",
+    "552": "5.2.2",
+    "553": "5.1.0",
+}
+
 # RFC 3463, sections 3.2 to 3.8, and RFC 7505 (null MX): by subject.detail, else by the subject.
 CODES: Mapping[str, Trouble] = {
     "1.1": Trouble.ADDRESS,  # bad mailbox
@@ -119,6 +136,15 @@ def trouble_of(reply: str, status: str = "") -> Trouble:
     told = _REPLY_CLASS.search(reply) or _REPLY_CLASS.search(status)
     is_passing = told is not None and told[1] == "4"
     return Trouble.OUTAGE if is_passing and trouble in (Trouble.ADDRESS, Trouble.UNKNOWN) else trouble
+
+
+def status_in(text: str) -> str:
+    """The first enhanced code (RFC 3463) in a text, else the first reply code as one: `550 no such user` -> `5.2.0`."""
+    enhanced = ENHANCED_STATUS.search(text)
+    if enhanced:
+        return enhanced[1]
+    reply = _REPLY.search(text)
+    return REPLY_STATUS.get(reply[1], f"{reply[1][0]}.0.0") if reply else ""
 
 
 def _in_words(text: str) -> Trouble:

@@ -21,6 +21,7 @@ JSON = "application/json"
 RFC822 = "message/rfc822"
 STRUCTURED = "application/cloudevents+json"
 UNREADABLE_NAME = "header-name-not-utf8"  # the header that tells so of a record; its value: the first such name
+NOT_UNPACKED = "batch-not-unpacked"  # the header of the record that stands for a batch; its value: which, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ def open_envelope(topic: Topic, record: Record) -> Envelope:
     if record.value is None:
         raise UndecodableError(Reason.NULL_VALUE, "the record has no value")
     headers = {name.lower(): value.decode("utf-8", "replace") for name, value in record.headers if value is not None}
+    if NOT_UNPACKED in headers:
+        raise UndecodableError(Reason.NOT_UNPACKED, headers[NOT_UNPACKED][:300])
     if UNREADABLE_NAME in headers:
         raise UndecodableError(
             Reason.WRONG_SCHEMA, f"the name of a header is not UTF-8: {headers[UNREADABLE_NAME][:50]!r}"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.database))
 
 pytest_plugins = [
+    "tests.canary",
     "tests.shared_servers",
     "tests.needs",
     "tests.deadlines",
@@ -75,7 +76,7 @@ def kafka_bootstrap(broker: "Broker") -> str:
 
 
 @pytest.fixture
-def topic_prefix(request: pytest.FixtureRequest) -> Iterator[str]:
+def topic_prefix(request: pytest.FixtureRequest, search_topics: Callable[[Path, str], None]) -> Iterator[str]:
     """A prefix that no other test has: its topics, and the name to build its consumer groups from.
 
     The topics go with the test: a broker that is left with those of every test ends by opening too many files.
@@ -83,6 +84,8 @@ def topic_prefix(request: pytest.FixtureRequest) -> Iterator[str]:
     prefix = f"t-{uuid.uuid4().hex[:12]}"
     yield prefix
     if "kafka_bootstrap" in request.fixturenames:
+        if directory := getattr(request.getfixturevalue("broker"), "directory", None):
+            search_topics(directory, prefix)
         delete_topics(request.getfixturevalue("kafka_bootstrap"), prefix)
 
 
@@ -185,6 +188,14 @@ def smtp_sink() -> "Iterator[SmtpSink]":
 
 
 @pytest.fixture(scope="session")
+def promtool() -> Path:
+    """Prometheus' own program that checks and tests rules."""
+    from deploy.local.prometheus import find_promtool
+
+    return find_promtool()
+
+
+@pytest.fixture(scope="session")
 def dovecot_relay() -> "Iterator[SmtpSink]":
     """Where mails go that are submitted to Dovecot: shared by all tests, so look for your own recipient."""
     from deploy.local.smtp_sink import SmtpSink
@@ -255,7 +266,7 @@ def kerberos(dovecot: "Dovecot") -> "Iterator[Realm]":
 @pytest.fixture
 def kerberos_user(kerberos: "Realm") -> "User":
     """A user of this test alone. Its mailbox is `dovecot`'s account `kerberos_user.mailbox`, and empty."""
-    return kerberos.add_user(uuid.uuid4().hex[:12], "of a ticket")
+    return kerberos.add_user(uuid.uuid4().hex[:12], "s3cret of a ticket")
 
 
 @pytest.fixture

@@ -12,12 +12,15 @@ from deploy.local.server import Server
 
 # Marker -> what needs it: fixtures, and the `name` of servers that a test may start by itself.
 NEEDS: Mapping[str, frozenset[str]] = {
-    "broker": frozenset({"broker"}),
+    "broker": frozenset({"broker", "strimzi_schemas"}),
     "database": frozenset({"database"}),
     "mail_host": frozenset({"mail_host", "mail-host"}),
-    "debian": frozenset({"dovecot", "plain_dovecot", "faulty_dovecots", "postfix", "exim", "kerberos"}),
+    "debian": frozenset(
+        {"dovecot", "plain_dovecot", "faulty_dovecots", "postfix", "exim", "kerberos", "promtool", "prometheus"}
+    ),
     "browser": frozenset(),
-    "npm": frozenset({"asyncapi_parser"}),
+    "pypi": frozenset({"msk_signer", "helm", "image"}),
+    "npm": frozenset({"asyncapi_parser", "oidc_provider", "oidc-provider", "grafana_schema"}),
 }
 
 

@@ -7,10 +7,13 @@ starts it for the first that asks, and answers with a copy: the same addresses, 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from multiprocessing.connection import Client, Listener
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
+
+from tests.canary import RUNNING
 
 
 def _broker() -> Any:
@@ -59,6 +62,11 @@ class SharedServers:
             self._running[name] = self._stack.enter_context(SERVERS[name]())
         return self._running[name]
 
+    def directories(self) -> list[Path]:
+        """Where those lie that run now and are our own kind of server: the broker, the database."""
+        running = [self._running[name] for name in ("broker", "database") if name in self._running]
+        return [server.directory for server in running if hasattr(server, "directory")]
+
     def listen(self) -> str:
         """Answer workers from now on: the address for `ask_first_process`."""
         self._listener = Listener()
@@ -102,6 +110,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     servers = SharedServers()
     config.stash[_ASK] = servers.ask
+    config.stash[RUNNING] = servers.directories
     config.add_cleanup(servers.close)
     config.pluginmanager.register(_Workers(servers))
 

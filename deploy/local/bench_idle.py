@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from console.operations.settings_file import SettingsFile
+from console.settings.settings_file import SettingsFile
 from deploy.local import NotAvailableError
 from deploy.local.bench_mail_host import BenchMailHost
 from deploy.local.bench_measure import MEGABYTE, cpu_seconds, resident_bytes

@@ -10,7 +10,7 @@ from typing import Final
 
 import psycopg
 
-from console.operations.settings_file import SettingsFile
+from console.settings.settings_file import SettingsFile
 from deploy.local.bench_mail_host import BenchMailHost
 from deploy.local.bench_mails import SENDERS, BenchMail, sender_address
 from deploy.local.bench_sink import SinkProcess
@@ -34,10 +34,10 @@ from schemas.settings import (
 from schemas.tokens import TokenKeys
 
 WARM_UP, MEASURED = "warm-up", "measured"  # incoming servers
-ANY_NUMBER = Answers(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0)
+ANY_NUMBER = Answers(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0, unproved_in_hour=0)
 MAILBOXES: Final[Mapping[str, str]] = {name: f"{name}@desk.example" for name in (WARM_UP, MEASURED)}
 DESK_DOMAIN = "desk.example"
-PASSWORD_VARIABLE, PASSWORD = "MAILCALL_BENCH_PASSWORD", "bench"
+PASSWORD_VARIABLE, PASSWORD = "MAILCALL_BENCH_PASSWORD", "s3cret-bench"
 KNOWN_SHARE = 2 / 3  # of the senders; the others become new persons
 
 
@@ -88,7 +88,7 @@ def acknowledgement(server_id: str, mail: BenchMail) -> str:
 
 def acknowledgement_id(server_id: str, token_keys: TokenKeys, at: datetime, mail: BenchMail) -> str:
     """Message-ID of that answer, signed as if it had been asked for at `at`."""
-    return ids.message_id(token_keys.sign(acknowledgement(server_id, mail), at), DESK_DOMAIN)
+    return ids.message_id(token_keys.sign(acknowledgement(server_id, mail), at, mail.sender), DESK_DOMAIN)
 
 
 def bench_settings(servers: BenchServers, enabled: Collection[str]) -> SettingsFile:

@@ -4,9 +4,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 from deploy.local import NotAvailableError
@@ -25,7 +26,9 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+listeners={listeners}
+listener.security.protocol.map={protocols}
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -44,6 +47,19 @@ log.segment.delete.delay.ms=1000
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 """
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A port besides the open one. `settings` are the broker's for this listener, `listener.name.NAME.` left out."""
+
+    name: str
+    protocol: str
+    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def lines(self) -> Iterator[str]:
+        for name, value in self.settings.items():
+            yield f"listener.name.{self.name.lower()}.{name}={value}"
 
 
 class Broker(Protocol):
@@ -102,21 +118,37 @@ class NamedBroker:
 
 
 class KafkaProcess(Server):
-    """Apache Kafka as a child process on free ports of 127.0.0.1. `options` go to Java."""
+    """Apache Kafka as a child process on free ports of 127.0.0.1, one open and one for each of `listeners`.
+
+    `options` go to Java, `settings` are the broker's.
+    """
 
     name = "broker"
 
-    def __init__(self, directory: Path | None = None, options: Sequence[str] = QUICK_START, heap_mb: int = 256) -> None:
+    def __init__(
+        self,
+        directory: Path | None = None,
+        options: Sequence[str] = QUICK_START,
+        heap_mb: int = 256,
+        listeners: Sequence[Listener] = (),
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__(directory)
-        self._port, self._controller_port = free_ports(2)
+        self._port, self._controller_port, *ports = free_ports(2 + len(listeners))
+        self._listeners = dict(zip(listeners, ports, strict=True))
         self._options = (_QUIET, *options, f"-Xmx{heap_mb}m")
+        self._settings = dict(settings)
 
     @property
     def bootstrap_servers(self) -> str:
         return f"{HOST}:{self._port}"
 
+    def address_of(self, listener: str) -> str:
+        """`host:port` of one of `listeners`, by its name."""
+        return next(f"{HOST}:{port}" for one, port in self._listeners.items() if one.name == listener)
+
     def _ready(self) -> bool:
-        return is_open(HOST, self._port)
+        return all(is_open(HOST, port) for port in (self._port, *self._listeners.values()))
 
     def _prepare(self) -> Child:
         data = self.directory / "data"
@@ -127,8 +159,20 @@ class KafkaProcess(Server):
         return Child("Kafka", [*command, properties], log=self.log)
 
     def _write_properties(self, file: Path, data: Path) -> Path:
-        ports = {"port": self._port, "controller_port": self._controller_port}
-        file.write_text(_PROPERTIES.format(host=HOST, data=data, **ports))
+        ports = {"PLAINTEXT": self._port, "CONTROLLER": self._controller_port}
+        ports |= {listener.name: port for listener, port in self._listeners.items()}
+        protocols = dict.fromkeys(("PLAINTEXT", "CONTROLLER"), "PLAINTEXT")
+        protocols |= {listener.name: listener.protocol for listener in self._listeners}
+        text = _PROPERTIES.format(
+            host=HOST,
+            data=data,
+            controller_port=self._controller_port,
+            listeners=",".join(f"{name}://{HOST}:{port}" for name, port in ports.items()),
+            protocols=",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
+        )
+        lines = [f"{name}={value}" for name, value in self._settings.items()]
+        lines += [line for listener in self._listeners for line in listener.lines()]
+        file.write_text(text + "".join(f"{line}\n" for line in lines))
         return file
 
     def _formatted(self) -> Path:

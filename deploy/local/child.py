@@ -19,7 +19,8 @@ _REAPER = Path(__file__).with_name("reaper.py")
 class Child:
     """One process. `start` and `stop` may be called again and again; `pid` is None while it does not run.
 
-    `stop_signal` asks it to end in order; after `STOP_SECONDS` it is killed, and with it whatever is left of its group.
+    `stop_signal` asks it to end in order; after `STOP_SECONDS`, or as long as `stop` is told, it is killed, and with it
+    whatever is left of its group.
     """
 
     def __init__(
@@ -82,11 +83,11 @@ class Child:
         """Wait until it ends by itself: its exit code, or None where it still runs after that time."""
         return _wait(self._process, seconds) if self._process else None
 
-    def stop(self) -> None:
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
         """End it in order, else by force. Nothing happens where it has never been started."""
         if self._process:
             self._process.send_signal(self._stop_signal)
-            self.wait(STOP_SECONDS)
+            self.wait(seconds)
         self.kill()
 
     def kill(self) -> None:

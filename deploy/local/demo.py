@@ -30,9 +30,10 @@ from deploy.local.demo_view import View, choose_view
 from deploy.local.demo_walk import Walk, Watch
 from deploy.local.mail_host import MailHost
 from deploy.local.mailboxes import Mailboxes
-from deploy.local.pipeline import Pipeline
+from deploy.local.pipeline import PROCESSES, WINDOW, Pipeline
 from deploy.local.relay import Relay
 from deploy.local.supervisor import interrupt_on_signals
+from deploy.local.window import first_administrator, sealing_keys
 from desk.engine import open_desk
 from desk.migrate import upgrade
 
@@ -83,13 +84,14 @@ def _run(directory: Path, console: Console, *, once: bool) -> int:
             watch = stack.enter_context(_watch(walks, pipeline, servers))
             walk_mails(walks, watch, servers.mail_host, view)
         ok = write_report(report, walks, _seconds_to_first_call(walks))
+        link = first_administrator(open_desk(servers.desk_url), pipeline.window_url)
         write_environment(environment, pipeline.settings)
         for line in what_differed(walks):
             console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
         console.print("every mail ended as expected" if ok else f"not every mail ended as expected: see {report}")
         if once:
             return 0 if ok else 1
-        _stay_up(console, where_to_look(pipeline, servers.mail_host, environment, report))
+        _stay_up(console, where_to_look(pipeline, link, servers.mail_host, environment, report))
         console.print("stopping")
     return 0
 
@@ -156,7 +158,8 @@ def _pipeline(directory: Path, servers: Servers, view: View) -> Pipeline:
         bootstrap_servers=servers.broker.bootstrap_servers,
         topic_prefix=f"demo-{uuid.uuid4().hex[:8]}",
         desk_url=servers.desk_url,
-        environment={PASSWORD_VARIABLE: PASSWORD},
+        environment={PASSWORD_VARIABLE: PASSWORD, **sealing_keys(directory)},
+        processes=(*PROCESSES, WINDOW),
         say=view.step,
     )
 

@@ -52,12 +52,14 @@ def write_environment(path: Path, settings: Mapping[str, str]) -> None:
     path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()))
 
 
-def where_to_look(pipeline: Pipeline, mail_host: MailHost, environment: Path, report: Path) -> str:
-    """What to try while the demo stays up, with the commands to copy."""
+def where_to_look(pipeline: Pipeline, link: str, mail_host: MailHost, environment: Path, report: Path) -> str:
+    """What to try while the demo stays up, with the commands to copy. `link` signs in to the window, once."""
     metrics = "\n".join(f"      {name:9} {pipeline.metrics_url(name)}" for name in pipeline.processes)
     return f"""
 The pipeline stays up until Ctrl-C. In another shell, in this directory:
 
+  the window    {link}
+                (signs you in once, to set a password; after that {pipeline.window_url})
   the desk      . {environment}
                 .venv/bin/mailcall calls list
                 .venv/bin/mailcall calls show C-000001

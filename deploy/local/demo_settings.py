@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from console.operations.settings_file import SettingsFile, read_settings_file
+from console.settings.settings_file import SettingsFile, read_settings_file
 from deploy.local.mail_host import MailHost
 from deploy.local.relay import Relay
 from schemas.settings import IncomingServer, OutgoingServer, Security, Setting
 
 DEMO_FILE = Path(__file__).with_name("demo.yaml")
 PASSWORD_VARIABLE = "MAILCALL_DEMO_PASSWORD"
-PASSWORD = "demo"
+PASSWORD = "s3cret-demo"
 
 
 def demo_settings(mail_host: MailHost, relay: Relay, file: Path = DEMO_FILE) -> SettingsFile:

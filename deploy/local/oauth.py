@@ -15,10 +15,13 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, unquote_plus
 
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
 from deploy.local.certificates import make_certificates
 from deploy.local.ports import HOST
 
-TOKEN_PATH, INTROSPECTION_PATH = "/token", "/introspect"
+TOKEN_PATH, INTROSPECTION_PATH, KEYS_PATH = "/token", "/introspect", "/keys"
 _BODY_LIMIT = 100_000
 
 Form = Mapping[str, str]
@@ -29,9 +32,10 @@ Answer = tuple[int, Mapping[str, object]]
 class Client:
     """An application that is known to the provider, and may act for one mailbox.
 
-    `client_secret` is None for a public client (RFC 6749, 2.1). `refresh_token` is the one that is good now; with
-    `rotates` each use of it makes another. `lifetime_seconds` of access tokens to come. `requests`: what the token
-    endpoint was asked in this client's name, the good and the bad.
+    `client_secret` is None for a public client (RFC 6749, 2.1). With `audience` its tokens are signed JWTs for that
+    service, which checks them by the keys at `keys_url`, else mere random words. `refresh_token` is the one that is
+    good now; with `rotates` each use of it makes another. `lifetime_seconds` of access tokens to come. `requests`: what
+    the token endpoint was asked in this client's name, the good and the bad.
     """
 
     username: str
@@ -40,7 +44,13 @@ class Client:
     refresh_token: str
     lifetime_seconds: float
     rotates: bool
+    audience: str = ""
     requests: list[Form] = field(default_factory=list)
+
+
+def _new_secret(size: int) -> str:
+    """Random, but for a word that it can be told by wherever it may turn up."""
+    return f"s3cret-{secrets.token_urlsafe(size)}"
 
 
 class _RefusedError(Exception):
@@ -64,19 +74,27 @@ class OAuthServer:
         self._clients: dict[str, Client] = {}
         self._tokens: dict[str, tuple[Client, float]] = {}  # access token -> whose, and when it ends (monotonic)
         self._lock = threading.Lock()
+        self._key = RSAKey.generate_key(2048, {"kid": "1", "use": "sig", "alg": "RS256"})
         self._servers = [self._server(None), self._server(certificates.context())]
         port, tls_port = (server.server_address[1] for server in self._servers)
         self.token_url = f"http://{HOST}:{port}{TOKEN_PATH}"
         self.tls_token_url = f"https://localhost:{tls_port}{TOKEN_PATH}"
+        self.keys_url = f"http://{HOST}:{port}{KEYS_PATH}"
         self.introspection_url = f"http://{HOST}:{port}{INTROSPECTION_PATH}"
 
     def register(
-        self, username: str, *, public: bool = False, lifetime_seconds: float = 3600, rotates: bool = False
+        self,
+        username: str,
+        *,
+        public: bool = False,
+        lifetime_seconds: float = 3600,
+        rotates: bool = False,
+        audience: str = "",
     ) -> Client:
         """A client that gets tokens for that user, by its secret (not a public one) or by its refresh token."""
-        secret = None if public else secrets.token_urlsafe(16)
+        secret = None if public else _new_secret(16)
         client = Client(
-            username, f"client-{secrets.token_hex(6)}", secret, secrets.token_urlsafe(24), lifetime_seconds, rotates
+            username, f"client-{secrets.token_hex(6)}", secret, _new_secret(24), lifetime_seconds, rotates, audience
         )
         with self._lock:
             self._clients[client.client_id] = client
@@ -90,7 +108,7 @@ class OAuthServer:
     def withdraw_consent(self, client: Client) -> None:
         """The refresh token that this client has is good no longer."""
         with self._lock:
-            client.refresh_token = secrets.token_urlsafe(24)
+            client.refresh_token = _new_secret(24)
 
     def answer(self, path: str, form: Form, authorization: str) -> Answer:
         """Status and JSON object for a form that was posted, with its Authorization header."""
@@ -123,12 +141,23 @@ class OAuthServer:
         if grant is None:
             raise _RefusedError("unsupported_grant_type" if "grant_type" in form else "invalid_request")
         more = grant(client, form)
-        token = secrets.token_urlsafe(24)
+        token = self._signed(client) if client.audience else _new_secret(24)
         self._tokens[token] = (client, time.monotonic() + client.lifetime_seconds)
         return {"access_token": token, "token_type": "Bearer", "expires_in": int(client.lifetime_seconds), **more}
 
+    def _signed(self, client: Client) -> str:
+        """RFC 9068."""
+        now = int(time.time())
+        claims = {"iss": self.token_url, "sub": client.username, "aud": client.audience, "scope": "kafka", "iat": now}
+        claims |= {"exp": now + int(client.lifetime_seconds), "jti": secrets.token_hex(8)}
+        return jwt.encode({"alg": "RS256", "kid": "1", "typ": "at+jwt"}, claims, self._key)
+
+    def keys(self) -> Mapping[str, object]:
+        """RFC 7517, section 5."""
+        return {"keys": [self._key.as_dict(private=False)]}
+
     def _server(self, tls: ssl.SSLContext | None) -> ThreadingHTTPServer:
-        server = ThreadingHTTPServer((HOST, 0), _handler(self.answer))
+        server = ThreadingHTTPServer((HOST, 0), _handler(self.answer, self.keys))
         if tls:
             # The handshake is then made by the thread that serves the connection.
             server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
@@ -172,7 +201,7 @@ def _by_refresh_token(client: Client, form: Form) -> Mapping[str, object]:
         raise _RefusedError("invalid_grant")
     if not client.rotates:
         return {}
-    client.refresh_token = secrets.token_urlsafe(24)
+    client.refresh_token = _new_secret(24)
     return {"refresh_token": client.refresh_token}
 
 
@@ -182,14 +211,21 @@ _GRANTS: Mapping[str, Callable[[Client, Form], Mapping[str, object]]] = {
 }
 
 
-def _handler(answer: Callable[[str, Form, str], Answer]) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    answer: Callable[[str, Form, str], Answer], keys: Callable[[], Mapping[str, object]]
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 30
 
         def do_POST(self) -> None:
             length = min(int(self.headers.get("Content-Length", 0)), _BODY_LIMIT)
             form = dict(parse_qsl(self.rfile.read(length).decode("utf-8", "replace")))
-            status, body = answer(self.path, form, self.headers.get("Authorization", ""))
+            self._send(*answer(self.path, form, self.headers.get("Authorization", "")))
+
+        def do_GET(self) -> None:
+            self._send(*((200, keys()) if self.path == KEYS_PATH else (404, {"error": "not found"})))
+
+        def _send(self, status: int, body: Mapping[str, object]) -> None:
             content = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

@@ -12,9 +12,9 @@ from typing import Self, TypeVar
 
 from sqlalchemy import select
 
-from console.operations.apply import plan, publish
-from console.operations.settings_file import SettingsFile
-from console.operations.state import read_state
+from console.settings.apply import plan, publish
+from console.settings.settings_file import SettingsFile
+from console.settings.state import read_state
 from deploy.local import NotAvailableError
 from deploy.local.ports import HOST, free_ports, wait_until
 from deploy.local.supervisor import Program, Supervisor
@@ -25,10 +25,12 @@ from runtime.config import ENV_PREFIX, ProcessConfig
 from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
 from runtime.token_keys import make_token_key, read_token_keys
-from runtime.topic_setup import create_topics, existing_topics, plans
+from runtime.topic_plans import plans
+from runtime.topic_setup import create_topics, existing_topics
 
 R = TypeVar("R")
 PROCESSES = ("ingest", "resolver", "logger", "outbound")
+WINDOW = "console"  # the process that serves the window; the pipeline works without it
 READY_SECONDS = 60.0
 RETRY_SECONDS = 0.2
 APPLIED_SECONDS = 30.0
@@ -61,7 +63,8 @@ class Pipeline:
 
     `directory` gets logs, blobs and the key that tokens are signed with. `environment` is added to what each process is
     started with: its settings, and the passwords that the settings of mail servers refer to. `processes` names them;
-    `logger-2` is one more `logger`. `say` is told in one line what happens to a process.
+    `logger-2` is one more `logger`. `say` is told in one line what happens to a process. With `WINDOW` among them, the
+    window is at `window_url`.
     """
 
     def __init__(
@@ -89,9 +92,12 @@ class Pipeline:
             f"{ENV_PREFIX}{name.upper()}": str(getattr(self.config, name))
             for name in ("kafka_bootstrap_servers", "topic_prefix", "desk_url", "blob_url", "token_key_file")
         }
-        self.ports = dict(zip(processes, free_ports(len(processes)), strict=True))
+        window_port, *ports = free_ports(1 + len(processes))
+        self.window_url = f"http://localhost:{window_port}"
+        self.settings |= {f"{ENV_PREFIX}WINDOW_URL": self.window_url, f"{ENV_PREFIX}WINDOW_PORT": str(window_port)}
+        self.ports = dict(zip(processes, ports, strict=True))
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
-        self._environment = {**inherited, "PYTHONPATH": str(ROOT), **self.settings, **(environment or {})}
+        self.environment = {**inherited, "PYTHONPATH": str(ROOT), **self.settings, **(environment or {})}
         self.supervisor = Supervisor([self._program(name) for name in processes], directory / "logs", say)
 
     @property
@@ -141,7 +147,7 @@ class Pipeline:
         try:
             if not wait_until(stored, seconds):
                 raise NotAvailableError(
-                    f"the logger did not store the persons within {seconds:.0f} s; see {self.supervisor.log('logger')}"
+                    f"the logger did not store the persons within {seconds:.0f} s; see {self.directory / 'logs'}"
                 )
         finally:
             engine.dispose()
@@ -160,6 +166,6 @@ class Pipeline:
         return Program(
             name=name,
             command=(sys.executable, "-m", name.partition("-")[0]),
-            environment={**self._environment, f"{ENV_PREFIX}METRICS_PORT": str(port)},
+            environment={**self.environment, f"{ENV_PREFIX}METRICS_PORT": str(port)},
             health_port=port,
         )

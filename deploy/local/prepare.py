@@ -10,16 +10,23 @@ from deploy.local import NotAvailableError
 from deploy.local.asyncapi_parser import fetch_parser
 from deploy.local.broker import SERVERS_VARIABLE
 from deploy.local.dovecot import find_dovecot
+from deploy.local.grafana import fetch_schema
+from deploy.local.helm import find_helm
 from deploy.local.jars import fetch
 from deploy.local.kcat import find_kcat
+from deploy.local.keda import KEDA
 from deploy.local.kerberos import find_kerberos
+from deploy.local.msk_signer import fetch_signer
+from deploy.local.oidc_provider import fetch_provider
 from deploy.local.postfix import find_postfix
+from deploy.local.prometheus import find_promtool
 from deploy.local.readers import find_browser, find_text_reader
 
 
 def main() -> None:
     needs: list[Callable[[], object]] = [lambda: fetch("greenmail"), find_dovecot, find_kerberos, find_kcat]
-    needs += [find_text_reader, find_browser, find_postfix, fetch_parser]
+    needs += [find_text_reader, find_browser, find_postfix, fetch_parser, fetch_provider, fetch_signer, find_helm]
+    needs += [find_promtool, fetch_schema, lambda: fetch("strimzi"), lambda: fetch("kafka-tools"), KEDA.fetch]
     if not os.environ.get(SERVERS_VARIABLE):
         needs.append(lambda: fetch("kafka"))
     for need in needs:

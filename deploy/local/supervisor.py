@@ -152,7 +152,7 @@ class Supervisor:
         return {name: why for name, why in whys.items() if why}
 
     def _why_not_ready(self, watched: _Watched) -> str:
-        return _ask(watched.program.health_port) if watched.child.pid else "it does not run"
+        return why_not_ready(watched.program.health_port) if watched.child.pid else "it does not run"
 
     def _any_given_up(self) -> bool:
         return any(watched.given_up for watched in self._watched.values())
@@ -168,7 +168,7 @@ def interrupt_on_signals() -> None:
         signal.signal(number, signal.default_int_handler)
 
 
-def _ask(port: int) -> str:
+def why_not_ready(port: int) -> str:
     """Why the process that serves `/readyz` there is not ready, "" where it is."""
     connection = HTTPConnection(HOST, port, timeout=2)
     with closing(connection):

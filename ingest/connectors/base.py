@@ -11,13 +11,13 @@ from typing import BinaryIO, Protocol, cast
 from ingest.connectors.suspects import Suspects
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
+from schemas.sizes import MAX_RECORD_BYTES, cursor_bytes
 
 BLOCK_MAILS = 100  # fetched and published at once: half the cost of 50; 200 gains no more, in a longer command
 BLOCK_BYTES = 8_000_000  # the most that one watcher holds in memory; a larger mail lies in a temporary file meanwhile
 LEAST_BLOCK_BYTES = 1_000_000  # the least, where many watchers share the memory: more than what goes into a record
 FIRST_PART_BYTES = 100_000  # of a mail that is not held in memory: its headers, and mostly all of its text
 MAX_SPOOL_BYTES = 2_000_000_000  # of a mail larger than this only the beginning is kept
-MAX_CURSOR_BYTES = 12_000_000  # of unique ids or names: a record has to hold them
 LOOKED_AT = 50  # the last mails of a mailbox, among which a test looks for its own
 SHOWN_BYTES = 64_000  # of a mail that a test shows
 IDLE_SECONDS = 540.0  # IDLE is renewed before RFC 2177's 29 minutes, and before most firewalls forget the connection
@@ -63,10 +63,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """`look_only`: the mailbox is only looked at, for a test. `folder_root`: folders that may be read lie in it."""
+    """`look_only`: the mailbox is only looked at, for a test. `folder_root`: folders that may be read lie in it.
+
+    `cursor_bytes`: of unique ids or names a cursor's record holds so many.
+    """
 
     look_only: bool = False
     folder_root: Path = Path("/")
+    cursor_bytes: int = cursor_bytes(MAX_RECORD_BYTES)
 
 
 WATCH = Mode()
@@ -154,9 +158,9 @@ def take_block(
     return taken
 
 
-def too_many(handles: Collection[str]) -> str | None:
+def too_many(handles: Collection[str], cursor_bytes: int) -> str | None:
     """Why so many mails cannot be remembered as fetched, and what to do; None where a cursor's record holds them."""
-    if sum(len(handle.encode()) + 3 for handle in handles) <= MAX_CURSOR_BYTES:
+    if sum(len(handle.encode()) + 3 for handle in handles) <= cursor_bytes:
         return None
     return (
         f"it holds {len(handles)} mails that have been fetched, more than can be kept in mind: take them out of it, or "

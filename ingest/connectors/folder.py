@@ -34,9 +34,11 @@ from ingest.connectors.mail_files import MAILDIR, TOP, EmlDirectory, Kind, Maild
 from ingest.connectors.suspects import Suspects
 from ingest.shown import header_of, holds
 from mailserver.authentication import method_for
-from mailserver.errors import MailServerError, words
+from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
+from runtime.foreign_words import words
 from runtime.logs import get_logger
+from runtime.private_files import PRIVATE_DIRECTORY
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
@@ -64,6 +66,7 @@ class FolderConnector:
     def __init__(self, server: IncomingServer, _account: Credentials, mode: Mode = WATCH) -> None:
         self._server = server
         self._root = mode.folder_root
+        self._cursor_bytes = mode.cursor_bytes
         self._kind: Kind = EmlDirectory()
         self._opened: dict[str, int] = {}  # path within the folder -> descriptor of the directory
         self._files: dict[str, MailFile] = {}  # by handle, as the last look found them
@@ -274,8 +277,7 @@ class FolderConnector:
     def _made(self, parent: str, name: str) -> str:
         if os.path.normpath(f"{parent}/{name}") not in self._opened:
             try:
-                mode = stat.S_IMODE(os.fstat(self._opened[TOP]).st_mode)
-                os.mkdir(name, mode, dir_fd=self._opened[parent])
+                os.mkdir(name, PRIVATE_DIRECTORY, dir_fd=self._opened[parent])
             except FileExistsError:
                 pass  # if it is no directory, the next line says so
         return self._enter(parent, name)
@@ -299,7 +301,7 @@ class FolderConnector:
             self._open()
 
     def _cursor(self, handles: tuple[str, ...]) -> MailboxCursor:
-        told = too_many(handles)
+        told = too_many(handles, self._cursor_bytes)
         if told:
             raise self._refused(told)
         return MailboxCursor(server_id=self._server.id, folder=self._server.path or "", uidls=handles)

@@ -17,8 +17,9 @@ from ingest.connectors.base import BLOCK_BYTES
 from ingest.connectors.sockets import LOGOUT_SECONDS, acknowledge_at_once
 from mailserver.authentication import METHODS, Exchange, sasl_log_in
 from mailserver.connection import connect, port_of, shut_down
-from mailserver.errors import words, words_of
+from mailserver.errors import words_of
 from mailserver.sasl import Credentials
+from runtime.foreign_words import words
 from schemas.settings import IncomingServer
 
 MAX_ANSWER_BYTES = 2 * BLOCK_BYTES + 32_000_000  # a block that is larger than announced; a listing of 500,000 mails

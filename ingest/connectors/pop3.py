@@ -52,6 +52,7 @@ class Pop3Connector:
     def __init__(self, server: IncomingServer, account: Credentials, mode: Mode = WATCH) -> None:
         self._server = server
         self._look_only = mode.look_only
+        self._cursor_bytes = mode.cursor_bytes
         self._account = account
         self._session: Pop3Session | None = None
         self._identified = Identified()
@@ -242,7 +243,7 @@ class Pop3Connector:
         self._session, self._waiting = None, None
 
     def _cursor(self, uidls: tuple[str, ...]) -> MailboxCursor:
-        told = too_many(uidls)
+        told = too_many(uidls, self._cursor_bytes)
         if told:
             raise MailServerError(Reason.FOLDER_REFUSED, f"{place(self._server)}: {told}", temporary=False)
         told = too_much_owed(self._owed)

@@ -9,11 +9,12 @@ from resolver.parsing.body import Body, read_body
 from resolver.parsing.dates import parse_date
 from resolver.parsing.headers import Headers, split_headers
 from resolver.parsing.message_ids import all_ids, first_id
+from resolver.parsing.part import Part
 from resolver.parsing.reply import reply_of
 from resolver.parsing.result import File, Parsed
-from resolver.parsing.structure import Part, read_structure
+from resolver.parsing.structure import read_structure
 from resolver.parsing.words import clean_line, header_text
-from schemas.mail import Defect, ParsedMail
+from schemas.mail import Defect, Mailbox, ParsedMail
 
 # What a fault of our own code can raise on a mail that it was not made for; memory and interrupts are not caught.
 _UNEXPECTED = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -51,10 +52,12 @@ def _parse(root: Part, body: Body, found: set[Defect]) -> Parsed:
         found.add(Defect.SEVERAL_FROM)
     raw_subject = headers.raw("subject")
     subject = clean_line(header_text(raw_subject, hint, found)) if raw_subject else ""
+    to = parse_addresses(headers.raw_all("to"), hint, found)
+    cc = parse_addresses(headers.raw_all("cc"), hint, found)
     mail = ParsedMail(
         from_=from_[0] if from_ else None,
-        to=parse_addresses(headers.raw_all("to"), hint, found),
-        cc=parse_addresses(headers.raw_all("cc"), hint, found),
+        to=to,
+        cc=cc,
         reply_to=parse_addresses(headers.raw_all("reply-to"), hint, found),
         subject=subject,
         date=_date(headers, found),
@@ -62,7 +65,7 @@ def _parse(root: Part, body: Body, found: set[Defect]) -> Parsed:
         in_reply_to=all_ids(headers.all("in-reply-to")),
         references=all_ids(headers.all("references")),
         text=body.text,
-        reply=_reply(body, subject),
+        reply=_reply(body, subject, (*to, *cc)),
         html=body.html,
         attachments=tuple(file.attachment for file in body.files),
         defects=tuple(defect for defect in Defect if defect in found) if found else (),
@@ -78,9 +81,9 @@ def _date(headers: Headers, found: set[Defect]) -> str | None:
     return date
 
 
-def _reply(body: Body, subject: str) -> str:
+def _reply(body: Body, subject: str, recipients: tuple[Mailbox, ...]) -> str:
     """The reply, from the text in which HTML quotations are marked; unmarked again where all of it stays."""
-    reply = reply_of(body.quoted_text, subject)
+    reply = reply_of(body.quoted_text, subject, recipients)
     return body.text if reply == body.quoted_text else reply
 
 

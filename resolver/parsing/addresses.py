@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from resolver.parsing.notes_names import notes_mailbox
+from resolver.parsing.spaced_addresses import BLANK, join_spaced
 from resolver.parsing.words import clean_line, decode_words, raw_text
 from schemas.mail import Defect, Mailbox
 
@@ -18,20 +19,20 @@ _TOKEN = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ANGLE = re.compile(r"<([^<>]*)>?")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_SWALLOWED = re.compile(r"<[^<>\s]+@[^<>\s]+>\s*[,;]")
+_SWALLOWED = re.compile(r"<[^<>\s@]++@[^<>\s]++>\s*+[,;]")
+_COMMENT = re.compile(r"\([^()]*\)")
 _ROUTE = re.compile(r"^@[^:]*:")
 _QUOTED_LOCAL = re.compile(r'^"(?:[^"\\]|\\.)+"(?=@)')
-_AROUND_SIGNS = re.compile(r"\s*([@.])\s*")
+_AROUND_SIGNS = re.compile(r"(?<!\s)\s*+([@.])\s*+")
 
 
 # One mailbox without anything odd: most headers hold just that.
 _SIMPLE = re.compile(
     r"""(?:(?:"([^"\\<>@]*)"\s?|([^"\\<>@,;:()\[\]]*))<)?([^\s<>"@,;:()\\\[\]=?]+@[^\s<>"@,;:()\\\[\]=?]+)(>?)\Z"""
 )
-_BLANK = ("blank", " ")
 
 
 @dataclass(slots=True)
@@ -74,6 +75,7 @@ class _Reader:
         self.nested = nested
         self.boxes: list[Mailbox] = []
         self.draft = _Draft()
+        self.loose = 0  # boxes without an address just before a comma: they may begin a name
         self.quotes_left = True
         self.comments_left = True
 
@@ -89,8 +91,8 @@ class _Reader:
             if kind == "other":
                 position = self._special(match[0], position - 1)
             elif kind == "blank":
-                if self.draft.words[-1:] != [_BLANK]:
-                    self.draft.words.append(_BLANK)
+                if self.draft.words[-1:] != [BLANK]:
+                    self.draft.words.append(BLANK)
             else:
                 self.draft.words.append((kind or "atom", match[0]))
         self._finish()
@@ -104,8 +106,11 @@ class _Reader:
             return self._comment(start)
         if sign == "<":
             return self._angle(start)
-        if sign in ",;":
+        if sign == ",":
             self._finish()
+        elif sign == ";":
+            self._finish()
+            self.loose = 0
         elif sign == ":":
             self._colon()
         elif sign in "[]=":
@@ -161,6 +166,7 @@ class _Reader:
             self.draft = _Draft()
 
     def _finish(self) -> None:
+        loose, self.loose = self.loose, 0
         draft, self.draft = self.draft, _Draft()
         words, comments = draft.words, draft.comments
         plain = draft.angles[-1] if draft.angles else "".join(text for _, text in words)
@@ -172,10 +178,12 @@ class _Reader:
         with_sign = [a for a in draft.angles if "@" in a]
         if with_sign or (draft.angles and not any("@" in text for kind, text in words if kind == "atom")):
             chosen = with_sign[-1] if with_sign else draft.angles[-1]
-            name = self._phrase(words) or self._comment_name(comments)
-            self._add(_clean_address(decode_words(chosen, self.found)), name)
+            name = self._phrase(words)
+            if name and loose and with_sign:
+                name = self._with_loose(loose, name)
+            self._add(_clean_address(decode_words(chosen, self.found)), name or self._comment_name(comments))
             return
-        words = _join_spaced(words)
+        words = join_spaced(words)
         addresses = [text for kind, text in words if "@" in text and kind in ("atom", "address")]
         if addresses:
             taken = set(addresses)
@@ -184,7 +192,15 @@ class _Reader:
             for i, address in enumerate(addresses):
                 self._add(_clean_address(address), name if i == 0 else "")
             return
+        before = len(self.boxes)
         self._finish_without_sign(words, comments)
+        self.loose = loose + 1 if len(self.boxes) == before + 1 and not comments else 0
+
+    def _with_loose(self, count: int, name: str) -> str:
+        """The name whose beginning was taken for boxes of its own: `Ek, Anna <anna@example.org>` without quotes."""
+        pieces = [box.address or box.name for box in self.boxes[-count:]]
+        del self.boxes[-count:]
+        return ", ".join([*pieces, name])
 
     def _finish_without_sign(self, words: list[tuple[str, str]], comments: list[str]) -> None:
         """No @ in plain sight: an encoded or quoted address, a bare name as local programs use it, or only a name."""
@@ -215,37 +231,10 @@ class _Reader:
             self.boxes.append(Mailbox(address=address, name=name))
 
 
-def _join_spaced(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """`john . doe @ example.org` and `"john doe"@example.org` are one address each (RFC 5322, section 4.4)."""
-    groups: list[list[tuple[str, str]]] = []
-    solid = False  # the last group may go on
-    for kind, text in words:
-        if kind == "blank" or not groups or not solid or not _joins(groups[-1], text):
-            groups.append([(kind, text)])
-        else:
-            groups[-1].append((kind, text))
-        solid = solid if kind == "blank" else kind in ("atom", "quoted")
-        if kind == "blank" and len(groups) > 1:  # a blank goes with what stands before it until that is known to end
-            groups[-2].append(groups.pop()[0])
-    return [word for group in groups for word in _merged(group)]
-
-
-def _joins(group: list[tuple[str, str]], text: str) -> bool:
-    before = next((t for kind, t in reversed(group) if kind != "blank"), "")
-    return (
-        text in (".", "@") or before in (".", "@") or text.startswith("@") or (before.endswith("@") and len(before) > 1)
-    )
-
-
-def _merged(group: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    solid = [(kind, text) for kind, text in group if kind != "blank"]
-    if len(solid) < 2 or not any("@" in text for kind, text in solid if kind == "atom"):
-        return group
-    return [("address", "".join(f'"{text}"' if kind == "quoted" else text for kind, text in solid)), _BLANK]
-
-
 def _clean_address(address: str) -> str:
-    """What stands between angle brackets, less source routes, `mailto:` and blanks around the signs."""
+    """What stands between angle brackets, less comments, source routes, `mailto:` and blanks around the signs."""
+    if "(" in address and '"' not in address:
+        address = _COMMENT.sub("", address)
     address = _ROUTE.sub("", address.strip())
     if address[:7].lower() == "mailto:":
         address = address[7:]
@@ -254,4 +243,6 @@ def _clean_address(address: str) -> str:
         address = next((piece for piece in address.split() if "@" in piece), address)
     if address.startswith('"') and address.endswith('"') and "@" in address:
         address = address.strip('"')
+    if address.startswith("[") and address.endswith("]"):  # brackets of the wrong kind
+        address = address.strip("[]")
     return address.strip("'") if address.startswith("'") else address

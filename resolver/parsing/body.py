@@ -4,42 +4,51 @@ import hashlib
 import html
 import re
 from dataclasses import dataclass, field
+from operator import is_
 from urllib.parse import unquote
 
+from resolver.parsing.alternatives import Place, merge_twins
+from resolver.parsing.calendars import calendar_text
 from resolver.parsing.charsets import decode
+from resolver.parsing.enriched import enriched_to_html
+from resolver.parsing.file_names import base_name, declared_name, described_name, mail_name
 from resolver.parsing.flowed import unflow
-from resolver.parsing.headers import split_headers
-from resolver.parsing.html_text import html_to_text
+from resolver.parsing.html_charset import codec_missing, meta_charset
+from resolver.parsing.large_texts import within_room
+from resolver.parsing.part import Part
 from resolver.parsing.result import File
-from resolver.parsing.structure import Part
+from resolver.parsing.rtf import rtf_to_body
 from resolver.parsing.tnef import TnefError, read_tnef
 from resolver.parsing.uuencode import extract_uuencoded
 from resolver.parsing.words import clean, clean_line
 from schemas.mail import Attachment, Defect
 
 # Text types that are read as part of the body. Any other text (calendar, csv, vcard, a bounce's headers) is a file.
-_PLAIN = frozenset(
-    {"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown", "text/*", "text/text"}
-)
+_PLAIN = frozenset({"text/plain", "text/markdown", "text/x-markdown", "text/x-web-markdown", "text/*", "text/text"})
+_ENRICHED = frozenset({"text/enriched", "text/richtext"})
 _HTML = frozenset({"text/html", "application/xhtml+xml", "text/xhtml"})
+_TEXTS = _PLAIN | _ENRICHED | _HTML
+# What Exchange calls a text that stood behind a picture or file, which has no name of its own.
+_NAMED_BY_EXCHANGE = re.compile(r"ATT\d{5,6}\.(?:txt|html?)")
+_NO_WORDS = frozenset({"text/rfc822-headers", "text/vcard", "text/x-vcard", "text/directory", "text/css"})
+_RTF = frozenset({"text/rtf", "application/rtf"})  # a file, and the text where there is no other
 # Other views of the same body, for programs that can show them: neither text nor file.
 _OTHER_VIEWS = frozenset({"text/x-amp-html", "text/watch-html"})
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
-_CALENDAR = frozenset({"text/calendar", "application/ics"})
+_CALENDAR = frozenset({"text/calendar", "text/x-vcalendar", "application/ics"})
+_SHOWN = ("", "inline")  # dispositions of what is no file
 _CID = re.compile(r"\bcid:([^\"'\s<>)]+)", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]*>")
-_MAX_NAME = 255
 
 
 _Found = tuple[str, str, bytes, bool, str]  # name, type, content, inline, content id
 
 
-@dataclass(slots=True)
-class _Slot:
-    """One place of the body: its text, its HTML, or both as alternatives."""
+@dataclass(slots=True, eq=False)
+class _FileText(Place):
+    """A text that is a file beside a body, and the body where there is no other."""
 
-    text: str | None = None
-    html: str | None = None
+    part: Part = field(kw_only=True)
+    file: _Found = field(kw_only=True)
 
 
 @dataclass(slots=True)
@@ -62,69 +71,117 @@ class _Collector:
         self.hint = hint
         self.found = found
         self.files: list[_Found] = []
-        self.tnef_slots: list[_Slot] = []
+        self.tnef_places: list[Place] = []
+        self.calendars: list[Part] = []
 
     def collect(self, root: Part) -> Body:
-        slots = [slot for slot in self._slots(root, is_root=True) if slot.text is not None or slot.html is not None]
-        if self.tnef_slots and not any(_has_words(slot) for slot in slots):
-            slots += self.tnef_slots
-        htmls = [slot.html for slot in slots if slot.html is not None]
+        places = merge_twins(self._body_places(self._places(root, shown=True)))
+        htmls = [place.html for place in places if place.html is not None]
         body = Body(html="\n".join(htmls) if htmls else None)
-        texts, quoted = [], []
-        for slot in slots:
-            text, marked = _slot_text(slot)
-            texts.append(text.rstrip("\n"))
-            quoted.append(marked.rstrip("\n"))
-        body.text = "\n".join(texts).strip("\n")
-        body.quoted_text = "\n".join(quoted).strip("\n")
-        shown = _shown_ids(body.html)
+        read = [place.read() for place in places]
+        texts, quoted = [text for text, _ in read], [text for _, text in read]
+        del places, read
+        body.text = _joined(texts)
+        # Large texts that are the same are not joined twice.
+        body.quoted_text = body.text if all(map(is_, texts, quoted)) else _joined(quoted)
+        del texts, quoted
+        shown = _shown_ids(body.html) if any(cid for *_, cid in self.files) else frozenset()
         for name, kind, content, inline, cid in _without_double_invitations(self.files):
-            body.files.append(_file(name, kind, content, inline or cid in shown))
+            body.files.append(_file(name, kind, content, inline or (cid != "" and cid in shown)))
         return body
 
-    def _slots(self, part: Part, is_root: bool = False) -> list[_Slot]:
-        """The body places under a part; files met on the way are put aside."""
+    def _body_places(self, places: list[Place]) -> list[Place]:
+        """The places of the body. Where they say nothing: what a winmail.dat says, else the texts that would be files
+        beside a body, else the calendars."""
+        body = [place for place in places if not isinstance(place, _FileText) and not place.is_empty]
+        fallback = self.tnef_places or self.calendars or any(isinstance(place, _FileText) for place in places)
+        if not fallback or any(place.says_something() for place in body):
+            return body
+        if self.tnef_places:
+            return body + self.tnef_places
+        used = self._with_file_texts(places, body)
+        if len(used) == len(body):
+            texts = dict.fromkeys(calendar_text(self._text(part)) for part in self.calendars)
+            used.append(Place(text="\n\n".join(filter(None, texts))))
+        return used
+
+    def _with_file_texts(self, places: list[Place], body: list[Place]) -> list[Place]:
+        """The places with the texts that say something in spite of their file name. One that is marked `attachment`
+        counts only where nothing else is there to be shown, and stays a file as well."""
+        alone = not any(place.read()[0].strip() for place in body)
+        used: list[Place] = []
+        read: set[int] = set()  # identities of files that are files no more
+        for place in places:
+            if not isinstance(place, _FileText):
+                used += [] if place.is_empty else [place]
+            elif place.part.disposition in _SHOWN or not body:
+                text = self._body_place(place.part)
+                if text.says_something():
+                    used.append(text)
+                    if alone and place.part.disposition in _SHOWN and place.part.content_type in _TEXTS:
+                        read.add(id(place.file))
+        self.files = [file for file in self.files if id(file) not in read]
+        return used
+
+    def _places(self, part: Part, shown: bool = False) -> list[Place]:
+        """The body places under a part; files met on the way are put aside. `shown`: a file name says nothing here."""
         if part.content_type == "multipart/alternative":
             return self._alternatives(part)
+        if part.content_type == "multipart/appledouble":
+            self._add_appledouble(part)
+            return []
         if part.children:
-            return [slot for child in part.children for slot in self._slots(child)]
+            root_first = part.content_type == "multipart/related"  # RFC 2387, section 3.2
+            return [p for i, child in enumerate(part.children) for p in self._places(child, root_first and i == 0)]
         if part.is_multipart:
             return []
         if part.content_type in _OTHER_VIEWS and part.disposition != "attachment":
             return []
-        if _is_body(part, is_root):
-            return [self._body_slot(part)]
-        self._add_file(part)
-        return []
+        name = declared_name(part)
+        is_text = part.content_type in _TEXTS
+        if is_text and part.disposition in _SHOWN and (shown or not name):
+            return [self._body_place(part)]
+        file = self._add_file(part)
+        if is_text and _NAMED_BY_EXCHANGE.fullmatch(name):
+            return [self._body_place(part)]
+        may_be_body = is_text or part.content_type in _RTF or (not name and _may_be_read(part))
+        may_be_body = may_be_body and part not in self.calendars[-1:]
+        return [_FileText(part=part, file=file)] if may_be_body and file else []
 
-    def _alternatives(self, part: Part) -> list[_Slot]:
+    def _alternatives(self, part: Part) -> list[Place]:
         """One place for all alternatives: text from those that have a text, HTML from those that have it."""
-        slots = [slot for child in part.children for slot in self._slots(child)]
-        plain = list(dict.fromkeys(slot.text for slot in slots if slot.text and slot.text.strip()))
-        rich = [slot.html for slot in slots if slot.html is not None]
-        joined = _Slot("\n".join(plain) if plain else None, "\n".join(rich) if rich else None)
-        return [joined]
+        found = [place for child in part.children for place in self._places(child, shown=True)]
+        places = [place for place in found if not isinstance(place, _FileText)]
+        plain = list(dict.fromkeys(place.text for place in places if place.text and place.text.strip()))
+        rich = [place.html for place in places if place.html is not None]
+        enriched = [place.enriched for place in places if place.enriched is not None]
+        joined = Place(*("\n".join(texts) if texts else None for texts in (plain, rich, enriched)))
+        return [joined, *(place for place in found if isinstance(place, _FileText))]
 
-    def _body_slot(self, part: Part) -> _Slot:
+    def _body_place(self, part: Part) -> Place:
+        if part.content_type in _RTF:
+            return Place(text=_unix(rtf_to_body(part.content(self.found).lstrip())[0]))
         text = self._text(part)
         if part.content_type in _HTML:
-            return _Slot(html=text)
-        if part.content_type in ("text/enriched", "text/richtext"):
-            text = html.unescape(_TAG.sub("", text.replace("<<", "&lt;")))
-        elif part.params.get("format", "").lower() == "flowed":
+            return Place(html=text)
+        if part.content_type in _ENRICHED:
+            return Place(enriched=enriched_to_html(text, elder=part.content_type == "text/richtext"))
+        if part.params.get("format", "").lower() == "flowed":
             text = unflow(text, part.params.get("delsp", "").lower() == "yes")
         if "begin " in text:
             text, blocks = extract_uuencoded(text, self.found)
             for name, content in blocks:
-                self.files.append((_base_name(name), "application/octet-stream", content, False, ""))
-        return _Slot(text=text)
+                self.files.append((base_name(name), "application/octet-stream", content, False, ""))
+        return Place(text=text)
 
     def _text(self, part: Part) -> str:
         content = part.content(self.found)
         label = part.params.get("charset")
         if part.content_type in _HTML and codec_missing(label):
-            label = _meta_charset(content) or label
+            label = meta_charset(content) or label
+        content = within_room(content, self.found)
         text = decode(content, label, self.hint, self.found)
+        del content
         if "\0" in text:
             self.found.add(Defect.NUL)
         if "\r" in text:
@@ -134,15 +191,30 @@ class _Collector:
                 text = text.replace("\r", "\n")
         return clean(text.removeprefix("\ufeff"))
 
-    def _add_file(self, part: Part) -> None:
-        name = _base_name(_declared_name(part))
+    def _add_file(self, part: Part, name: str = "") -> _Found | None:
+        """Puts a file aside; `name` where the part has none. None: it was unpacked, and is not there any more."""
+        name = base_name(declared_name(part) or name or described_name(part))
         content = part.content(self.found)
-        if (part.content_type in _TNEF or name.lower() == "winmail.dat") and self._unpack_tnef(content):
-            return
-        if part.content_type in ("message/rfc822", "message/global") and not name:
-            name = _mail_name(content)
+        kind = clean_line(part.content_type)
+        if (kind in _TNEF or name.lower() == "winmail.dat") and self._unpack_tnef(content):
+            return None
+        if kind in ("message/rfc822", "message/global") and not name:
+            name = mail_name(content)
+        if kind in _CALENDAR or name.lower().endswith(".ics"):
+            self.calendars.append(part)
         cid = clean_line(part.headers.get("content-id") or "").strip("<> ").lower()
-        self.files.append((name, clean_line(part.content_type), content, part.disposition == "inline", cid or "\0"))
+        file = (name, kind, content, part.disposition == "inline", cid)
+        self.files.append(file)
+        return file
+
+    def _add_appledouble(self, part: Part) -> None:
+        """A file of a Macintosh in two parts (RFC 1740): what every program can read, and what only its own can."""
+        forks = [child for child in part.children if child.content_type != "application/applefile"]
+        name = next(filter(None, map(declared_name, part.children)), "")
+        if not any(fork.content(self.found) for fork in forks):
+            forks = part.children
+        for fork in forks:
+            self._add_file(fork, name)
 
     def _unpack_tnef(self, content: bytes) -> bool:
         """Whether all of it stands now among texts and files; a damaged one is kept besides what could be read."""
@@ -152,17 +224,17 @@ class _Collector:
             self.found.add(Defect.BAD_TNEF)
             return False
         if unpacked.html is not None or unpacked.text is not None:
-            self.tnef_slots.append(_Slot(text=_unix(unpacked.text), html=_unix(unpacked.html)))
+            self.tnef_places.append(Place(text=_unix(unpacked.text), html=_unix(unpacked.html)))
         for name, kind, data, cid in unpacked.files:
-            self.files.append((_base_name(name), kind, data, False, cid.strip("<> ").lower() or "\0"))
+            self.files.append((base_name(name), kind, data, False, cid.strip("<> ").lower()))
         if unpacked.damaged:
             self.found.add(Defect.BAD_TNEF)
         return not unpacked.damaged
 
 
-def codec_missing(label: str | None) -> bool:
-    """Whether an HTML part leaves its charset to its own `<meta>`."""
-    return not label or label.strip("\"' ").lower() in ("us-ascii", "unknown-8bit", "x-unknown")
+def _may_be_read(part: Part) -> bool:
+    """Whether a part of an unknown text type may be words: they are read as plain text (RFC 2046, section 4.1.4)."""
+    return part.content_type.startswith("text/") and part.content_type not in _NO_WORDS
 
 
 def _without_double_invitations(files: list[_Found]) -> list[_Found]:
@@ -171,63 +243,21 @@ def _without_double_invitations(files: list[_Found]) -> list[_Found]:
     return [f for f in files if f[0] or f[1] not in _CALENDAR or f[2].replace(b"\r", b"") not in named]
 
 
+def _joined(texts: list[str]) -> str:
+    if len(texts) == 1:  # as most mails have it
+        return texts[0].strip("\n")
+    return "\n".join([text.rstrip("\n") for text in texts]).strip("\n")
+
+
 def _unix(text: str | None) -> str | None:
     return None if text is None else clean(text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def _has_words(slot: _Slot) -> bool:
-    return bool((slot.text or "").strip()) or bool(slot.html and html_to_text(slot.html)[0].strip())
-
-
-def _slot_text(slot: _Slot) -> tuple[str, str]:
-    """(text, text with quotations marked) of one place."""
-    if slot.text is not None and (slot.text.strip() or slot.html is None):
-        return slot.text, slot.text
-    return html_to_text(slot.html or "")
-
-
-def _is_body(part: Part, is_root: bool) -> bool:
-    """A text that is shown, no file: no `attachment`, and no file name (a mail that is one text may have one)."""
-    if part.content_type not in _PLAIN and part.content_type not in _HTML:
-        return False
-    if part.disposition not in ("", "inline"):
-        return False
-    return is_root or not _declared_name(part)
-
-
-def _declared_name(part: Part) -> str:
-    return part.disposition_params.get("filename") or part.params.get("name") or part.params.get("filename") or ""
-
-
-def _base_name(name: str) -> str:
-    """A file name without directories and control characters; at most 255 characters, its extension kept."""
-    name = clean_line(name).replace("\\", "/").rstrip("/").rpartition("/")[2].strip()
-    if name.strip(".") == "":
-        return ""
-    if len(name) <= _MAX_NAME:
-        return name
-    stem, dot, extension = name.rpartition(".")
-    if not dot or len(extension) > 20:
-        return name[:_MAX_NAME]
-    return f"{stem[: _MAX_NAME - len(extension) - 1]}.{extension}"
-
-
-def _mail_name(content: bytes) -> str:
-    headers, _ = split_headers(content, set())
-    subject = headers.get("subject")
-    return _base_name(f"{subject.replace('/', '-')[:200]}.eml") if subject else ""
-
-
-def _meta_charset(content: bytes) -> str | None:
-    match = re.search(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([\w-]{2,40})", content[:4096], re.IGNORECASE)
-    return match[1].decode("ascii", "replace") if match else None
 
 
 def _shown_ids(source: str | None) -> frozenset[str]:
     """Content ids that the HTML shows."""
     if not source or "cid:" not in source.lower():
         return frozenset()
-    return frozenset(unquote(html.unescape(cid)).lower() for cid in _CID.findall(source))
+    return frozenset(unquote(html.unescape(match[1])).lower() for match in _CID.finditer(source))
 
 
 def _file(name: str, kind: str, content: bytes, inline: bool) -> File:

@@ -1,11 +1,16 @@
 """Bytes to text: what a mail calls its charset, what that means in practice, and what to do when it lies."""
 
 import codecs
+import encodings
 import re
-from functools import lru_cache
+from encodings import normalize_encoding
+from encodings.aliases import aliases
+from functools import cache, lru_cache
+from pkgutil import iter_modules
 
 from resolver.parsing import iso2022_cn
-from resolver.parsing.guessing import guess
+from resolver.parsing.guessing import MAX_STRAYS, guess, mixed_utf8
+from resolver.parsing.wide_charsets import WIDE, decode_wide
 from schemas.mail import Defect
 
 # What mail programs write -> the codec that reads what they mean: mostly the superset that the label's users really
@@ -26,7 +31,8 @@ _LABELS = {
     "korean": "cp949", "cseuckr": "cp949", "uhc": "cp949", "isoir149": "cp949",
     "shiftjis": "cp932", "sjis": "cp932", "xsjis": "cp932", "mskanji": "cp932", "windows31j": "cp932",
     "cswindows31j": "cp932",
-    "xeucjp": "euc_jp", "ujis": "euc_jp",
+    "xeucjp": "euc_jp", "ujis": "euc_jp", "eucjpms": "euc_jp", "eucjpwin": "euc_jp",
+    "cp51932": "euc_jp",
     "iso2022jp": "iso2022_jp_ext", "csiso2022jp": "iso2022_jp_ext", "iso2022jpms": "iso2022_jp_ext",
     "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext", "xiso2022jp": "iso2022_jp_ext",
     "iso2022cn": iso2022_cn.NAME, "iso2022cnext": iso2022_cn.NAME, "csiso2022cn": iso2022_cn.NAME,
@@ -35,6 +41,8 @@ _LABELS = {
     "dos874": "cp874", "koi": "koi8-r", "koi8": "koi8-r", "koi8ru": "koi8-u", "cskoi8r": "koi8-r",
     "visual": "iso8859-8", "logical": "iso8859-8", "win1251": "cp1251", "cyrillic": "iso8859-5", "greek": "iso8859-7",
     "hebrew": "iso8859-8", "arabic": "iso8859-6",
+    "unicode": "utf-16", "csunicode": "utf-16", "ucs2": "utf-16", "iso10646ucs2": "utf-16", "unicodefeff": "utf-16",
+    "unicodefffe": "utf-16-be", "ucs4": "utf-32", "iso10646ucs4": "utf-32", "csucs4": "utf-32",
 }  # fmt: skip
 _TEXT_CODECS = re.compile(
     r"^(?:ascii|utf-(?:8|7|16|32)(?:-[lb]e)?|utf_8_sig|utf-8-sig|iso8859-\d+|cp\d+|koi8-[rut]|kz1048|ptcp154|tis-620"
@@ -58,6 +66,13 @@ def _keep_c1(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("mailcall-keep-c1", _keep_c1)
 
 
+@cache
+def _codec_names() -> frozenset[str]:
+    """What Python can look up: it keeps each name for ever that it does not find."""
+    modules = (module.name for module in iter_modules(encodings.__path__))
+    return frozenset(name.replace(".", "_") for name in (*modules, *aliases, *iso2022_cn.LABELS))
+
+
 @lru_cache(maxsize=512)
 def codec_for(label: str) -> str | None:
     """The codec to read a declared charset with; None where the label names no charset."""
@@ -68,6 +83,8 @@ def codec_for(label: str) -> str | None:
         key = f"cp{windows[1]}"
     name = _LABELS.get(key) or (key if windows else plain)
     for candidate in (name, key):
+        if normalize_encoding(candidate).replace(".", "_") not in _codec_names():
+            continue
         try:
             found = codecs.lookup(candidate).name
         except (LookupError, ValueError, UnicodeError):
@@ -86,7 +103,17 @@ def decode(data: bytes, label: str | None, hint: str | None, found: set[Defect])
     codec = codec_for(label) if label else None
     if label and codec is None:
         found.add(Defect.UNKNOWN_CHARSET)
-    if data.isascii() and codec not in _ESCAPED and not (codec or "").startswith(("utf-16", "utf-32")):
+    wide = decode_wide(data, codec)
+    if wide:
+        if label and (codec is None or codec[:6] != wide[1][:6]):
+            found.add(Defect.WRONG_CHARSET)
+        return wide[0]
+    if codec in WIDE:  # it says so, and is not
+        found.add(Defect.WRONG_CHARSET)
+        codec = None
+    if data.startswith(codecs.BOM_UTF8):
+        codec = "utf-8"
+    if data.isascii() and codec not in _ESCAPED:
         if _HIDDEN_JIS in data:
             return _decode_jis(data, codec, found)
         if b"\x1b" not in data and b"\x0e" not in data:
@@ -104,6 +131,10 @@ def decode(data: bytes, label: str | None, hint: str | None, found: set[Defect])
         return data.decode(codec)
     except (UnicodeError, ValueError):
         found.add(Defect.WRONG_CHARSET)
+    if codec == "euc_jp":  # with signs of NEC and IBM, as Windows writes it
+        return data.decode("euc_jis_2004", "replace")
+    if codec == "utf-8" and (text := _paired(data)) is not None:
+        return text
     return _decode_damaged(data, codec, hint)
 
 
@@ -168,11 +199,21 @@ def _is_really_utf8(data: bytes, codec: str) -> bool:
     return len(high) >= 2 and sum(c >= "\u3000" for c in high) * 2 > len(high)
 
 
+def _paired(data: bytes) -> str | None:
+    """UTF-8 in which characters past U+FFFF are written as two surrogates (CESU-8), as Java and Oracle do."""
+    if b"\xed" not in data:
+        return None
+    try:
+        return data.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    except UnicodeDecodeError:
+        return None
+
+
 def _decode_damaged(data: bytes, codec: str, hint: str | None) -> str:
     """Text whose declared charset does not fit it throughout: what reads most of it wins."""
     text = data.decode(codec, "replace")
     wrong = text.count("\ufffd")
     right = sum(c > "\x7f" for c in text) - wrong
     if right > wrong:
-        return text
+        return mixed_utf8(data) if codec == "utf-8" and wrong <= MAX_STRAYS else text
     return guess(data, codec_for(hint) if hint else None)

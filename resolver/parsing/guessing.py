@@ -5,10 +5,12 @@ for it; upper case inside words, mixed scripts and rare signs count against it. 
 libraries use them, need more text than a subject has (measured: docs/adr/0004-own-mime-reader.md).
 """
 
+import codecs
 import re
 from functools import lru_cache
 
 _SAMPLE = 4_000  # bytes looked at: enough to tell, bounded for big bodies
+MAX_STRAYS = 2_000  # bytes of another charset in a UTF-8 text that are read one by one
 _HIGH = re.compile(rb"[\x80-\xff]")
 
 _CYRILLIC = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъёіїєўґљњђћџ"
@@ -72,13 +74,45 @@ def guess(data: bytes, hint: str | None = None) -> str:
     except UnicodeDecodeError as error:
         # A UTF-8 text cut in the middle of its last character, or with few damaged places, is still UTF-8.
         if error.start >= len(data) - 3 and not data[: error.start].isascii():
-            return data.decode("utf-8", "replace")
+            return data.decode("utf-8", "mailcall-keep-letters")
     codec = best_codec(data[:_SAMPLE], hint)
     text = data.decode("utf-8", "replace")
     wrong = text.count("\ufffd")
     if sum(c > "\x7f" for c in text) - wrong > 4 * wrong:
-        return text
+        return mixed_utf8(data) if wrong <= MAX_STRAYS else text
     return data.decode(codec, "mailcall-keep-c1" if codec == "cp1252" else "replace")
+
+
+def mixed_utf8(data: bytes) -> str:
+    """UTF-8 to which a program has added bytes of another charset: a footer in lines of its own, or single letters."""
+    lines = data.split(b"\n")
+    read: list[str | None] = []
+    broken = bytearray()
+    for line in lines:
+        try:
+            read.append(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            text = line.decode("utf-8", "mailcall-keep-letters")
+            single = text.isascii() or line.decode("utf-8", "ignore").isascii()
+            read.append(None if single else text)
+            if single and len(broken) < _SAMPLE:
+                broken += line + b"\n"
+    codec = best_codec(bytes(broken[:_SAMPLE])) if broken else ""
+    return "\n".join(
+        line.decode(codec, "replace") if text is None else text for line, text in zip(lines, read, strict=True)
+    )
+
+
+def _keep_letters(error: UnicodeError) -> tuple[str, int]:
+    """A byte that cannot be UTF-8, with ASCII behind it, is a letter of Windows-1252; anything else is U+FFFD."""
+    assert isinstance(error, UnicodeDecodeError)
+    byte, behind = error.object[error.start], error.object[error.end : error.end + 1]
+    if 0xC0 <= byte <= 0xFD and error.end == error.start + 1 and behind.isascii() and behind:
+        return bytes((byte,)).decode("cp1252"), error.end
+    return "\ufffd", error.end
+
+
+codecs.register_error("mailcall-keep-letters", _keep_letters)
 
 
 def best_codec(sample: bytes, hint: str | None = None) -> str:
@@ -123,9 +157,10 @@ def _score(text: str, codec: str, family: str, high: int) -> float:
                 total -= 0.8 * (before.isalpha() and before.isascii())
             elif c.isalpha() and before > "\x7f" and before.isalpha():
                 total -= 0.3  # two accented letters in a row are rare in Latin script
-        elif foreign and before > "\x7f" and c.isalpha():
-            total -= 0.8
+        elif foreign and before > "\x7f":
+            total -= 0.8 * (c.isalpha() or before == "ъ")  # no word ends so today; many Hebrew ones would seem to
         before = c
+    total -= 0.8 * (before == "ъ")
     return total / high
 
 
@@ -166,6 +201,12 @@ def _han_weight(c: str, codec: str, family: str) -> float:
     if family == "kana":
         return 0.8 if _in_first_level(c, "euc_jp", 0xB0, 0xCF) else -0.3
     return 0.87 if _in_first_level(c, "gb2312", 0xB0, 0xD7) else -0.3
+
+
+def is_frequent(c: str) -> bool:
+    """Whether it is a Chinese, Japanese or Korean character that texts are made of: a quarter of all are."""
+    levels = (("gb2312", 0xB0, 0xD7), ("euc_jp", 0xB0, 0xCF), ("big5", 0xA4, 0xC6), ("euc_kr", 0xB0, 0xC8))
+    return any(_in_first_level(c, codec, first, last) for codec, first, last in levels)
 
 
 def _in_first_level(c: str, codec: str, first: int, last: int) -> bool:

@@ -1,7 +1,8 @@
 """The header block: where it ends, which fields it holds. Nothing is decoded before somebody asks for it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from resolver.parsing.words import clean_line, header_text
 from schemas.mail import Defect
@@ -12,7 +13,7 @@ _USUAL_BLOCK = 4_096  # bytes that hold nearly every part's headers: no need to 
 
 _BLANK_LINE = re.compile(rb"\n\r*\n")
 # RFC 5322, section 2.2: printable characters without colon; blanks before the colon are obsolete syntax (4.5).
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?")
+_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?")
 _KNOWN_FIELD = re.compile(
     rb"^(?:from|to|cc|bcc|subject|date|message-id|mime-version|received|return-path|reply-to|sender|in-reply-to"
     rb"|references|delivered-to|precedence|auto-submitted|errors-to|importance|priority|user-agent|organi[sz]ation"
@@ -20,18 +21,19 @@ _KNOWN_FIELD = re.compile(
     rb"|(?:x|content|list|arc|resent|thread|disposition|original|final|reporting|feedback)-[\w-]+)[ \t]*:",
     re.IGNORECASE | re.MULTILINE,
 )
-_LEADING_BLANK = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*\r*\n)*")
-_BARE_CR = re.compile(rb"\r(?!\r*\n)")
+_LEADING_BLANK = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+")
+_BARE_CR = re.compile(rb"(?<!\r)\r++(?!\n)")
 _BARE_CR_BEFORE_FIELD = re.compile(rb"\r(?=[A-Za-z][A-Za-z0-9-]*:)")
 
 
 class Headers:
     """The fields of one header block, read-only. Names are lower case; `get` and `all` decode when asked."""
 
-    __slots__ = ("_fields", "hint")
+    __slots__ = ("_fields", "_order", "hint")
 
-    def __init__(self, fields: dict[str, list[bytes]]) -> None:
+    def __init__(self, fields: dict[str, list[bytes]], order: Sequence[str] = ()) -> None:
         self._fields = fields
+        self._order = order  # the name of each field, from the top
         self.hint: str | None = None  # charset of the body: the best guess for raw 8-bit text here
 
     def __iter__(self) -> Iterator[str]:
@@ -47,7 +49,8 @@ class Headers:
 
     def all(self, name: str) -> tuple[str, ...]:
         """Every field of this name, in the order of the mail."""
-        return tuple(self._decode(value) for value in self._fields.get(name, ()))
+        values = self._fields.get(name)
+        return tuple(map(self._decode, values)) if values else ()
 
     def raw(self, name: str) -> bytes | None:
         """The first field of this name as it stands in the mail, folded."""
@@ -57,8 +60,31 @@ class Headers:
     def raw_all(self, name: str) -> tuple[bytes, ...]:
         return tuple(self._fields.get(name, ()))
 
+    def raw_above(self, name: str, other: str) -> tuple[bytes, ...]:
+        """Those fields of this name that stand above the first of the other name; none where there is no other."""
+        if name not in self._fields or other not in self._fields:
+            return ()
+        above = islice(self._order, self._order.index(other))
+        return tuple(self._fields[name][: sum(one == name for one in above)])
+
+    def around(self, inner: "Headers") -> "Headers":
+        """These fields, with those that tell of the content (`Content-...`) taken from a block further inside."""
+        fields = {name: values for name, values in self._fields.items() if not name.startswith("content-")}
+        fields.update((name, values) for name, values in inner._fields.items() if name.startswith("content-"))
+        return Headers(fields, self._order)
+
     def _decode(self, value: bytes) -> str:
+        if value.isascii() and b"=?" not in value:  # nothing to decode in most fields
+            text = value.rstrip(b"\r").decode("ascii")
+            if text.isprintable():
+                return text.strip()
         return clean_line(header_text(value, self.hint, set()))
+
+
+def header_block(raw: bytes) -> bytes:
+    """All that stands above the mail's first empty line, untouched."""
+    blank = _BLANK_LINE.search(raw, _LEADING_BLANK.match(raw).end())  # type: ignore[union-attr]  # matches anything
+    return raw[: blank.start() + 1] if blank else raw
 
 
 def split_headers(raw: bytes, found: set[Defect]) -> tuple[Headers, int]:
@@ -67,7 +93,7 @@ def split_headers(raw: bytes, found: set[Defect]) -> tuple[Headers, int]:
     blank = _BLANK_LINE.search(raw, start)
     block_end = blank.start() + 1 if blank else len(raw)
     block = raw[start:block_end]
-    if b"\r" in block and _BARE_CR.search(block):
+    if block.count(b"\r") > block.count(b"\r\n") and _BARE_CR.search(block):
         found.add(Defect.BARE_CR)
         block = _BARE_CR_BEFORE_FIELD.sub(b"\n", block)
     if b"\0" in block:
@@ -75,13 +101,13 @@ def split_headers(raw: bytes, found: set[Defect]) -> tuple[Headers, int]:
     if start and not _KNOWN_FIELD.search(block):
         found.add(Defect.NO_HEADERS)
         return Headers({}), start
-    fields, used = _read_fields(block, found)
-    if not fields:
+    headers, used = _read_fields(block, found)
+    if not any(headers):
         found.add(Defect.NO_HEADERS)
         return Headers({}), start
     if used < len(block):
-        return Headers(fields), start + used
-    return Headers(fields), blank.end() if blank else len(raw)
+        return headers, start + used
+    return headers, blank.end() if blank else len(raw)
 
 
 def split_part_headers(raw: bytes, start: int, found: set[Defect]) -> tuple[Headers, int]:
@@ -97,15 +123,16 @@ def split_part_headers(raw: bytes, start: int, found: set[Defect]) -> tuple[Head
         return Headers({}), raw.index(b"\n", start) + 1
     blank = _BLANK_LINE.search(raw, start, limit)
     block = raw[start : blank.start() + 1 if blank else limit]
-    fields, used = _read_fields(block, found)
+    headers, used = _read_fields(block, found)
     if used < len(block):
-        return Headers(fields), start + used
-    return Headers(fields), blank.end() if blank else limit
+        return headers, start + used
+    return headers, blank.end() if blank else limit
 
 
-def _read_fields(block: bytes, found: set[Defect]) -> tuple[dict[str, list[bytes]], int]:
+def _read_fields(block: bytes, found: set[Defect]) -> tuple[Headers, int]:
     """The fields of a block, and how far it was read: to its end, or to where text begins without a blank line."""
     fields: dict[str, list[bytes]] = {}
+    order: list[str] = []
     position = count = 0
     last_known: int | None = None
     while position < len(block):
@@ -114,7 +141,15 @@ def _read_fields(block: bytes, found: set[Defect]) -> tuple[dict[str, list[bytes
             count += 1
             if count <= MAX_FIELDS or _KNOWN_FIELD.match(block, position):
                 name = match[1].decode("ascii").lower()
-                fields.setdefault(name, []).append(match[2][:MAX_FIELD_BYTES])
+                value = match[2]
+                if len(value) > MAX_FIELD_BYTES:
+                    found.add(Defect.TOO_LONG)
+                    value = value[:MAX_FIELD_BYTES]
+                if name in fields:
+                    fields[name].append(value)
+                else:
+                    fields[name] = [value]
+                order.append(name)
             position = match.end()
             continue
         if last_known is None:
@@ -127,4 +162,4 @@ def _read_fields(block: bytes, found: set[Defect]) -> tuple[dict[str, list[bytes
         position = line_end + 1 if line_end >= 0 else len(block)
     if count > MAX_FIELDS:
         found.add(Defect.TOO_MANY_HEADERS)
-    return fields, position
+    return Headers(fields, order), position

@@ -31,6 +31,7 @@ class Effect(NamedTuple):
 
     hides: bool = False
     white: White | None = None
+    shown: bool = False  # a `display` is named, and not `none`
 
 
 NO_EFFECT = Effect()
@@ -42,8 +43,8 @@ def may_matter(attributes: str) -> bool:
     return (
         "white-space" in lowered
         or "hidden" in lowered
-        or ("display" in lowered and "none" in lowered)
         or "opacity" in lowered
+        or ("style" in lowered and "display" in lowered)
         or ("style" in lowered and "&" in lowered)
     )
 
@@ -59,7 +60,7 @@ def attributes_of(attributes: str) -> dict[str, str]:
 def effect_of(attributes: dict[str, str]) -> Effect:
     """Of an element's own attributes."""
     own = _effect_of_style(attributes.get("style", ""))
-    return Effect(own.hides or "hidden" in attributes, own.white)
+    return own._replace(hides=own.hides or "hidden" in attributes)
 
 
 def _effect_of_style(style: str) -> Effect:
@@ -72,11 +73,11 @@ def _effect_of_style(style: str) -> Effect:
             important.add(name)
         if mark or name not in important:
             declared[name] = value.strip()
-    return Effect(_hides(declared), _white(declared))
+    return Effect(_hides(declared), _white(declared), declared.get("display", "none") != "none")
 
 
 def _hides(declared: dict[str, str]) -> bool:
-    if declared.get("display") == "none":
+    if declared.get("display") == "none" or declared.get("visibility") == "hidden":
         return True
     without_height = any(_ZERO.fullmatch(declared.get(name, "")) for name in ("height", "max-height"))
     return (without_height and declared.get("overflow") == "hidden") or bool(
@@ -91,22 +92,48 @@ def _white(declared: dict[str, str]) -> White | None:
     return max(told) if told else None
 
 
-def rules_of(css: str) -> dict[str, White]:
-    """The rules of a style sheet about blanks and line ends: `name`, `.class` or `name.class` to what is kept."""
-    rules: dict[str, White] = {}
-    if "white-space" not in css.lower():
-        return rules
-    for rule in _CSS_COMMENT.sub("", css).split("}"):
-        before, _, body = rule.rpartition("{")
-        if (white := _effect_of_style(body).white) is not None:
-            for selector in before.rpartition("{")[2].split(","):
-                rules[selector.replace("<!--", "").strip().lower()] = white
-    return rules
+class Rules:
+    """What the style sheets of a mail say, by selector: `name`, `.class` or `name.class`."""
 
+    def __init__(self) -> None:
+        self.white: dict[str, White] = {}
+        self.hidden: set[str] = set()
+        self._shown: set[str] = set()
 
-def white_of(rules: dict[str, White], name: str, classes: tuple[str, ...]) -> White | None:
-    """What the rules say of an element; the more special one counts."""
-    white = rules.get(name)
-    for one in classes:
-        white = rules.get(f"{name}.{one}", rules.get(f".{one}", white))
-    return white
+    def __bool__(self) -> bool:
+        return bool(self.white or self.hidden)
+
+    def read(self, css: str) -> None:
+        """Adds a style sheet. It hides only classes, by rules for every screen, that are shown on no other screen."""
+        lowered = css.lower()
+        if "white-space" not in lowered and "display" not in lowered:
+            return
+        depth = 0  # of blocks about a rule: `@media (...) {`
+        for rule in _CSS_COMMENT.sub("", lowered).split("}"):
+            depth = max(depth + rule.count("{") - 1, 0)
+            before, brace, body = rule.rpartition("{")
+            effect = _effect_of_style(body) if brace else NO_EFFECT
+            if effect == NO_EFFECT:
+                continue
+            for selector in before.rpartition("{")[2].rpartition(";")[2].split(","):
+                self._add(selector.replace("<!--", "").strip(), effect, everywhere=depth == 0)
+        self.hidden -= self._shown
+
+    def _add(self, selector: str, effect: Effect, everywhere: bool) -> None:
+        if effect.white is not None:
+            self.white[selector] = effect.white
+        if effect.shown:
+            self._shown.add(selector)
+        elif effect.hides and everywhere and "." in selector:
+            self.hidden.add(selector)
+
+    def white_of(self, name: str, classes: tuple[str, ...]) -> White | None:
+        """What is kept in an element; the more special rule counts."""
+        white = self.white.get(name)
+        for one in classes:
+            white = self.white.get(f"{name}.{one}", self.white.get(f".{one}", white))
+        return white
+
+    def hides(self, name: str, classes: tuple[str, ...]) -> bool:
+        """Whether an element of these classes is hidden."""
+        return any(f".{one}" in self.hidden or f"{name}.{one}" in self.hidden for one in classes)

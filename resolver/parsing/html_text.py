@@ -3,15 +3,19 @@
 import html
 import re
 
-from resolver.parsing.html_styles import White, rules_of, white_of
+from resolver.parsing.html_lists import Counter
+from resolver.parsing.html_styles import Rules, White
 from resolver.parsing.html_tags import ACTING, Break, Tag, read_tag
 from resolver.parsing.html_tokens import LONG, TOKEN, RawEnds, clipped
-from resolver.parsing.html_tree import BREAKS_OUT, OpenElements
+from resolver.parsing.html_tree import BREAKS_OUT, LISTS, OpenElements
 
 MAX_HTML = 4 << 20  # signs of words and ordinary tags; pictures and style sheets do not count
 _MAX_MARKS = 20  # quotations in quotations that are told apart
 _NARROW = frozenset({"svg", "math", "select"})
 _NO_WORDS = frozenset("table tbody thead tfoot tr ul ol dl".split())  # blanks between their parts are never shown
+_IN_ITEM = frozenset("p div h1 h2 h3 h4 h5 h6".split())  # what begins on the line of its list item's mark
+# What pads the line that a mailbox shows below the subject; a line of nothing else is empty.
+_INVISIBLE = "\u00ad\u034f\u061c\u115f\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2800\u3164\ufeff \u00a0"
 _BLANKS = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _DATA = re.compile(
@@ -47,7 +51,8 @@ class _Writer:
     def __init__(self, source: str) -> None:
         self.source = source
         self.raw_ends = RawEnds(source)
-        self.rules: dict[str, White] = {}  # of style sheets
+        self.rules = Rules()
+        self.numbers = Counter()
         self.open = OpenElements()
         self.watched: set[str] = set()  # elements that count in this mail alone
         self.outside: list[tuple[int, bool, White, int]] = []  # place of an element, and the three as they were before
@@ -56,6 +61,7 @@ class _Writer:
         self.depth = 0  # of blockquotes
         self.lines: list[tuple[int, str]] = []  # (marks of quotation, text)
         self.line: list[str] = []
+        self.only_mark = False  # the line holds the mark of a list item, and no word
         self.kept = False  # the line holds blanks that stay as they are
         self.blank_due = False
 
@@ -84,7 +90,10 @@ class _Writer:
                 tag = read_tag(match[0])
             if not (tag.matters or tag.raw or self.watched or self.rules):
                 continue
-            if tag.closing:
+            if tag.is_words:
+                if not self.hidden:
+                    self._text(match[0])
+            elif tag.closing:
                 if tag.matters or tag.name in self.watched:
                     self._end_tag(tag)
             elif tag.raw and (raw_end := self.raw_ends.find(tag.name, end)) is not None:
@@ -98,18 +107,19 @@ class _Writer:
 
     def _raw(self, tag: Tag, content: str) -> None:
         if tag.name == "style":
-            self.rules |= rules_of(content)
+            self.rules.read(content)
         elif tag.matters:
             self._tag(tag)
             if not self.hidden:
                 self._text(content)
 
     def _tag(self, tag: Tag) -> None:
-        name, white = tag.name, tag.white
-        if white is None and self.rules:
-            white = white_of(self.rules, name, tag.classes)
+        name, white, hides = tag.name, tag.white, tag.hides
+        if self.rules:
+            white = self.rules.white_of(name, tag.classes) if white is None else white
+            hides = hides or (not tag.shown and self.rules.hides(name, tag.classes))
         if name not in ACTING and name not in self.watched:
-            if not tag.hides and white is None:
+            if not hides and white is None:
                 return
             self.watched.add(name)  # from now on its other tags count as well: which end tag is whose
         if self.hidden and name in BREAKS_OUT:
@@ -119,25 +129,32 @@ class _Writer:
             self._restore(place)
         if self.hidden:
             return
-        if not tag.hides:
-            if tag.breaks:
+        if not hides:
+            if tag.breaks and not (name in _IN_ITEM and self.only_mark):
                 self._break(tag.breaks)
             if tag.shows:
                 self.line.append(tag.shows)
+                self.only_mark = False
+            elif name == "li":
+                mark = self.numbers.item(self.open.list_place(), tag.mark)
+                self.line.append(mark)
+                self.only_mark = bool(mark)
+            elif name in LISTS:
+                self.numbers.begin(name, place, tag.mark)
         elif name in _NARROW:
             self.watched |= BREAKS_OUT
-        if (white is None and not tag.hides and name != "blockquote") or len(self.open.names) == place:
+        if (white is None and not hides and name != "blockquote") or len(self.open.names) == place:
             return
         if white is None:
             white = self.white
         depth = min(self.depth + 1, _MAX_MARKS) if name == "blockquote" else self.depth
-        if tag.hides or white is not self.white or depth != self.depth:
+        if hides or white is not self.white or depth != self.depth:
             self.outside.append((place, self.hidden, self.white, self.depth))
-            self.hidden, self.white, self.depth = tag.hides, white, depth
+            self.hidden, self.white, self.depth = hides, white, depth
 
     def _end_tag(self, tag: Tag) -> None:
         if not self.hidden:
-            if tag.breaks:
+            if tag.breaks and not (tag.name in _IN_ITEM and self.only_mark):
                 self._break(tag.breaks)
             place = self.open.close(tag.name)
             if self.outside and self.outside[-1][0] >= place:
@@ -168,6 +185,8 @@ class _Writer:
     def _text(self, text: str) -> None:
         if "&" in text:
             text = html.unescape(text)
+        if self.only_mark and not text.isspace():
+            self.only_mark = False
         if self.white:
             self._kept_text(text)
         elif not self.line and text.isspace():
@@ -201,6 +220,9 @@ class _Writer:
             self.line.clear()
             text = text.rstrip() if self.kept else " ".join(text.split())
             self.kept = False
+            if not text.isascii() and not text.strip(_INVISIBLE):
+                text = ""
+        self.only_mark = False
         if not text and not keep_empty:
             return
         if self.blank_due and text:

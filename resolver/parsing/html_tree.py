@@ -6,12 +6,12 @@ that no nesting costs more than its length.
 
 from collections import defaultdict
 
-_LISTS = ("ul", "ol", "menu", "dir")
+LISTS = ("ul", "ol", "menu", "dir")
 _CELLS = ("td", "th", "caption")
 _ROWS = ("tr", *_CELLS)
 # What a new element ends, and within which elements: its usual parent first, below which there is nothing to end.
 _ENDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "li": (("li",), _LISTS),
+    "li": (("li",), LISTS),
     **dict.fromkeys(("dt", "dd"), (("dt", "dd"), ("dl",))),
     **dict.fromkeys(("td", "th"), (_CELLS, ("tr", "table"))),
     "tr": (_ROWS, ("tbody", "thead", "tfoot", "table")),
@@ -90,6 +90,10 @@ class OpenElements:
         elif places := self._places.get(name):
             self._end(places[-1], self._innermost(("table",) if name in _TABLE_PARTS else _SCOPES, but=name))
         return len(names)
+
+    def list_place(self) -> int:
+        """Where the innermost list stands; -1 outside of lists."""
+        return self._innermost(LISTS)
 
     def break_out(self) -> None:
         """Ends an svg, math or select in which stands what cannot stand there."""

@@ -17,6 +17,8 @@ def first_id(value: str | None, found: set[Defect]) -> str | None:
     """The id of a Message-ID header; brackets are put where they are missing, blanks inside are removed."""
     if value is None:
         return None
+    if len(value) <= MAX_ID and value.isprintable() and _STRICT.match(value):
+        return value
     ids = _bracketed(value)
     if ids:
         message_id = ids[0]

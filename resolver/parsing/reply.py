@@ -6,63 +6,73 @@ decides (`_Shape`). In doubt more is kept: the journal of a call rather shows a 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resolver.parsing.quote_words import (
-    ARROWS,
-    BRACKETED,
-    DASHED_END,
-    DATED,
-    FORWARD_SUBJECT,
-    FORWARDED,
-    ORIGINAL,
-    QUOTING,
-    START,
-    WROTE,
-    label_kind,
-)
+from resolver.parsing.announcements import announcement_start, ends_announcing
+from resolver.parsing.asked import Asked
+from resolver.parsing.banners import banner_end, may_open_a_banner
+from resolver.parsing.header_blocks import begins_original, is_forwarded
+from resolver.parsing.quote_words import ARROWS, FORWARDED
+from schemas.mail import Mailbox
 from schemas.reply_marker import REPLY_MARKER
 
 MAX_LINES = 20_000  # what stands further below is not looked at
 _MAX_LINE = 1_000
-_MAX_ANNOUNCEMENT = 4  # lines
-_MAX_ANNOUNCED = 500  # characters
 _MAX_LOOKS = 200  # at lines that end as one does: each can cost a millisecond and more
-_VERB = 60  # characters at the end of such a line in which its verb must stand
-_DATE_DIGITS = 6  # 6/1/25 9:14
-_HEADER_BLOCK = 9  # lines in which its labels must stand
 _SIGNATURE_LINES = 15  # a separator that lost its blank may be a divider: what follows must be short
 
 _QUOTED = re.compile(r"^\s{0,3}>")
-_DIGIT = re.compile(r"\d")
 _WORDS = re.compile(r"\w")
 _RULE = re.compile(r"^\s*+[_\-=*─—]{5,}+\s*+$")
+_MANGLED = ">From "  # written so by mail systems that deliver into a file of many mails (mbox)
 _FOOTER = re.compile(r"^_{20,}\s*$")
 _FOOTER_LINES = 8
 # Marks of writing direction that programs put about names and addresses.
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _RULES = frozenset("-\u2010\u2011\u2013\u2014_=*")
-# A text without any of these is its author's throughout: quotations, announcements, separators and signatures have one.
-_CUTTING = _RULES | frozenset(">:：")
-_MARKER = re.compile(re.escape(REPLY_MARKER.strip("- ")), re.IGNORECASE)
+_RARE_SIGNS = "\u2010\u2011\u2013\u2014："
+_MARKER = REPLY_MARKER.strip("- ").lower()
 
 
-def reply_of(text: str, subject: str = "") -> str:
-    """The author's own words; the whole text where none can be told apart. Never empty for a text with words."""
+def reply_of(text: str, subject: str = "", recipients: Sequence[Mailbox] = ()) -> str:
+    """The author's own words; the whole text where none can be told apart. Never empty for a text with words.
+
+    `recipients`: to whom the mail goes: what they wrote is what it may quote.
+    """
     if not text:
         return ""
-    lines = text.split("\n")
-    if len(lines) <= MAX_LINES and not any(sign in text for sign in _CUTTING):
+    may_open = may_open_a_banner(text)
+    if not may_open and not _may_be_cut(text) and text.count("\n") < MAX_LINES:
         return text.strip("\n").rstrip() or text.strip("\n")
-    head = lines[:MAX_LINES]
+    head = _first_lines(text)
     marked = not text.isascii() and _INVISIBLE.search(text)
     seen = [_INVISIBLE.sub("", line[:_MAX_LINE]) if marked else line[:_MAX_LINE] for line in head]
-    kept = _own_lines(seen, bool(FORWARD_SUBJECT.match(subject)))
+    top = banner_end(seen) if may_open else 0
+    shape = _shape(seen[top:], Asked(subject, recipients))
+    if _MANGLED in text:
+        _restore_mangled(shape)
+    kept = _own_lines(shape)
     if kept is None:
         return text.strip("\n")
-    chosen = [head[i] for i in kept]
+    chosen = [head[top + i][1:] if i in shape.mangled else head[top + i] for i in kept]
     reply = "\n".join(chosen).strip("\n").rstrip()
     return reply if _WORDS.search(reply) else text.strip("\n")
+
+
+def _first_lines(text: str) -> list[str]:
+    """Up to `MAX_LINES`; the rest of a large text is not copied."""
+    end = -1
+    for _ in range(MAX_LINES if text.count("\n") >= MAX_LINES else 0):
+        end = text.find("\n", end + 1)
+    return (text[:end] if end >= 0 else text).split("\n")
+
+
+def _may_be_cut(text: str) -> bool:
+    """A text without any of these is its author's throughout: all that is cut off has one."""
+    if ":" in text or "-" in text or ">" in text or "_" in text or "*" in text or "=" in text:
+        return True
+    return not text.isascii() and any(sign in text for sign in _RARE_SIGNS)
 
 
 @dataclass(slots=True)
@@ -72,6 +82,7 @@ class _Shape:
     `end`: the line at which the part ends that is looked at: a quotation without marks begins there,
         or a forwarded mail.
     `forwarded`: that it is a forwarded mail, which is kept.
+    `mangled`: own lines before which a mail system put `>`, because they begin with `From `.
     """
 
     lines: list[str]
@@ -79,17 +90,17 @@ class _Shape:
     announcing: list[bool]
     end: int
     forwarded: bool = False
+    mangled: frozenset[int] = frozenset()
 
 
-def _own_lines(lines: list[str], forwarding: bool) -> list[int] | None:
+def _own_lines(shape: _Shape) -> list[int] | None:
     """The numbers of the lines to keep; None: all of them."""
-    shape = _shape(lines, forwarding)
     if not any(_is_own(shape, i) for i in range(shape.end)):
         return None
     kept = _own_part(shape)
     if kept is None:
         return None
-    return [*kept, *range(shape.end, len(lines))] if shape.forwarded else list(kept)
+    return [*kept, *range(shape.end, len(shape.lines))] if shape.forwarded else list(kept)
 
 
 def _own_part(shape: _Shape) -> range | None:
@@ -109,77 +120,62 @@ def _own_part(shape: _Shape) -> range | None:
     return range(_trim(shape.lines, end))
 
 
-def _shape(lines: list[str], forwarding: bool) -> _Shape:
-    shape = _Shape(lines, [bool(_QUOTED.match(line)) for line in lines], [False] * len(lines), len(lines))
+def _shape(lines: list[str], asked: Asked) -> _Shape:
+    quoted = [">" in line[:4] and bool(_QUOTED.match(line)) for line in lines]
+    shape = _Shape(lines, quoted, [False] * len(lines), len(lines))
     looked = 0
     for i, line in enumerate(lines):
-        if shape.quoted[i] and ARROWS.match(line) and not (i and shape.quoted[i - 1]):
+        if quoted[i] and ARROWS.match(line) and not (i and quoted[i - 1]):
             shape.end = i
             break
-        if shape.quoted[i] or not _may_announce(line):
+        if quoted[i] or not (_may_announce(line) or ("@" in line and True in quoted[i + 1 : i + 2])):
             continue
-        carried = ORIGINAL.match(line) or _is_header_block(lines, i)
-        if FORWARDED.match(line) or (carried and forwarding):
+        carried = begins_original(lines, i, asked)
+        if FORWARDED.match(line) or (carried and is_forwarded(lines, i, asked)):
             shape.end, shape.forwarded = i, True
             break
-        if _MARKER.search(line) or carried:
+        if _MARKER in line.lower() or carried:
             shape.end = i
             break
-        if looked == _MAX_LOOKS or not _ends_announcing(line):
+        if looked == _MAX_LOOKS:
+            continue
+        certain = _is_quoted_below(shape, i + 1)
+        if not ends_announcing(line, certain):
             continue
         looked += 1
-        start = _announcement_start(shape, i)
+        start = announcement_start(lines, quoted, i, certain, asked)
         if start is None:
             continue
         shape.announcing[start : i + 1] = [True] * (i + 1 - start)
-        if not _is_quoted_below(shape, i + 1):
+        if not certain:
             shape.end = start
             break
     return shape
 
 
+def _restore_mangled(shape: _Shape) -> None:
+    """`>From ` without a quotation beside it, or an announcement above it, is what its author wrote."""
+    mangled: set[int] = set()
+    run: list[int] = []
+    above = announced = False  # what stands above the run is a quotation, or announces one
+    for i, line in enumerate([*shape.lines, ""]):
+        if line.startswith(_MANGLED):
+            run.append(i)
+            continue
+        quoted = i < len(shape.lines) and shape.quoted[i]
+        if not (above or quoted):
+            mangled.update(run)
+        run.clear()
+        announced = i < len(shape.lines) and (shape.announcing[i] or (announced and not line.strip()))
+        above = quoted or announced
+    for i in mangled:
+        shape.quoted[i] = False
+    shape.mangled = frozenset(mangled)
+
+
 def _may_announce(line: str) -> bool:
-    """Whether a closer look is worth it: every line that announces or separates has a colon or begins with a rule."""
-    return ":" in line or "：" in line or line.lstrip()[:1] in _RULES
-
-
-def _ends_announcing(line: str) -> bool:
-    return len(line) <= _MAX_ANNOUNCED and line.rstrip().endswith((":", "：", ":*", ":_", "---"))
-
-
-def _announcement_start(shape: _Shape, last: int) -> int | None:
-    """The first line of an announcement that ends at line `last`; None where there is none."""
-    line = shape.lines[last].rstrip()
-    if line.endswith("---"):
-        return (
-            last
-            if line.lstrip().startswith("---") and _DIGIT.search(line) and DASHED_END.search(line[-_VERB:])
-            else None
-        )
-    if QUOTING.match(line) or BRACKETED.match(line):
-        return last
-    certain = _is_quoted_below(shape, last + 1)
-    joined = ""
-    for first in range(last, max(last - _MAX_ANNOUNCEMENT, -1), -1):
-        if shape.quoted[first] or not shape.lines[first].strip():
-            break
-        joined = f"{shape.lines[first].strip()} {joined}".strip()
-        if len(joined) > _MAX_ANNOUNCED:
-            break
-        verb = WROTE.search(joined)
-        if (verb or DATED.search(joined)) and START.match(joined) and _tells_when(joined, certain):
-            return first
-    verb = WROTE.search(line)
-    told = _tells_when(line, certain)
-    if (verb and (certain or told)) or DATED.search(line):
-        return last
-    return None
-
-
-def _tells_when(announcement: str, certain: bool) -> bool:
-    """Whether an address or a date stands in it. A whole date, where no marks below show that it announces a mail:
-    `On Monday 10:00 the service wrote:` is a sentence."""
-    return "@" in announcement or len(_DIGIT.findall(announcement)) >= (1 if certain else _DATE_DIGITS)
+    """Whether a closer look is worth it: lines that announce or separate have a colon, or begin or end with a rule."""
+    return ":" in line or "：" in line or line.lstrip()[:1] in _RULES or line[-1:] == "-"
 
 
 def _is_quoted_below(shape: _Shape, start: int) -> bool:
@@ -190,48 +186,41 @@ def _is_quoted_below(shape: _Shape, start: int) -> bool:
     return False
 
 
-def _is_header_block(lines: list[str], start: int) -> bool:
-    """`From: ... Sent: ... To: ... Subject: ...` in any order: a sender and two more labels within a few lines.
-
-    A subject or an address must be among them: a form that is filled in has `From`, `To` and `Date`, too.
-    """
-    if label_kind(lines[start]) is None:
-        return False
-    kinds: set[str] = set()
-    address = False
-    for line in lines[start : start + _HEADER_BLOCK]:
-        kind = label_kind(line)
-        if kind:
-            kinds.add(kind)
-            address |= kind == "from" and "@" in line
-    return "from" in kinds and len(kinds - {"cc"}) >= 3 and ("subject" in kinds or address)
-
-
 def _is_own(shape: _Shape, i: int) -> bool:
     return not shape.quoted[i] and not shape.announcing[i] and bool(_WORDS.search(shape.lines[i]))
 
 
 def _signature_start(shape: _Shape, start: int, stop: int) -> int:
     """Where a signature or a mailing list's footer begins between two lines; `stop` without one."""
+    first_own: int | None = None  # this and the next are looked for once, and only where a line needs them
+    below: list[int] | None = None
     for i in range(start, stop):
         line = shape.lines[i]
         if shape.quoted[i] or not line.startswith(("-", "_")):
             continue
-        separator = line == "-- " or (line.rstrip() == "--" and _words_below(shape, i) <= _SIGNATURE_LINES)
-        footer = _FOOTER.match(line) and stop - i <= _FOOTER_LINES
-        if (separator or footer) and any(_is_own(shape, k) for k in range(i)):
-            return i
+        if line == "-- ":
+            ends = True
+        elif line.rstrip() == "--":
+            below = below or _own_below(shape)
+            ends = below[i] <= _SIGNATURE_LINES
+        else:
+            ends = stop - i <= _FOOTER_LINES and bool(_FOOTER.match(line))
+        if ends:
+            if first_own is None:
+                first_own = next((k for k in range(stop) if _is_own(shape, k)), stop)
+            if first_own < i:
+                return i
     return stop
 
 
-def _words_below(shape: _Shape, start: int) -> int:
-    """Own lines from `start` to the next quotation."""
+def _own_below(shape: _Shape) -> list[int]:
+    """For each line how many own ones stand between it and the next quotation."""
+    below = [0] * shape.end
     count = 0
-    for i in range(start + 1, shape.end):
-        if shape.quoted[i] or shape.announcing[i]:
-            break
-        count += bool(_WORDS.search(shape.lines[i]))
-    return count
+    for i in range(shape.end - 1, -1, -1):
+        below[i] = count
+        count = 0 if shape.quoted[i] or shape.announcing[i] else count + bool(_WORDS.search(shape.lines[i]))
+    return below
 
 
 def _trim(lines: list[str], end: int) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from resolver.parsing.headers import Headers
-from resolver.parsing.structure import Part
+from resolver.parsing.part import Part
 from schemas.mail import Attachment, ParsedMail
 
 

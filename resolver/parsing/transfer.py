@@ -3,30 +3,33 @@
 import binascii
 import re
 
-import pybase64
-
+from resolver.parsing.base64_text import decode_base64
 from schemas.mail import Defect
 
-_PLAIN = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit", "none", "unencoded"})
-_UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue", "x-uu"})
-_NAME = re.compile(r"[\w-]+")
-_BLANKS = b"\r\n \t"
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
-_NOT_ALPHABET = bytes(set(range(256)) - set(_ALPHABET))
-_PROSE = re.compile(rb"[^\s=][ \t]+[^\s]")
+_PLAIN = frozenset({"", "7bit", "8bit", "7bits", "8bits", "binary", "none", "unencoded"})
+_UU = frozenset({"xuuencode", "uuencode", "xuue", "uue", "xuu"})
+_NAME = re.compile(r"quoted\s{1,9}printable|[\w-]+", re.IGNORECASE)
+_SIGNS = re.compile(r"[\W_]")
+# What encoders write: a letter or digit stands for itself, so `=50` comes from nobody but the author.
+_ESCAPE = re.compile(rb"=(?:[89A-Fa-f][0-9A-Fa-f]|3[Dd]|(?:20|09)?[ \t]*\r*\n)")
 _BAD_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r*\n|\Z)")
-_SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
+_SOFT_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")
+_LOOK = 1 << 20  # bytes that tell what the rest is
 
 
-def decode_transfer(data: bytes, encoding: str, found: set[Defect]) -> bytes:
-    """The decoded bytes of a part."""
-    match = _NAME.search(encoding)
-    name = match[0].lower() if match else ""
+def is_encoded(encoding: str) -> bool:
+    """Whether a Content-Transfer-Encoding says that the body has to be decoded."""
+    return _name(encoding) not in _PLAIN
+
+
+def decode_transfer(data: bytes, encoding: str, is_text: bool, found: set[Defect]) -> bytes:
+    """The decoded bytes of a part; `is_text`: they are meant to be read."""
+    name = _name(encoding)
     if name in _PLAIN:
         return data
-    if name in ("base64", "b", "base-64"):
-        return decode_base64(data, found)
-    if name in ("quoted-printable", "quotedprintable", "qp", "quoted_printable"):
+    if name in ("base64", "b"):
+        return decode_base64(data, is_text, found)
+    if name in ("quotedprintable", "qp"):
         return decode_quoted_printable(data, found)
     if name in _UU:
         return _decode_uu_part(data, found)
@@ -34,36 +37,22 @@ def decode_transfer(data: bytes, encoding: str, found: set[Defect]) -> bytes:
     return data
 
 
-def decode_base64(data: bytes, found: set[Defect]) -> bytes:
-    """Characters outside the alphabet are stepped over (RFC 2045, section 6.8); a text behind the end is not read."""
-    try:
-        return pybase64.b64decode(data.translate(None, _BLANKS), validate=True)
-    except binascii.Error:
-        return _decode_damaged_base64(data, found)
-
-
-def _decode_damaged_base64(data: bytes, found: set[Defect]) -> bytes:
-    found.add(Defect.BAD_BASE64)
-    prose = _PROSE.search(data)
-    if prose:  # a mailing list's or scanner's footer below the data
-        data = data[: data.rfind(b"\n", 0, prose.start()) + 1] or data
-    elif b"-" in data or b"_" in data:  # the alphabet for URLs
-        safe = data.translate(None, b"\r\n\t -_=")
-        if not safe.translate(None, _ALPHABET):
-            data = data.replace(b"-", b"+").replace(b"_", b"/")
-    out = bytearray()
-    for run in re.split(rb"=+", data.translate(None, _NOT_ALPHABET)):
-        whole = run[: len(run) - (len(run) % 4 == 1)]
-        out += binascii.a2b_base64(whole + b"=" * (-len(whole) % 4))
-    return bytes(out)
+def _name(encoding: str) -> str:
+    """In small letters, without what stands between its words: `quoted printable`, `7-bit`."""
+    match = _NAME.search(encoding)
+    return _SIGNS.sub("", match[0]).lower() if match else ""
 
 
 def decode_quoted_printable(data: bytes, found: set[Defect]) -> bytes:
-    """Escapes that are none stay as they stand."""
+    """Escapes that are none stay as they stand. Where most are none, nothing was encoded: `<td width=50 class="a">`."""
     if _BAD_ESCAPE.search(data):
-        data = _SOFT_BREAK.sub(b"=", data)
-        if _BAD_ESCAPE.search(data):
+        mended = _SOFT_BREAK.sub(b"=", data)
+        if _BAD_ESCAPE.search(mended):
             found.add(Defect.BAD_QUOTED_PRINTABLE)
+        sample = mended[:_LOOK]
+        if len(_BAD_ESCAPE.findall(sample)) > len(_ESCAPE.findall(sample)):
+            return data
+        data = mended
     return binascii.a2b_qp(data)
 
 
@@ -73,7 +62,7 @@ def _decode_uu_part(data: bytes, found: set[Defect]) -> bytes:
     decoded, _, whole = decode_uu_lines(lines, start)
     if not whole:
         found.add(Defect.BAD_UUENCODE)
-    return decoded
+    return decoded if whole or start else data  # without its first and last line it was never encoded
 
 
 def decode_uu_lines(lines: list[str], start: int) -> tuple[bytes, int, bool]:

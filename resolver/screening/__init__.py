@@ -7,11 +7,15 @@ from collections.abc import Callable
 
 from resolver.parsing import Parsed
 from resolver.screening.answering import answerable
-from resolver.screening.auto_replies import auto_reply_header, auto_reply_subject, list_manager
+from resolver.screening.auto_replies import auto_reply_header, auto_reply_subject
 from resolver.screening.bounces import bounce
+from resolver.screening.complaints import complaint
 from resolver.screening.finding import Finding
+from resolver.screening.json_notices import json_notice
+from resolver.screening.list_managers import list_manager
 from resolver.screening.own_mail import LOOP_HEADER, own_mail
-from resolver.screening.reports import complaint, read_receipt
+from resolver.screening.receipts import read_receipt
+from resolver.screening.unmarked import unmarked
 from schemas.ids import OWN_MESSAGE_ID
 from schemas.mail import Screening
 from schemas.reasons import Reason
@@ -20,13 +24,16 @@ __all__ = ["LOOP_HEADER", "answerable", "screen"]
 
 # Reports first: they carry the headers of automatic answers, too.
 _CHECKS: tuple[Callable[[Parsed], Finding | None], ...] = (
+    json_notice,
     complaint,
     read_receipt,
     bounce,
     auto_reply_header,
     list_manager,
     auto_reply_subject,
+    unmarked,
 )
+_PERSON = Screening(verdict="person")
 # What tells the fate of a mail; an automatic answer or a loop does not.
 _REPORTS = frozenset({Reason.BOUNCE, Reason.RECEIPT, Reason.COMPLAINT})
 
@@ -39,7 +46,7 @@ def screen(parsed: Parsed, own_addresses: frozenset[str]) -> Screening:
             break
         finding = check(parsed)
     if finding is None:
-        return Screening(verdict="person")
+        return _PERSON
     told = finding.about if finding.reason in _REPORTS else ()
     about = next((message_id for message_id in told if OWN_MESSAGE_ID.match(message_id)), None)
     return Screening(

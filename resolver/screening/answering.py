@@ -3,11 +3,13 @@
 import re
 
 from resolver.parsing import Parsed
+from schemas.addresses import is_program
 
 _BULK = re.compile(r"(?i)\s*(?:bulk|list|junk|auto)")
-_NOBODY = re.compile(
-    r"(?i)^(?:no-?reply|do-?not-?reply|mailer-daemon|postmaster|owner-.*|.*-(?:request|owner|bounces?|relay))$"
-)
+_NO = re.compile(r"(?i)\s*(?:no\b.*)?$")
+_NOBODY = ("-request", "-owner", "-relay")  # how the names of those end whom nobody reads, besides programs
+# The envelope sender of what a list passes on: its own address for bounces, mostly with the recipient's in it (VERP).
+_LIST_PATH = re.compile(r"(?i)\s*<?[^\s@<>]{1,64}(?:[+-]bounces?(?:[+-][^@\s]*)?|-return-\d[^@\s]*)@")
 
 
 def answerable(parsed: Parsed, address: str | None = None) -> bool:
@@ -18,13 +20,24 @@ def answerable(parsed: Parsed, address: str | None = None) -> bool:
     headers = parsed.headers
     if address is None:
         address = parsed.mail.from_.address if parsed.mail.from_ else ""
-    if address.count("@") != 1 or _NOBODY.match(address.partition("@")[0]):
+    if address.count("@") != 1 or is_program(address) or _is_nobody(address.partition("@")[0].lower()):
         return False
-    if not re.match(r"(?i)\s*(?:no\b.*)?$", headers.get("auto-submitted") or ""):
+    if not _NO.match(headers.get("auto-submitted") or ""):
         return False
     if any(name.startswith("list-") for name in headers) or _BULK.match(headers.get("precedence") or ""):
         return False
     if (headers.get("x-auto-response-suppress") or "none").strip().lower() != "none":
         return False
+    if "x-loop" in headers and (parsed.mail.in_reply_to or parsed.mail.references):
+        return False  # an answer by somebody who is afraid of answering answers
     path = headers.get("return-path")
-    return path is None or path.replace(" ", "") not in ("<>", "")
+    return path is None or not (path.replace(" ", "") in ("<>", "") or _is_list_path(path))
+
+
+def _is_nobody(local: str) -> bool:
+    return local == "postmaster" or local.startswith("owner-") or local.endswith(_NOBODY)
+
+
+def _is_list_path(path: str) -> bool:
+    low = path.lower()
+    return ("bounce" in low or "-return-" in low) and _LIST_PATH.match(low) is not None

@@ -8,76 +8,36 @@ from email import message_from_bytes
 from flufl.bounce import all_failures
 
 from resolver.parsing import Parsed
-from resolver.screening.auto_replies import automatic, in_thread
-from resolver.screening.delivery_status import DELIVERY_STATUS, MAX_TEXT, delivery_report, said_of
+from resolver.parsing.subject_prefixes import is_forward
+from resolver.screening.auto_replies import automatic, generated, in_thread
+from resolver.screening.bounce_words import BODY, LATE, RETRIED, SUBJECT
+from resolver.screening.delivery_status import DELIVERY_STATUS, delivery_report, said_of, status_fields
 from resolver.screening.finding import Finding, header_evidence
-from resolver.screening.reports import RETURNED, find_part, returned_id
+from resolver.screening.mail_systems import (
+    asks,
+    by_a_person,
+    is_system_name,
+    no_path,
+    of_a_mail_system,
+    sender_kind,
+)
+from resolver.screening.reports import find_part
+from resolver.screening.returned import ADDRESS, MAX_TEXT, Returned, addresses_in, own_ids, returned_mail
 from schemas.addresses import MAX_ADDRESS
+from schemas.ids import OWN_MESSAGE_ID
 from schemas.mail import Bounce, Undelivered
 from schemas.reasons import Reason
-from schemas.undelivered import ENHANCED_STATUS, trouble_of
+from schemas.undelivered import ENHANCED_STATUS, status_in, trouble_of
 
-logging.getLogger("flufl.bounce").disabled = True  # it logs tracebacks of what is no fault of the process
+# It logs tracebacks of what is no fault of the process. `disabled` would not last: logging.config enables all anew.
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL + 1)
 
 _MAX_LINES = 2_000
 _MAX_UNDELIVERED = 50  # whom a report names in words
-# Nobody but a mail system writes as this.
-_DAEMON = re.compile(
-    r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|nondelivery|bounce-?handler)(?:\+.*)?$", re.IGNORECASE
-)
-# People, teams and small firms do, too.
-_POSTMASTER = re.compile(
-    r"^(?:postmaster|post_?office|system[-_. ]?administrator|microsoftexchange[0-9a-f]{20,}|mail|smtp|mail[-_]?system|"
-    r"mail[-_. ]?delivery[-\w. ]*|ndr|daemon|root)(?:\+.*)?$",
-    re.IGNORECASE,
-)
-_DAEMON_NAMES = re.compile(
-    r"mail delivery (?:sub)?system|mail delivery service|mailer[- ]daemon|mail administrator|internet mail delivery|"
-    r"system administrator|microsoft outlook|postmaster|mail system|mail router",
-    re.IGNORECASE,
-)
-_SUBJECT = re.compile(
-    r"^\W*(?:postmaster\]\W*)?(?:"
-    r"undeliver(?:ed|able)\b.*|returned mail\b.*|mail (?:delivery )?(?:failed|failure|error)\b.*|failure notice.*|"
-    r"delivery (?:status )?(?:notification|failure|failed|report|problem|error|delayed|has failed)\b.*|"
-    r"(?:mail|message) delivery (?:failed|failure|delayed|problem|error|has been delayed|status)\b.*|"
-    r"mail system error\b.*|(?:e-?mail|message|mail) (?:could not|cannot|not|was not) (?:be )?(?:delivered|sent)\b.*|"
-    r"mail delivery warning.*|failed mail\b.*|warning: (?:message|could not send|delayed|e?-?mail).*|"
-    r"message (?:status - )?undeliver\w+.*|"
-    r"message delayed.*|delayed mail.*|nondeliverable mail.*|non[- ]?deliver(?:y|able)\b.*|"
-    r"could not (?:send|deliver) message.*|your message could not be delivered.*|email delivery failure.*|"
-    r"unzustellbar\b.*|unzustellbare .*|nicht zustellbar.*|zustellung fehlgeschlagen.*|"
-    r"(?:mail|nachricht|e-mail) (?:konnte )?nicht zugestellt.*|non remis\b.*|message non (?:distribué|remis).*|"
-    r"échec (?:de (?:la )?)?(?:remise|distribution|livraison).*|no se (?:puede|pudo) entregar.*|"
-    r"non recapitabile.*|mancato recapito.*|kan niet worden bezorgd.*|onbestelbaar.*|"
-    r"não (?:é possível entregar|entregue).*|недоставленное.*|не удается доставить.*|配信不能.*|"
-    r"undelivered mail returned to sender.*|user unknown.*|rejected mail.*|rejected: .*|delivery-status.*|"
-    r"returned to sender.*"
-    r")$",
-    re.IGNORECASE,
-)
-_BODY = re.compile(
-    r"this is the (?:qmail-send|mail system|sun|postfix|ironport|mail delivery)|"
-    r"(?:could not|cannot|couldn't|can't|not|unable to) be delivered|unable to deliver|"
-    r"(?:delivery|message) .{0,40}(?:failed|has been delayed|was delayed|undeliverable)|did not reach|"
-    r"was not delivered|"
-    r"permanent (?:fatal )?error|fatal errors|undeliverable|user unknown|unknown user|no such user|"
-    r"mailbox (?:is )?(?:full|unavailable)|"
-    r"this message was created automatically by mail delivery software|returned to sender|delivery (?:to|attempt)|"
-    r"nicht zugestellt|unzustellbar|konnte nicht|n'a pas pu être|non è stato possibile|no se ha podido|"
-    r"не удалось доставить|送信できません",
-    re.IGNORECASE,
-)
-# Subjects of a warning that does not say in fields that it is one: the mail is tried again.
-_LATE = re.compile(
-    r"\bdelay(?:ed)?\b|\bwarning\b|still being retried|not yet (?:been )?delivered|delivery incomplete|"
-    r"verzögert|retardé|retrasad[ao]|ritardat[ao]|vertraagd",
-    re.IGNORECASE,
-)
 # Where the returned mail begins inside the text.
 _RETURNED_BELOW = re.compile(
     r"^(?:-{2,}[^\n]*(?:copy of|original message|returned message|message header|unsent message|undelivered message|"
-    r"body of message|this line is a copy|transcript|your message|headers|nachricht|message follows)[^\n]*"
+    r"body of message|this line is a copy|your message|headers|nachricht|message follows)[^\n]*"
     r"|return-path:[^\n]*|received: [^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -85,13 +45,13 @@ _RETURNED_BELOW = re.compile(
 _RETURNED_FIELD = re.compile(
     r"^[> \t|]*(from|to|subject|date|sent|message-id|received|return-path):[ \t]+\S", re.I | re.M
 )
-_MESSAGE_ID = re.compile(r"^[> \t|]*message-id:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
-_ADDRESS = r"[^\s<>@,;:\"'()\[\]]{1,64}@[A-Za-z0-9.-]{1,253}[A-Za-z0-9]"
+_POSTMASTER = re.compile(r"(?i)post[-_]?master(?:\+[^@]*)?@")  # the address that RFC 5321 reserves
+_MESSAGE_ID = re.compile(r"^[> \t|]*(?:x-)?(?:original-)?message-id:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
+_REPORTED = re.compile(r"^[ \t]*<([^<>\s]{3,320})>:", re.MULTILINE)  # as Postfix and qmail have it
 _LISTED = re.compile(
-    rf"^[ \t>*-]*(?:to:?[ \t]+)?<?(?:mailto:|smtp:|rfc822;)?({_ADDRESS})(?![\w-]|\.\w)>?[ \t]*(?:[:(.,;<].*|on .*)?$",
+    rf"^[ \t>*-]*(?:to:?[ \t]+)?<?(?:mailto:|smtp:|rfc822;)?({ADDRESS})(?![\w-]|\.\w)>?[ \t]*(?:[:(.,;<].*|on .*)?$",
     re.IGNORECASE | re.MULTILINE,
 )
-_NAMED = re.compile(rf"<({_ADDRESS})>|\b({_ADDRESS})")
 
 
 def bounce(parsed: Parsed) -> Finding | None:
@@ -102,31 +62,91 @@ def bounce(parsed: Parsed) -> Finding | None:
     """
     failed = parsed.headers.get("x-failed-recipients")
     marked = _marked_bounce(parsed, failed)
-    sender = _sender_kind(parsed)
-    if marked is not None or not sender or (sender == "postmaster" and not _reports(parsed)):
+    kind = sender_kind(parsed)
+    if marked is not None or not kind:
         return marked
-    part = find_part(parsed, DELIVERY_STATUS)
-    if part is not None:
-        return _with_words(parsed, delivery_report(parsed, part))
+    returned = returned_mail(parsed)
+    back = _comes_back(parsed, returned)
+    ours = back and returned is not None and _is_ours(parsed, returned)
+    if kind == "postmaster" and not _reports(parsed, returned):
+        return None
+    is_status = find_part(parsed, DELIVERY_STATUS) is not None
+    fields = status_fields(parsed) if kind != "null" or ours or (is_status and not in_thread(parsed)) else None
+    if fields is not None:
+        return _with_words(parsed, delivery_report(parsed, *fields))
     subject, text = parsed.mail.subject, parsed.mail.text[:MAX_TEXT]
-    told = bool(_SUBJECT.match(subject))
-    if told and (sender == "daemon" or not text.strip() or _BODY.search(text) or _known_failures(parsed)):
+    told = bool(SUBJECT.match(subject))
+    if told and (kind == "daemon" or back or not text.strip() or _says_why(parsed, text)):
         return _finding(parsed, header_evidence("Subject", subject))
-    if sender == "daemon" or (sender == "postmaster" and _null_path(parsed) and _BODY.search(text[:2000])):
+    if kind == "daemon" or (kind == "postmaster" and _by_itself(parsed, back, ours)):
         return _finding(parsed, header_evidence("From", parsed.mail.from_.address if parsed.mail.from_ else ""))
+    if kind == "null" and ours:
+        return _finding(parsed, header_evidence("Return-Path", parsed.headers.get("return-path") or ""))
     return None
 
 
-def _reports(parsed: Parsed) -> bool:
+def _says_why(parsed: Parsed, text: str) -> bool:
+    """Whether the text is a report's: its words are not enough, it names somebody or the reply of a server."""
+    if BODY.search(text) and (status_in(text) or _names_another(parsed, text)):
+        return True
+    return bool(_known_failures(parsed))
+
+
+def _names_another(parsed: Parsed, text: str) -> bool:
+    """Whether a text holds an address other than those of who sends it and whom it goes to."""
+    sender = parsed.mail.from_.address if parsed.mail.from_ else ""
+    own = {sender.lower(), *(box.address.lower() for box in parsed.mail.to)}
+    return any(address.lower() not in own for address in addresses_in(text))
+
+
+def _by_itself(parsed: Parsed, back: bool, ours: bool) -> bool:
+    """Whether a mail from a postmaster is a report although its subject does not say so.
+
+    Where nothing tells of the envelope sender, a person would have a name.
+    """
+    if no_path(parsed) or automatic(parsed):
+        return back or _tells(parsed, parsed.mail.text[:2000])
+    sender = parsed.mail.from_
+    return ours and sender is not None and _POSTMASTER.match(sender.address) is not None and is_system_name(sender.name)
+
+
+def _tells(parsed: Parsed, text: str) -> bool:
+    """Whether a postmaster's words are a report's: known ones; in any language, a reply or somebody else's address."""
+    named, code = _names_another(parsed, text), bool(status_in(text))
+    if BODY.search(text) and (named or code):
+        return True
+    sender = parsed.mail.from_.address if parsed.mail.from_ else ""
+    return bool(no_path(parsed) and _POSTMASTER.match(sender)) and named and (code or not automatic(parsed))
+
+
+def _comes_back(parsed: Parsed, returned: Returned | None) -> bool:
+    """Whether a mail comes back, and not from somebody to whom it went: he answers it. So does who quotes a little."""
+    sender = parsed.mail.from_.address.lower() if parsed.mail.from_ else ""
+    return returned is not None and sender not in returned.recipients and (returned.traced or not in_thread(parsed))
+
+
+def _is_ours(parsed: Parsed, returned: Returned) -> bool:
+    """Whether the returned mail is from whom the notice goes to."""
+    if any(OWN_MESSAGE_ID.match(message_id) for message_id in returned.ids[:1]):
+        return True
+    return not returned.senders.isdisjoint(box.address.lower() for box in (*parsed.mail.to, *parsed.mail.cc))
+
+
+def _reports(parsed: Parsed, returned: Returned | None) -> bool:
     """Whether a mail system sent it by itself; where nothing tells, whether a mail is returned, and none answered.
 
+    There it must not look as if somebody wrote it, either.
     Whoever has an envelope sender wants to be told of failures, and a report must not be (RFC 5321, section 4.5.5).
     """
-    if _null_path(parsed) or automatic(parsed):
+    if no_path(parsed):
         return True
-    if "return-path" in parsed.headers or in_thread(parsed):
+    if is_forward(parsed.mail.subject):
         return False
-    if find_part(parsed, RETURNED | DELIVERY_STATUS) is not None:
+    if automatic(parsed):
+        return not (generated(parsed) and asks(parsed))
+    if "return-path" in parsed.headers or in_thread(parsed) or by_a_person(parsed):
+        return False
+    if returned is not None or find_part(parsed, DELIVERY_STATUS) is not None or of_a_mail_system(parsed):
         return True
     fields = _RETURNED_FIELD.findall(parsed.mail.text[:MAX_TEXT])
     return len({field.lower() for field in fields}) > 1
@@ -134,11 +154,13 @@ def _reports(parsed: Parsed) -> bool:
 
 def _marked_bounce(parsed: Parsed, failed: str | None) -> Finding | None:
     """`multipart/report`, and Exim's and Gmail's header."""
-    part = find_part(parsed, DELIVERY_STATUS) if parsed.root.content_type == "multipart/report" else None
-    if part is not None:
-        return _with_words(parsed, delivery_report(parsed, part))
-    if parsed.root.params.get("report-type", "").lower() == "delivery-status":
-        return _finding(parsed, "Content-Type: multipart/report; report-type=delivery-status")
+    if parsed.root.content_type == "multipart/report":
+        is_status = parsed.root.params.get("report-type", "").lower() == "delivery-status"
+        fields = status_fields(parsed) if is_status or find_part(parsed, DELIVERY_STATUS) is not None else None
+        if fields is not None:
+            return _with_words(parsed, delivery_report(parsed, *fields))
+        if is_status:
+            return _finding(parsed, "Content-Type: multipart/report; report-type=delivery-status")
     return None if failed is None else _finding(parsed, header_evidence("X-Failed-Recipients", failed), failed)
 
 
@@ -146,54 +168,69 @@ def _with_words(parsed: Parsed, finding: Finding) -> Finding:
     """A report whose fields name nobody: what its words say."""
     if finding.bounce is None or finding.bounce.recipients:
         return finding
-    return _finding(parsed, finding.evidence, parsed.headers.get("x-failed-recipients") or "")
+    failed = parsed.headers.get("x-failed-recipients") or ""
+    return _finding(parsed, finding.evidence, failed, finding.bounce)
 
 
-def _null_path(parsed: Parsed) -> bool:
-    """No envelope sender, or what some systems write for none."""
-    path = parsed.headers.get("return-path")
-    if path is None:
-        return False
-    bare = path.strip(" <>")
-    return not bare or bool(_DAEMON.match(bare.partition("@")[0]))
-
-
-def _sender_kind(parsed: Parsed) -> str:
-    """`daemon`: nobody but a mail system writes from there; `postmaster`: mostly one; `null`: no envelope sender."""
-    sender = parsed.mail.from_
-    local = sender.address.partition("@")[0].strip('"\\ ') if sender else ""
-    if _DAEMON.match(local) or (sender and not sender.address and _DAEMON_NAMES.search(sender.name)):
-        return "daemon"
-    if _POSTMASTER.match(local) or (sender and _DAEMON_NAMES.search(sender.name)):
-        return "postmaster"
-    return "null" if _null_path(parsed) else ""
-
-
-def _finding(parsed: Parsed, evidence: str, failed: str = "") -> Finding:
+def _finding(parsed: Parsed, evidence: str, failed: str = "", fields: Bounce | None = None) -> Finding:
+    """What the words say; of fields that name nobody, what they say of all."""
     text = parsed.mail.text[:MAX_TEXT]
-    returned = _RETURNED_BELOW.search(text, min(len(text), 20))
-    report = text[: returned.start()] if returned else text
-    status = ENHANCED_STATUS.search(report)
+    returned = returned_mail(parsed)
+    report = _report_of(text, returned)
     inline = _MESSAGE_ID.search(text)
-    about = returned_id(parsed) or (inline[1] if inline else None) or _answered(parsed)
-    named = tuple(dict.fromkeys(m[0] for m in re.finditer(_ADDRESS, failed)))
-    known = _known_failures(parsed)
-    # flufl.bounce reads a returned mail's own ids and addresses as well.
-    told = tuple(address for address in known if address.lower() in report.lower())
-    recipients = named or told or _listed(parsed, report, _LISTED) or known or _listed(parsed, report, _NAMED)[:1]
-    code = status[1] if status else ""
+    ids = returned.ids if returned else tuple(own_ids(text))[:1]
+    about = ids[0] if ids else (inline[1] if inline else None) or _answered(parsed)
+    recipients = _recipients(parsed, report, returned, failed)
+    code = (fields and fields.status) or status_in(report)
+    late = _is_late(parsed.mail.subject, report, fields)
     found = Bounce(
         recipients=recipients,
         status=code or None,
         original_message_id=about,
-        undelivered=tuple(_undelivered(parsed, report, recipients, code)),
+        undelivered=tuple(_undelivered(report, recipients, code, late)),
     )
-    return Finding(Reason.BOUNCE, evidence, found, (about,) if about else ())
+    return Finding(Reason.BOUNCE, evidence, found, ids or ((about,) if about else ()))
 
 
-def _undelivered(parsed: Parsed, report: str, recipients: Sequence[str], code: str) -> Iterator[Undelivered]:
+def _report_of(text: str, returned: Returned | None) -> str:
+    """The text less the returned mail. Some systems show its fields first, and what became of it behind them."""
+    below = _RETURNED_BELOW.search(text, min(len(text), 20))
+    start = min(below.start() if below else len(text), returned.start if returned else len(text))
+    if returned is None or next(addresses_in(text[:start]), None):
+        return text[:start]
+    behind = text[returned.end :]
+    return text[:start] + behind if any(one in behind.lower() for one in returned.recipients) else text[:start]
+
+
+def _recipients(parsed: Parsed, report: str, returned: Returned | None, failed: str) -> tuple[str, ...]:
+    """Whom it names: in the header, of those to whom the returned mail went, by a known format, in a list, at all."""
+    in_header = tuple(dict.fromkeys(addresses_in(failed)))
+    if in_header:
+        return in_header
+    sent_to = returned.recipients if returned else ()
+    own = {box.address.lower() for box in (*parsed.mail.to, *((parsed.mail.from_,) if parsed.mail.from_ else ()))}
+    own.update(returned.senders if returned else ())
+    named = tuple(dict.fromkeys(address for address in addresses_in(report) if address.lower() not in own))
+    theirs = tuple(address for address in named if address.lower() in sent_to)
+    if theirs:
+        reported = set(_REPORTED.findall(report))
+        return tuple(one for one in named if one in theirs or one in reported)
+    known = _known_failures(parsed)
+    # flufl.bounce reads a returned mail's own ids and addresses as well.
+    told = tuple(address for address in known if address.lower() in report.lower())
+    listed = dict.fromkeys(found[1] for found in _LISTED.finditer(report))
+    return told or tuple(one for one in listed if one.lower() not in own) or known or named[:1] or sent_to
+
+
+def _is_late(subject: str, report: str, fields: Bounce | None) -> bool:
+    """Whether the mail is tried again."""
+    if fields is not None and fields.undelivered:
+        return not any(one.final for one in fields.undelivered)
+    return LATE.search(subject) is not None or RETRIED.search(report[:2000]) is not None
+
+
+def _undelivered(report: str, recipients: Sequence[str], code: str, late: bool) -> Iterator[Undelivered]:
     """Of a report in words. What it says as a whole it says of everybody, unless it says more of one of several."""
-    late = bool(_LATE.search(parsed.mail.subject))
     whole = report if len(recipients) < 2 else ""
     for recipient in recipients[:_MAX_UNDELIVERED] or ("",):
         reply = said_of(report, recipient)
@@ -202,7 +239,7 @@ def _undelivered(parsed: Parsed, report: str, recipients: Sequence[str], code: s
             recipient=recipient[:MAX_ADDRESS],
             final=not late,
             trouble=trouble_of(reply or whole, code),
-            status=own[1] if own else code,
+            status=own[1] if own else (whole and code) or status_in(reply) or code,
         )
 
 
@@ -221,10 +258,3 @@ def _known_failures(parsed: Parsed) -> tuple[str, ...]:
         return ()
     addresses = {address.decode("utf-8", "replace").strip() for address in (*temporary, *permanent)}
     return tuple(sorted(addresses - {""}, key=lambda a: (raw.find(a.encode()), a)))
-
-
-def _listed(parsed: Parsed, report: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
-    """Addresses that the report names in this form, less those of the mail itself."""
-    own = {box.address.lower() for box in (*parsed.mail.to, *((parsed.mail.from_,) if parsed.mail.from_ else ()))}
-    found = (match[1] or match[match.lastindex or 0] for match in pattern.finditer(report))
-    return tuple(dict.fromkeys(address for address in found if address.lower() not in own))

@@ -5,21 +5,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
-from resolver.parsing import Parsed, Part
+from resolver.parsing import Parsed
 from resolver.screening.finding import Finding, header_evidence
-from resolver.screening.reports import address_of, fields_of, ids_of, returned_id, text_of
+from resolver.screening.reports import address_of, fields_of, text_of
+from resolver.screening.returned import MAX_TEXT, returned_mail, trees
 from schemas.addresses import MAX_ADDRESS
 from schemas.mail import Bounce, Undelivered
 from schemas.reasons import Reason
-from schemas.undelivered import ENHANCED_STATUS, MAX_REPLY, trouble_of
+from schemas.undelivered import ENHANCED_STATUS, MAX_REPLY, status_in, trouble_of
 
 DELIVERY_STATUS = frozenset({"message/delivery-status", "message/global-delivery-status", "text/delivery-status"})
-MAX_TEXT = 64 << 10  # characters of a report's text that are read
 _MAX_RECIPIENTS = 500
 _MAX_UNDELIVERED = 250  # one notification has 201 recipients at most
 _MAX_NAMED = 10  # places where a text names one address
 _GOOD_ACTIONS = frozenset({"delivered", "relayed", "expanded"})
 _BAD_ACTIONS = frozenset({"failed", "delayed"})
+_NAMES_RECIPIENT = re.compile(r"(?im)^[ \t]*(?:final|original)-recipient[ \t]*:")
+_TELLS_FATE = re.compile(r"(?im)^[ \t]*(?:action|status|diagnostic-code)[ \t]*:")
 # OpenSMTPD's last report calls itself `delayed` and differs from those before it by these words.
 _GIVEN_UP = re.compile(r"envelope expired", re.IGNORECASE)
 
@@ -35,23 +37,46 @@ class _Recipient:
     retries: bool
 
 
-def delivery_report(parsed: Parsed, part: Part) -> Finding:
-    """What a delivery-status part says. Failed or delayed: a bounce; delivered, relayed or expanded: a receipt."""
-    recipients = tuple(_recipients(part))
-    about = returned_id(parsed)
-    evidence = header_evidence("Content-Type", part.content_type)
+def status_fields(parsed: Parsed) -> tuple[str, str] | None:
+    """The fields of a report, and in what they stand: in its part, in that of a report behind it, as text or a file."""
+    first = None
+    for root in trees(parsed):
+        for part in root.walk():
+            if part.content_type in DELIVERY_STATUS:
+                fields = text_of(part)
+                if _NAMES_RECIPIENT.search(fields):
+                    return fields, part.content_type
+                first = first or (fields, part.content_type)
+    if first is not None:
+        return first
+    texts = (
+        parsed.mail.text[:MAX_TEXT],
+        *(file.content[:MAX_TEXT].decode("utf-8", "replace") for file in parsed.files),
+    )
+    for text in texts:
+        if _NAMES_RECIPIENT.search(text) and _TELLS_FATE.search(text):
+            return text.replace("\r\n", "\n"), "text/plain"
+    return None
+
+
+def delivery_report(parsed: Parsed, fields: str, content_type: str) -> Finding:
+    """What the fields of a report say. Failed or delayed: a bounce; delivered, relayed or expanded: a receipt."""
+    recipients = tuple(_recipients(fields))
+    returned = returned_mail(parsed)
+    ids = returned.ids if returned else ()
+    evidence = header_evidence("Content-Type", content_type)
     bad = [r for r in recipients if _is_bad(r)]
     if recipients and not bad:
-        return Finding(Reason.RECEIPT, f"{evidence}, Action: {recipients[0].action}", about=ids_of(about))
+        return Finding(Reason.RECEIPT, f"{evidence}, Action: {recipients[0].action}", about=ids)
     failed = next((r for r in bad if r.action != "delayed"), bad[0] if bad else None)
     text = parsed.mail.text[:MAX_TEXT]
     bounce = Bounce(
         recipients=tuple(dict.fromkeys(r.address for r in recipients if r.address)),
         status=(failed.status or None) if failed else None,
-        original_message_id=about,
+        original_message_id=ids[0] if ids else None,
         undelivered=tuple(_undelivered(one, text) for one in _each_once(bad)),
     )
-    return Finding(Reason.BOUNCE, f"{evidence}, Action: {failed.action if failed else ''}", bounce, ids_of(about))
+    return Finding(Reason.BOUNCE, f"{evidence}, Action: {failed.action if failed else ''}", bounce, ids)
 
 
 def said_of(text: str, address: str) -> str:
@@ -103,10 +128,10 @@ def _each_once(bad: list[_Recipient]) -> list[_Recipient]:
     return list(first.values())[:_MAX_UNDELIVERED]
 
 
-def _recipients(part: Part) -> Iterator[_Recipient]:
+def _recipients(fields: str) -> Iterator[_Recipient]:
     """The groups of fields about one recipient each. Some systems leave out the blank lines between them."""
     count = 0
-    for block in re.split(r"\n[ \t]*\n", text_of(part)):
+    for block in re.split(r"\n[ \t]*\n", fields):
         group: dict[str, str] = {}
         for name, value in fields_of(block):
             if name in group and name in ("final-recipient", "original-recipient"):
@@ -124,12 +149,12 @@ def _recipient(group: dict[str, str]) -> _Recipient:
     original, final = (address_of(group.get(name, "")) for name in ("original-recipient", "final-recipient"))
     address = original if "@" in original else final or original
     diagnostic = group.get("diagnostic-code", "")
-    status = ENHANCED_STATUS.search(group.get("status", "")) or ENHANCED_STATUS.search(diagnostic)
+    status = ENHANCED_STATUS.search(group.get("status", ""))
     action = re.match(r"[a-z]*", group.get("action", "").strip().lower())
     return _Recipient(
         address=address,
         action=action[0] if action else "",
-        status=status[1] if status else "",
+        status=status[1] if status else status_in(diagnostic),
         diagnostic=diagnostic.partition(";")[2].strip() or diagnostic,
         retries="will-retry-until" in group,
     )

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +13,9 @@ import pytest
 import structlog
 from sqlalchemy import Engine
 
-from console.__main__ import main
+from console.cli import main
 from console.config import ConsoleConfig
-from console.operations.state import read_state
+from console.settings.state import read_state
 from desk.directory import find_persons
 from desk.engine import open_desk, reading
 from logger.handler import LoggerHandler
@@ -100,9 +100,9 @@ def run(at_broker: Mailcall, config: ConsoleConfig) -> Mailcall:
     return lambda *arguments: at_broker("--desk-url", config.desk_url, "--blob-url", config.blob_url, *arguments)
 
 
-@pytest.fixture
-def start_stages(config: ConsoleConfig, desk: Engine, publisher: Publisher) -> Iterator[Callable[[], None]]:
-    """Starts resolver and logger over these topics, in threads; they stop when the test ends."""
+@contextmanager
+def running_stages(config: ConsoleConfig, desk: Engine, publisher: Publisher) -> Iterator[None]:
+    """Resolver and logger over these topics, in threads, until the block ends."""
     stop = threading.Event()
     with ExitStack() as stack:
 
@@ -113,21 +113,25 @@ def start_stages(config: ConsoleConfig, desk: Engine, publisher: Publisher) -> I
             with reading(desk) as connection:
                 return find_persons(connection, addresses)
 
-        def start() -> None:
-            blobs = BlobStore(config.blob_url)
-            reader = stack.enter_context(closing(Reader()))
-            resolver = ResolverHandler(settings, settings, directory, blobs, lambda: datetime.now(UTC), reader.examine)
-            logger = LoggerHandler(desk, settings, publisher.publish, config.topic_prefix)
-            stages: tuple[Handler, ...] = (resolver, logger)
-            for handler in stages:
-                loop = ConsumerLoop(config, handler, publisher, handler.stage, stop)
-                thread = threading.Thread(target=loop.run, name=handler.stage)
-                stack.callback(thread.join)
-                thread.start()
-
+        blobs = BlobStore(config.blob_url)
+        reader = stack.enter_context(closing(Reader()))
+        resolver = ResolverHandler(settings, settings, directory, blobs, lambda: datetime.now(UTC), reader.examine)
+        logger = LoggerHandler(desk, settings, publisher.publish, config.topic_prefix)
+        stages: tuple[Handler, ...] = (resolver, logger)
+        for handler in stages:
+            loop = ConsumerLoop(config, handler, publisher, handler.stage, stop)
+            thread = threading.Thread(target=loop.run, name=handler.stage)
+            stack.callback(thread.join)
+            thread.start()
         stack.callback(stop.set)
-        yield start
-        stop.set()
+        yield
+
+
+@pytest.fixture
+def start_stages(config: ConsoleConfig, desk: Engine, publisher: Publisher) -> Iterator[Callable[[], None]]:
+    """Starts resolver and logger over these topics, in threads; they stop when the test ends."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(running_stages(config, desk, publisher))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from console.config import ConsoleConfig
-from console.operations.state import read_state
+from console.settings.state import read_state
 from runtime.reader import read_to_end
 from runtime.secrets import reveal
 from schemas.servers import SettingsChange

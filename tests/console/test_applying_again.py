@@ -11,9 +11,9 @@ import yaml
 from sqlalchemy import Engine
 
 from console.config import ConsoleConfig
-from console.operations.problems import SettingsError
-from console.operations.settings_file import read_settings_file
-from console.operations.state import read_state
+from console.errors import SettingsError
+from console.settings.settings_file import read_settings_file
+from console.settings.state import read_state
 from deploy.local.ports import wait_until
 from desk.directory import load_persons
 from desk.engine import reading
@@ -250,7 +250,7 @@ def test_a_section_of_versions_that_is_none_is_told(desk_file: Path, section: st
         read_settings_file(desk_file)
 
     [problem] = refused.value.problems
-    assert (problem.line, problem.path.partition(".")[0]) == (1, "exported")
+    assert (problem.line, problem.place.partition(".")[0]) == (1, "exported")
     assert "or take it out" in problem.remedy
 
 

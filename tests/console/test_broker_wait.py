@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from console.operations.broker_wait import BrokerWait
-from console.operations.state import read_state
+from console.settings.state import read_state
+from console.topics.broker_wait import BrokerWait
 from deploy.local.broker import KafkaProcess
 from runtime.config import ProcessConfig
 from runtime.outcomes import OutageError
@@ -40,7 +40,7 @@ def test_apply_waits_for_a_broker_that_is_frozen_and_says_so(
     os.kill(own_broker.pid, signal.SIGSTOP)
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "console", *where, "apply", file],
+            [sys.executable, "-m", "console.cli", *where, "apply", file],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from console.config import ConsoleConfig
-from console.operations.deletion import KINDS
-from console.operations.referring import NAMING, find_referrers
-from console.operations.state import read_state
+from console.settings.deletion import KINDS
+from console.settings.referring import NAMING, find_referrers
+from console.settings.state import read_state
 from runtime.outgoing import Outgoing
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
@@ -204,3 +204,46 @@ def test_a_change_that_was_published_twice_is_told_once(
     )
 
     assert len(json.loads(at_broker("changes", "--json").out)) == len(IN_USE)
+
+
+def test_a_change_is_put_back_from_the_history(
+    at_broker: Mailcall, config: ConsoleConfig, desk_file: Path, tmp_path: Path
+) -> None:
+    at_broker("apply", desk_file, "--managed-by", "git: desk.yaml")
+    change = tmp_path / "change.yaml"
+    change.write_text("outgoing_servers: [{id: smtp, port: 1587, fallback: null}]")
+    assert at_broker("apply", change).code == 0
+    newest = json.loads(at_broker("changes", "outgoing-server/smtp", "--json").out)[-1]
+
+    tried = at_broker("restore", newest["id"][:12], "--dry-run")
+    unchanged = read_state(config).settings.outgoing_server("smtp")
+    done = at_broker("restore", newest["id"], "--who", "anna", "--change-reason", "a mistake")
+
+    assert newest["managed_by"] == "git: desk.yaml"
+    assert unchanged is not None and unchanged.port == 1587
+    assert (tried.code, "nothing is published" in tried.out, "1587" in tried.out) == (0, True, True)
+    assert (done.code, "changed, saved" in done.out) == (0, True)
+    state = read_state(config)
+    server = state.settings.outgoing_server("smtp")
+    assert server is not None and (server.port, server.fallback) == (None, "spare")
+    assert state.managed["outgoing-server/smtp"] == "git: desk.yaml"
+    last = json.loads(at_broker("changes", "--json").out)[-1]
+    assert (last["who"], last["change_reason"], last["managed_by"]) == ("anna", "a mistake", "git: desk.yaml")
+    assert "no changes have an id" in at_broker("restore", "zzz").err
+
+
+def test_what_a_file_manages_is_labelled_until_it_is_told_otherwise(
+    at_broker: Mailcall, config: ConsoleConfig, desk_file: Path
+) -> None:
+    at_broker("apply", desk_file)
+    assert read_state(config).managed == {}
+
+    labelled = json.loads(at_broker("apply", desk_file, "--managed-by", "git: desk.yaml", "--json").out)
+    again = json.loads(at_broker("apply", desk_file, "--managed-by", "git: desk.yaml", "--json").out)
+    assert set(read_state(config).managed.values()) == {"git: desk.yaml"}
+    at_broker("apply", desk_file, "--managed-by", "")
+
+    settings = [one["effect"] for one in labelled["changes"] if not one["key"].startswith("person/")]
+    assert set(settings) == {"labelled"}
+    assert {one["effect"] for one in again["changes"]} == {"unchanged"}
+    assert read_state(config).managed == {}

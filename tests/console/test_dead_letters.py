@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from console.config import ConsoleConfig
-from console.operations.dead_letters import REPLAYED
+from console.mails.index.facts import REPLAYED
 from runtime.dead_letters import dead_letter, without_value
 from runtime.outcomes import Dead
 from runtime.publisher import Publisher

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from console.config import ConsoleConfig
-from console.operations.desk_requests import build, check
-from console.operations.errors import UserError
-from console.operations.settings_file import read_settings_file
-from console.operations.state import State
+from console.desk.desk_requests import build, check
+from console.errors import UserError
+from console.settings.settings_file import read_settings_file
+from console.settings.state import State
 from runtime.reader import read_to_end
 from schemas.desk_requests import CallToLog, DeskRequest, ItemToUpdate
 from schemas.snapshot import SettingsSnapshot
@@ -131,11 +131,11 @@ def test_a_text_is_read_from_standard_input(mailcall: Mailcall, monkeypatch: pyt
     ("model", "given", "told"),
     [
         (CallToLog, {"call_template": "nope"}, "known are: hr-by-mail, it-by-mail"),
-        (CallToLog, {"by": "nobody"}, "--by: there is no person 'nobody'"),
-        (CallToLog, {"user": "nobody"}, "--user: there is no person 'nobody'"),
-        (CallToLog, {"by": "ursula"}, "--logging-analyst: 'ursula' is no Analyst"),
+        (CallToLog, {"by": "nobody"}, "by: there is no person 'nobody'"),
+        (CallToLog, {"user": "nobody"}, "user: there is no person 'nobody'"),
+        (CallToLog, {"by": "ursula"}, "logging_analyst: 'ursula' is no Analyst"),
         (CallToLog, {"impact": "Team"}, "impacts: Organisation, Department, Person"),
-        (ItemToUpdate, {"by": "nobody"}, "--by: there is no person 'nobody'"),
+        (ItemToUpdate, {"by": "nobody"}, "by: there is no person 'nobody'"),
     ],
 )
 def test_what_the_logger_could_not_do_is_not_asked_for(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from console.explain import Explainer
+from console.mails.explain import Explainer
 from resolver.reading.reader import Reader
 
 DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
@@ -199,6 +199,24 @@ def test_how_far_the_sender_is_trusted(
     assert account["action"] == "log a call"
 
 
+def test_who_writes_by_a_form_is_the_sender_where_the_server_says_so(
+    explain: Explain, set_to: Callable[..., None], tmp_path: Path
+) -> None:
+    file = mail(tmp_path, f"{PASSES}\nFrom: form@example.org\nReply-To: Cleo <cleo@client.example>")
+    (before,) = explain(file)
+    set_to("trust: mark, authserv_id: mx.desk.example, reply_to_is_sender: [Form@Example.org]")
+    (account,) = explain(file)
+
+    assert before["sender"]["user"]["address"] == "form@example.org"
+    assert account["sender"]["user"]["address"] == "cleo@client.example"
+    assert account["parse"]["from"]["address"] == "form@example.org"
+    [why] = [step["reason"] for step in account["steps"] if step["step"] == "sender"]
+    assert "form@example.org writes for others" in why
+    assert "Reply-To says who wrote" in why
+    assert account["trust"]["verdict"] == "unproved"
+    assert "Reply-To" in account["trust"]["reason"]
+
+
 def test_a_mail_in_quarantine_is_held(explain: Explain, set_to: Callable[..., None], tmp_path: Path) -> None:
     set_to("trust: quarantine, authserv_id: mx.desk.example")
 
@@ -290,7 +308,7 @@ def test_without_json_it_is_told_step_by_step(mailcall: Callable[..., Any], sett
         (["nowhere.eml"], "nowhere.eml does not exist"),
         (["{mail}", "--server", "other"], "no incoming server 'other'"),
         (["{mail}", "--settings", "nowhere.yaml"], "nowhere.yaml cannot be read"),
-        (["{mail}", "--settings", str(DEMO)], "choose one with --server: "),
+        (["{mail}", "--settings", str(DEMO)], "--server: there are several incoming servers"),
         (["{mail}", "--nonsense"], "No such option"),
         ([], "Missing argument"),
     ],
@@ -325,7 +343,7 @@ def test_an_unreadable_file_is_told_and_the_others_go_on(
 def test_it_starts_fast_and_loads_no_client(settings: Path, tmp_path: Path) -> None:
     path = mail(tmp_path, "From: u@example.org")
     program = (
-        "import sys, console.__main__ as m\n"
+        "import sys, console.cli as m\n"
         "try: m.main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
         "print(sorted({'kafka', 'sqlalchemy', 'faust', 'obstore'} & set(sys.modules)))"

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from console.commands import desk
+from console.desk.commands import desk
 from desk.items import ItemStatus
 from runtime.version import VERSION
 from schemas.notifying import DeskEvent, Role
@@ -77,6 +77,6 @@ def test_the_shell_completes_commands_and_words(typed: str, offered: set[str]) -
         "COMP_WORDS": typed,
         "COMP_CWORD": str(len(typed.split(" ")) - 1),
     }
-    command = [sys.executable, "-c", "from console.__main__ import main; main()"]
+    command = [sys.executable, "-c", "from console.cli import main; main()"]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert set(ran.stdout.split()) == offered, ran.stderr

@@ -1,5 +1,8 @@
 """What a mail's HTML may still do once it is shown: nothing."""
 
+import itertools
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.operations.item_page import item_page
-from console.operations.safe_html import safe_html
-from console.operations.sanitiser import sanitise
+from console.desk.item_page import item_page
+from console.mails.safe_html import MAX_HELD, safe_html
+from console.mails.sanitiser import sanitise
 from desk.items import Item, JournalEntry
 from tests.examples import examples
 
@@ -55,6 +58,42 @@ def test_links_say_where_they_go_and_tell_nothing_of_us() -> None:
     assert safe == '<a href="https://example.org/" rel="noopener noreferrer nofollow">manual</a>'
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "//example.org/x", "/x", "x.html", "#x", "?x", "", " //example.org/", "\\\\example.org\\x", "/\\example.org",
+        "&#47;/example.org", "http:x", "https:/example.org", "ht\ntp://example.org", "\t//example.org", "../../x",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("tag", ["a href", "blockquote cite", "q cite"])
+def test_a_link_that_leads_to_where_the_page_lies_is_text(tag: str, address: str) -> None:
+    (safe,) = safe_html([f'<{tag}="{address}">manual</a>'])
+    assert "manual" in safe
+    assert "href" not in safe
+    assert "cite=" not in safe
+
+
+@pytest.mark.parametrize("address", ["https://example.org/", "HTTP://example.org", "mailto:ann@desk.example"])
+def test_a_link_that_says_where_it_leads_stays(address: str) -> None:
+    (safe,) = safe_html([f'<a href="{address}">manual</a>'])
+    assert f'href="{address}"' in safe
+
+
+def test_a_page_may_hold_so_many_bad_pieces_and_shows_the_rest_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends a process is played here: each takes seconds."""
+    begun: list[int] = []
+
+    def sanitised(pieces: Sequence[str]) -> list[str]:
+        begun.append(len(pieces))
+        good = list(itertools.takewhile(lambda piece: piece != "bad", pieces))
+        return [f"<b>{piece}</b>" for piece in good]
+
+    monkeypatch.setattr("console.mails.safe_html._sanitised", sanitised)
+    shown = safe_html(["good", *["bad"] * 50, "<i>"])
+    assert shown == ["<b>good</b>", *["<pre>bad</pre>"] * 50, "<pre>&lt;i&gt;</pre>"]
+    assert len(begun) == MAX_HELD
+
+
 def test_what_would_take_for_ever_is_shown_as_text_and_the_others_as_they_are() -> None:
     deep = '<div a="</div>">' * 50_000
     before, held, after = safe_html(["<b>before</b>", deep, "<b>after</b>"])
@@ -69,7 +108,10 @@ def test_the_page_of_an_item() -> None:
     assert "<p>From <b>Outlook</b></p>" in page
     assert "<pre>Grüße &lt;script&gt;</pre>" in page
     assert page.count("item-updated Ann &lt;script&gt;") == 2
-    assert "default-src 'none'" in page
+    policy = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert [part.strip() for part in policy[0].split(";")] == [
+        "default-src 'none'", "style-src 'unsafe-inline'", "base-uri 'none'", "form-action 'none'"
+    ]  # fmt: skip
 
 
 def _entry(html: str | None, text: str = "") -> JournalEntry:

@@ -3,7 +3,9 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +17,12 @@ from desk.tables import mails
 from runtime.blobs import BlobStore
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
+from runtime.token_keys import make_token_key, read_token_keys
 from schemas import ids
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.mail import RejectedMail
 from schemas.reasons import Reason
+from schemas.release_marks import is_released
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED
 from schemas.wire import Message, encode
 
@@ -27,8 +31,16 @@ NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def mail(run: Mailcall, desk: Engine) -> Mailcall:
-    """`mailcall mail`."""
+def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = tmp_path / "token.key"
+    make_token_key(made)
+    monkeypatch.setenv("MAILCALL_TOKEN_KEY_FILE", str(made))
+    return made
+
+
+@pytest.fixture
+def mail(run: Mailcall, desk: Engine, key_file: Path) -> Mailcall:
+    """`mailcall mail`, with a token key."""
     return lambda *arguments: run("mail", *arguments)
 
 
@@ -106,7 +118,7 @@ def test_nothing_held_is_said(mail: Mailcall) -> None:
 
 
 def test_a_released_mail_is_fetched_once_more_from_the_blob_store(
-    mail: Mailcall, config: ConsoleConfig, publisher: Publisher
+    mail: Mailcall, config: ConsoleConfig, publisher: Publisher, key_file: Path
 ) -> None:
     one = fetched_mail(1, truncated=80_000_000, wholeref="sha256/00/" + "0" * 64)
     publisher.publish([held_record(one, config)])
@@ -119,10 +131,13 @@ def test_a_released_mail_is_fetched_once_more_from_the_blob_store(
     first, second = fetched(config)
     assert (first.released, second.released) == ("root", "ida")
     assert BlobStore(config.blob_url).get(first.dataref or "") == one.raw
+    keys = read_token_keys(key_file)
+    assert all(is_released(released, one.raw, keys) for released in (first, second))
+    assert not is_released(replace(first, released="ida"), one.raw, keys)
     for name in ("mail_id", "server_id", "received", "size", "sha256", "mailbox", "truncated", "wholeref"):
         assert getattr(first, name) == getattr(second, name) == getattr(one, name)
-    keys = {record.key for record in read_to_end(config, [MAIL_FETCHED.name(config.topic_prefix)])}
-    assert keys == {b"ann@example.org"}
+    record_keys = {record.key for record in read_to_end(config, [MAIL_FETCHED.name(config.topic_prefix)])}
+    assert record_keys == {b"ann@example.org"}
 
 
 def test_a_mail_that_was_rejected_for_anything_else_is_taken_from_its_topic(
@@ -156,3 +171,18 @@ def test_what_cannot_be_released_is_told_and_nothing_is_published(
     assert bad.mail_id in ran.err
     assert fetched(config) == []
     assert listed(mail) == [good.mail_id]
+
+
+def test_without_a_token_key_nothing_is_released(
+    mail: Mailcall, config: ConsoleConfig, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = fetched_mail(1)
+    publisher.publish([held_record(one, config)])
+    monkeypatch.delenv("MAILCALL_TOKEN_KEY_FILE")
+
+    ran = mail("release", one.mail_id)
+
+    assert ran.code == 2
+    assert "MAILCALL_TOKEN_KEY_FILE" in ran.err
+    assert fetched(config) == []
+    assert listed(mail) == [one.mail_id]

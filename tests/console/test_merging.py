@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from console.operations.apply import plan
-from console.operations.problems import SettingsError
-from console.operations.settings_file import SettingsFile, read_settings_file
-from console.operations.state import State
+from console.errors import SettingsError
+from console.settings.apply import plan
+from console.settings.settings_file import SettingsFile, read_settings_file
+from console.settings.state import State
 from schemas.persons import Person
 from schemas.settings import (
     CallTemplate,
@@ -131,11 +131,11 @@ def test_a_source_of_tokens_is_changed_field_by_field_and_its_secrets_whole(tmp_
     ("entry", "path", "told"),
     [
         ({"id": "m", "prot": None}, "incoming_servers[0].prot", "there is no such field"),
-        ({"id": "m", "protocol": None}, "incoming_servers[0].protocol", "this field is missing"),
+        ({"id": "m", "protocol": None}, "incoming_servers[0].protocol", "it is missing"),
         (
             {"id": "m", "after_fetch": "seen"},
             "incoming_servers[0]",
-            "username, password, move_to, floods. FIELD: null takes one away",
+            "what the file does not name stays as it is: move_to. FIELD: null takes one away",
         ),
     ],
 )
@@ -144,7 +144,7 @@ def test_what_fits_no_more_is_told_with_what_stays(tmp_path: Path, entry: dict[s
         read(tmp_path, incoming_servers=[entry])
 
     [problem] = refused.value.problems
-    assert problem.path == path
+    assert problem.place == path
     assert told in str(problem)
 
 
@@ -176,8 +176,8 @@ def test_an_id_is_free_in_both_directions_and_refused_at_its_own_place(
         read_settings_file(file, None, SET_UP)
 
     [problem] = refused.value.problems
-    assert (problem.line, problem.path) == (line, path)
-    assert "already" in problem.text
+    assert (problem.line, problem.place) == (line, path)
+    assert "already" in problem.cause
     assert "choose another id" in problem.remedy
 
 

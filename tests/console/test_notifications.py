@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from console.config import ConsoleConfig
-from console.operations.notification_reconciliation import STATUSES, ReconcileInput, RequestedNotification, balance
+from console.mails.notification_reconciliation import STATUSES, ReconcileInput, RequestedNotification, balance
 from deploy.local.ports import wait_until
 from deploy.local.smtp_sink import SmtpSink
 from desk.engine import writing

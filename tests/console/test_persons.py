@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Engine
 
 from console.config import ConsoleConfig
-from console.operations import apply as apply_module
-from console.operations import person_changes
-from console.operations.state import read_state
+from console.persons import person_changes
+from console.settings import apply as apply_module
+from console.settings.state import read_state
 from desk.bounced_addresses import add_bounce
 from desk.engine import writing
 from runtime.publisher import Publisher
@@ -23,6 +23,7 @@ from schemas.servers import SettingsChange
 from schemas.settings import Format
 from schemas.topics import PERSONS, SETTINGS_CHANGES
 from schemas.wire import Message, decode, encode, tombstone
+from tests.desk.rows import add_person
 
 Mailcall = Callable[..., Any]
 LONG = 60  # seconds that a logger may take to start
@@ -128,7 +129,7 @@ def test_nothing_is_published_where_nothing_changes_or_it_is_a_dry_run(
 @pytest.mark.parametrize(
     ("id_", "words", "told"),
     [
-        ("ann", ("email_format=pdf",), "email_format: Input should be 'html' or 'text' - write one of these words"),
+        ("ann", ("email_format=pdf",), "email_format: it is none of 'html' or 'text' - write one of these words"),
         ("ann", ("ofice=North",), "ofice: there is no such field - did you mean office?"),
         ("ann", ("id=bob",), "id: it stays what it is - calls refer to it"),
         ("ann", ("version=9",), "version: it stays what it is - leave it out, every change raises it"),
@@ -168,10 +169,10 @@ def test_what_the_cmdb_does_meanwhile_is_kept(
             publisher.publish([pending.pop()])
         apply_module.publish(*arguments)
 
-    monkeypatch.setattr("console.operations.person_changes.publish", after_the_cmdb)
+    monkeypatch.setattr("console.persons.person_changes.publish", after_the_cmdb)
 
     with closing(Publisher(config, "console")) as ours:
-        person_changes.change(config, ours, "ann", ["email_format=text"], "anna", "")
+        person_changes.change(config, ours, lambda: read_state(config), "ann", {"email_format": "text"}, "anna", "")
 
     now = person_of(config)
     expected = cmdb if meanwhile == "changed" else before.model_copy(update={"disabled": True})
@@ -277,3 +278,44 @@ def test_without_a_logger_an_address_stays_marked_and_it_is_said(run: Mailcall, 
     ran = run("persons", "unmark", "ann@example.test", "--by", "ann", "--wait", 0.1)
 
     assert (ran.code, ran.out) == (1, "asked for, and not done yet: the logger does it once it comes to it\n")
+
+
+def test_a_csv_file_is_imported_whole_or_not_at_all(
+    run: Mailcall, apply: Mailcall, config: ConsoleConfig, desk: Engine, tmp_path: Path
+) -> None:
+    apply(ON, PLAIN_ANN)
+    file = tmp_path / "people.csv"
+    file.write_text("id;Office;User\nann;South;yes\nnia;East;yes\n")
+    before = published(config)
+
+    dry = run("persons", "import", file, "--dry-run", "--json")
+    assert json.loads(dry.out)["counts"] == {"new": 1, "changed": 1, "unchanged": 0}
+    assert published(config) == before
+
+    done = run("persons", "import", file, "--who", "anna", "--change-reason", "HR's list")
+    assert (done.code, "1 new, 1 changed, 0 unchanged; saved" in done.out) == (0, True)
+    assert (person_of(config).office, person_of(config).addresses) == ("South", ("ann@example.test",))
+    assert person_of(config, "nia").office == "East"
+    again = run("persons", "import", file)
+    assert "the file changes nothing" in again.out  # though no logger has stored it yet
+
+    after = published(config)
+    file.write_text("id;Office;User\nann;West;yes\nb b;;yes\n")
+    refused = run("persons", "import", file)
+    assert (refused.code, f"{file}:3:id: it holds characters" in refused.err) == (2, True)
+    assert run("persons", "import", tmp_path / "none.csv").code == 2
+    assert published(config) == after
+
+
+def test_what_is_exported_is_imported_as_no_change(
+    run: Mailcall, apply: Mailcall, desk: Engine, tmp_path: Path
+) -> None:
+    add_person(desk, "ann", "=1+1", "Lee", "ann@example.test")
+    add_person(desk, "ida", "Ida", "Ingram", is_user=False, is_analyst=True)
+    apply(ON)
+    file = tmp_path / "people.csv"
+
+    assert run("persons", "export", file, "--user").code == 0
+    assert "'=1+1" in file.read_text() and "Ingram" not in file.read_text()
+    assert run("persons", "export").out.count("\n") == 3
+    assert "the file changes nothing" in run("persons", "import", file).out

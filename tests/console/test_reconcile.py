@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine
 
 from console.config import ConsoleConfig
-from console.operations.dead_letters import dead_letters
-from console.operations.reconcile import DOUBLE, ENDS, MISSING, ON_THE_WAY, Facts, balance
+from console.mails.reconcile import DOUBLE, ENDS, MISSING, ON_THE_WAY, Facts, balance
+from console.topics.dead_letters import dead_letters
 from deploy.local.ports import wait_until
 from desk.engine import writing
 from desk.tables import mails

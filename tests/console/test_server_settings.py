@@ -1,10 +1,12 @@
 """`KEY=VALUE` words: what they make of a server, and that everything wrong is told by its key, never by its value."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from console.operations.errors import UserError
-from console.operations.problems import SettingsError
-from console.operations.server_settings import changed_server, find_server, new_server
+from console.command_line.words import fields_of
+from console.errors import Remedy, SettingsError, UserError
+from console.servers.server_settings import changed_server, find_server, new_server
 from schemas.settings import IncomingServer, OAuth, OutgoingServer, Secret
 from schemas.snapshot import SettingsSnapshot
 
@@ -22,9 +24,15 @@ STORED = IncomingServer(
 
 
 def made(*words: str) -> IncomingServer:
-    server = new_server(SettingsSnapshot(), "incoming", "m", (*NEEDED, *words), None)
+    server = new_server(SettingsSnapshot(), "incoming", "m", fields_of(IncomingServer, (*NEEDED, *words)))
     assert isinstance(server, IncomingServer)
     return server
+
+
+def changed(server: IncomingServer, words: Sequence[str], password: Secret | None = None) -> IncomingServer:
+    after = changed_server(server, fields_of(IncomingServer, words, password))
+    assert isinstance(after, IncomingServer)
+    return after
 
 
 def snapshot(*servers: IncomingServer | OutgoingServer) -> SettingsSnapshot:
@@ -59,30 +67,28 @@ def test_dotted_keys_reach_what_is_nested() -> None:
     assert server.oauth == OAuth(
         token_url="https://login.example/token", client_id="7", client_secret=Secret(env="SECRET")
     )
-    assert changed_server(server, ["oauth.scope=mail"], None).oauth == server.oauth.model_copy(update={"scope": "mail"})
-    assert changed_server(server, ["oauth="], None).oauth is None
+    assert changed(server, ["oauth.scope=mail"]).oauth == server.oauth.model_copy(update={"scope": "mail"})
+    assert changed(server, ["oauth="]).oauth is None
 
 
 def test_what_is_not_named_stays_as_it_is() -> None:
-    changed = changed_server(STORED, ["port=993", "close_words="], None)
-
-    assert changed == STORED.model_copy(update={"port": 993, "close_words": made().close_words})
+    assert changed(STORED, ["port=993", "close_words="]) == STORED.model_copy(
+        update={"port": 993, "close_words": made().close_words}
+    )
 
 
 def test_a_secret_has_one_source_and_a_new_one_takes_its_place() -> None:
-    assert changed_server(STORED, ["password.env=IT_PW"], None) == STORED.model_copy(
-        update={"password": Secret(env="IT_PW")}
-    )
+    assert changed(STORED, ["password.env=IT_PW"]) == STORED.model_copy(update={"password": Secret(env="IT_PW")})
     for taken_away in ("password=", "password.sealed="):
-        assert changed_server(STORED, [taken_away], None).password is None
-    assert changed_server(STORED, [], Secret(sealed="B" * 80)).password == Secret(sealed="B" * 80)
+        assert changed(STORED, [taken_away]).password is None
+    assert changed(STORED, [], Secret(sealed="B" * 80)).password == Secret(sealed="B" * 80)
 
 
 @pytest.mark.parametrize(
     ("words", "key", "told", "remedy"),
     [
-        (["port=ninety"], "port", "valid integer", "put the value right"),
-        (["port=99999"], "port", "less than or equal to 65535", ""),
+        (["port=ninety"], "port", "no whole number", "write digits"),
+        (["port=99999"], "port", "more than 65535", ""),
         (["prot=imap"], "prot", "no such field", "did you mean port"),
         (["prot="], "prot", "no such field", "did you mean port"),
         (["host.name=x"], "host.name", "no such field", ""),
@@ -91,13 +97,13 @@ def test_a_secret_has_one_source_and_a_new_one_takes_its_place() -> None:
         (["password.env=A", "password.file=B"], "password.file", "given twice", "leave one of them out"),
         (["id=other"], "id", "stays what it is", "add another server"),
         (["kind=outgoing-server"], "kind", "stays what it is", ""),
-        (["protocol="], "protocol", "missing", "add this field"),
+        (["protocol="], "protocol", "missing", Remedy.FILL_IN),
         (["security=ssl"], "security", "'none', 'starttls' or 'tls'", "one of these words"),
         (["close_words=[#close, x]"], "close_words", "no YAML", '["#close", "#done"]'),
-        (["close_words=#close"], "close_words", "valid tuple", "write a list"),
+        (["close_words=#close"], "close_words", "no list", "write a list"),
         (["poll_seconds=.inf"], "poll_seconds", "finite", ""),
         (["after_fetch=move"], "", "move_to goes with after_fetch", ""),
-        (["password.sealed=geheim"], "password", "no sealed password", "secrets seal"),
+        (["password.sealed=geheim"], "password", "no sealed password", Remedy.SEAL_PASSWORD),
         (["oauth={client_id: x}"], "oauth", "fields of its own", "oauth.token_url"),
         (["oauth.token_ulr=x"], "oauth.token_ulr", "no such field", "did you mean token_url"),
         (["oauth.client_id=x"], "oauth.token_url", "missing", ""),
@@ -111,11 +117,11 @@ def test_a_secret_has_one_source_and_a_new_one_takes_its_place() -> None:
 )
 def test_what_is_wrong_is_told_by_its_key(words: list[str], key: str, told: str, remedy: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        changed_server(STORED, words, None)
+        changed(STORED, words)
 
     problem = refused.value.problems[0]
-    assert (problem.file, problem.line, problem.path) == ("", None, key)
-    assert told in problem.text
+    assert (problem.file, problem.line, problem.place) == ("", None, key)
+    assert told in problem.cause
     assert remedy in problem.remedy
 
 
@@ -132,9 +138,9 @@ def test_what_is_wrong_is_told_by_its_key(words: list[str], key: str, told: str,
 )
 def test_a_password_in_clear_is_refused_with_the_reason_and_never_told(word: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        changed_server(STORED, [word], None)
+        changed(STORED, [word])
 
-    assert [problem.path for problem in refused.value.problems] == [word.partition("=")[0]]
+    assert [problem.place for problem in refused.value.problems] == [word.partition("=")[0]]
     assert "shell's history" in str(refused.value)
     assert "--ask-password" in str(refused.value)
     assert "geheim" not in str(refused.value)
@@ -144,39 +150,39 @@ def test_a_password_in_clear_is_refused_with_the_reason_and_never_told(word: str
 @pytest.mark.parametrize("character", ["\r", "\n", "\0"])
 def test_a_line_end_or_nul_is_refused_in_every_value(key: str, character: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        changed_server(STORED, [f"{key}=a{character}b"], None)
+        changed(STORED, [f"{key}=a{character}b"])
 
-    assert [problem.path for problem in refused.value.problems] == [key]
+    assert [problem.place for problem in refused.value.problems] == [key]
 
 
 def test_a_control_character_that_yaml_makes_is_refused_too() -> None:
     with pytest.raises(SettingsError, match="control character"):
-        changed_server(STORED, [r'close_words=["a\r\nb"]'], None)
+        changed(STORED, [r'close_words=["a\r\nb"]'])
 
 
 def test_what_is_wrong_with_the_whole_is_told_without_a_key() -> None:
     with pytest.raises(SettingsError, match=r"^move_to goes with after_fetch"):
-        changed_server(STORED, ["after_fetch=move"], None)
+        changed(STORED, ["after_fetch=move"])
 
 
 def test_everything_wrong_is_told_at_once() -> None:
     with pytest.raises(SettingsError) as refused:
-        changed_server(STORED, ["prot=1", "password=x", "port"], None)
+        changed(STORED, ["prot=1", "password=x", "port"])
 
-    assert [problem.path for problem in refused.value.problems] == ["prot", "password", "port"]
+    assert [problem.place for problem in refused.value.problems] == ["prot", "password", "port"]
 
 
 def test_a_password_that_is_asked_for_is_not_given_twice() -> None:
     with pytest.raises(SettingsError, match="--ask-password gives it already"):
-        changed_server(STORED, ["password.env=X"], Secret(sealed=BOX))
+        changed(STORED, ["password.env=X"], Secret(sealed=BOX))
 
 
 def test_a_mailbox_becomes_a_folder_and_back() -> None:
-    folder = changed_server(STORED, ["protocol=folder", "path=/var/mail/it", "password="], None)
+    folder = changed(STORED, ["protocol=folder", "path=/var/mail/it", "password="])
     assert isinstance(folder, IncomingServer)
     assert (folder.authentication, folder.security) == ("none", "none")
     with pytest.raises(SettingsError, match="path goes with protocol"):
-        changed_server(folder, ["protocol=imap"], None)
+        changed(folder, ["protocol=imap"])
 
 
 def test_an_id_is_free_in_both_directions_and_found_in_either() -> None:
@@ -184,12 +190,12 @@ def test_an_id_is_free_in_both_directions_and_found_in_either() -> None:
     both = snapshot(STORED, outgoing, OutgoingServer(id="m", from_address="it@desk.example"))
 
     with pytest.raises(UserError, match="already"):
-        new_server(snapshot(STORED), "outgoing", "m", ["from_address=it@desk.example"], None)
+        new_server(snapshot(STORED), "outgoing", "m", {"from_address": "it@desk.example"})
     assert find_server(both, "out") == outgoing
     assert find_server(both, "incoming/m") == STORED
     with pytest.raises(UserError, match="write incoming/m or outgoing/m"):
         find_server(both, "m")
     with pytest.raises(UserError, match="did you mean out"):
         find_server(both, "uot")
-    with pytest.raises(UserError, match="servers add"):
+    with pytest.raises(UserError, match="add one"):
         find_server(SettingsSnapshot(), "m")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from console.config import ConsoleConfig
-from console.operations.state import read_state
+from console.settings.state import read_state
 from deploy.local.ports import wait_until
 from runtime.reader import read_to_end
 from schemas.servers import ServerTest, ServerTestResult
@@ -83,7 +83,7 @@ def test_a_server_stays_saved_whatever_the_look_finds(servers: Mailcall, config:
     assert (server.host, server.port, server.enabled) == ("nowhere.example", 1993, False)
     assert re.search(r"connect +failed +imap.example does not exist: check host", found.out)
     assert "no ingest process has answered within 0.5 s" in nobody.out
-    assert "mailcall servers status" in nobody.out
+    assert "status tells how it is" in nobody.out
     assert "nobody looks" in disabled.out
     assert len(requests(config)) == 2
 
@@ -127,18 +127,20 @@ def test_a_stored_server_is_tested(servers: Mailcall, config: ConsoleConfig) -> 
 def test_what_is_tested_with_other_fields_is_not_saved(servers: Mailcall, config: ConsoleConfig) -> None:
     before = settings_records(config)
     with Answering(config, fine) as ingest:
-        changed = servers("test", "it-mailbox", "host=elsewhere.example")
+        changed = servers("test", "it-mailbox", "host=elsewhere.example", "password.env=NEW_PW")
+        leaking = servers("test", "it-mailbox", "host=elsewhere.example")
         new = servers("test", "trial", "--new", "incoming", *NEW)
         wrong = servers("test", "it-mailbox", "port=x")
         taken = servers("test", "it-mailbox", "--new", "incoming", *NEW)
         clear = servers("test", "it-mailbox", "password=geheim")
 
-    assert [ran.code for ran in (changed, new, wrong, taken, clear)] == [0, 0, 2, 2, 2]
+    assert [ran.code for ran in (changed, new, leaking, wrong, taken, clear)] == [0, 0, 2, 2, 2, 2]
+    assert "password: the saved Password cannot be used" in leaking.err and "enter it again" in leaking.err
     of_stored, of_new = ingest.requests
     stored = read_state(config).settings.incoming_server("it-mailbox")
     assert stored is not None
     assert of_stored.server_id == "it-mailbox"
-    assert of_stored.server == stored.model_copy(update={"host": "elsewhere.example"})
+    assert of_stored.server == stored.model_copy(update={"host": "elsewhere.example", "password": Secret(env="NEW_PW")})
     assert of_new.server_id is None
     assert isinstance(of_new.server, IncomingServer)
     assert (of_new.server.id, of_new.server.password) == ("trial", Secret(env="NEW_PW"))
@@ -164,7 +166,17 @@ def test_a_test_that_fails_or_is_not_answered_says_so_by_its_exit_code(
 def test_an_outgoing_server_is_tested_with_the_fields_of_the_window(servers: Mailcall, config: ConsoleConfig) -> None:
     words = ("--to", "a@b.example", "--to", "c@d.example", "--cc", "e@f.example", "--bcc", "g@h.example")
     with Answering(config, fine) as outbound:
-        ran = servers("test", "it-outgoing", "port=2525", *words, "--subject", "Probe", "--message", "one\ntwo")
+        ran = servers(
+            "test",
+            "it-outgoing",
+            "port=2525",
+            "password.env=NEW_PW",
+            *words,
+            "--subject",
+            "Probe",
+            "--message",
+            "one\ntwo",
+        )
         misplaced = servers("test", "it-mailbox", "--to", "a@b.example")
         injected = servers("test", "it-outgoing", "--to", "a@b.example\r\nRCPT TO:<x@y.example>")
 

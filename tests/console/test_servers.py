@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from console.config import ConsoleConfig
-from console.operations.state import read_state
+from console.settings.state import read_state
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
 from runtime.secrets import reveal
@@ -228,7 +228,7 @@ def at_terminal(
     ours, theirs = pty.openpty()
     where = ("--bootstrap-servers", config.kafka_bootstrap_servers, "--topic-prefix", config.topic_prefix)
     process = subprocess.Popen(
-        [sys.executable, "-m", "console", *where, *arguments],
+        [sys.executable, "-m", "console.cli", *where, *arguments],
         stdin=theirs,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from console.operations.problems import SettingsError
-from console.operations.setting_secrets import redacted, secret_places
-from console.operations.settings_file import SettingsFile, read_settings_file
+from console.errors import SettingsError
+from console.settings.setting_secrets import redacted, secret_places
+from console.settings.settings_file import SettingsFile, read_settings_file
 from runtime.secrets import make_keys, reveal, seal
 from schemas.settings import IncomingServer, OutgoingServer, Partition, Secret
 
@@ -92,7 +92,7 @@ def test_a_secret_that_cannot_be_taken_is_told_by_its_place(
         read(tmp_path, secrets)
 
     [problem] = refused.value.problems
-    assert problem.path == f"incoming_servers[0].{'.'.join(place)}"
-    assert told in problem.text
+    assert problem.place == f"incoming_servers[0].{'.'.join(place)}"
+    assert told in problem.cause
     assert problem.remedy
     assert "hu" not in str(problem).replace(str(tmp_path), "")

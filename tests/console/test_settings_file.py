@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from console.operations.errors import UserError
-from console.operations.problems import Problem, SettingsError
-from console.operations.references import check_references
-from console.operations.settings_file import read_settings_file
-from console.operations.state import State
+from console.errors import Problem, Remedy, SettingsError, UserError
+from console.settings.references import check_references
+from console.settings.settings_file import MAX_PROBLEMS, read_settings_file
+from console.settings.state import State
 from schemas.settings import IncomingServer, Secret
 from schemas.snapshot import SettingsSnapshot
 
@@ -44,11 +43,11 @@ def test_the_demo_is_a_good_start() -> None:
         ("bananas: []", 1, "bananas", "no such section", "known are: persons"),
         ("- a\n- b", 1, "", "must hold sections", "begin with one of"),
         ("persons: {id: x}", 1, "persons", "is a list", "dash"),
-        ("persons:\n- 7", 2, "persons[0]", "valid dictionary", "fields and values"),
-        ("persons:\n- is_user: true", 2, "persons[0].id", "missing", "add this field"),
+        ("persons:\n- 7", 2, "persons[0]", "no fields", "fields and values"),
+        ("persons:\n- is_user: true", 2, "persons[0].id", "missing", Remedy.FILL_IN),
         ("persons:\n- id: x", 2, "persons[0]", "flagged as a User", ""),
-        ("persons:\n- id: 12\n  is_user: true", 2, "persons[0].id", "valid string", "in quotes"),
-        ("persons:\n- id: no\n  is_user: true", 2, "persons[0].id", "valid string", "in quotes"),
+        ("persons:\n- id: 12\n  is_user: true", 2, "persons[0].id", "no text", "in quotes"),
+        ("persons:\n- id: no\n  is_user: true", 2, "persons[0].id", "no text", "in quotes"),
         ("persons:\n- id: a b\n  is_user: true", 2, "persons[0].id", "not allowed", "letters, digits"),
         ("persons:\n- id: x\n  is_usr: true", 3, "persons[0].is_usr", "no such field", "did you mean is_user?"),
         (
@@ -62,8 +61,8 @@ def test_the_demo_is_a_good_start() -> None:
             f"incoming_servers:\n- {{{SERVER},\n   port: ninety}}",
             3,
             "incoming_servers[0].port",
-            "valid integer",
-            "put the value right",
+            "no whole number",
+            "write digits",
         ),
         (
             f"incoming_servers:\n- {{{SERVER},\n   security: ssl}}",
@@ -74,8 +73,8 @@ def test_the_demo_is_a_good_start() -> None:
         ),
         (
             "partitions:\n- id: it\n  impacts: [a]\n  urgencies: [b]\n  priorities: [P1]\n  priority_matrix: {a: {}}",
-            2,
-            "partitions[0]",
+            6,
+            "partitions[0].priority_matrix.a.b",
             "no priority for impact 'a', urgency 'b'",
             "",
         ),
@@ -95,8 +94,8 @@ def test_what_is_wrong_is_told_with_place_and_remedy(
 
     assert len(found) == 1, found
     problem = found[0]
-    assert (problem.line, problem.path) == (line, path)
-    assert told in problem.text
+    assert (problem.line, problem.place) == (line, path)
+    assert told in problem.cause
     assert remedy in problem.remedy
     assert str(problem).startswith(f"{tmp_path}/desk.yaml:{line}:")
 
@@ -216,7 +215,7 @@ def test_a_reference_that_leads_nowhere_is_told_where_it_stands(
     with pytest.raises(SettingsError) as error:
         check_references(file, State())
 
-    problem = next(problem for problem in error.value.problems if problem.text == told and problem.path == path)
+    problem = next(problem for problem in error.value.problems if problem.cause == told and problem.place == path)
     assert problem.line == line
     assert problem.remedy.startswith(remedy)
     assert str(problem).startswith(f"{tmp_path}/desk.yaml:{line}:{path}: {told} - {remedy}")
@@ -231,7 +230,7 @@ def test_a_reference_in_what_is_set_up_already_is_told_by_its_key(tmp_path: Path
         check_references(file, state)
 
     (problem,) = error.value.problems
-    assert (problem.line, problem.path) == (None, "email-options")
+    assert (problem.line, problem.place) == (None, "email-options")
 
 
 def test_a_partition_that_takes_a_template_its_priority_is_refused(tmp_path: Path) -> None:
@@ -248,7 +247,7 @@ def test_a_partition_that_takes_a_template_its_priority_is_refused(tmp_path: Pat
 def test_no_password_in_clear_is_taken_or_told(password: str, tmp_path: Path) -> None:
     found = problems(tmp_path, f"incoming_servers:\n- {{{SERVER},\n   password: {password}}}")
 
-    assert [(problem.line, problem.path) for problem in found] == [(3, "incoming_servers[0].password")]
+    assert [(problem.line, problem.place) for problem in found] == [(3, "incoming_servers[0].password")]
     assert found[0].remedy
     assert "geheim" not in str(found[0])
 
@@ -272,7 +271,17 @@ def test_a_few_lines_that_stand_for_billions_of_values_are_refused(tmp_path: Pat
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
 
-    assert "too many values" in problems(tmp_path, "\n".join(lines))[0].text
+    assert "too many values" in problems(tmp_path, "\n".join(lines))[0].cause
+
+
+def test_of_very_many_problems_the_first_ones_are_told(tmp_path: Path) -> None:
+    found = problems(tmp_path, "persons:\n" + "- 7\n" * (MAX_PROBLEMS + 50))
+    assert [problem.line for problem in found] == list(range(2, MAX_PROBLEMS + 2))
+
+
+def test_a_very_long_name_is_not_compared_with_ours(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, "person" + "s" * 800 + ": []")
+    assert found.remedy.startswith("known are: persons")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", b" " * 6_000_000])
@@ -284,8 +293,8 @@ def test_a_file_that_cannot_be_read_is_told(content: bytes | None, tmp_path: Pat
     with pytest.raises(UserError) as told:
         read_settings_file(path)
 
-    assert str(path) in told.value.text
-    assert told.value.remedy
+    assert str(path) in str(told.value)
+    assert told.value.problems[0].remedy
 
 
 def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:

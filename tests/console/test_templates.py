@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from console.operations.templates import Used, used_templates
+from console.templates.templates import Used, used_templates
 from schemas.persons import Person
 from schemas.settings import MessageTemplate, Partition
 from schemas.snapshot import SettingsSnapshot
+from schemas.template_bounds import MAX_SOURCE
 from tests.console.conftest import DEMO, Mailcall
 from tests.logger.harness import Logger, demo_settings, make_mail
 
@@ -131,3 +132,19 @@ def test_a_broken_template_is_told_with_its_line(shown: Mailcall, tmp_path: Path
     ran = shown("--template", path)
     assert ran.code == 2
     assert "own.yaml:3:message-template/welcome: text: line 1: there is no name 'partitoin'; did you mean" in ran.err
+
+
+def test_a_broken_template_that_came_onto_the_topic_another_way_is_told_and_not_filled(
+    shown: Mailcall, run: Mailcall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(OWN.replace("{{ partition }}", "IT" + "{# #}" * (MAX_SOURCE // 5)), encoding="utf-8")
+    with monkeypatch.context() as unchecked:
+        unchecked.setattr("console.settings.apply.unworkable", lambda _file: ())
+        assert run("apply", path).code == 0
+    for arguments in (("--template", "welcome"), ("--event", "CallLogged", "--recipient", "author")):
+        ran = shown(*arguments)
+        assert ran.code == 2
+        assert f"message-template/welcome: text: it has {MAX_SOURCE + 54} characters, more than {MAX_SOURCE}" in ran.err
+        assert "mend the template there" in ran.err
+    assert f"more than {MAX_SOURCE}" in run("templates", "list").out

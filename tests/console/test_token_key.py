@@ -13,6 +13,7 @@ from schemas.tokens import TokenKeys
 from tests.console.conftest import DEMO, Mailcall
 
 NOTIFICATION = "0123456789abcdef" * 2
+URSULA = "ursula@example.com"
 
 
 @pytest.fixture
@@ -44,12 +45,13 @@ def test_a_key_that_is_there_is_not_replaced(mailcall: Mailcall, key_file: Path)
 
 def test_explain_checks_tokens_with_the_key(mailcall: Mailcall, key_file: Path, tmp_path: Path) -> None:
     keys, now = read_token_keys(key_file), datetime.now(UTC)
-    own = ids.message_id(keys.sign(NOTIFICATION, now), "desk.example")
-    expired = f"[{keys.sign('C-000007', now - timedelta(days=400))}]"
+    own = ids.message_id(keys.sign(NOTIFICATION, now, URSULA), "desk.example")
+    expired = f"[{keys.sign('C-000007', now - timedelta(days=400), URSULA)}]"
     account = explained(mailcall, tmp_path, own, expired, "--token-key-file", key_file)
     assert account["conversation"] == {
         "own_message_ids": [own],
         "tokens": [],
+        "sent_to_sender": [own],
         "doubtful": ["C-000007"],
         "message_ids": [],
         "item_references": [],
@@ -58,7 +60,7 @@ def test_explain_checks_tokens_with_the_key(mailcall: Mailcall, key_file: Path, 
 
 
 def test_explain_says_that_a_forged_token_logs_a_call(mailcall: Mailcall, key_file: Path, tmp_path: Path) -> None:
-    own = ids.message_id(TokenKeys((b"f" * 32,)).sign(NOTIFICATION, datetime.now(UTC)), "desk.example")
+    own = ids.message_id(TokenKeys((b"f" * 32,)).sign(NOTIFICATION, datetime.now(UTC), URSULA), "desk.example")
     account = explained(mailcall, tmp_path, own, "Hello", "--token-key-file", key_file)
     assert account["conversation"]["doubtful"] == [own]
     assert account["action"] == "log a call"

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from console.operations.apply import plan
-from console.operations.problems import SettingsError
-from console.operations.settings_file import read_settings_file
-from console.operations.state import State
-from console.operations.workable import check_workable
+from console.errors import SettingsError
+from console.settings.apply import plan
+from console.settings.settings_file import read_settings_file
+from console.settings.state import State
+from console.settings.workable import check_workable
+from schemas.template_bounds import MAX_SOURCE
 
 DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
 OUTGOING = "outgoing_servers:\n- {{id: out, from_address: it@desk.test, authentication: {}}}\n"
@@ -33,7 +34,8 @@ def test_the_demo_works() -> None:
         (INCOMING.format(f"{ACCOUNT}, authentication: sasl-xoauth2"), 2, "incoming-server/it", "username and oauth"),
         (INCOMING.format(f"{ACCOUNT}, security: none"), 2, "incoming-server/it", "would travel unencrypted"),
         (TEMPLATE.format("'{{ reference'"), 2, "message-template/welcome", "text: line 1"),
-        (TEMPLATE.format("'{% for x in y %}{% endfor %}'"), 2, "message-template/welcome", "may not hold For"),
+        (TEMPLATE.format("'{% for x in y %}{% endfor %}'"), 2, "message-template/welcome", "may not hold a loop (For)"),
+        (TEMPLATE.format("x" * (MAX_SOURCE + 1)), 2, "message-template/welcome", f"more than {MAX_SOURCE}: shorten it"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused(tmp_path: Path, text: str, line: int, key: str, told: str) -> None:
@@ -41,7 +43,6 @@ def test_a_setting_that_cannot_work_is_refused(tmp_path: Path, text: str, line: 
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError) as refused:
         plan(read_settings_file(path), State())
-    [problem] = refused.value.problems
-    assert (problem.line, problem.path) == (line, key)
-    assert told in problem.text
+    [problem] = [one for one in refused.value.problems if told in one.cause]
+    assert (problem.line, problem.key) == (line, key)
     assert problem.remedy

@@ -9,15 +9,16 @@ from typing import Self
 
 from kafka.admin import NewTopic
 
-from runtime.clients import MAX_RECORD_BYTES, make_admin
+from runtime.clients import make_admin
 from runtime.config import ProcessConfig
 from runtime.consumer import ConsumerLoop
 from runtime.faust_loop import run_faust
 from runtime.health import Health
 from runtime.outcomes import Dead, Handler, Ok, OutageError, Outcome
 from runtime.publisher import Publisher
-from runtime.topic_setup import plans
+from runtime.topic_plans import plans
 from schemas.reasons import Reason
+from schemas.sizes import MAX_RECORD_BYTES
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED, Topic
 from schemas.wire import Message, Record
 

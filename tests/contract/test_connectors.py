@@ -16,7 +16,7 @@ from _pytest.mark import ParameterSet
 
 from deploy.local.mail_host import MailHost
 from ingest.connectors import CONNECTORS, base, connector_for, imap_mails
-from ingest.connectors.base import Block, Connector, RemoteMail, open_mailbox
+from ingest.connectors.base import WATCH, Block, Connector, Mode, RemoteMail, open_mailbox
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
 from schemas import ids
@@ -50,7 +50,7 @@ class Mailbox(ABC):
         """What each mail that is there bears, by its number in the mailbox."""
 
     @abstractmethod
-    def connector(self, **settings: Any) -> Connector: ...
+    def connector(self, mode: Mode = WATCH, **settings: Any) -> Connector: ...
 
     def server(self, **settings: Any) -> IncomingServer:
         values: Mapping[str, Any] = {
@@ -94,12 +94,12 @@ class Account(Mailbox):
             lines = [line.decode() for line in data if isinstance(line, bytes)]
             return {int(line.split()[0]): frozenset(re.findall(r"\\\w+", line)) - own for line in lines}
 
-    def connector(self, password: str | None = None, **settings: Any) -> Connector:
+    def connector(self, mode: Mode = WATCH, password: str | None = None, **settings: Any) -> Connector:
         where = {"host": self.host.host, "port": getattr(self.host, PORTS[self.protocol]), "security": "none"}
         server = self.server(
             **{**where, "username": self.address, "password": {"env": "NOT_READ"}, "timeout_seconds": 10, **settings}
         )
-        return connector_for(server, Credentials(self.address, password or self.password))
+        return connector_for(server, Credentials(self.address, password or self.password), mode)
 
 
 class Directory(Mailbox):
@@ -132,8 +132,8 @@ class Directory(Mailbox):
         seen = [message.get_subdir() + message.get_flags() for message in self.maildir]
         return {number: frozenset((flags,)) for number, flags in enumerate(seen, 1)}
 
-    def connector(self, **settings: Any) -> Connector:
-        return connector_for(self.server(path=str(self.path), **settings), Credentials("", ""))
+    def connector(self, mode: Mode = WATCH, **settings: Any) -> Connector:
+        return connector_for(self.server(path=str(self.path), **settings), Credentials("", ""), mode)
 
 
 def _account(request: pytest.FixtureRequest, protocol: str) -> Account:
@@ -399,13 +399,9 @@ def test_blocks_hold_remote_mails_that_say_where_they_lie(mailbox: Mailbox, open
 
 
 @pytest.mark.parametrize("mailbox", _params(KINDS.keys() - {"imap"}), indirect=True)  # IMAP's cursor is one number
-def test_more_mails_than_a_cursor_can_hold_are_told_and_none_is_lost(
-    mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_mails_than_a_cursor_can_hold_are_told_and_none_is_lost(mailbox: Mailbox, opened: Open) -> None:
     mailbox.deliver(1, 2, 3)
-    monkeypatch.setattr(base, "MAX_CURSOR_BYTES", 5)
     with pytest.raises(MailServerError) as caught:
-        opened(mailbox.connector()).next_block(None)
+        opened(mailbox.connector(Mode(cursor_bytes=5))).next_block(None)
     assert (caught.value.reason, "after_fetch" in caught.value.text) == (Reason.FOLDER_REFUSED, True)
-    monkeypatch.undo()
     assert subjects(*drain(opened(mailbox.connector()))) == [1, 2, 3]

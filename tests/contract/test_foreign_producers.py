@@ -1,4 +1,4 @@
-"""What producers of other systems may put on our topics, under both loops: transactions, names that are not UTF-8."""
+"""What producers of other systems may put on our topics, under both loops: transactions, odd names, large batches."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,14 +6,16 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaProducer
 
+from runtime import faust_app, polled_bytes, unpacking
 from runtime.clients import make_producer
 from runtime.config import ProcessConfig
 from runtime.metrics import LAG
 from runtime.reader import kept_since, read_between, read_to_end
+from schemas.sizes import LEAST_RECORD_BYTES
 from schemas.topics import MAIL_FETCHED
-from schemas.wire import UNREADABLE_NAME, Record, UndecodableError, open_envelope
+from schemas.wire import NOT_UNPACKED, UNREADABLE_NAME, Record, UndecodableError, open_envelope
 from tests.contract.loops import LoopName, ObedientHandler, Running, until
-from tests.contract.test_loops import config, empty, loop, outputs  # noqa: F401 - fixtures
+from tests.contract.test_loops import config, dead_letters, empty, loop, outputs  # noqa: F401 - fixtures
 
 NAME = "na\u00efve".encode("latin-1")
 
@@ -68,6 +70,64 @@ def test_a_marked_record_cannot_be_decoded() -> None:
     record = Record("t", 0, 0, b"k", b"mail", [("na?ve", b""), (UNREADABLE_NAME, NAME)])
     with pytest.raises(UndecodableError, match="the name of a header is not UTF-8: 'na\ufffdve'"):
         open_envelope(MAIL_FETCHED, record)
+
+
+def test_a_batch_that_is_too_large_unpacked_is_one_record_and_stops_no_reader(
+    loop: LoopName,  # noqa: F811
+    config: ProcessConfig,  # noqa: F811
+    foreign: KafkaProducer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(unpacking, "MAX_UNPACKED_BYTES", 100_000)
+    for value in (b"before", b"a" * 300_000, b"after"):
+        _send(foreign, config, value)  # each in a batch of its own
+    foreign.commit_transaction()
+    handler = ObedientHandler()
+    with Running(loop, config, handler):
+        until(lambda: len(handler.handled) >= 3, "every record handled")
+    assert handler.count() == Counter([b"before", b"", b"after"])
+    (large,) = [record for record in handler.handled if record.value == b""]
+    assert dict(large.headers)[NOT_UNPACKED].startswith(b"1 records, offsets 1 to 1: ")
+
+
+def test_a_record_that_is_larger_than_ours_may_be_is_a_dead_letter_that_says_where_it_lies(
+    loop: LoopName,  # noqa: F811
+    config: ProcessConfig,  # noqa: F811
+    foreign: KafkaProducer,
+) -> None:
+    """The topic of an administrator may take more than we are set to."""
+    small = config.model_copy(update={"kafka_max_record_bytes": LEAST_RECORD_BYTES})
+    topic, large = MAIL_FETCHED.name(config.topic_prefix), b"dead" * 200_000
+    foreign.send(topic, large, b"key", [("n", b"v")], partition=0)
+    foreign.send(topic, b"dead", b"key", [("n", large)], partition=0)
+    foreign.send(topic, b"mail", b"key", partition=0)
+    foreign.commit_transaction()
+    with Running(loop, small, ObedientHandler()) as running:
+        until(lambda: outputs(config) or running.error, "the mail behind them")
+    assert outputs(config) == [b"mail"]
+    by_value, by_header = (dict(letter.headers) for letter in dead_letters(config))
+    assert (by_value["dlq-value-dropped"], by_value["n"]) == (b"800000 bytes", b"v")
+    assert (by_header["dlq-value-dropped"], by_header.get("n")) == (b"800008 bytes", None)
+    assert [letter["dlq-original-offset"] for letter in (by_value, by_header)] == [b"0", b"1"]
+
+
+def test_packed_records_that_are_large_together_come_in_several_polls(
+    loop: LoopName,  # noqa: F811
+    config: ProcessConfig,  # noqa: F811
+    foreign: KafkaProducer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(polled_bytes, "MAX_POLLED_BYTES", 100_000)
+    monkeypatch.setattr(faust_app, "MAX_POLLED_BYTES", 100_000)
+    values = [b"%03d" % number + b"a" * 40_000 for number in range(30)]
+    values.insert(10, b"large" + b"b" * 200_000)
+    _send(foreign, config, *values)
+    foreign.commit_transaction()
+    handler = ObedientHandler()
+    with Running(loop, config, handler):
+        until(lambda: len(handler.handled) >= len(values), "every record handled")
+    assert [record.value for record in handler.handled] == values
+    assert [record.value for record in read_to_end(config, [MAIL_FETCHED.name(config.topic_prefix)])] == values
 
 
 def test_a_record_of_an_aborted_or_open_transaction_is_not_seen(

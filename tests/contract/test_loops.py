@@ -1,13 +1,16 @@
 """Both loops keep the same promises: the same handler under the kafka-python loop and under Faust, on a real broker."""
 
 import random
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import closing
 
 import pytest
 from kafka import TopicPartition
+from prometheus_client import REGISTRY
 
-from runtime.clients import make_consumer
+from runtime.clients import make_consumer, make_producer
 from runtime.config import ProcessConfig
 from runtime.lag import LagProbe
 from runtime.lifecycle import TOO_MANY_DEAD_LETTERS, StopProcess
@@ -191,6 +194,23 @@ def test_an_outage_is_waited_out_in_place(loop: LoopName, config: ProcessConfig,
         until(lambda: not running.health.not_ready(), "ready again")
     assert outputs(config) == sent
     assert dead_letters(config) == []
+
+
+def test_metrics_tell_how_old_the_oldest_record_is(loop: LoopName, config: ProcessConfig) -> None:
+    def told() -> float:
+        labels = {"stage": "resolver", "topic": "mail.fetched.v1"}
+        return REGISTRY.get_sample_value("mailcall_oldest_record_age_seconds", labels) or 0
+
+    hour_ago = int((time.time() - 3600) * 1000)
+    handler = ObedientHandler()
+    with Running(loop, config, handler):
+        with closing(make_producer(config, "test")) as producer:
+            producer.send(MAIL_FETCHED.name(config.topic_prefix), b"outage", key=b"k", timestamp_ms=hour_ago).get(10)
+        until(lambda: handler.outages, "the outage met")
+        assert 3590 < told() < 3700
+        handler.outage_over.set()
+        until(lambda: handler.count() == {b"outage": 1}, "the record handled")
+        until(lambda: not told(), "nothing left to be old")
 
 
 def test_a_stop_during_an_outage_loses_nothing(loop: LoopName, config: ProcessConfig, publisher: Publisher) -> None:

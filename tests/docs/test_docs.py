@@ -13,11 +13,12 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
+from deploy.local.certificates import make_certificates
 from mailserver.authentication import METHODS
 from mailserver.connection import Protocol
 from resolver.screening.auto_replies import HEADERS
 from runtime import metrics
-from runtime.config import ENV_PREFIX, ProcessConfig
+from runtime.config import ENV_PREFIX, ProcessConfig, load_config
 from schemas.events import CallEvent
 from schemas.reasons import Reason
 from schemas.settings import Authentication, IncomingServer, MailServer, OutgoingServer, Secret, Setting
@@ -48,8 +49,8 @@ def _written() -> str:
 def _configurations() -> Iterator[type[ProcessConfig]]:
     yield ProcessConfig
     for package in PACKAGES:
-        if (ROOT / package / "config.py").exists():
-            module = importlib.import_module(f"{package}.config")
+        for file in sorted((ROOT / package).rglob("config.py")):
+            module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
             for value in vars(module).values():
                 if isinstance(value, type) and issubclass(value, ProcessConfig) and value.__module__ == module.__name__:
                     yield value
@@ -236,3 +237,24 @@ def test_every_target_of_make_that_is_named_exists() -> None:
 @pytest.mark.parametrize("name", WORDS)
 def test_every_name_that_a_message_template_can_use_is_documented(name: str) -> None:
     assert f"`{name}`" in _page("", "outgoing-mail")
+
+
+def _kafka_examples() -> list[dict[str, str]]:
+    """The settings of each example of running.md's section about TLS and log-in."""
+    text = (ROOT / "docs" / "running.md").read_text("utf-8")
+    section = text.partition("\n## Kafka with TLS and log-in\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"(?m)(?:^    MAILCALL_KAFKA_.+\n)+", section)
+    return [dict(line.strip().split("=", 1) for line in block.splitlines()) for block in blocks]
+
+
+@pytest.mark.parametrize("settings", _kafka_examples(), ids=lambda one: one["MAILCALL_KAFKA_BOOTSTRAP_SERVERS"])
+def test_every_example_of_kafka_settings_can_be_used(
+    settings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With files of the kind that they name."""
+    made = make_certificates(tmp_path)
+    kinds = {"CA_FILE": made.authority, "CERTIFICATE_FILE": made.certificate, "KEY_FILE": made.key}
+    for name, value in settings.items():
+        file = kinds.get(name.removeprefix("MAILCALL_KAFKA_"), made.key)
+        monkeypatch.setenv(name, str(file) if name.endswith("_FILE") else value)
+    load_config(ProcessConfig, "test", [])

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from console.__main__ import app
-from console.operations.apply import Plan, plan
-from console.operations.settings_file import read_settings_file
-from console.operations.state import State
+from console.cli import app
+from console.settings.apply import Plan, plan
+from console.settings.settings_file import read_settings_file
+from console.settings.state import State
 from schemas.settings import MailServer
 
 ROOT = Path(__file__).resolve().parents[2]

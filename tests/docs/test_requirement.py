@@ -16,13 +16,13 @@ FOLDERS = (
     "schemas", "runtime", "mailserver", "desk", "ingest", "resolver", "logger", "outbound", "console", "deploy",
     "tests", "docs",
 )  # fmt: skip
-MET, COMMAND_LINE, NOT_BUILT = "met by ", "command line only: the window is not built yet; met by ", "not built yet: "
-STATES = (MET, COMMAND_LINE, NOT_BUILT)  # how what stands below a row begins, in the order of the columns at the top
+MET, NOT_BUILT = "met by ", "not built yet: "
+STATES = (MET, NOT_BUILT)  # how what stands below a row begins, in the order of the columns at the top
 
 _WRAP = re.compile(r"\n +(?=[^ -])")
 _SECTION = re.compile(r'^## <a id="([^"]*)"></a>(R\d+)\. ', re.MULTILINE)
 _ROW = re.compile(r'^- <a id="([^"]*)"></a>\*\*(R\d+\.\d+)\*\* .+((?:\n  - .+)*)', re.MULTILINE)
-_COUNTS = re.compile(r"^\| \[(R\d+)\]\(#r\d+\) \| .+ \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
+_COUNTS = re.compile(r"^\| \[(R\d+)\]\(#r\d+\) \| .+ \| (\d+) \| (\d+) \|$", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 _TEST = re.compile(r"`(tests/[^`:]+)::(\w+)`")
 _REFERENCE = re.compile(r"\bR\d+\.\d+\b|(?<=\bRequirement )R\d+\b|(?<=requirement\.md#)r\d+(?:\.\d+)?\b")

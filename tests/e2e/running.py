@@ -3,7 +3,7 @@
 import smtplib
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from email.message import EmailMessage
@@ -11,16 +11,17 @@ from pathlib import Path
 
 from sqlalchemy import Engine, func, select
 
-from console.operations.settings_file import SettingsFile
+from console.settings.settings_file import SettingsFile
 from deploy.local.demo_settings import PASSWORD, PASSWORD_VARIABLE, demo_settings
 from deploy.local.mail_host import MailHost
 from deploy.local.mailboxes import Answer, Mailboxes
-from deploy.local.pipeline import Pipeline
+from deploy.local.pipeline import PROCESSES, Pipeline
 from deploy.local.ports import wait_until
 from deploy.local.relay import Relay
 from desk.engine import open_desk, reading
 from desk.tables import items, journal, mails, person_addresses
-from schemas.settings import IncomingServer, Setting
+from schemas.notifying import Answers
+from schemas.settings import EmailOptions, IncomingServer, Setting
 
 IT, HR = "it@desk.example", "hr@desk.example"
 SECONDS = 45.0
@@ -40,7 +41,8 @@ class RunningDesk:
     def __init__(self, pipeline: Pipeline, mail_host: MailHost, relay: Relay) -> None:
         self.pipeline = pipeline
         self.mail_host = mail_host
-        self.settings = _leaving_mails(demo_settings(mail_host, relay))
+        self.relay = relay
+        self.settings = _for_tests(demo_settings(mail_host, relay))
         self.engine: Engine = open_desk(pipeline.config.desk_url)
 
     def set_up(self) -> None:
@@ -139,7 +141,14 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = SECONDS)
 
 @contextmanager
 def running_desk(
-    directory: Path, bootstrap_servers: str, desk_url: str, mail_host: MailHost, *, set_up: bool = True
+    directory: Path,
+    bootstrap_servers: str,
+    desk_url: str,
+    mail_host: MailHost,
+    *,
+    set_up: bool = True,
+    processes: Sequence[str] = PROCESSES,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[RunningDesk]:
     """A pipeline of its own, under topics of its own. `mail_host` need not run yet unless it is set up here."""
     accounts = dict.fromkeys((IT, HR), PASSWORD)
@@ -150,7 +159,8 @@ def running_desk(
             bootstrap_servers=bootstrap_servers,
             topic_prefix=f"e2e-{uuid.uuid4().hex[:8]}",
             desk_url=desk_url,
-            environment={PASSWORD_VARIABLE: PASSWORD},
+            environment={PASSWORD_VARIABLE: PASSWORD, **(environment or {})},
+            processes=processes,
         )
         desk = RunningDesk(stack.enter_context(pipeline), mail_host, relay)
         stack.callback(desk.engine.dispose)
@@ -159,8 +169,14 @@ def running_desk(
         yield desk
 
 
-def _leaving_mails(file: SettingsFile) -> SettingsFile:
-    def leave(setting: Setting) -> Setting:
-        return setting.model_copy(update={"after_fetch": "leave"}) if isinstance(setting, IncomingServer) else setting
+def _for_tests(file: SettingsFile) -> SettingsFile:
+    """Mails are left on their servers, and everybody is answered, though nobody is proved."""
 
-    return replace(file, settings={key: leave(setting) for key, setting in file.settings.items()})
+    def changed(setting: Setting) -> Setting:
+        if isinstance(setting, IncomingServer):
+            return setting.model_copy(update={"after_fetch": "leave"})
+        if isinstance(setting, EmailOptions):
+            return setting.model_copy(update={"answers": Answers(unproved_in_hour=0)})
+        return setting
+
+    return replace(file, settings={key: changed(setting) for key, setting in file.settings.items()})

@@ -29,7 +29,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 def mailcall(*arguments: str, folder: Path, **settings: str) -> tuple[int, list[str]]:
     """Exit code and lines on stderr; there is nothing on stdout."""
-    command = [sys.executable, "-c", "from console.__main__ import main; main()", *arguments]
+    command = [sys.executable, "-c", "from console.cli import main; main()", *arguments]
     ran = subprocess.run(
         command, cwd=folder, env=environment(**settings), capture_output=True, text=True, timeout=SECONDS, check=False
     )

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.mail_host]
 def mailcall(desk: RunningDesk, *arguments: str) -> tuple[int, Any]:
     """Exit code, and what the command printed as JSON."""
     environment = {**os.environ, **desk.pipeline.settings}
-    command = [sys.executable, "-m", "console", "servers", *arguments, "--json"]
+    command = [sys.executable, "-m", "console.cli", "servers", *arguments, "--json"]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert ran.stdout, ran.stderr
     return ran.returncode, json.loads(ran.stdout)
@@ -70,7 +70,7 @@ def test_a_server_is_added_tested_changed_and_deleted_while_the_pipeline_runs(
         assert status(desk)["left_alone"] == 1
         code, tested = mailcall(desk, "test", "new", "--marker", "already")
         assert (code, tested["result"]["subject"]) == (0, "lies there already")
-        code, wrong = mailcall(desk, "test", "new", "port=1")
+        code, wrong = mailcall(desk, "test", "new", "port=1", f"password.env={PASSWORD_VARIABLE}")
         assert (code, wrong["result"]["steps"][-1]["step"]) == (1, "connect")
 
         deliver(host, "small")

@@ -18,7 +18,7 @@ import pytest
 from kafka import TopicPartition
 from sqlalchemy import Engine, Table, func, select
 
-from console.operations.settings_file import SettingsFile
+from console.settings.settings_file import SettingsFile
 from deploy.local.bench_mails import ENGLISH
 from deploy.local.bench_servers import desk_settings
 from deploy.local.database import Database

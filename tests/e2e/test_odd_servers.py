@@ -29,7 +29,7 @@ BREAKING = {"breaks off"}  # each costs a back-off: tests/ingest/test_odd_server
 
 def mailcall(desk: RunningDesk, *arguments: str) -> str:
     environment = {**os.environ, **desk.pipeline.settings}
-    command = [sys.executable, "-m", "console", *arguments]
+    command = [sys.executable, "-m", "console.cli", *arguments]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout

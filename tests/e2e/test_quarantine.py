@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from console.operations.reconcile import reconcile
+from console.mails.reconcile import reconcile
 from deploy.local.demo_settings import PASSWORD
 from deploy.local.mail_host import MailHost
 from desk.engine import open_desk, reading
@@ -28,7 +28,7 @@ OUR_SYSTEM = "mx.desk.example"  # the mail host of the tests writes no such line
 
 def mailcall(desk: RunningDesk, *arguments: str) -> Any:
     environment = {**os.environ, **desk.pipeline.settings}
-    command = [sys.executable, "-m", "console", *arguments, "--json"]
+    command = [sys.executable, "-m", "console.cli", *arguments, "--json"]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
     return json.loads(ran.stdout)
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from console.operations.references import check_references
-from console.operations.settings_file import read_settings_file
-from console.operations.state import State
+from console.settings.references import check_references
+from console.settings.settings_file import read_settings_file
+from console.settings.state import State
 from outbound.choose_server import Chosen, choose_server
 from outbound.render import Templates, render
 from schemas.settings import Format

@@ -50,13 +50,15 @@ class Desk:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, **settings: str) -> subprocess.Popen[bytes]:
+        """`settings`: further ones, by their environment variables."""
         environment = {
             **os.environ,
             "MAILCALL_TOPIC_PREFIX": self.config.topic_prefix,
             "MAILCALL_KAFKA_BOOTSTRAP_SERVERS": self.config.kafka_bootstrap_servers,
             "MAILCALL_BLOB_URL": self.config.blob_url,
             "DESK_PASSWORD": "s3cret",
+            **settings,
         }
         file = self._directory / f"ingest-{len(self.processes)}.log"
         with file.open("wb") as log:

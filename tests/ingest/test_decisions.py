@@ -20,13 +20,16 @@ from ingest.ownership import changes, partition_of, servers_of
 from ingest.status import REFRESH, StatusTracker, state_after
 from mailserver.errors import MailServerError
 from runtime.blobs import BlobStore
+from runtime.outgoing import prepare
+from runtime.publisher import OVERHEAD_BYTES
 from schemas import ids
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
+from schemas.sizes import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, MAX_RECORD_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
-from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, MAX_INLINE_BYTES
+from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS
 from schemas.wire import Message, Record, decode
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -203,6 +206,18 @@ def test_a_large_mail_is_kept_as_a_blob(blobs: BlobStore, in_memory: bool) -> No
     assert (known.raw, known.truncated, known.wholeref) == (b"", None, None)
     assert known.mail_id == ids.mail_id("it", raw)
     assert known.received == NOW
+
+
+def test_the_claim_check_follows_the_largest_record(blobs: BlobStore) -> None:
+    assert inline_bytes(MAX_RECORD_BYTES) == MAX_INLINE_BYTES
+    inline = inline_bytes(LEAST_RECORD_BYTES)
+    for size, is_inline in ((inline, True), (inline + 1, False)):
+        raw = RAW.ljust(size, b"x")
+        message = records.fetched(SERVER, RemoteMail("7", "INBOX;UIDVALIDITY=1;UID=7", raw), blobs, NOW, inline)
+        assert (message.value == raw) is is_inline
+        assert prepare(message, "t").size < LEAST_RECORD_BYTES - OVERHEAD_BYTES
+        known = open_fetched(record_of(message))
+        assert (known.raw or blobs.get(known.dataref or "")) == raw
 
 
 @pytest.mark.parametrize("in_memory", [True, False])

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import threading
@@ -294,6 +295,20 @@ def test_moved_eml_files_never_take_the_place_of_another(eml: Path, connect: Con
         "done/a-2.eml": b"now",
         "done/b.eml": b"now",
     }
+
+
+@pytest.mark.parametrize("existing", [None, 0o750])
+def test_a_folder_that_is_made_for_fetched_mails_is_our_users_alone(
+    eml: Path, connect: Connect, existing: int | None
+) -> None:
+    eml.chmod(0o755)
+    put(eml / "1.eml")
+    if existing:
+        (eml / "done").mkdir()
+        (eml / "done").chmod(existing)
+    settle_all(connect(eml, after_fetch="move", move_to="done"))
+    assert (eml / "done" / "1.eml").exists()
+    assert stat.S_IMODE((eml / "done").stat().st_mode) == (existing or 0o700)
 
 
 def test_mails_of_a_maildir_are_moved_into_a_maildir_as_they_are(maildir: Path, connect: Connect) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from console.operations.reconcile import reconcile
+from console.mails.reconcile import reconcile
 from deploy.local.dovecot import Dovecot
 from deploy.local.pipeline import Pipeline
 from deploy.local.ports import wait_until

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from ingest.connectors import connector_for, imap_session, pop3_session
-from ingest.connectors.base import Block, open_mailbox
+from ingest.connectors import imap_session, pop3_session
 from mailserver.errors import MailServerError
-from mailserver.sasl import Credentials
 from schemas.reasons import Reason
 from tests.ingest.conftest import Script
+from tests.ingest.looking import look
 
 
 def imap_server(*answers: bytes) -> Script:
@@ -79,15 +78,6 @@ HOSTILE: Sequence[tuple[str, str, str, Script]] = [
     ("pop3", "closed in the middle of a mail", "in the middle", pop3_server(LIST, UIDL, b"+OK\r\nabc\r\n")),
     ("pop3", "a refusal", "no such luck", pop3_server(b"-ERR no such luck\r\n")),
 ]
-
-
-def look(server: Any) -> Block | None:
-    connector = connector_for(server, Credentials("desk", "s3cret"))
-    try:
-        open_mailbox(connector)
-        return connector.next_block(None)
-    finally:
-        connector.close()
 
 
 @pytest.mark.timeout(30)

@@ -21,6 +21,7 @@ from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
 from tests.contract.loops import until
+from tests.ingest.looking import look
 from tests.ingest.odd_servers import (
     FOR_EVER,
     HARMLESS,
@@ -35,7 +36,7 @@ from tests.ingest.odd_servers import (
     odd_mail,
     odd_mails,
 )
-from tests.ingest.test_hostile_servers import look, pop3_server
+from tests.ingest.test_hostile_servers import pop3_server
 from tests.ingest.test_watcher import Broker, surroundings
 
 FAULTS = {"imap": IMAP_FAULTS, "pop3": POP3_FAULTS}

@@ -12,6 +12,7 @@ import pytest
 from deploy.local.mail_host import MailHost
 from runtime.blobs import BlobStore
 from schemas.settings import IncomingServer
+from schemas.sizes import LEAST_RECORD_BYTES
 from schemas.topics import MAILBOX_CURSORS
 from schemas.wire import tombstone
 from tests.ingest.desk import Desk
@@ -160,7 +161,7 @@ def test_replicas_share_the_servers_and_take_over_from_one_that_dies(
 
 
 def test_a_folder_is_read(desk: MailHostDesk, server: Make, tmp_path: Path) -> None:
-    """Without an account, and with a password nowhere."""
+    """Without an account, and with a password nowhere; for a broker that takes half a megabyte at most."""
     maildir = mailbox.Maildir(tmp_path / "Maildir")
     maildir.add(b"From: ann@example.test\nSubject: first\n\nHello\n")
     desk.apply(
@@ -173,10 +174,12 @@ def test_a_folder_is_read(desk: MailHostDesk, server: Make, tmp_path: Path) -> N
             poll_seconds=0.2,
         )
     )
-    process = desk.start()
+    process = desk.start(MAILCALL_KAFKA_MAX_RECORD_BYTES=str(LEAST_RECORD_BYTES))
     desk.until(lambda: len(desk.mails()) == 1 and desk.states("it")[-1] == "idle")
-    maildir.add(b"From: ann@example.test\nSubject: second\n\nHello\n")
+    large = b"From: ann@example.test\nSubject: second\n\nHello\n" + b"x" * 400_000
+    maildir.add(large)
     desk.until(lambda: len(desk.mails()) == 2)
+    assert [(mail.size, mail.dataref is not None) for mail in desk.mails()][1] == (len(large), True)
     desk.until(lambda: desk.cursors() == 2)
     assert [message.get_subdir() + message.get_flags() for message in maildir] == ["curS", "curS"]
     desk.apply(server(protocol="folder", path=str(tmp_path / "missing"), authentication="none"))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from console.settings.apply import Change, event_id
 from ingest.connectors import connector_for
 from ingest.connectors.base import Mode
 from ingest.trial import trials, try_out
@@ -220,10 +221,45 @@ def test_a_record_that_is_no_test_is_a_dead_letter() -> None:
 def test_an_unsaved_server_takes_the_stored_secrets_where_it_has_none(incoming_server: Any) -> None:
     stored = incoming_server(id="it", password={"env": "STORED"})
     snapshot = SettingsSnapshot().with_changes([("incoming-server/it", stored, 1)])
-    bare = incoming_server(id="it", host="other.test", password=None)
-    own = incoming_server(id="it", password={"env": "OWN"})
+    bare = incoming_server(id="it", poll_seconds=7, password=None)
+    own = incoming_server(id="it", host="other.test", password={"env": "OWN"})
     taken = [server_of(_test(one, "it"), trials(_never), snapshot) for one in (bare, own)]
-    assert [(one.host, one.password.env) for one in taken if one and one.password] == [
-        ("other.test", "STORED"), ("127.0.0.1", "OWN"),
+    assert [(one.poll_seconds, one.password.env) for one in taken if one and one.password] == [
+        (7, "STORED"), (60, "OWN"),
     ]  # fmt: skip
     assert server_of(_test(bare), trials(_never), snapshot) == bare
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"host": "evil.test"},
+        {"port": 1},
+        {"security": "none"},
+        {"username": "other@x.test"},
+        {"ca_file": "/tmp/own.pem"},
+        {"allow_password_in_clear": True},
+    ],
+    ids=lambda elsewhere: next(iter(elsewhere)),
+)
+def test_a_stored_secret_is_not_lent_to_another_server(incoming_server: Any, elsewhere: dict[str, Any]) -> None:
+    stored = incoming_server(id="it", password={"env": "STORED"}, security="tls")
+    snapshot = SettingsSnapshot().with_changes([("incoming-server/it", stored, 1)])
+    bare = stored.model_copy(update={"password": None})
+    tried = bare.model_validate({**bare.model_dump(), **elsewhere})
+
+    taken = server_of(_test(tried, "it"), trials(_never), snapshot)
+
+    assert taken is not None and taken.password is None
+    assert taken == tried
+    assert server_of(_test(bare, "it"), trials(_never), snapshot) == stored
+
+
+def test_what_was_tested_is_told_by_the_id_that_its_record_has_once_saved(
+    incoming_server: Any, unused_port: int
+) -> None:
+    server = incoming_server(port=unused_port)
+    key = f"incoming-server/{server.id}"
+    (result,) = results(handled([ServerTest(test_id="t1", server=server)]))
+    saved = Change(key, "new", None, server)
+    assert (result.server, result.tested) == (key, event_id(saved))

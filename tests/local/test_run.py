@@ -12,11 +12,11 @@ from deploy.local.pipeline import ROOT
 pytestmark = pytest.mark.timeout(150)  # much waiting: begun early
 
 
-def run_pytest(directory: Path, plugin: str, *options: str) -> str:
-    """What a run of the directory's tests prints, with one of our plugins."""
+def run(directory: Path, plugin: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    """A run of the directory's tests, with one of our plugins."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-c", "/dev/null", "--rootdir", str(directory)]
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(
+    return subprocess.run(
         [*command, *options, str(directory)],
         cwd=directory,
         env=own | {"PYTHONPATH": str(ROOT), "TMPDIR": str(directory)},  # a lock of its own, too
@@ -25,6 +25,11 @@ def run_pytest(directory: Path, plugin: str, *options: str) -> str:
         check=False,
         timeout=60,
     )
+
+
+def run_pytest(directory: Path, plugin: str, *options: str) -> str:
+    """What such a run prints."""
+    done = run(directory, plugin, *options)
     return done.stdout + done.stderr
 
 

@@ -26,7 +26,7 @@ from schemas.wire import Message, Record, encode
 Fed = ResolvedMail | Person | DeskRequest | Record
 PREFIX = "t"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-ANY_NUMBER = Answers(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0)
+ANY_NUMBER = Answers(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0, unproved_in_hour=0)
 MATRIX = {"high": {"high": "P1", "low": "P2"}, "low": {"high": "P2", "low": "P3"}}
 
 
@@ -66,7 +66,7 @@ def demo_settings() -> SettingsSnapshot:
 def make_mail(
     cause: str, address: str = "ann@example.test", person: Person | None = None, **fields: Any
 ) -> ResolvedMail:
-    """A resolved mail of a new sender, or of `person`; `cause` makes its id, keywords replace fields."""
+    """A resolved mail of a proved sender, new or `person`; `cause` makes its id, keywords replace fields."""
     who = {
         "address": address,
         "last_name": address.partition("@")[0],
@@ -89,6 +89,7 @@ def make_mail(
         "reply": f"Text of {cause}",
         "conversation": {},
         "wanted": "log-or-update",
+        "trust": "passed",
         "call_template": "it-call",
         "answerable": True,
         "settings_versions": {"incoming-server/it-in": 7},

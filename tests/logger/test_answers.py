@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from logger.answers import Answer, Answered
 from runtime.metrics import NOTIFICATIONS_WITHHELD
+from schemas.mail import ResolvedMail
 from schemas.notifying import Answers
 from schemas.persons import Person
 from schemas.reasons import Reason
@@ -107,6 +108,35 @@ def test_a_mail_that_comes_again_changes_nothing(desk: Logger) -> None:
     assert answered(desk) == ["CallLogged"] * 3
     desk.feed(*(make_mail(f"more{n}", person=ANN) for n in range(3)))
     assert answered(desk) == ["CallLogged"] * 2
+
+
+def forged(count: int, cause: str = "m") -> list[ResolvedMail]:
+    """Mails that each name another sender, to a server that checks nobody."""
+    return [make_mail(f"{cause}{n}", f"{cause}{n}@example.test", trust="not-checked") for n in range(count)]
+
+
+def test_senders_who_are_not_proved_are_answered_so_often_in_an_hour(desk: Logger) -> None:
+    limit(desk, unproved_in_hour=3)
+    with capture_logs() as logs:
+        desk.feed(*forged(5), make_mail("proved", "pia@example.test"))
+        desk.feed(*forged(2, "more"))
+    assert [one.recipient for one in desk.of(NOTIFICATION_REQUESTED) if one.event == "CallLogged"] == [
+        "m0@example.test", "m1@example.test", "m2@example.test", "pia@example.test",
+    ]  # fmt: skip
+    assert [entry["log_level"] for entry in logs if "stopped" in entry["event"]] == ["warning"]
+    desk.published.clear()
+    desk.now = NOW + timedelta(minutes=61)
+    desk.feed(make_mail("later", "later@example.test", trust="not-checked", received=desk.now))
+    assert answered(desk) == ["CallLogged"]
+
+
+@pytest.mark.parametrize(("entered", "sent"), [(2, 60), (100, 100)])
+def test_how_often_follows_the_size_of_the_desk(desk: Logger, entered: int, sent: int) -> None:
+    """And not those who become persons by writing: a flood of forged names would raise its own limit."""
+    desk.feed(*(Person(id=f"p{n}", last_name="P", is_user=True) for n in range(entered - 2)))
+    for batch in range(3):
+        desk.feed(*forged(50, f"batch{batch}-"))
+    assert len(answered(desk)) == sent
 
 
 @given(

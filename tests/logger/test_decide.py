@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.references import reference
 from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem, UpdateItem, decide
 from logger.plan import Desk, numbered, plan
 from logger.priority import priority
@@ -51,6 +52,7 @@ CONVERSATIONS = st.fixed_dictionaries(
     {
         "own_message_ids": OWN_IDS,
         "tokens": REFERENCES,
+        "sent_to_sender": OWN_IDS | REFERENCES,
         "doubtful": OWN_IDS | REFERENCES,
         "message_ids": st.lists(st.sampled_from(["<1@x>", "<2@x>", "<3@x>", OWN, "", "<" * 2000])),
         "item_references": REFERENCES,
@@ -73,6 +75,12 @@ def test_every_mail_has_one_outcome_that_obeys_the_rules(
     assert intent.person is person
     item = intent.item
     believed = trust in ("not-checked", "passed")
+    offered = conversation["sent_to_sender"]
+    answers = {hints.get("0" * 32)} if OWN in offered else set()
+    answers |= {number for number, one in items.items() if reference(one.kind, number) in offered}
+    proved = trust == "passed" or (trust == "not-checked" and item.number in answers)
+    assert intent.proof.sender == (proved and believed)
+    assert intent.proof.part or not (proved and is_party(person, item))
     match intent:
         case LogCall():
             assert (item.number, item.kind, item.is_open, item.user) == (-1, "call", True, person.id)
@@ -83,20 +91,20 @@ def test_every_mail_has_one_outcome_that_obeys_the_rules(
         case CloseItem():
             assert wanted == "close"
             assert item.is_open
-            assert believed and is_party(person, item)
+            assert proved and is_party(person, item)
             assert item.kind in ("call", "task")
         case ReopenItem():
             assert (wanted, item.is_open, item.partition, item.closed_at) == ("log-or-update", False, "IT", NOW)
-            assert believed and is_party(person, item)
+            assert proved and is_party(person, item)
         case Refuse():
             assert (wanted, intent.action) == ("close", "close")
     if item.number > 0:
         assert item == items[item.number]
-        proved = {hints.get("0" * 32)} if OWN in conversation["own_message_ids"] else set()
-        proved |= {int(one[2:]) for one in conversation["tokens"] if one != "no"}
+        signed = {hints.get("0" * 32)} if OWN in conversation["own_message_ids"] else set()
+        signed |= {int(one[2:]) for one in conversation["tokens"] if one != "no"}
         known_by_id = {hints[key] for key in ("<1@x>", "<2@x>") if key in hints}
-        assert item.number in proved or not conversation["doubtful"]
-        assert item.number in proved | known_by_id or (believed and is_party(person, item))
+        assert item.number in signed or not conversation["doubtful"]
+        assert item.number in signed | known_by_id or (believed and is_party(person, item))
 
 
 def item(number: int = 1, **fields: Any) -> ItemState:

@@ -41,7 +41,7 @@ def desk(logger: Logger) -> Logger:
 def by_mail(cause: str, reference: str, person: Person = ANN, **fields: Any) -> ResolvedMail:
     """A mail with the item's reference in its subject, as the resolver passes it on."""
     subject = f"Re: [{reference}] as agreed"
-    found = references(ParsedMail(subject=subject), lambda _: "unchecked")
+    found = references(ParsedMail(subject=subject), person.addresses, lambda *_: "unchecked")
     return make_mail(cause, person.addresses[0], person, subject=subject, conversation=found.model_dump(), **fields)
 
 

@@ -85,6 +85,17 @@ def test_an_update_is_told_to_those_who_did_not_write_it(
     assert told(desk) == [(role, address, "CallUpdated") for role, address in expected]
 
 
+def test_a_program_that_is_the_user_is_told_nothing(desk: Logger) -> None:
+    form = Person(id="form", addresses=("noreply@shop.test",), is_user=True)
+    desk.feed(form, make_mail("one", "noreply@shop.test", form, answerable=False))
+    told(desk)
+    desk.feed(answer(ROB))  # type: ignore[arg-type]
+    assert told(desk) == [
+        ("author", "rob@example.test", "CallUpdated"),
+        ("logging-analyst", "desk@example.test", "CallUpdated"),
+    ]
+
+
 def test_others_read_what_was_written_and_the_author_does_not(desk: Logger) -> None:
     desk.feed(make_mail("one", person=ANN))
     desk.published.clear()

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from sqlalchemy import Connection, Engine, insert
 
-from console.operations.settings_file import read_settings_file
+from console.settings.settings_file import read_settings_file
 from desk.engine import open_desk, writing
 from desk.migrate import upgrade
 from desk.references import parse_reference
@@ -30,15 +30,28 @@ SETTINGS = SettingsSnapshot().with_changes((key, value, 1) for key, value in _FI
 TOKEN_KEYS = TokenKeys((_DESK["token_key"].encode(),))
 
 
+_USERS: Mapping[str, str] = {one["item"]: one["user"] for one in _DESK["items"]}
+
+
+def _address_of_user(item: str) -> str:
+    """Where the desk writes to its User."""
+    [address] = [one.addresses[0] for one in _FILE.persons.values() if one.id == _USERS[item]]
+    return address
+
+
 def _own_id(one: Mapping[str, Any]) -> str:
     sent = datetime.combine(one.get("sent", NOW.date()), time(12), UTC)
-    return ids.message_id(TOKEN_KEYS.sign(one["id"], sent), one["domain"])
+    recipient = one.get("to") or _address_of_user(one["item"])
+    return ids.message_id(TOKEN_KEYS.sign(one["id"], sent, recipient), one["domain"])
 
 
 # What stands in a mail for something that is signed -> what it stands for.
 SIGNED: Mapping[str, str] = {
     **{f"@@OWN-ID:{name}@@": _own_id(one) for name, one in _DESK["notifications"].items()},
-    **{f"@@TAG:{one['item']}@@": TOKEN_KEYS.sign(one["item"], NOW) for one in _DESK["items"]},
+    **{
+        f"@@TAG:{one['item']}@@": TOKEN_KEYS.sign(one["item"], NOW, _address_of_user(one["item"]))
+        for one in _DESK["items"]
+    },
 }
 _PLACE = re.compile(rb"@@[A-Z-]+:[\w-]+@@")
 

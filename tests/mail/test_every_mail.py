@@ -16,7 +16,8 @@ from runtime.blobs import BlobStore
 from schemas.addresses import check_address
 from schemas.events import NotificationRequested
 from schemas.settings import Format
-from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
+from schemas.sizes import MAX_INLINE_BYTES
+from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
 from schemas.wire import Message
 from tests.examples import examples
 from tests.mail.stored import NOW, SETTINGS, TOKEN_KEYS, FixedDesk
@@ -37,6 +38,10 @@ HOSTILE = st.lists(BREAKING | st.text(max_size=10), max_size=6).map("".join)
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 ONE_MAILBOX = re.compile(r"[^<>()@,;:\"\\]*<([^<>()\s,;:\"\\]+)>")
 _numbers = count()
+
+
+# The desk's own system found that From is true: only such senders read words of theirs in our answers.
+PROVED = b"Authentication-Results: mx.desk.example; dmarc=pass header.from=firm.example\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +73,25 @@ def test_nothing_a_mail_says_adds_a_header_or_a_recipient_to_our_answer(
     encoded: bool, format_: Format,
 ) -> None:  # fmt: skip
     written = _encoded if encoded else _raw
+    number = next(_numbers)
     raw = b"".join((
-        b"From: %s <new-%d@firm.example>\r\n" % (_encoded(name), next(_numbers)),
+        PROVED,
+        b"From: %s <new-%d@firm.example>\r\n" % (_encoded(name), number),
         b"Reply-To: %s\r\nTo: it@desk.example\r\n" % written(reply_to),
         b"Subject: %s\r\n" % written(subject),
-        b"Message-ID: <%s@firm.example>\r\n" % written(message_id),
+        b"Message-ID: <%d.%s@firm.example>\r\n" % (number, written(message_id)),
         b"References: %s\r\nIn-Reply-To: <%s@firm.example>\r\n" % (written(references), written(references)),
         b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + text.encode(),
     ))  # fmt: skip
-    requests = _requests(walk.arrive(raw, "it-mailbox"))
-    assert [one.role for one in requests].count("author") == 1
+    published = walk.arrive(raw, "marking-mailbox")
+    requests = _requests(published)
+    [mail] = values(published, MAIL_RESOLVED)
+    logged = walk.ledger(mail.mail_id)
+    assert logged is not None
+    # Who hits on the Message-ID of an earlier one writes into that one's call, and is told nothing of it; nor is who
+    # sends what two programs can read in two ways.
+    is_answered = logged[0] == "call-logged" and mail.trust == "passed"
+    assert [one.role for one in requests].count("author") == is_answered
     for request in requests:
         check(_answer(request, format_), request)
 

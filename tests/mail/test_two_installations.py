@@ -2,24 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from outbound.choose_server import Chosen
-from outbound.compose import compose
-from outbound.render import Templates, render
-from runtime.blobs import BlobStore
-from schemas.events import NotificationRequested
 from schemas.notifying import Group, NotificationRule
-from schemas.settings import EmailOptions, Format, OutgoingServer
-from schemas.snapshot import SettingsSnapshot
-from schemas.tokens import TokenKeys
-from schemas.topics import NOTIFICATION_REQUESTED
-from tests.mail.stored import NOW, SETTINGS, FixedDesk
-from tests.mail.walk import Walk, values
+from tests.mail.installation import Installation
 
 MACHINES_MARKS = rb"(?im)^(?:Auto-Submitted|X-Auto-Response-Suppress|X-Mailcall-Loop|Precedence):[^\r\n]*\r\n"
 THREAD = rb"(?im)^(?:In-Reply-To|References|Subject):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*"
@@ -46,54 +34,6 @@ def rewriting(raw: bytes) -> bytes:
     """A relay that gives each mail an id of its own and keeps no header that it does not know, but Auto-Submitted."""
     own_id = b"Message-ID: <%s@relay.example>\r\n" % hashlib.sha256(raw).hexdigest()[:16].encode()
     return re.sub(rb"(?im)^Message-ID:[^\r\n]*\r\n", own_id, re.sub(rb"(?im)^X-[\w-]+:[^\r\n]*\r\n", b"", raw))
-
-
-@dataclass
-class Installation:
-    """A desk of its own, whose address is `address`; `sent` are the mails that it has written, with their recipient."""
-
-    walk: Walk
-    address: str
-    sent: list[tuple[str, bytes]] = field(default_factory=list)
-
-    def receive(self, raw: bytes) -> list[tuple[str, bytes]]:
-        told = values(self.walk.arrive(raw, "it-mailbox"), NOTIFICATION_REQUESTED)
-        new = [(one.recipient, self._mail(one)) for one in told]
-        self.sent += new
-        return new
-
-    def _mail(self, request: NotificationRequested) -> bytes:
-        settings = self.walk.settings
-        server = settings.outgoing_server_for(request.partition)
-        assert server is not None
-        rendered = render(request, Templates(settings), Format.TEXT)
-        return compose(request, rendered, Chosen(server, server), NOW, self.walk.token_keys).content
-
-
-def of_address(address: str) -> SettingsSnapshot:
-    """The settings, with the limits that hold unless somebody changes them, and this address for all that is sent."""
-    servers = [
-        one.model_copy(update={"from_address": address, "reply_to": None}) for one in SETTINGS.all_of(OutgoingServer)
-    ]
-    options = EmailOptions(default_outgoing_server=SETTINGS.email_options().default_outgoing_server)
-    changes = [(f"outgoing-server/{one.id}", one, 2) for one in servers]
-    return SETTINGS.with_changes([*changes, ("email-options/email-options", options, 2)])
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[tuple[Installation, Installation]]:
-    desks, made = [], []
-    for name in ("one", "two"):
-        folder = tmp_path / name
-        folder.mkdir()
-        desks.append(FixedDesk(folder))
-        address = f"desk@{name}.example"
-        blobs = BlobStore((folder / "blobs").as_uri())
-        keys = TokenKeys((name.encode() * 16,))
-        made.append(Installation(Walk(desks[-1].fresh(), blobs, of_address(address), keys), address))
-    yield made[0], made[1]
-    for desk in desks:
-        desk.close()
 
 
 def exchange(two: tuple[Installation, Installation], gateway: Gateway, most: int = 50) -> None:

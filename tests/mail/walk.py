@@ -74,6 +74,12 @@ class Walk:
             item = show_item(connection, reference) if reference else None
         return (outcome, item) if item else None
 
+    def item(self, reference: str) -> Item:
+        with reading(self.engine) as connection:
+            found = show_item(connection, reference)
+        assert found is not None
+        return found
+
     def person(self, person_id: str) -> Person | None:
         with reading(self.engine) as connection:
             return load_persons(connection, [person_id]).get(person_id)

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from mailserver.errors import MailServerError
 from mailserver.oauth import FRESH_SECONDS, Tokens
 from mailserver.token_store import TopicTokenStore
 from runtime.config import ProcessConfig
+from runtime.dialling import refuse_networks
+from runtime.networks import DEFAULT
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
 from runtime.secrets import make_keys
@@ -119,6 +122,17 @@ def test_many_threads_ask_once(client: Client, server_of: Any) -> None:
     for thread in threads:
         thread.join()
     assert (len(set(got)), len(got), len(client.requests)) == (1, 20, 1)
+
+
+def test_whoever_does_not_know_the_secret_gets_no_token_that_others_got(
+    client: Client, server_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens, server = Tokens(Keys(), MemoryStore()), server_of(client, scope="mail")
+    token(tokens, server)
+    monkeypatch.setenv("GUESSED", "a guess")
+    guessing = server_of(client, scope="mail", client_secret={"env": "GUESSED"})
+    with pytest.raises(MailServerError, match="invalid_client"):
+        token(tokens, guessing)
 
 
 def test_a_refused_token_is_dropped_unless_it_is_fresh(client: Client, server_of: Any) -> None:
@@ -244,6 +258,64 @@ def test_an_endpoint_that_speaks_no_http_is_an_error_in_words(client: Client, se
         with pytest.raises(MailServerError) as caught:
             token(Tokens(Keys(), MemoryStore()), server_of(client, token_url=url))
     assert (caught.value.reason, caught.value.temporary) == (Reason.SERVER_UNREACHABLE, True)
+
+
+SLOW = {  # what comes at once, and what then comes again and again
+    "header line": (b"HTTP/1.1 20", b"0"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "a header without end": (b"HTTP/1.1 200 OK\r\nX: ", b"y"),
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "body": (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+    "body of a refusal": (b"HTTP/1.1 503 Busy\r\nContent-Length: 9999\r\n\r\n", b" "),
+    "TLS": (b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb", b"\x03"),
+}
+
+
+@pytest.mark.parametrize("slow", SLOW)
+def test_an_endpoint_that_answers_bit_by_bit_has_one_deadline_for_all(
+    client: Client, server_of: Any, slow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.token_request.TIMEOUT_SECONDS", 0.4)
+    begin, again = SLOW[slow]
+    gone = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                try:
+                    connection.recv(65536)
+                    connection.sendall(begin)
+                    for _ in range(500):  # ten seconds
+                        connection.sendall(again)
+                        gone.wait(0.02)
+                except OSError:
+                    pass  # the client has broken it off
+
+        answering = threading.Thread(target=answer, daemon=True)
+        answering.start()
+        scheme = "https" if slow == "TLS" else "http"
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/token"
+        started = time.monotonic()
+        with pytest.raises(MailServerError, match="no whole answer within") as caught:
+            token(Tokens(Keys(), MemoryStore()), server_of(client, token_url=url))
+        took = time.monotonic() - started
+        gone.set()
+        answering.join()
+    assert (caught.value.reason, caught.value.temporary) == (Reason.SERVER_UNREACHABLE, True)
+    assert took < 5
+
+
+def test_an_endpoint_at_a_refused_address_is_not_asked(client: Client, server_of: Any) -> None:
+    """A name of the machine itself, as foreign DNS may give it."""
+    refuse_networks("loopback")
+    try:
+        with pytest.raises(MailServerError, match="MAILCALL_REFUSED_NETWORKS") as caught:
+            token(Tokens(Keys(), MemoryStore()), server_of(client))
+    finally:
+        refuse_networks(DEFAULT)
+    assert not caught.value.temporary
+    assert client.requests == []
 
 
 def test_an_endpoint_that_is_away_is_trouble_that_passes(client: Client, server_of: Any) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from deploy.local.certificates import make_certificates
 from mailserver.connection import PORTS, port_of
-from mailserver.errors import MAX_WORDS, MailServerError, connection_error, words
+from mailserver.errors import MailServerError, connection_error
 from mailserver.security import check_password_may_travel, tls_context
+from runtime.foreign_words import MAX_WORDS, words
 from schemas.reasons import Reason
 from schemas.settings import MailServer, Security
 

@@ -69,7 +69,7 @@ def test_the_same_notification_is_the_same_message_however_often_it_is_tried(
 
 
 KEYS = TokenKeys((b"k" * 32,))
-TOKEN = re.compile(r"C-000123\.[0-9]+\.[a-z2-7]{16}")
+TOKEN = re.compile(r"C-000123\.[0-9]+\.[a-z2-7]{24}")
 
 
 def test_message_id_and_subject_are_signed_as_of_the_day_it_was_asked_for(
@@ -82,9 +82,9 @@ def test_message_id_and_subject_are_signed_as_of_the_day_it_was_asked_for(
     )
     mail = _parsed(first)
     assert first.message_id == again.message_id == mail["Message-ID"]
-    assert KEYS.verdict(own_token(first.message_id) or "", request.requested_at, 0) == "good"
+    assert KEYS.verdict(own_token(first.message_id) or "", [request.recipient], request.requested_at, 0) == "good"
     tag = TOKEN.search(mail["Subject"])
-    assert tag and KEYS.verdict(tag[0], request.requested_at, 0) == "good"
+    assert tag and KEYS.verdict(tag[0], [request.recipient], request.requested_at, 0) == "good"
     assert mail["Subject"] == _parsed(again)["Subject"] == f"[{tag[0]}] Printer"
 
 

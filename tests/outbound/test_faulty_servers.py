@@ -37,8 +37,7 @@ MAILS = 60  # a round, to the healthy server
 EVERY = 0.02  # seconds between two of them
 ROUNDS = 3
 EACH = 6  # a round, to each faulty server
-SLOWER = 1.5
-NOISE = 0.05  # seconds; a few of them are the whole of p99, and two cores are shared with broker, servers and this test
+PATIENCE = 2  # seconds until a server that stalls is given up: whoever has to wait for one waits at least so long
 REFUSING = ("refuses recipients", "refuses mails")
 
 
@@ -125,14 +124,14 @@ def running(kafka_bootstrap: str, topic_prefix: str, postgres_url: str, make_ser
             process.wait(30)
 
 
-def test_the_healthy_servers_mail_is_not_slowed_and_nothing_is_lost_or_comes_twice(running: Running) -> None:
+def test_the_healthy_servers_mail_waits_for_no_other_and_nothing_is_lost_or_comes_twice(running: Running) -> None:
     running.round("warm-up")
     all_well = [seconds for number in range(ROUNDS) for seconds in running.round(f"well{number}")]
     for server in running.faulty:
         server.spoil()
     beside = [seconds for number in range(ROUNDS) for seconds in running.round(f"beside{number}")]
-    p99 = {name: statistics.quantiles(times, n=100)[98] for name, times in (("well", all_well), ("beside", beside))}
-    sys.stdout.write(f"p99: {p99['well']:.3f} s with all servers well, {p99['beside']:.3f} s beside faulty ones\n")
+    p99 = [statistics.quantiles(times, n=100)[98] for times in (all_well, beside)]
+    sys.stdout.write(f"p99: {p99[0]:.3f} s with all servers well, {p99[1]:.3f} s beside faulty ones\n")
 
     for server in running.faulty:
         server.mend()
@@ -151,11 +150,11 @@ def test_the_healthy_servers_mail_is_not_slowed_and_nothing_is_lost_or_comes_twi
         if server.fault != "drops after the last dot":  # it had them; nobody could know
             assert max(taken.values()) == 1, server.fault
     assert max(Counter(one for mail in running.healthy.messages for one in mail.recipients).values()) == 1
-    assert p99["beside"] <= max(SLOWER * p99["well"], p99["well"] + NOISE), p99
+    assert max(beside) < PATIENCE, "a mail to the healthy server waited for another one"
 
 
 def _of_partition(id_: str, port: int, make_server: MakeServer) -> tuple[Setting, Setting]:
-    server = make_server(id=id_, port=port, timeout_seconds=1)
+    server = make_server(id=id_, port=port, timeout_seconds=PATIENCE)
     return server, Partition(
         id=id_, outgoing_server=id_, impacts=("a",), urgencies=("b",), priorities=("P1",),
         priority_matrix={"a": {"b": "P1"}},

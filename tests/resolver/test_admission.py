@@ -1,5 +1,6 @@
 """What the settings refuse, in which order, and what a release changes: the checks, and the records they end in."""
 
+import hashlib
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +21,12 @@ from schemas.fetched import FetchedMail, open_fetched
 from schemas.mail import RejectedMail, ResolvedMail, Screening
 from schemas.persons import Person
 from schemas.reasons import Reason
+from schemas.release_marks import released_by
 from schemas.settings import EmailOptions, IncomingServer
 from schemas.snapshot import SettingsSnapshot
-from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
-from schemas.wire import Envelope, Message, Record, decode
+from schemas.tokens import NO_KEYS, TokenKeys
+from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
+from schemas.wire import Envelope, Message, Record, decode, encode
 from tests.resolver.in_process import examine_here
 
 NOW = datetime(2026, 11, 1, 12, 5, tzinfo=UTC)
@@ -45,6 +48,7 @@ def server(**fields: Any) -> IncomingServer:
     return IncomingServer.model_validate({**known, "use_linked_analyst": True, **fields})
 
 
+KEYS = TokenKeys((b"k" * 32,))
 QUARANTINE = server(trust="quarantine", authserv_id="mx.desk.example")
 MARK = server(trust="mark", authserv_id="mx.desk.example")
 
@@ -157,10 +161,14 @@ def handle(desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore) -> Callab
         with reading(desk) as connection:
             return find_persons(connection, addresses)
 
-    def run(record: Record, at: IncomingServer, options: EmailOptions | None = None) -> Outcome:
+    def run(
+        record: Record, at: IncomingServer, options: EmailOptions | None = None, keys: TokenKeys = NO_KEYS
+    ) -> Outcome:
         changes = [(f"incoming-server/{at.id}", at, 100)]
         settings = snapshot.with_changes([*changes, ("email-options/email-options", options, 101)])
-        handler = ResolverHandler(lambda: settings, lambda: settings, directory, blobs, lambda: NOW, examine_here)
+        handler = ResolverHandler(
+            lambda: settings, lambda: settings, directory, blobs, lambda: NOW, examine_here, token_keys=keys
+        )
         return handler.handle([record])[0]
 
     return run
@@ -276,16 +284,68 @@ def test_a_user_is_a_user_whoever_proves_it(handle: Callable[..., Outcome], fetc
     assert (value.sender.person_id, value.sender.kind, value.sender.logging_analyst) == ("ursula", "user-only", "ida")
 
 
+def released_record(fetched: Fetched, raw: bytes, keys: TokenKeys, **changes: str) -> Record:
+    """As `mailcall mail release` writes it."""
+    signed = released_by(open_fetched(fetched(raw)), hashlib.sha256(raw).hexdigest(), "root", keys)
+    return fetched(raw, **{**signed.extensions(), **changes})
+
+
 def test_a_released_mail_goes_on_and_proves_no_more_than_before(
     handle: Callable[..., Outcome], fetched: Fetched
 ) -> None:
-    value = resolved(handle(fetched(mail(FAILS), released="root"), QUARANTINE))
+    value = resolved(handle(released_record(fetched, mail(FAILS), KEYS), QUARANTINE, keys=KEYS))
 
     assert value.released
     assert value.trust == "failed"
     assert (value.sender.person_id, value.sender.logging_analyst) == ("alan", "ida")
     assert value.mail_id == ids.mail_id("it-mailbox", mail(FAILS))
     assert not resolved(handle(fetched(mail()), server())).released
+
+
+def test_what_an_older_key_released_is_released(handle: Callable[..., Outcome], fetched: Fetched) -> None:
+    rotated = TokenKeys((b"n" * 32, *KEYS.keys))
+    assert resolved(handle(released_record(fetched, mail(FAILS), KEYS), QUARANTINE, keys=rotated)).released
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"releasemark": ""},
+        {"releasemark": "0" * 64},
+        {"releasemark": "\u0663"},
+        {"released": "ida"},
+        {"wholeref": f"sha256/00/{'0' * 64}"},
+        {"serverid": "hr-mailbox"},
+        {"sha256": "0" * 64, "releasemark": "0" * 64},
+    ],
+)
+def test_a_mail_that_only_says_it_was_released_is_held_as_any_other(
+    changes: dict[str, str], handle: Callable[..., Outcome], fetched: Fetched
+) -> None:
+    at = QUARANTINE.model_copy(update={"id": changes.get("serverid", QUARANTINE.id)})
+    outcome = handle(released_record(fetched, mail(FAILS), KEYS, **changes), at, keys=KEYS)
+    assert rejected(outcome).reason is Reason.QUARANTINE
+
+
+def test_the_mark_of_one_mail_releases_no_other(handle: Callable[..., Outcome], fetched: Fetched) -> None:
+    marked = open_fetched(released_record(fetched, mail(FAILS), KEYS))
+    other = mail(FAILS).replace(b"broken", b"yours")
+    assert other != mail(FAILS)
+    record = encode(
+        MAIL_FETCHED, "", other, id=marked.mail_id, source="/x", time=NOW, traceparent=marked.traceparent,
+        extensions=marked.extensions(),
+    )  # fmt: skip
+    forged = Record("mail.fetched", 0, 7, b"", record.value, record.headers, 0)
+    assert open_fetched(forged).mail_id == marked.mail_id
+    assert rejected(handle(forged, QUARANTINE, keys=KEYS)).reason is Reason.QUARANTINE
+
+
+@pytest.mark.parametrize("keys", [NO_KEYS, TokenKeys((b"x" * 32,))])
+def test_without_our_key_no_mail_is_released(keys: TokenKeys, handle: Callable[..., Outcome], fetched: Fetched) -> None:
+    record = released_record(fetched, mail(FAILS), KEYS)
+    assert rejected(handle(record, QUARANTINE, keys=keys)).reason is Reason.QUARANTINE
+    unsigned = fetched(mail(FAILS), released="root")
+    assert rejected(handle(unsigned, QUARANTINE, keys=keys)).reason is Reason.QUARANTINE
 
 
 def test_a_report_from_a_blocked_sender_still_tells_of_our_notification(
@@ -306,6 +366,6 @@ def test_of_two_addresses_in_from_none_is_proved(handle: Callable[..., Outcome],
     assert (value.trust, value.sender.logging_analyst) == ("unproved", "ida")
 
 
-def test_only_the_topmost_line_is_looked_at_and_it_is_read_as_it_stands() -> None:
+def test_without_a_received_only_the_topmost_line_is_looked_at_and_it_is_read_as_it_stands() -> None:
     found = examined("Authentication-Results: a.example;\r\n\tdkim=pass (=?utf-8?q?x?=)", PASSES)
-    assert found.authentication_results == " a.example;\r\n\tdkim=pass (=?utf-8?q?x?=)\r"
+    assert found.authentication_results == (" a.example;\r\n\tdkim=pass (=?utf-8?q?x?=)\r",)

@@ -16,23 +16,51 @@ from schemas.tokens import NO_KEYS, TokenKeys
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=366)
 KEYS, FOREIGN = TokenKeys((b"k" * 32,)), TokenKeys((b"f" * 32,))
-NOTIFICATION = ids.notification_id("0" * 32, "CallLogged", "anna@example.org")
+ANNA = "anna@example.org"
+NOTIFICATION = ids.notification_id("0" * 32, "CallLogged", ANNA)
 WORDS = ("#close", "#closed", "#resolved")
 
 
 def own(keys: TokenKeys = KEYS, at: datetime = NOW) -> str:
-    return ids.message_id(keys.sign(NOTIFICATION, at), "desk.example.org")
+    return ids.message_id(keys.sign(NOTIFICATION, at, ANNA), "desk.example.org")
 
 
 def tag(reference: str, keys: TokenKeys = KEYS, at: datetime = NOW) -> str:
-    return keys.sign(reference, at)
+    return keys.sign(reference, at, ANNA)
 
 
 def found(keys: TokenKeys = KEYS, **mail: Any) -> dict[str, tuple[str, ...]]:
-    """What the mail offers; fields that hold nothing are left out."""
+    """What the mail of somebody else than Anna offers; fields that hold nothing are left out."""
+    return offered("eve@example.net", keys, **mail)
+
+
+def offered(sender: str, keys: TokenKeys = KEYS, **mail: Any) -> dict[str, tuple[str, ...]]:
     judge = partial(keys.verdict, at=NOW, valid_days=365)
-    offers = references(ParsedMail.model_validate(mail), judge).model_dump()
+    offers = references(ParsedMail.model_validate(mail), [sender], judge).model_dump()
     return {name: values for name, values in offers.items() if values}
+
+
+@pytest.mark.parametrize("sender", [ANNA, "ANNA@Example.ORG", "anna+desk@example.org"])
+def test_what_was_sent_to_the_sender_proves_the_sender(sender: str) -> None:
+    offers = offered(sender, in_reply_to=(own(),), subject=f"Re: [{tag('C-000123')}]")
+    assert offers["sent_to_sender"] == (own(), "C-000123")
+
+
+@pytest.mark.parametrize("sender", ["", "eve@example.net", "anna@example.net", "anna@sub.example.org"])
+def test_what_was_sent_to_somebody_else_names_its_item_and_proves_nobody(sender: str) -> None:
+    offers = offered(sender, in_reply_to=(own(),), subject=f"Re: [{tag('C-000123')}]")
+    assert offers == {"own_message_ids": (own(),), "tokens": ("C-000123",)}
+
+
+def test_a_token_of_a_release_before_names_its_item_and_proves_nobody() -> None:
+    before = tag("C-000123")[:-8]
+    assert offered(ANNA, subject=f"[{before}]") == {"tokens": ("C-000123",)}
+
+
+@pytest.mark.parametrize("keys", [FOREIGN, NO_KEYS])
+def test_a_token_that_is_not_ours_proves_nobody(keys: TokenKeys) -> None:
+    assert "sent_to_sender" not in offered(ANNA, keys, in_reply_to=(own(),), subject=f"Re: [{tag('C-000123')}]")
+    assert "sent_to_sender" not in offered(ANNA, in_reply_to=(own(at=LONG_AGO),))
 
 
 def test_own_ids_stand_apart_and_the_nearest_come_first() -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Collection
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,9 +25,10 @@ from schemas.mail import Defect, RejectedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions
+from schemas.sizes import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import NO_KEYS, TokenKeys
-from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, MAX_INLINE_BYTES, NOTIFICATION_RESULTS
+from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
 from schemas.wire import Message, Record
 from tests.resolver.conftest import store_persons
 from tests.resolver.in_process import examine_here
@@ -230,12 +232,20 @@ def test_a_claim_check_is_fetched(handler: ResolverHandler, blobs: BlobStore, fe
         (mail() + os.urandom(900_000), None),
     ],
 )
+@pytest.mark.parametrize("inline", [MAX_INLINE_BYTES, inline_bytes(LEAST_RECORD_BYTES)])
 def test_no_record_is_too_large_and_nothing_is_lost(
-    raw: bytes, files: list[str] | None, handler: ResolverHandler, blobs: BlobStore, fetched: Fetched
+    inline: int,
+    raw: bytes,
+    files: list[str] | None,
+    handler: ResolverHandler,
+    blobs: BlobStore,
+    fetched: Fetched,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(handler, "_inline_bytes", inline)
     message = only(handler.handle([fetched(raw)])[0])
 
-    assert len(message.value or b"") < MAX_INLINE_BYTES
+    assert len(message.value or b"") < inline
     value = ResolvedMail.model_validate_json(message.value or b"")
     if files is not None:
         assert [file.name for file in value.files] == files
@@ -264,6 +274,19 @@ def test_a_mail_that_cannot_be_parsed_is_logged_with_the_raw_mail(
     assert [(file.name, file.content_type) for file in value.files] == [("mail.eml", "message/rfc822")]
     assert blobs.get(value.files[0].blob) == mail()
     assert value.sender.person_id == "ursula"
+
+
+def test_with_a_text_that_was_cut_stands_the_raw_mail(
+    handler: ResolverHandler, blobs: BlobStore, fetched: Fetched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MAX_TEXT", "MAX_WIDE_TEXT"):
+        monkeypatch.setattr(f"resolver.parsing.large_texts.{name}", 10)
+    raw = mail(body="Printer on the third floor")
+
+    value = resolved(handler.handle([fetched(raw)])[0])
+
+    assert (value.text, value.defects) == ("Printer on", (Defect.TOO_LONG,))
+    assert [(file.name, blobs.get(file.blob)) for file in value.files] == [("mail.eml", raw)]
 
 
 def test_a_mail_past_the_limits_of_reading_is_logged_with_the_raw_mail_and_nine_others_as_ever(
@@ -407,10 +430,11 @@ def test_a_report_about_a_mail_that_we_did_not_sign_is_no_result(
     returned: str, is_ours: bool, snapshot: SettingsSnapshot, blobs: BlobStore, fetched: Fetched
 ) -> None:
     keys = TokenKeys((b"k" * 32,))
+    nobody = "nobody@example.net"
     signer = {"foreign": TokenKeys((b"f" * 32,)), "unsigned": NO_KEYS}.get(returned, keys)
-    token = signer.sign(ids.notification_id("0" * 32, "CallLogged", "nobody@example.net"), NOW)
+    token = signer.sign(ids.notification_id("0" * 32, "CallLogged", nobody), NOW, nobody)
     if returned == "expired":
-        token = signer.sign(token[:32], NOW - timedelta(days=400))
+        token = signer.sign(token[:32], NOW - timedelta(days=400), nobody)
     handler = ResolverHandler(lambda: snapshot, lambda: snapshot, lambda _: {}, blobs, lambda: NOW, examine_here, keys)
 
     outcome = handler.handle([fetched(BOUNCE.format(message_id=ids.message_id(token, "desk.example")).encode())])[0]
@@ -425,7 +449,7 @@ def test_an_answer_is_judged_by_the_keys_and_the_days_of_the_settings(
     options = EmailOptions(token_days=10)
     settings = snapshot.with_changes([("email-options/email-options", options, 9)])
     handler = ResolverHandler(lambda: settings, lambda: settings, lambda _: {}, blobs, lambda: NOW, examine_here, keys)
-    subjects = [keys.sign("C-000001", NOW - timedelta(days=days)) for days in (10, 11)]
+    subjects = [keys.sign("C-000001", NOW - timedelta(days=days), "ursula@example.org") for days in (10, 11)]
 
     raws = [f"From: ursula@example.org\r\nSubject: [{subject}]\r\n\r\nHello".encode() for subject in subjects]
     young, old = (resolved(outcome).conversation for outcome in handler.handle([fetched(raw) for raw in raws]))
@@ -471,3 +495,11 @@ def test_the_database_away_is_an_outage_and_no_mail_is_answered(
 
     with pytest.raises(OutageError):
         handler.handle([fetched(mail())])
+
+
+def test_the_record_says_when_its_mail_was_fetched(handler: ResolverHandler, fetched: Fetched) -> None:
+    moment = datetime(2026, 11, 1, 12, 0, 3, tzinfo=UTC)
+    known = replace(fetched(mail()), timestamp_ms=int(moment.timestamp() * 1000))
+    unknown = replace(fetched(mail()), timestamp_ms=-1)
+    outcomes = handler.handle([known, unknown])
+    assert [resolved(outcome).fetched_at for outcome in outcomes] == [moment, None]

@@ -17,6 +17,7 @@ from runtime.publisher import Publisher
 from runtime.reader import read_to_end
 from runtime.topic_setup import create_topics, missing_topics
 from schemas import ids
+from schemas.sizes import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, SETTINGS, Topic
 from schemas.wire import Message, Record, decode, encode
@@ -40,6 +41,7 @@ def config(kafka_bootstrap: str, topic_prefix: str, desk_url: str, tmp_path: Pat
         topic_prefix=topic_prefix,
         desk_url=desk_url,
         blob_url=(tmp_path / "blobs").as_uri(),
+        kafka_max_record_bytes=LEAST_RECORD_BYTES,
     )
     create_topics(config)
     wait_for(lambda: not missing_topics(config), "the topics")
@@ -49,7 +51,7 @@ def config(kafka_bootstrap: str, topic_prefix: str, desk_url: str, tmp_path: Pat
 @pytest.fixture
 def start(config: ProcessConfig, desk: Engine, tmp_path: Path) -> Iterator[Start]:
     """Starts the resolver as an operating-system process; whatever still runs at the end is killed."""
-    names = ("kafka_bootstrap_servers", "topic_prefix", "desk_url", "blob_url")
+    names = ("kafka_bootstrap_servers", "topic_prefix", "desk_url", "blob_url", "kafka_max_record_bytes")
     settings = {f"MAILCALL_{name.upper()}": str(getattr(config, name)) for name in names}
     settings["MAILCALL_BATCH_RECORDS"] = "10"  # so that the kill comes in the middle of the work
     started: list[subprocess.Popen[bytes]] = []
@@ -105,6 +107,7 @@ def test_what_is_fetched_is_resolved_and_kill_9_loses_nothing(
 ) -> None:
     publisher.publish(as_messages(snapshot))
     raws = [mail(number) for number in range(400)]
+    raws[0] += b'"' * 150_000  # in a record twice as many: more than this broker takes, less than others do
     expected = {ids.mail_id("it-mailbox", raw) for raw in raws}
     messages = [as_message(raw, fetched(raw)) for raw in raws]
     publisher.publish(messages[:200])
@@ -123,6 +126,8 @@ def test_what_is_fetched_is_resolved_and_kill_9_loses_nothing(
     wait_for(lambda: len(on_topic(config, MAIL_REJECTED)) == 1, "the rejected one")
     _, value = decode(MAIL_RESOLVED, on_topic(config, MAIL_RESOLVED)[0])
     assert (value.sender.person_id, value.sender.logging_analyst, value.call_template) == ("ursula", "ida", "it-call")
+    (large,) = [record for record in on_topic(config, MAIL_RESOLVED) if decode(MAIL_RESOLVED, record)[1].files]
+    assert len(large.value or b"") < inline_bytes(LEAST_RECORD_BYTES) < MAX_INLINE_BYTES
     second.send_signal(signal.SIGTERM)
     assert second.wait(30) == 0
 

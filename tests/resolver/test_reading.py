@@ -14,11 +14,12 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from deploy.local.bench_mails import make_mails
-from resolver.reading.reader import Reader
-from resolver.resolve import examine
+from resolver.reading.reader import BEGINNING_BYTES, MAX_HEAD_BYTES, Reader
+from resolver.resolve import examine, trust_in
 from runtime.outcomes import OutageError
 from schemas.mail import Defect
 from schemas.reasons import Reason
+from schemas.settings import IncomingServer
 from tests.parsing.hostile import HOSTILE
 
 OWN = frozenset({"desk@example.com"})
@@ -132,7 +133,108 @@ def test_of_a_mail_past_the_limits_its_headers_stay_and_all_others_are_read(
 def test_where_the_headers_are_past_the_limits_as_well_the_mail_still_goes_on(misbehaving: Reader) -> None:
     [examined] = misbehaving.examine([("1", mail("Hello", subject="please burn"))], OWN)
     assert (examined.mail.defects, examined.screening.verdict) == ((Defect.UNPARSED,), "person")
-    assert examined.sender.address == ""
+    assert (examined.sender.address, examined.answerable) == ("ursula@example.org", False)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"From: a@example.org\nFrom: b@example.org\n",
+        b"From: a@example.org, b@example.org\n",
+        b"From: nobody\n",
+        b"From: " + b"a@" * 30_000 + b"\n",
+        b"Subject: x\n",
+        b"From: (old) x@example.org (new\n",
+        b'From: "b@example.org" <a@example.org>\n',
+        b"From: <@relay.example:a@example.org>\n",
+        b"From: team: a@example.org;\n",
+        b"Subject: x\rFrom: b@example.org\nFrom: a@example.org\n",
+        b"From: a@example.org\nX: " + b"y" * MAX_HEAD_BYTES + b"\nFrom: b@example.org\n",
+    ],
+)
+def test_where_the_headers_are_past_the_limits_a_doubtful_sender_is_none(start: bytes, misbehaving: Reader) -> None:
+    [examined] = misbehaving.examine([("1", b"X: please burn\n" + start + b"\nFrom: c@example.org\n")], OWN)
+    assert (examined.mail.from_, examined.sender.address) == (None, "")
+
+
+CHECKED = b"Authentication-Results: mx.example.com; dmarc=pass header.from=example.org\r\nReceived: x\r\n"
+CHECKING = IncomingServer(
+    id="it-in",
+    protocol="imap",
+    call_template="it",
+    default_logging_analyst="ida",
+    trust="mark",
+    authserv_id="mx.example.com",
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "verdict"),
+    [
+        (b"", b"please burn", "passed"),
+        (b"X: " + b"y" * MAX_HEAD_BYTES + b"\r\nFrom: b@example.org\r\n", b"please burn", "unproved"),
+        (b"From: b@example.org\r\n", b"please burn", "unproved"),
+        (b"X: please burn\r\n", b"", "unproved"),
+    ],
+)
+def test_past_the_limits_only_a_sender_without_doubt_is_proved(
+    head: bytes, body: bytes, verdict: str, misbehaving: Reader
+) -> None:
+    raw = CHECKED + b"From: Ursula <ursula@example.org>\r\n" + head + b"\r\n" + body
+    [examined] = misbehaving.examine([("1", raw)], OWN)
+    assert examined.mail.defects[-1] is Defect.UNPARSED
+    assert examined.sender.address == "ursula@example.org"
+    assert trust_in(examined, CHECKING).verdict == verdict
+
+
+@pytest.mark.parametrize("act", ["burn", "die", "devour"])
+def test_after_a_mail_past_the_limits_only_the_rest_of_its_group_is_read(
+    act: str, misbehaving: Reader, tmp_path: Path
+) -> None:
+    raws = [mail(f"please count {tmp_path / str(number)}") for number in range(9)]
+    raws.insert(4, mail(f"please {act} x"))
+    examined = misbehaving.examine([("", raw) for raw in raws], OWN)
+    assert [(tmp_path / str(number)).read_bytes() for number in range(9)] == [b"."] * 9
+    assert [Defect.UNPARSED in one.mail.defects for one in examined] == [number == 4 for number in range(10)]
+
+
+LINE = "Die Tür zum Lager im dritten Stock schließt nicht mehr, bitte prüfen.\r\n"
+CHINESE = "三楼的打印机坏了，请尽快派人来修理，谢谢。\r\n"
+
+
+@pytest.mark.parametrize(
+    ("charset", "line"),
+    [
+        ("us-ascii", "The door of the store does not close any more.\r\n"),
+        ("utf-8", LINE),
+        ("iso-8859-1", LINE),
+        ("utf-16", LINE),
+        ("gb18030", CHINESE),
+    ],
+)
+def test_a_large_ordinary_text_is_read_whole(charset: str, line: str, reader: Reader) -> None:
+    head = f"From: anna@example.org\r\nContent-Type: text/plain; charset={charset}\r\n\r\n".encode()
+    times = 48_000_000 // len(line.encode(charset))
+    [examined] = reader.examine([("1", head + (line * times).encode(charset))], OWN)
+    assert examined.mail.defects == ()
+    assert len(examined.mail.text) == times * (len(line) - 1) - 1
+
+
+def test_a_text_too_wide_for_the_memory_is_cut_and_says_so(reader: Reader) -> None:
+    raw = (
+        b"From: anna@example.org\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+        + "Thanks \U0001f600\n".encode() * 3_000_000
+    )
+    [examined] = reader.examine([("1", raw)], OWN)
+    assert examined.mail.defects == (Defect.TOO_LONG,)
+    assert len(examined.mail.text) > 1_000_000
+
+
+def test_of_a_large_mail_past_the_memory_limit_the_beginning_is_read(misbehaving: Reader) -> None:
+    raw = mail("Hello\n" * (BEGINNING_BYTES // 6) + "please devour sesame")
+    [examined] = misbehaving.examine([("1", raw)], OWN)
+    assert examined.mail.text.startswith("Hello\nHello")
+    assert (examined.mail.defects, examined.files) == ((Defect.UNPARSED,), ())
 
 
 def test_a_machines_mail_past_the_limits_is_still_known_as_one(misbehaving: Reader) -> None:

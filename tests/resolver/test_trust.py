@@ -6,11 +6,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from resolver.ambiguity import header_doubts
+from resolver.parsing import parse
 from resolver.sender import SenderAddress
-from resolver.trust import assess
+from resolver.trust import assess, own_lines
 from schemas.mail import TrustVerdict
 from schemas.settings import IncomingServer
 
+SEVERAL = ("several-from",)
 ANN = SenderAddress("ann@example.org", "Ann", "From", "the author, as From says")
 
 
@@ -25,8 +28,8 @@ def server(authserv_id: str | None = "mx.desk.example", trust: Any = "mark") -> 
     )
 
 
-def verdict(header: str | None, authserv_id: str = "mx.desk.example", sender: SenderAddress = ANN) -> TrustVerdict:
-    return assess(header, sender, False, server(authserv_id)).verdict
+def verdict(header: str, authserv_id: str = "mx.desk.example", sender: SenderAddress = ANN) -> TrustVerdict:
+    return assess((header,), sender, (), server(authserv_id)).verdict
 
 
 GMAIL = """mx.google.com;
@@ -168,7 +171,7 @@ def test_real_systems(header: str, authserv_id: str, expected: TrustVerdict) -> 
     ],
 )
 def test_what_proves_a_sender(found: str, expected: TrustVerdict) -> None:
-    trust = assess(f"mx.desk.example; {found}", ANN, False, server())
+    trust = assess((f"mx.desk.example; {found}",), ANN, (), server())
     assert trust.verdict == expected
     assert trust.reason
 
@@ -190,7 +193,7 @@ def test_what_proves_a_sender(found: str, expected: TrustVerdict) -> None:
     ],
 )
 def test_another_systems_line_proves_nothing(header: str, authserv_id: str) -> None:
-    trust = assess(header, ANN, False, server(authserv_id))
+    trust = assess((header,), ANN, (), server(authserv_id))
     assert trust.verdict == "unproved"
     assert authserv_id in trust.reason
 
@@ -201,11 +204,11 @@ def test_only_an_address_that_stands_alone_in_from_is_ever_proved() -> None:
     stands_in = SenderAddress("ann@example.org", "", "Reply-To", "From is missing: Reply-To stands in for it")
     nobody = SenderAddress("", "", "", "From is missing")
 
-    assert assess(passes, ANN, False, server()).verdict == "passed"
-    assert assess(passes, ANN, True, server()).verdict == "unproved"
-    assert assess(passes, stands_in, False, server()).verdict == "unproved"
-    assert assess(passes, nobody, False, server()).verdict == "unproved"
-    assert assess(fails, ANN, True, server()).verdict == "failed"
+    assert assess((passes,), ANN, (), server()).verdict == "passed"
+    assert assess((passes,), ANN, SEVERAL, server()).verdict == "unproved"
+    assert assess((passes,), stands_in, (), server()).verdict == "unproved"
+    assert assess((passes,), nobody, (), server()).verdict == "unproved"
+    assert assess((fails,), ANN, SEVERAL, server()).verdict == "failed"
 
 
 @pytest.mark.parametrize(
@@ -225,20 +228,86 @@ def test_whoever_writes_in_anothers_name_is_trusted_no_further_than_that_one(
     desk = SenderAddress("it@desk.example", "", "From", "")
     ann = SenderAddress("ann@example.org", "", "Reply-To", "", in_name_of="it@desk.example")
 
-    assert assess(header, desk, False, server()).verdict == verdict_of_from
-    assert assess(header, ann, False, server()).verdict == expected
-    assert assess(header, ann, True, server()).verdict == ("failed" if "fail" in results else "unproved")
+    assert assess((header,), desk, (), server()).verdict == verdict_of_from
+    assert assess((header,), ann, (), server()).verdict == expected
+    assert assess((header,), ann, SEVERAL, server()).verdict == ("failed" if "fail" in results else "unproved")
 
 
 def test_no_header_proves_nothing_and_a_policy_that_is_off_asks_nothing() -> None:
-    assert assess(None, ANN, False, server()).verdict == "unproved"
-    assert assess(None, ANN, False, server(None, "off")).verdict == "not-checked"
-    assert assess(GMAIL_FORGED, ANN, False, server("mx.google.com", "off")).verdict == "not-checked"
+    assert assess((), ANN, (), server()).verdict == "unproved"
+    assert assess((), ANN, (), server(None, "off")).verdict == "not-checked"
+    assert assess((GMAIL_FORGED,), ANN, (), server("mx.google.com", "off")).verdict == "not-checked"
 
 
 def test_a_domain_in_unicode_is_the_same_in_its_ascii_form() -> None:
     sender = SenderAddress("ann@xn--bcher-kva.example", "", "From", "")
     assert verdict("mx.desk.example; dkim=pass header.d=bücher.example", sender=sender) == "passed"
+
+
+# A mail as it lies in the mailbox, from the top; AR is an Authentication-Results of the mailbox's own system.
+AR = "Authentication-Results: mx.desk.example; "
+STRANGE = "Authentication-Results: mx.other.example; "
+OURS = "Received: from mail.example.org by mx.desk.example; Fri, 20 Nov 2026 11:58:03 +0000"
+THEIRS = "Received: from laptop by mail.example.org; Fri, 20 Nov 2026 11:58:01 +0000"
+NONE, PASS, FAIL = (
+    "dmarc=none header.from=example.org",
+    "dkim=pass header.d=example.org",
+    "spf=fail smtp.mailfrom=x.example",
+)
+
+LAID: dict[str, tuple[tuple[str, ...], TrustVerdict]] = {
+    "OpenDMARC above OpenDKIM": ((AR + NONE, AR + PASS, OURS, THEIRS), "passed"),
+    "three programs": ((AR + NONE, AR + FAIL, AR + PASS, OURS, THEIRS), "passed"),
+    "one of another name between": ((AR + NONE, STRANGE + "spf=pass", AR + PASS, OURS), "passed"),
+    "one of another name on top": ((STRANGE + "spf=pass", AR + PASS, OURS), "passed"),
+    "other fields between": ((AR + NONE, "Return-Path: <ann@example.org>", AR + PASS, "X-Spam: no", OURS), "passed"),
+    "several signatures": ((AR + NONE, AR + "dkim=fail header.d=list.example; " + PASS, OURS), "passed"),
+    "a program that writes a line for each signature": (
+        (AR + NONE, AR + "dkim=pass header.d=list.example", AR + PASS, OURS), "passed",
+    ),
+    "what DMARC says goes before": ((AR + "dmarc=fail header.from=example.org", AR + PASS, OURS), "failed"),
+    "and wherever it stands": ((AR + PASS, AR + "dmarc=fail header.from=example.org", OURS), "failed"),
+    "nothing proves it": ((AR + NONE, AR + "dkim=pass header.d=list.example", OURS), "unproved"),
+    "one fails, none proves": ((AR + NONE, AR + FAIL, OURS), "failed"),
+    "of others only": ((STRANGE + PASS, STRANGE + PASS, OURS), "unproved"),
+    # rspamd
+    "one line below our Received": ((OURS, AR + PASS + "; " + NONE, THEIRS), "passed"),
+    "one line below the Received of the mail store": ((OURS, OURS, AR + PASS, THEIRS), "passed"),
+    # What the mail brought along.
+    "forged below our Received": ((AR + NONE, OURS, AR + PASS, THEIRS), "unproved"),
+    "forged below all": ((AR + NONE, OURS, THEIRS, AR + PASS), "unproved"),
+    "forged below our line below our Received": ((OURS, AR + NONE, AR + PASS, THEIRS), "unproved"),
+    "forged, and ours is another's": ((STRANGE + NONE, OURS, AR + PASS, THEIRS), "unproved"),
+    "forged without any Received": ((AR + NONE, AR + PASS), "unproved"),
+    "forged with a Received that says so": ((OURS, AR + NONE, THEIRS, AR + PASS, OURS), "unproved"),
+    "forged behind a bare CR of our line": ((AR + NONE + " smtp.mailfrom=\"\r" + AR + PASS, OURS), "unproved"),
+    "none": ((OURS, THEIRS), "unproved"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAID)
+def test_what_a_stranger_can_have_written_proves_nothing_wherever_it_stands(name: str) -> None:
+    fields, expected = LAID[name]
+    raw = "\r\n".join((*fields, "From: ann@example.org", "", "x")).encode()
+    parsed = parse(raw)
+    doubts = header_doubts(raw, parsed)
+    lines = own_lines(parsed, in_doubt=bool(doubts))
+    trust = assess(lines, ANN, doubts, server())
+    assert trust.verdict == expected, (lines, trust)
+
+
+@pytest.mark.parametrize(("authserv_id", "expected"), [("*.desk.example", "passed"), ("mx1.desk.example", "unproved")])
+def test_the_lines_of_all_hosts_of_a_system_count_together(authserv_id: str, expected: TrustVerdict) -> None:
+    fields = (AR.replace("mx", "mx1") + NONE, AR.replace("mx", "mx2") + PASS, OURS)
+    lines = own_lines(parse("\n".join((*fields, "From: ann@example.org", "", "x")).encode()))
+    assert assess(lines, ANN, (), server(authserv_id)).verdict == expected
+
+
+def test_of_any_number_of_lines_a_few_are_looked_at() -> None:
+    fields = (*(AR + NONE for _ in range(5_000)), AR + PASS, OURS)
+    lines = own_lines(parse("\n".join((*fields, "From: ann@example.org", "", "x")).encode()))
+    assert 0 < len(lines) < 100
+    assert assess(lines, ANN, (), server()).verdict == "unproved"
 
 
 # What such lines are made of, in any order.
@@ -253,6 +322,14 @@ lines = st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | st.text(ma
 def test_no_line_without_the_configured_id_passes(header: str) -> None:
     assume("mx.desk.example" not in header.lower())
     assert verdict(header) != "passed"
+
+
+@given(forged=st.lists(lines, max_size=3), own=st.sampled_from(["none", "dmarc=none", "spf=softfail"]))
+def test_no_line_below_our_received_passes(forged: list[str], own: str) -> None:
+    below = [f"Authentication-Results: {' '.join(line.split())}" for line in forged]
+    for fields in ((AR + own, OURS, *below), (OURS, AR + own, *below)):
+        raw = "\r\n".join((*fields, "From: ann@example.org", "", "x")).encode()
+        assert assess(own_lines(parse(raw)), ANN, (), server()).verdict != "passed"
 
 
 @given(header=lines)

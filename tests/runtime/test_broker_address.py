@@ -4,9 +4,11 @@ import socket
 
 import pytest
 
-from runtime.broker_address import addresses, why_unreachable
+from runtime.broker_address import addresses
+from runtime.broker_trial import why_unreachable
 from runtime.clients import make_admin
 from runtime.config import ProcessConfig
+from runtime.kafka_security import Security
 from runtime.outcomes import OutageError
 from schemas.reasons import Reason
 
@@ -36,12 +38,13 @@ def test_what_is_no_address(written: str) -> None:
 def test_each_broker_is_told_with_its_own_reason() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        refused, unknown, silent, impossible = why_unreachable(
-            f"127.0.0.1:1,no-such-host.invalid,127.0.0.1:{port},{'x' * 64}.example"
-        ).split("; ")
-    assert refused == "127.0.0.1:1: Connection refused"
+        servers = f"127.0.0.1:1,no-such-host.invalid,127.0.0.1:{port},{'x' * 64}.example"
+        outage = why_unreachable(servers, Security("PLAINTEXT", None, None))
+    assert outage.reason is Reason.BROKER_AWAY
+    refused, unknown, silent, impossible = str(outage).split("; ")
+    assert refused == "the Kafka broker cannot be reached: 127.0.0.1:1: Connection refused"
     assert unknown.startswith("no-such-host.invalid:9092: ")
-    assert silent == f"127.0.0.1:{port} takes a connection, but does not answer as a Kafka broker without TLS does"
+    assert silent == f"127.0.0.1:{port}: takes a connection, but does not answer as a Kafka broker without TLS does"
     assert "x" * 64 in impossible
 
 

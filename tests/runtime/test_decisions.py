@@ -100,6 +100,10 @@ def test_a_dead_letter_can_always_be_sent() -> None:
     assert dict(letter.headers)["n"] == b""
     large = Outgoing("t.dlq", None, b"x" * 1000)
     assert without_value(large) == Outgoing("t.dlq", b"", None, (("dlq-value-dropped", b"1000 bytes"),))
+    beside = Outgoing("t.dlq", b"k" * 900_000, b"x" * 1000, (("n", b"v" * 900_000), ("dlq-stage", b"s")))
+    assert without_value(beside) == Outgoing(
+        "t.dlq", b"", None, (("dlq-stage", b"s"), ("dlq-value-dropped", b"1801001 bytes"))
+    )
 
 
 def test_a_fault_is_told_by_class_and_place_without_content() -> None:

@@ -76,7 +76,7 @@ def test_metrics_say_which_release_it_is() -> None:
         address = next(line["address"] for line in log_lines(started) if "address" in line)
         with urllib.request.urlopen(f"{address}/metrics", timeout=5) as answer:
             metrics = answer.read().decode().splitlines()
-    assert f'mailcall_build_info{{version="{VERSION}"}} 1.0' in metrics
+    assert f'mailcall_build_info{{process="test",version="{VERSION}"}} 1.0' in metrics
 
 
 @pytest.mark.parametrize(

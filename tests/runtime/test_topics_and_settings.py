@@ -1,15 +1,17 @@
 """Against a real broker: topic set-up, publishing, reading whole topics, and the settings view."""
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from kafka import KafkaConsumer
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
-from runtime.clients import MAX_RECORD_BYTES, make_admin, make_consumer, partition_counts
+from runtime.clients import make_admin, make_consumer, partition_counts
 from runtime.config import ProcessConfig
 from runtime.health import Health
 from runtime.outcomes import OutageError
@@ -17,11 +19,13 @@ from runtime.outgoing import Outgoing
 from runtime.publisher import Publisher, UnpublishableError
 from runtime.reader import TopicMissingError, read_to_end
 from runtime.settings_view import SettingsView
-from runtime.topic_setup import TopicSetupError, create_topics, missing_topics, plans
+from runtime.topic_plans import TopicPlan, plans
+from runtime.topic_setup import TopicSetupError, create_topics, missing_topics
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format
+from schemas.sizes import MAX_RECORD_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
-from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, PERSONS, SETTINGS, TOPICS
+from schemas.topics import DAY_MS, MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, PERSONS, SETTINGS, TOPICS
 from schemas.wire import Message, encode, tombstone
 from tests.contract.loops import make_topics, until
 
@@ -58,13 +62,20 @@ def test_topics_are_created_once_as_the_catalogue_says(config: ProcessConfig) ->
     assert settings["max.message.bytes"] == str(MAX_RECORD_BYTES)
 
 
+def _plans(config: ProcessConfig) -> list[TopicPlan]:
+    return list(plans(config.topic_prefix))
+
+
 def _settings(config: ProcessConfig, topic: str) -> dict[str, str]:
-    admin = make_admin(config)
-    try:
-        found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])["topic"][topic]
-        return {name: entry["value"] for name, entry in found.items()}
-    finally:
-        admin.close()
+    return {name: entry["value"] for name, entry in _entries(config, topic).items()}
+
+
+def _entries(config: ProcessConfig, topic: str) -> dict[str, dict[str, str]]:
+    with closing(make_admin(config)) as admin:
+        found: dict[str, dict[str, str]] = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])[
+            "topic"
+        ][topic]
+        return found
 
 
 def test_other_numbers_of_partitions_are_told_and_left(config: ProcessConfig) -> None:
@@ -73,7 +84,75 @@ def test_other_numbers_of_partitions_are_told_and_left(config: ProcessConfig) ->
     report = create_topics(config)
     assert name in report.present
     [difference] = report.differing
-    assert f"{name} has 2 partitions, the catalogue says 12" in difference
+    assert (difference.topic, difference.setting) == (name, "partitions")
+    assert (difference.found, difference.wanted, difference.matters) == ("2", "12", False)
+    assert "order of mails of one sender" in difference.why
+
+
+def test_topics_of_a_broker_that_takes_smaller_records_are_made_for_these(config: ProcessConfig) -> None:
+    small = config.model_copy(update={"kafka_max_record_bytes": 1024 * 1024})
+    assert create_topics(small).differing == ()
+    topic = MAIL_REJECTED.name(config.topic_prefix)
+    assert _settings(config, topic)["max.message.bytes"] == "1048576"
+    larger = create_topics(config).differing  # by a process that is set otherwise
+    assert {(one.setting, one.found, one.wanted, one.matters) for one in larger} == {
+        ("max.message.bytes", "1048576", str(MAX_RECORD_BYTES), True)
+    }
+    with closing(Publisher(small)) as publisher:
+        publisher.publish([Outgoing(topic, b"k", os.urandom(inline_bytes(1024 * 1024)))] * 3)
+        with pytest.raises(UnpublishableError, match="MAILCALL_KAFKA_MAX_RECORD_BYTES is 1048576"):
+            publisher.publish([Outgoing(topic, b"k", b"x" * 1024 * 1024)])
+    assert len(list(read_to_end(config, [topic]))) == 3
+
+
+def test_a_broker_that_refuses_settings_gets_none_and_it_is_said_what_they_would_be(
+    config: ProcessConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusal is real: no broker takes a share of 7."""
+    refused = [replace(plan, settings={**plan.settings, "min.cleanable.dirty.ratio": "7"}) for plan in _plans(config)]
+    with monkeypatch.context() as patched:
+        patched.setattr("runtime.topic_setup.plans", lambda *_: refused)
+        with pytest.raises(TopicSetupError, match=r"(?s)cannot be created: .*MAILCALL_TOPIC_CONFIGURATION=leave"):
+            create_topics(config)
+        assert set(missing_topics(config)) == {plan.name for plan in refused}
+    report = create_topics(config.model_copy(update={"topic_configuration": "leave"}))
+    assert report.created == tuple(plan.name for plan in _plans(config))
+    assert not any(
+        value["config_source"] == "DYNAMIC_TOPIC_CONFIG" for value in _entries(config, report.created[0]).values()
+    )
+    compacted = [plan.name for plan in _plans(config) if plan.settings["cleanup.policy"] == "compact"]
+    assert compacted
+    told = {(one.topic, one.setting): one for one in report.differing}
+    assert [name for name, setting in told if setting == "cleanup.policy"] == compacted
+    assert all(told[name, "cleanup.policy"].matters for name in compacted)
+    assert {one.found for one in report.differing if one.setting == "max.message.bytes"} == {"10485760"}
+    kept = told[MAIL_REJECTED.name(config.topic_prefix), "retention.ms"]
+    assert (kept.found, kept.wanted, kept.matters) == (str(7 * DAY_MS), str(MAIL_REJECTED.retention_ms), False)
+
+
+def test_topics_that_an_administrator_made_are_accepted_as_they_are(config: ProcessConfig) -> None:
+    mails, settings = MAIL_FETCHED.name(config.topic_prefix), SETTINGS.name(config.topic_prefix)
+    made = {
+        mails: {"cleanup.policy": "compact,delete", "retention.ms": "-1", "retention.bytes": "1000000"},
+        settings: {"cleanup.policy": "compact", "min.insync.replicas": "2", "max.message.bytes": "20000000"},
+    }
+    with closing(make_admin(config)) as admin:
+        admin.create_topics([NewTopic(name, 1, 1, topic_configs=given) for name, given in made.items()])
+        admin.wait_for_topics(list(made))
+    report = create_topics(config.model_copy(update={"topic_replication_factor": 1}))
+    assert set(made) <= set(report.present)
+    assert {(one.topic, one.setting): one.matters for one in report.differing} == {
+        (mails, "partitions"): False,
+        (mails, "cleanup.policy"): True,
+        (mails, "retention.ms"): False,
+        (mails, "retention.bytes"): False,
+        (mails, "max.message.bytes"): True,
+        (settings, "min.insync.replicas"): True,
+        (settings, "min.cleanable.dirty.ratio"): False,
+        (settings, "segment.ms"): False,
+    }
+    for name, given in made.items():
+        assert given.items() <= _settings(config, name).items()  # nothing was changed
 
 
 def test_a_topic_that_the_broker_refuses_is_named(config: ProcessConfig) -> None:
@@ -122,6 +201,26 @@ def test_a_consumer_asks_the_broker_for_its_own_topics_alone(config: ProcessConf
         assert partition_counts(consumer, [missing]) == {}
         assert partition_counts(consumer, [wanted, missing]) == {wanted: 3}
         assert consumer._cluster.topics() == {wanted}  # what it has been told of
+
+
+def test_two_questions_about_topics_need_no_wait_between_them(config: ProcessConfig) -> None:
+    """kafka-python 3.0.12 does not hand `retry_backoff_ms` on to what asks about topics: there it is always 100."""
+    topic = MAIL_FETCHED.name(config.topic_prefix)
+    make_topics(config, [topic], partitions=3)
+    with closing(make_consumer(config, "test", retry_backoff_ms=1)) as consumer:
+        cluster = consumer._cluster
+        assert cluster.config["retry_backoff_ms"] == 100, "no need to go round it any more"
+        waits: list[float] = []
+        ttl = cluster.ttl
+
+        def noted() -> float:
+            waits.append(ttl())
+            return waits[-1]
+
+        cluster.ttl = noted
+        assert [partition_counts(consumer, [topic]) for _ in range(5)] == [{topic: 3}] * 5
+        assert waits and all(wait == 0 or wait > 1_000 for wait in waits)  # at once, or not before it is too old
+        assert cluster.config["retry_backoff_ms"] == 100
 
 
 def test_an_empty_topic_ends_at_once_and_a_missing_one_is_named(config: ProcessConfig) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.addresses import check_address, check_sender_pattern, normalise, without_tag
+from schemas.addresses import check_address, check_sender_pattern, is_program, normalise, without_tag
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,27 @@ def test_a_sender_or_a_domain_is_kept_in_the_form_that_is_compared(pattern: str,
 def test_what_is_neither_an_address_nor_a_domain_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="neither an address"):
         check_sender_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("noreply@shop.example", True),
+        ("Do-Not-Reply@shop.example", True),
+        ("FETCHMAIL-DAEMON@mx.example", True),
+        ("staff-bounces@lists.example", True),
+        ("staff+bounces-1-ann=client.example@lists.example", True),
+        ("staff+help@lists.example", True),
+        ("ann@client.example", False),
+        ("postmaster@firm.example", False),
+        ("daemon@firm.example", False),
+        ("it-help@firm.example", False),
+        ("ann+helpdesk@client.example", False),
+        ("noreply.fan@client.example", False),
+        ("bounces@firm.example", False),
+        ("noreply", False),
+        ("", False),
+    ],
+)
+def test_an_address_that_nobody_reads(address: str, expected: bool) -> None:
+    assert is_program(address) is expected

@@ -66,6 +66,7 @@ def test_every_header_of_a_fetched_mail_is_described() -> None:
         truncated=2,
         wholeref="z",
         released="r",
+        release_mark="m",
     )
     assert {f"ce_{name}" for name in mail.extensions()} == FETCHED_HEADERS.keys()
 

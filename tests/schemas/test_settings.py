@@ -93,6 +93,18 @@ def test_the_bare_word_off_of_a_yaml_file_is_the_word() -> None:
     assert IncomingServer.model_validate({**fields, "trust": False}).trust == "off"
 
 
+def test_who_writes_for_others_is_kept_in_the_form_that_is_compared_and_what_is_neither_is_refused() -> None:
+    fields = {"id": "it", "protocol": "imap", "call_template": "c", "default_logging_analyst": "ida"}
+    assert IncomingServer.model_validate(fields).reply_to_is_sender == ()
+    server = IncomingServer.model_validate(
+        {**fields, "reply_to_is_sender": ["NoReply@Shop.example", "@BÜCHER.example"]}
+    )
+    assert server.reply_to_is_sender == ("noreply@shop.example", "@xn--bcher-kva.example")
+    for wrong in ("shop.example", "@", "@*.shop.example", "a b@shop.example", "Shop <noreply@shop.example>", ""):
+        with pytest.raises(ValidationError, match="neither an address"):
+            IncomingServer.model_validate({**fields, "reply_to_is_sender": [wrong]})
+
+
 def test_blocked_senders_are_kept_in_the_form_that_is_compared() -> None:
     options = EmailOptions(blocked_senders=("Ann@Example.COM", "@BÜCHER.example"))
     assert options.blocked_senders == ("ann@example.com", "@xn--bcher-kva.example")

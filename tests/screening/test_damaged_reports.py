@@ -1,6 +1,7 @@
 """Reports that are damaged anywhere: whatever their bytes, they get a verdict."""
 
 import logging
+import logging.config
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,16 @@ REPORTS = (
     b"From: anna@example.org\nSubject: Read: lunch\nContent-Type: multipart/report; boundary=B;\n"
     b" report-type=disposition-notification\n\n--B\n\nRead.\n--B\nContent-Type: message/disposition-notification\n\n"
     b"Final-Recipient: rfc822;anna@example.org\nDisposition: automatic-action/MDN-sent; deleted\n--B--\n",
+    b"Return-Path: <>\nFrom: postmaster@mx.example\nTo: it@desk.example\nSubject: x\n\n"
+    b"Not delivered: bob@example.net 550\n\n"
+    b"--- x ---\n Received: from a\n  by b\n From: it@desk.example\n To: bob@example.net\n"
+    b" Message-ID: <1@desk.example>\n",
+    b"From: no-reply@example.net\nSubject: x\n\n"
+    b'{"Type": "Notification", "Message": "[{\\"event\\": \\"bounce\\", \\"email\\": \\"bob@example.net\\"}]"}\n',
+    b"Return-Path: <>\nFrom: fbl@example.net\nSubject: x\nContent-Type: multipart/mixed; boundary=B\n\n"
+    b"--B\n\nSpam.\n--B\n"
+    b"Content-Type: text/plain\n\nFeedback-Type: abuse\nVersion: 1\n--B\nContent-Type: message/rfc822\n\n"
+    b"Content-Type: multipart/mixed; boundary=C\nMessage-ID: <1@example.org>\n\n--C\n\nx\n--C--\n--B--\n",
 )
 JUNK = st.one_of(
     st.binary(max_size=4), st.sampled_from([b"\n", b"\n\n", b":", b"<", b"@", b"--B\n", b"=?utf-8?B?", b";"])
@@ -45,6 +56,7 @@ def test_a_damaged_report_gets_a_verdict(report: bytes, damages: list[tuple[int,
 def test_a_report_on_which_the_bounce_library_fails(sender: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """flufl.bounce 6.0.0 raises IndexError where no address stands in From; its traceback is no news."""
     raw = sender + b"Return-Path: <>\nSubject: Undeliverable: lunch\n\nbob@example.net could not be delivered.\n"
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as other libraries do
     with caplog.at_level(logging.DEBUG):
         judged = screen(parse(raw), frozenset())
     assert (judged.verdict, judged.reason) == ("rejected", "bounce")

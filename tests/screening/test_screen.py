@@ -94,6 +94,12 @@ PERSONS: dict[str, str] = {
     f"References: {OWN_ID}\nSubject: Re: [C-000123] x\n\nWe have received your request. Which printer is it?",
     "answer to a notice of ours through a service desk": "From: support@example.net\nAuto-Submitted: auto-generated\n"
     f"References: <C-000123.item@example.com> {OWN_ID}\nSubject: x\n\nIt is the one upstairs.",
+    "form about automatic replies": PERSON + "Auto-Submitted: auto-generated\nSubject: Automatiskt svar: stäng av\n\n"
+    "Det går inte att stänga av.",
+    "voice mail about an absence": "From: vm@example.net\nReturn-Path: <>\nSubject: Message from +49 30 1234\n\n"
+    "I am on vacation next week, please forward my calls.",
+    "answer in bulk, with a quotation": PERSON + f"Precedence: bulk\nIn-Reply-To: {OWN_ID}\nSubject: Re: x\n\n"
+    "I am on vacation next week, please call Karl.\n\nOn Mon, 6 Jan 2025, Desk wrote:\n> Is it still broken?\n",
     "form about receipts": PERSON + "Auto-Submitted: auto-generated\nSubject: Eingangsbestätigung fehlt\n\nSeit Mai.",
     "voice mail": "From: voicemail@example.net\nReturn-Path: <>\nAuto-Submitted: auto-generated\n"
     "Subject: Message from +49 30 1234\n\nPlease call me back.",
@@ -165,7 +171,8 @@ AUTOMATIC: dict[str, str] = {
     f"In-Reply-To: {OWN_ID}\nSubject: Fraoch\n\nTha mi air falbh gu Diluain.",
     "generated absence without a colon": PERSON + f"Auto-Submitted: auto-generated\nIn-Reply-To: {OWN_ID}\n"
     "Subject: Out of the office Re: x\n\nI will be back on Monday.",
-    "generated absence": PERSON + "Auto-Submitted: auto-generated\nSubject: Automatiskt svar: skrivare\n\nTack!",
+    "generated absence": PERSON + "Auto-Submitted: auto-generated\nSubject: Automatiskt svar: skrivare\n\n"
+    "Tack! Jag är på semester.",
     "the subject of our mail behind the formal words": PERSON
     + "Subject: Respuesta automática: [C-000123] Impresora\n\nEstoy de vacaciones.",
     "challenge, with header": PERSON
@@ -285,7 +292,7 @@ BOUNCES: dict[str, tuple[str, Bounce]] = {
         report(
             "Final-Recipient: rfc822; bob@example.net\nAction: failed\nDiagnostic-Code: smtp; 550 5.6.7.8 refused\n"
         ),
-        Bounce(recipients=("bob@example.net",)),
+        Bounce(recipients=("bob@example.net",), status="5.2.0"),
     ),
     "brackets and folding": (
         report("Final-Recipient: RFC822;\n <bob@example.net>\nAction: Failed (gone)\nStatus: 5.1.1 (no such user)\n"),
@@ -340,7 +347,7 @@ UNDELIVERED: dict[str, tuple[Undelivered, ...]] = {
     "no blank line between two": (BOB, BOB.model_copy(update={"recipient": "eve@example.net"})),
     "original recipient": (BOB.model_copy(update={"recipient": "team@example.net"}),),
     "status of the diagnostic": (Undelivered(recipient="bob@example.net", trouble=Trouble.POLICY, status="5.7.26"),),
-    "an address is no status": (Undelivered(recipient="bob@example.net"),),
+    "an address is no status": (Undelivered(recipient="bob@example.net", status="5.2.0"),),
     "brackets and folding": (BOB,),
     "names nobody": (Undelivered(),),
     "from a person's name, as exchange does": (BOB,),

@@ -1,0 +1,1 @@
+"""What the commands share: options, asking, and how things are shown."""

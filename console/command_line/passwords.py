@@ -1,0 +1,51 @@
+"""Reading a password unseen, and the key that it is sealed with."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from console.errors import Remedy, UserError
+
+if TYPE_CHECKING:
+    from console.settings.setting_secrets import Seal
+
+
+def read_password() -> str:
+    """From the terminal, unseen, or the first line of standard input. Raises `UserError`."""
+    password = _typed() if sys.stdin.isatty() else _first_line()
+    if not password:
+        raise UserError("there is no password", "write it on the first line of standard input")
+    return password
+
+
+def sealer_of(public_key_file: Path | None) -> "Seal | None":
+    """Seals with this key; None where none is configured. Raises `UserError` for a key that cannot be read."""
+    from console.settings.secrets import sealer
+
+    return None if public_key_file is None else sealer(public_key_file)
+
+
+def needed_sealer(public_key_file: Path | None) -> "Seal":
+    """Raises `UserError` where there is no key."""
+    seal = sealer_of(public_key_file)
+    if seal is None:
+        raise UserError(
+            "there is no public key to seal with",
+            Remedy.CONFIGURE_PUBLIC_KEY,
+        )
+    return seal
+
+
+def _typed() -> str:
+    typed: str = typer.prompt("Password", hide_input=True, err=True)
+    return typed
+
+
+def _first_line() -> str:
+    """Its bytes as they are: text mode would take a carriage return for the line's end, and seal half a password."""
+    try:
+        return sys.stdin.buffer.readline().decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise UserError("the password is no UTF-8 text", "enter it in UTF-8") from None

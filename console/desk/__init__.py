@@ -1,0 +1,1 @@
+"""The service desk's items, looked at and asked for."""

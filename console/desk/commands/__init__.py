@@ -1,0 +1,1 @@
+"""`mailcall calls`, `tasks`, `requests` and `items`."""

@@ -1,0 +1,1 @@
+"""`mailcall explain`, `replay`, `mail`, `notifications` and `reconcile`."""

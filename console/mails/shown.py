@@ -1,0 +1,76 @@
+"""Words and colours of what becomes of mails, as the window shows them."""
+
+from collections.abc import Mapping
+
+from schemas.reasons import EXPLANATIONS, Explanation, Reason
+
+# By end or outcome: what it is called, and the tone of its badge.
+OUTCOMES: Mapping[str, tuple[str, str]] = {
+    "call-logged": ("Call logged", "good"),
+    "item-updated": ("Item updated", "good"),
+    "item-closed": ("Item closed", "good"),
+    "item-reopened": ("Item reopened", "good"),
+    "action-refused": ("Action refused", "warn"),
+    "duplicate": ("Duplicate", "off"),
+    "rejected": ("Rejected", "off"),
+    "quarantined": ("In quarantine", "warn"),
+    "discarded": ("Discarded", "off"),
+    "notification-result": ("Report on a notification", "off"),
+    "dead-lettered": ("Dead letter", "bad"),
+    "on-the-way": ("On the way", "busy"),
+    "fetched": ("Fetched", "good"),
+    "fetched-again": ("Sent on", "good"),
+    "read": ("Read", "good"),
+    "a person's": ("A person wrote it", "good"),
+    "resolved": ("Resolved", "good"),
+    "log-or-update": ("To log or update", "good"),
+    "close": ("To close", "good"),
+    "released": ("Released", "good"),
+    "asked for": ("Asked for", "good"),
+    "sent": ("Sent", "good"),
+    "deferred": ("Deferred", "warn"),
+    "failed": ("Failed", "bad"),
+    "bounced": ("Bounced", "bad"),
+    "open": ("Open", "bad"),
+    "replayed": ("Replayed", "good"),
+    "watchers-changed": ("Watchers changed", "off"),
+}
+
+
+def outcome_name(outcome: str) -> str:
+    return OUTCOMES.get(outcome, (outcome, "off"))[0]
+
+
+def outcome_tone(outcome: str) -> str:
+    return OUTCOMES.get(outcome, (outcome, "off"))[1]
+
+
+def explained(reason: str | None) -> Explanation | None:
+    """What a reason means and what to do about it; None where it is none of ours."""
+    try:
+        return EXPLANATIONS[Reason(reason or "")]
+    except ValueError:
+        return None
+
+
+def duration(seconds: float) -> str:
+    """Time as people say it: `40 ms`, `1.5 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    if seconds < 1:
+        return f"{round(seconds * 1000)} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, left = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {left} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def bytes_named(size: int | None) -> str:
+    if size is None:
+        return "not known"
+    if size < 1_000:
+        return f"{size} bytes"
+    return f"{size / 1_000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"

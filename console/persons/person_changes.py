@@ -1,0 +1,121 @@
+"""Adding and changing persons on the `persons` topic, which others write to as well."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from console.errors import UserError
+from console.persons.persons import nearest_person
+from console.persons.plans import plan_persons
+from console.settings.apply import Change, Plan, event_id, person_change, publish
+from console.settings.entries import fixed_faults, read_entry, refusal
+from console.settings.merging import merge_entry
+from console.settings.settings_file import SettingsFile
+from console.settings.state import State
+from console.topics.answers import arriving, from_now
+from runtime.config import ProcessConfig
+from runtime.publisher import Publisher
+from schemas.keyed import decode_keyed
+from schemas.persons import Person
+from schemas.topics import PERSONS
+from schemas.wire import UndecodableError
+
+if TYPE_CHECKING:
+    from kafka import KafkaConsumer
+
+_ANOTHER = "calls refer to it: add another person, and disable this one"
+_COUNTED = "leave it out, every change raises it"
+_ATTEMPTS = 5
+_SECONDS = 30.0  # until our own record, which the broker has acknowledged, must have come back
+
+
+class PersonChangedError(UserError):
+    """Somebody else has changed the person since it was looked at. `now`: as it is."""
+
+    def __init__(self, now: Person) -> None:
+        super().__init__(f"{now.id} has been changed meanwhile", "look at what it is now, then make your change again")
+        self.now = now
+
+
+def planned(state: State, person_id: str, fields: Mapping[str, Any], version: int | None = None) -> Plan:
+    """The person with these fields changed and all others as they are. `version`: that which was looked at.
+
+    Raises `UserError`, `PersonChangedError` where it is another version now.
+    """
+    person = state.persons.get(person_id)
+    if person is None:
+        raise UserError(f"there is no person {person_id!r}", nearest_person(person_id, state.persons))
+    if version is not None and version != person.version:
+        raise PersonChangedError(person)
+    return plan_persons(SettingsFile("", {}, {person_id: _changed(person, fields)}), state)
+
+
+def planned_addition(state: State, person: Person) -> Plan:
+    """The new person. Raises `UserError` where there is one with that id."""
+    if person.id in state.persons:
+        cause, remedy = f"there is a person {person.id!r} already", "choose another id, or change that person"
+        raise UserError(cause, remedy, place="id")
+    return plan_persons(SettingsFile("", {}, {person.id: person}), state)
+
+
+def change(
+    config: ProcessConfig,
+    publisher: Publisher,
+    look: Callable[[], State],
+    person_id: str,
+    fields: Mapping[str, Any],
+    who: str,
+    change_reason: str,
+    version: int | None = None,
+) -> Plan:
+    """Publishes the person with these fields changed. Tells what was published at last, or that nothing changes.
+
+    A record is the whole person, and the topic has no lock: a record that another system publishes between our reading
+    (`look`) and our writing is undone by ours. So it is looked for once ours is there, and the fields are changed in
+    that one anew. `version` and errors as for `planned`; raises `OutageError`, `TopicMissingError`.
+    """
+    with from_now(config, "persons", [PERSONS.name(config.topic_prefix)]) as consumer:
+        next_ = planned(look(), person_id, fields, version)
+        for _ in range(_ATTEMPTS):
+            publish(next_, publisher, who, change_reason, datetime.now(UTC))
+            [ours] = next_.changes
+            undone = _undone(consumer, person_id, ours) if next_.effective else None
+            if undone is None:
+                return next_
+            assert isinstance(ours.after, Person)
+            again = _changed(undone, fields).model_copy(update={"version": undone.version + 1})
+            next_ = Plan((person_change(again, ours.after),))
+    raise UserError(f"another system changes {person_id!r} again and again", "change the person there")
+
+
+def _changed(person: Person, fields: Mapping[str, Any]) -> Person:
+    faults = (
+        *fixed_faults(fields, {"id": person.id}, _ANOTHER),
+        *fixed_faults(fields, {"version": person.version}, _COUNTED),
+    )
+    after, found = read_entry(merge_entry(fields, Person, person), Person, None)
+    if after is None or faults:
+        raise refusal((*faults, *found))
+    return after
+
+
+def _undone(consumer: "KafkaConsumer", person_id: str, ours: Change) -> Person | None:
+    """The person as published after what our record was made of, and before it; None where it undoes nothing."""
+    before = ours.before
+    assert isinstance(before, Person)
+    between = before
+    for record in arriving(consumer, _SECONDS):
+        if record.key != person_id.encode():
+            continue
+        if record.value is None:
+            between = before.model_copy(update={"disabled": True, "version": 0})  # as the logger takes a tombstone
+            continue
+        try:
+            context, person = decode_keyed(PERSONS, record)
+        except UndecodableError:
+            continue  # nobody reads it
+        if context.id == event_id(ours):
+            break
+        if person.version >= between.version:  # else nobody takes it over
+            between = person
+    return None if between == before else between

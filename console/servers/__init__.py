@@ -1,0 +1,1 @@
+"""Incoming and outgoing mail servers: how they are, changing them, trying them."""

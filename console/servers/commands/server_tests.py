@@ -1,0 +1,110 @@
+"""`mailcall servers test`: asks the process that does the work to try a mail server, and shows each step."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from console.command_line.options import Json, one_line, services_of
+from console.command_line.output import print_json
+from console.errors import UserError
+from console.servers.commands.server_options import AskPassword, Direction, Words, asked_password
+from console.servers.commands.server_output import print_answer
+
+if TYPE_CHECKING:
+    from console.servers.server_settings import Server
+    from console.settings.state import State
+    from schemas.settings import Secret
+
+
+def _addresses(values: list[str] | None) -> list[str]:
+    from schemas.addresses import check_address
+
+    try:
+        return [check_address(value) for value in values or ()]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _recipients(help_: str) -> Any:
+    return typer.Option(callback=_addresses, help=f"Outgoing servers: {help_}; may be given often.")
+
+
+def test(
+    context: typer.Context,
+    server_id: Annotated[str, typer.Argument(metavar="ID", help="The server's id; with --new any id.")],
+    words: Words = None,
+    new: Annotated[
+        Direction | None, typer.Option("--new", help="Test a server that is not saved, of these fields alone.")
+    ] = None,
+    ask_password: AskPassword = False,
+    marker: Annotated[
+        str, typer.Option(callback=one_line, help="Show the newest mail whose subject holds this; else the newest.")
+    ] = "",
+    to: Annotated[list[str] | None, _recipients("To Address")] = None,
+    cc: Annotated[list[str] | None, _recipients("CC")] = None,
+    bcc: Annotated[list[str] | None, _recipients("BCC")] = None,
+    subject: Annotated[str, typer.Option(callback=one_line, help="Outgoing servers: Subject.")] = "",
+    message: Annotated[str, typer.Option(help="Outgoing servers: Message.")] = "",
+    wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for the answer.")] = 60,
+    json: Json = False,
+) -> None:
+    """Try a mail server, as saved or with fields changed for the test only. The mailbox is not changed, nothing saved.
+
+    Incoming: send a mail to the mailbox first; its sender, subject and message are shown. Outgoing: a mail is sent to
+    --to, --cc and --bcc; without any the test ends with the log-in. Exit code 1 when a step failed or nobody answered.
+    """
+    from console.servers import server_tests
+    from console.settings.state import read_state
+
+    services = services_of(context)
+    config = services.config
+    password = asked_password(ask_password, config)
+    server, asked = _tested(read_state(config), server_id, new, words or [], password)
+    mail = {
+        "to": tuple(to or ()),
+        "cc": tuple(cc or ()),
+        "bcc": tuple(bcc or ()),
+        "subject": subject,
+        "message": message,
+    }
+    if server.kind == "incoming-server" and any(mail.values()):
+        raise UserError(f"{server_id} is an incoming server", "leave --to, --cc, --bcc, --subject and --message out")
+    now = datetime.now(UTC)
+    request = server_tests.request(now, **asked, marker=marker, **mail)
+    answer = server_tests.ask(config, services.publisher, server, request, now, wait)
+    if json:
+        print_json(answer)
+    else:
+        print_answer(answer)
+    if answer.result is None or not answer.result.ok:
+        raise typer.Exit(1)
+
+
+def _tested(
+    state: "State", server_id: str, new: Direction | None, words: list[str], password: "Secret | None"
+) -> "tuple[Server, dict[str, Any]]":
+    """The server that is tested, and the fields of the request that say which. Raises `UserError`.
+
+    A changed server goes with the id of the stored one, whose password is used where none is given, and where it does
+    not go elsewhere.
+    """
+    from console.command_line.words import fields_of
+    from console.servers.checking import check_secrets
+    from console.servers.server_settings import MODELS, as_file, changed_server, find_server, new_server
+    from console.settings.apply import plan
+
+    if new is not None:
+        server = new_server(state.settings, new, server_id, fields_of(MODELS[new], words, password))
+        asked: dict[str, Any] = {"server": server}
+    elif words or password:
+        stored = find_server(state.settings, server_id)
+        server = changed_server(stored, fields_of(type(stored), words, password))
+        given = {word.partition("=")[0].rpartition(".")[0] for word in words} | ({"password"} if password else set())
+        check_secrets(server, stored, given)
+        asked = {"server_id": server.id, "server": server}
+    else:
+        server = find_server(state.settings, server_id)
+        return server, {"server_id": server.id}
+    plan(as_file(server), state)
+    return server, asked

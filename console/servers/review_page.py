@@ -1,0 +1,173 @@
+"""Review: what saving the details changes, field by field, with the Change Reason; then Save."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from console.access.rights import Right
+from console.errors import UserError
+from console.servers import server_tests
+from console.servers.details import rebased, secret_fields
+from console.servers.details_pages import check_draft, form_page
+from console.servers.drafts import Draft
+from console.servers.rows import last_change, last_test
+from console.servers.server_settings import Server
+from console.servers.server_types import ServerType
+from console.servers.window import (
+    account_of,
+    author_of,
+    errors_of,
+    failure,
+    name_of,
+    open_draft,
+)
+from console.settings import saving
+from console.settings.apply import Change
+from console.settings.differences import Difference
+from console.views.snapshot import ViewSnapshot
+from console.web.change_reason import reason_of
+from console.web.current import view_of
+from console.web.labels import label, word
+from console.web.page import Page
+from console.web.render import PageError, page, redirect
+from runtime.outcomes import OutageError
+
+CATCH_UP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedField:
+    """One line of a difference, for people. Of a secret: whether it is set, and that it is another."""
+
+    label: str
+    old: str
+    new: str
+
+
+def review(request: Request) -> Response:
+    draft = open_draft(request)
+    if draft is None:
+        return redirect(request, "servers.list")
+    return _page(request, draft)
+
+
+def save(request: Request) -> Response:
+    """Publishes what was reviewed; or takes over what somebody else has changed meanwhile."""
+    draft = open_draft(request)
+    if draft is None:
+        return redirect(request, "servers.list", "These details are open no more: nothing was saved.", "warning")
+    services, account, form = request.app.state.services, account_of(request), request.state.form
+    view = view_of(request)
+    if "rebase" in form:
+        now_saved = _saved(view, draft)
+        if now_saved is not None:
+            services.drafts.keep(account.account_id, rebased(draft, now_saved, view.settings.versions[_key(draft)]))
+        return redirect(request, "servers.review")
+    checked = check_draft(request, draft)
+    if checked.server is None or checked.plan is None or _theirs(view, draft, checked.server):
+        return _page(request, draft)
+    now = datetime.now(UTC)
+    looked_at = {_key_of(checked.server): draft.version}
+    try:
+        saving.save(services, checked.plan, author_of(request), now, looked_at)
+    except (UserError, OutageError) as error:
+        services.views.catch_up(CATCH_UP_SECONDS)  # with what somebody else has changed
+        is_there = view_of(request).settings.settings.get(_key_of(checked.server)) == checked.server
+        if not (is_there and isinstance(error, saving.PerhapsSavedError)):
+            return _page(request, draft, (failure(error, "Nothing was saved."),))
+    services.drafts.close(account.account_id)
+    if checked.plan.effective and last_test(view, _key_of(checked.server), checked.server) is None:
+        with suppress(OutageError):  # it is saved; the list says that it is not tested
+            look = server_tests.request(now, server_id=checked.server.id, server=checked.server)
+            server_tests.publish_request(services.publisher, look, now)
+    services.views.catch_up(CATCH_UP_SECONDS)
+    said = (
+        f"{name_of(draft)} is saved."
+        if checked.plan.effective or checked.server != draft.before
+        else "Nothing was changed."
+    )
+    return redirect(request, "servers.list", said)
+
+
+def _page(request: Request, draft: Draft, errors: Sequence[PageError] = ()) -> Response:
+    view = view_of(request)
+    checked = check_draft(request, draft)
+    if checked.plan is None or checked.server is None:
+        return form_page(request, draft, errors_of(checked.problems, draft.type.fields))
+    [change] = checked.plan.changes
+    theirs = _theirs(view, draft, checked.server)
+    return page(
+        request,
+        "servers/review.html",
+        title=f"Review the changes of {name_of(draft)}",
+        status=409 if theirs else 422 if errors else 200,
+        errors=errors,
+        draft=draft,
+        is_new=change.effect == "new",
+        fields=list(changed_fields(change.fields, draft.type)),
+        theirs=theirs,
+        their_change=last_change(view, change.key) if theirs else None,
+        unproved=bool(checked.plan.checking_nobody),
+        tested=last_test(view, change.key, checked.server),
+        change_reason=reason_of(request),
+        reason_required=view.settings.email_options().change_reason_required,
+    )
+
+
+def _theirs(view: ViewSnapshot, draft: Draft, ours: Server) -> list[ChangedField]:
+    """What somebody else has changed since the details were opened. `ours`: what is to be saved, and may be already."""
+    saved = _saved(view, draft)
+    if draft.before is None or saved is None or saved in (draft.before, ours):
+        return []
+    return list(changed_fields(Change(_key(draft), "changed", draft.before, saved).fields, draft.type))
+
+
+def changed_fields(found: Sequence[Difference], type_: ServerType) -> Iterator[ChangedField]:
+    """Each field that differs, by its label; what makes up one secret is one line."""
+    secrets = secret_fields(type_)
+    told: set[str] = set()
+    for one in found:
+        secret = next((name for name in secrets if one.field == name or one.field.startswith(f"{name}.")), None)
+        if secret is None:
+            yield ChangedField(label(one.field), _text(one.old), _text(one.new))
+        elif secret not in told:
+            told.add(secret)
+            parts = [other for other in found if other.field == secret or other.field.startswith(f"{secret}.")]
+            was, is_now = (any(getattr(part, side) for part in parts) for side in ("old", "new"))
+            yield ChangedField(label(secret), "set" if was else "not set", "changed" if is_now else "not set")
+
+
+def _text(value: Any) -> str:
+    if value is None or value in ("", [], ()):
+        return "–"
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(word(str(one)) for one in value)
+    return word(str(value))
+
+
+def _saved(view: ViewSnapshot, draft: Draft) -> Server | None:
+    found = view.settings.settings.get(_key(draft))
+    return found if isinstance(found, draft.type.model) else None
+
+
+def _key(draft: Draft) -> str:
+    return f"{draft.type.direction}-server/{draft.server_id}"
+
+
+def _key_of(server: Server) -> str:
+    return f"{server.kind}/{server.id}"
+
+
+PAGES = (
+    Page("servers.review", "/email-settings/review", review, Right.SYSTEM_SET_UP),
+    Page("servers.save", "/email-settings/review", save, Right.SYSTEM_SET_UP, ("POST",)),
+)

@@ -1,0 +1,1 @@
+"""Settings and persons as a whole: read, checked, compared, applied, exported and deleted."""

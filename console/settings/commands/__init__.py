@@ -1,0 +1,1 @@
+"""`mailcall apply`, `export`, `delete` and `secrets`."""

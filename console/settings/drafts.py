@@ -1,0 +1,79 @@
+"""What stands in the form of a setting: nothing yet, what is stored, what was typed; and the same as an entry."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import FormData
+
+from console.settings.entries import MISSING
+from console.settings.kinds import AnySetting, FieldGroup, Kind
+from console.settings.parts import PARTS, as_shown
+from console.web import forms
+from console.web.forms import Values
+from console.web.render import PageError
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """`values`: the plain fields as typed; `parts`: by field what its editor shows (`console/settings/parts.py`)."""
+
+    kind: Kind
+    values: Values
+    parts: Mapping[str, Any]
+
+    def names(self, group: FieldGroup) -> tuple[str, ...]:
+        """The fields of a group that the form has: of a stored setting the id is no field."""
+        return tuple(name for name in group.fields if name in self.values)
+
+    def entry(self, form: FormData, stored: AnySetting | None) -> dict[str, Any]:
+        """What a settings file would hold, not yet checked."""
+        plain = forms.entry_of(self.kind.model, self.values, form, stored)
+        id_ = {} if stored is None else {"id": stored.id}
+        return id_ | plain | {name: PARTS[name].entry(shown) for name, shown in self.parts.items()}
+
+    def errors(self) -> list[PageError]:
+        """What the parts' editors know to be wrong, and a new setting without an id: a partition's has a default, for a
+        desk that has but one."""
+        found = [error for name in self.parts for error in self._part_errors(name)]
+        return found if self.values.get("id", "new") else [PageError("id", f"Id: {forms.told(*MISSING)}"), *found]
+
+    def told(self) -> frozenset[tuple[str]]:
+        """The paths of the parts of which `errors` says what is wrong."""
+        return frozenset((name,) for name in self.parts if any(self._part_errors(name)))
+
+    def _part_errors(self, name: str) -> Iterator[PageError]:
+        return PARTS[name].errors(self.parts[name], self.values)
+
+
+def empty(kind: Kind, given: Values) -> Draft:
+    """For a new setting; `given`: fields that are known already."""
+    defaults = {
+        name: info.get_default(call_default_factory=True, validated_data={})
+        for name, info in kind.model.model_fields.items()
+        if not info.is_required()
+    }
+    values = {**forms.default_values(kind.model, kind.fields), **given}
+    return Draft(kind, values, {name: PARTS[name].show(defaults) for name in kind.parts})
+
+
+def of(kind: Kind, setting: AnySetting, *, with_id: bool = False) -> Draft:
+    """Of a stored setting, whose id is no field; `with_id`: of one that is proposed."""
+    shown = as_shown(setting)
+    values = forms.values_of(setting, [name for name in kind.fields if with_id or name != "id"])
+    return Draft(kind, values, {name: PARTS[name].show(shown) for name in kind.parts})
+
+
+def like(kind: Kind, setting: AnySetting) -> Draft:
+    """For a new setting that begins with what another one has, but for id and name."""
+    draft = of(kind, setting)
+    own = {name: draft.values.get(name, "") for name in kind.fields} | {"id": "", "name": ""}
+    return Draft(kind, {name: own[name] for name in kind.fields}, draft.parts)
+
+
+def typed(kind: Kind, form: FormData, stored: AnySetting | None) -> Draft:
+    """Of what a form says."""
+    names = [name for name in kind.fields if stored is None or name != "id"]
+    values = forms.typed_values(kind.model, names, form, forms.values_of(stored, names) if stored else {})
+    plain = {name: [one for one in form.getlist(name) if isinstance(one, str)] for name in form}
+    return Draft(kind, values, {name: PARTS[name].read(plain, values) for name in kind.parts})

@@ -1,0 +1,183 @@
+"""Between a page's form and the operations on settings: what is set up, what a form would change, and doing it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from console.errors import FieldPath, SettingsError, UserError
+from console.settings import apply
+from console.settings.apply import Plan
+from console.settings.conflicts import ConflictError, OthersChange
+from console.settings.deletion import plan_deletion
+from console.settings.entries import read_entry, refusal
+from console.settings.in_use import FIELDS, MAX_OFFERED, values_in_use
+from console.settings.kinds import AnySetting, Kind
+from console.settings.referring import NAMING, find_referrers
+from console.settings.saving import Author, save
+from console.settings.settings_file import SettingsFile
+from console.settings.state import State
+from console.web import forms
+from console.web.current import view_of
+from console.web.labels import label
+from console.web.render import PageError
+from desk.directory import load_persons
+from desk.engine import reading
+from desk.in_use import item_values_in_use, offices_in_use
+from runtime.outcomes import OutageError
+from schemas.notifying import Group
+from schemas.persons import Person
+from schemas.servers import SettingsChange
+from schemas.snapshot import SettingsSnapshot
+
+_PATIENCE = 5.0  # seconds until the window shows what is saved; else it does a little later
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`entry` as a settings file would hold it; `id` None: of a new setting.
+
+    `told`: paths of the fields of which the form's own editors have said what is wrong.
+    """
+
+    entry: Mapping[str, Any]
+    id: str | None
+    told: frozenset[FieldPath] = frozenset()
+
+
+class RefusedError(Exception):
+    """What was wanted is not done."""
+
+    def __init__(self, errors: Sequence[PageError]) -> None:
+        super().__init__("\n".join(error.text for error in errors))
+        self.errors = errors
+
+
+class ChangedMeanwhileError(RefusedError):
+    """Somebody else was quicker; `settings_of` has what there is now."""
+
+
+def settings_of(request: Request) -> SettingsSnapshot:
+    """What is set up, as it stood at one moment."""
+    settings = view_of(request).settings
+    return settings
+
+
+def managed_by(request: Request, key: str) -> str:
+    """The file or repository that a setting is managed in; empty where it is in none."""
+    managed = view_of(request).managed
+    return managed.get(key, "")
+
+
+def last_change(request: Request, key: str) -> SettingsChange | None:
+    """The newest change of a setting, where the window still knows it."""
+    changes = view_of(request).changes
+    return next((one.change for one in reversed(list(changes.values())) if one.change.key == key), None)
+
+
+def referrers_of(settings: SettingsSnapshot, kind: Kind, id_: str) -> tuple[str, ...]:
+    return find_referrers(settings, f"{kind.name}/{id_}")
+
+
+def plan_change(request: Request, kind: Kind, wanted: Wanted, errors: Sequence[PageError]) -> Plan:
+    """What saving would change. Raises `RefusedError` with everything that is wrong, `OutageError`."""
+    names = (*kind.fields, *kind.parts)
+    value, faults = read_entry(wanted.entry, kind.model, None)
+    untold = (fault for fault in faults if (fault.fields or (fault.path,))[0][:1] not in wanted.told)
+    found = [*errors, *forms.errors_of(refusal(untold), names)]
+    if value is None or found:
+        raise RefusedError(tuple(dict.fromkeys(found)))
+    key = f"{kind.name}/{value.id}"
+    settings = settings_of(request)
+    if wanted.id is None and key in settings.settings:
+        raise RefusedError([PageError("id", f"Id: There is a {kind.one} {value.id} already. Choose another id.")])
+    state = State(settings, {**_persons_named(settings), **_members(request, value)}, _undecodable(request))
+    try:
+        return apply.plan(SettingsFile("", {key: value}, {}), state)
+    except SettingsError as error:
+        raise RefusedError(forms.errors_of(error, names)) from None
+
+
+def plan_removal(request: Request, kind: Kind, id_: str) -> Plan:
+    """What deleting would change. Raises `RefusedError`."""
+    key = f"{kind.name}/{id_}"
+    try:
+        return plan_deletion(State(settings_of(request), {}, _undecodable(request)), key)
+    except UserError as error:
+        raise RefusedError(forms.errors_of(error, ())) from None
+
+
+def carry_out(request: Request, plan: Plan, version: int | None, change_reason: str) -> None:
+    """Returns once the broker has it, and the window shows it. `version`: the one that was looked at.
+
+    Raises `RefusedError`: nothing is changed; `OutageError`.
+    """
+    services, [change] = request.app.state.services, plan.changes
+    author = Author(request.state.identity.name, change_reason)
+    try:
+        save(services, plan, author, datetime.now(UTC), {change.key: version})
+    except ConflictError as error:
+        services.views.catch_up(_PATIENCE)
+        raise ChangedMeanwhileError([PageError("", _told(error.changes[change.key]))]) from None
+    except UserError as error:
+        raise RefusedError(forms.errors_of(error, ("change_reason",))) from None
+    services.views.catch_up(_PATIENCE)
+
+
+def names_of(request: Request, ids: Sequence[str]) -> dict[str, str]:
+    """Persons' names, or their ids where they have none; who is not known to the desk is left out."""
+    try:
+        with reading(request.app.state.services.engine) as connection:
+            return {id_: person.name or id_ for id_, person in load_persons(connection, ids).items()}
+    except OutageError:
+        return {}
+
+
+def in_use(request: Request, settings: SettingsSnapshot) -> dict[str, tuple[str, ...]]:
+    """What can be offered for a call template; without the desk, what the settings alone tell."""
+    try:
+        with reading(request.app.state.services.engine) as connection:
+            offices, held = offices_in_use(connection, MAX_OFFERED), item_values_in_use(connection, FIELDS)
+    except OutageError:
+        offices, held = (), {}
+    return values_in_use(settings, offices, held)
+
+
+def _told(others: OthersChange) -> str:
+    who = others.who or "Somebody else"
+    if others.deleted:
+        return f"{who} has deleted it since you opened this page. Nothing was saved."
+    fields = ", ".join(dict.fromkeys(label(one.field.partition(".")[0]) for one in others.fields))
+    what = f" ({fields})" if fields else ""
+    return (
+        f"{who} has changed it since you opened this page{what}. Nothing was saved: look at what there is now, then "
+        "decide again, or cancel."
+    )
+
+
+def _persons_named(settings: SettingsSnapshot) -> dict[str, Person]:
+    """Those whom settings name already are taken to be there, and Analysts: a form of ours changes none of them."""
+    return {id_: Person(id=id_, is_analyst=True) for id_ in _named(settings)}
+
+
+def _named(settings: SettingsSnapshot) -> Iterator[str]:
+    for setting in settings.settings.values():
+        for field, named in NAMING[type(setting)].items():
+            if named == "person":
+                value = getattr(setting, field)
+                yield from value if isinstance(value, tuple) else (value,)
+
+
+def _members(request: Request, setting: AnySetting) -> dict[str, Person]:
+    """The members of a group, as the desk knows them."""
+    if not isinstance(setting, Group):
+        return {}
+    with reading(request.app.state.services.engine) as connection:
+        return load_persons(connection, setting.members)
+
+
+def _undecodable(request: Request) -> Mapping[str, str]:
+    why = view_of(request).undecodable
+    return why

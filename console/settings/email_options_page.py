@@ -1,0 +1,104 @@
+"""E-mail options: the settings of the whole desk's mail, one form. The pages of other subjects are made like it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from console.access.rights import Right
+from console.errors import UserError
+from console.settings import saving
+from console.settings.apply import Change, Plan
+from console.settings.conflicts import ConflictError
+from console.settings.entries import read_entry, refusal
+from console.settings.saving import Author
+from console.web import forms
+from console.web.change_reason import reason_of
+from console.web.current import view_of
+from console.web.forms import Choice, Look, Values
+from console.web.looked_at import version_of
+from console.web.page import Entry, Page
+from console.web.render import PageError, page, redirect
+from schemas.settings import EmailOptions, OutgoingServer
+
+CATCH_UP_SECONDS = 5.0  # until the window shows what is saved; else it does a little later
+KEY = "email-options/email-options"
+
+# What belongs together, under its heading.
+GROUPS = (
+    ("Format", ("default_format", "message_format_per_person")),
+    ("Sending", ("default_outgoing_server", "give_up_after_hours", "bounces_until_marked")),
+    ("Senders", ("blocked_senders", "plus_tags", "token_days")),
+    (
+        "Automatic answers",
+        (
+            "answers.per_sender_and_item",
+            "answers.per_sender_and_hour",
+            "answers.all_in_ten_minutes",
+            "answers.unproved_in_hour",
+        ),
+    ),
+    ("Changes", ("change_reason_required",)),
+)
+LOOKS = {
+    "default_format": Look(help="Of the mails that are sent, unless the person's own Email Format holds."),
+    "message_format_per_person": Look(help="A person's details may name an Email Format, which then holds."),
+    "blocked_senders": Look(
+        help="One a line. Their mail is rejected: ann@example.com, or @example.com for all of a domain without its "
+        "subdomains."
+    ),
+    "change_reason_required": Look(help="Whoever changes a setting or a person has to say why."),
+}
+NAMES = tuple(name for _, names in GROUPS for name in names)
+
+
+def show(request: Request) -> Response:
+    settings = view_of(request).settings
+    return _form(request, settings.versions.get(KEY), forms.values_of(settings.email_options(), NAMES))
+
+
+def save(request: Request) -> Response:
+    services, form, settings = request.app.state.services, request.state.form, view_of(request).settings
+    stored, version = settings.email_options(), version_of(request)
+    values = forms.typed_values(EmailOptions, NAMES, form, forms.values_of(stored, NAMES))
+    options, faults = read_entry(forms.entry_of(EmailOptions, values, form, stored), EmailOptions, None)
+    if options is None:
+        return _form(request, version, values, forms.errors_of(refusal(faults), NAMES))
+    change = Change(KEY, "unchanged" if options == stored else "changed", stored, options)
+    author = Author(request.state.identity.name, reason_of(request))
+    try:
+        saving.save(services, Plan((change,), settings.at), author, datetime.now(UTC), {KEY: version})
+    except ConflictError as error:
+        services.views.catch_up(CATCH_UP_SECONDS)
+        now = view_of(request).settings.versions.get(KEY)  # whoever saves again has been told what there is
+        return _form(request, now, values, forms.errors_of(error, NAMES))
+    except UserError as error:
+        return _form(request, version, values, forms.errors_of(error, (*NAMES, "change_reason")))
+    services.views.catch_up(CATCH_UP_SECONDS)
+    said = "E-mail options saved." if change.effect == "changed" else "Nothing was changed."
+    return redirect(request, "email-options.show", said)
+
+
+def _form(request: Request, version: int | None, values: Values, errors: Sequence[PageError] = ()) -> Response:
+    servers = tuple(Choice(one.id, one.name or one.id) for one in view_of(request).settings.all_of(OutgoingServer))
+    looks = {**LOOKS, "default_outgoing_server": Look(choices=servers)}
+    return page(
+        request,
+        "settings/email_options.html",
+        title="E-mail options",
+        status=422 if errors else 200,
+        errors=errors,
+        groups_of_fields=[(title, forms.fields(EmailOptions, names, values, errors, looks)) for title, names in GROUPS],
+        version=version,
+        change_reason=reason_of(request),
+        reason_errors=[error.text for error in errors if error.field == "change_reason"],
+        reason_required=view_of(request).settings.email_options().change_reason_required,
+    )
+
+
+PAGES = (
+    Page("email-options.show", "/settings/email-options", show, Right.SYSTEM_SET_UP),
+    Page("email-options.save", "/settings/email-options", save, Right.SYSTEM_SET_UP, ("POST",)),
+)
+ENTRIES = (Entry("System", "E-mail options", "email-options.show"),)

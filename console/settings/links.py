@@ -1,0 +1,54 @@
+"""Where the page of a setting is, by its key; and the places that refer to one, as links."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from console.settings.kinds import BY_NAME
+from console.web.labels import label
+from console.web.render import url
+
+_SERVERS = {"incoming-server": "incoming", "outgoing-server": "outgoing"}
+_CALLED = {"incoming-server": "Incoming Email Server", "outgoing-server": "Outgoing Email Server"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A setting, such as `Partition it`, and which of its fields is meant. `href` is empty where it has no page."""
+
+    id: str
+    called: str
+    field: str
+    href: str
+
+
+def page_of(request: Request, key: str) -> str:
+    """Address of the page that shows the setting `kind/id`; empty where there is none."""
+    kind, _, id_ = key.partition("/")
+    known = request.app.state.routes.by_name
+    if kind in BY_NAME:
+        return url(request, f"{kind}.open", id=id_)
+    if kind in _SERVERS and "servers.open" in known:
+        return url(request, "servers.open", direction=_SERVERS[kind], server_id=id_)
+    if kind == "email-options" and "email-options.show" in known:
+        return url(request, "email-options.show")
+    return ""
+
+
+def places(request: Request, referrers: Iterable[str]) -> list[Place]:
+    """Of keys, such as `partition/it`, each with or without a field: `partition/it: outgoing_server`."""
+    found = []
+    for referrer in referrers:
+        key, _, field = referrer.partition(": ")
+        found.append(Place(key.partition("/")[2], called(key), label(field) if field else "", page_of(request, key)))
+    return found
+
+
+def called(key: str) -> str:
+    """A setting as people call it: `Partition it`."""
+    kind, _, id_ = key.partition("/")
+    if kind == "email-options":
+        return "E-mail options"
+    name = BY_NAME[kind].one if kind in BY_NAME else _CALLED.get(kind, kind)
+    return f"{name} {id_}"

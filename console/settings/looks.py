@@ -1,0 +1,83 @@
+"""How fields of settings look in the window: what can be chosen or is offered for each, what an empty one means."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from console.settings.kinds import Kind
+from console.settings.referring import NAMING
+from console.web.forms import Choice, Look
+from console.web.labels import word
+from schemas.notifying import DEFAULT_RULES, DeskEvent, Role
+from schemas.settings import MessageTemplate, Partition
+from schemas.snapshot import SettingsSnapshot
+
+# Field -> what it means that nothing is chosen, for the fields that may be empty.
+WHEN_EMPTY: Mapping[str, str] = {
+    "outgoing_server": "The default outgoing server",
+    "partition": "Every partition",
+    "recipient": "Everybody who is told",
+    "address": "None: each member is told",
+    "html": "Made from the text",
+    "tell": "Nobody",
+    "members": "Nobody",
+}
+_EVENTS: tuple[str, ...] = get_args(DeskEvent)
+_ROLES = tuple(Choice(role, word(role)) for role in get_args(Role))
+
+
+def looks_of(
+    kind: Kind, settings: SettingsSnapshot, offered: Mapping[str, tuple[str, ...]], partition: Partition | None
+) -> dict[str, Look]:
+    """By field. `offered`: values in use by field of a Call Template; `partition`: the one that the form names."""
+    looks = {
+        field: Look(choices=_named(kind, field, settings, named), help="")
+        for field, named in NAMING[kind.model].items()
+        if named != "person"
+    }
+    looks["id"] = Look(optional=False)
+    match kind.name:
+        case "partition":
+            looks |= dict.fromkeys(("impacts", "urgencies", "priorities"), Look(help=""))
+        case "call-template":
+            looks |= {field: Look(offers=values) for field, values in offered.items()}
+            looks |= {
+                "fields": Look(help="Defaults for further fields of the call, one a line: name = value"),
+                "subject_to": Look(help="One a line: subject, description, or names of further fields"),
+                "body_to": Look(help="One a line: description, or names of further fields"),
+                "impact": Look(choices=_values(partition.impacts if partition else ())),
+                "urgency": Look(choices=_values(partition.urgencies if partition else ())),
+            }
+        case "message-template":
+            own = {template.event for template in settings.all_of(MessageTemplate)}
+            looks |= {
+                "event": Look(offers=(*_EVENTS, *sorted(own.difference(_EVENTS)))),
+                "recipient": Look(choices=(Choice("", WHEN_EMPTY["recipient"]), *_ROLES), help=""),
+                "text": Look(widget="code", rows=14),
+                "html": Look(widget="code", rows=10),
+            }
+        case "group":
+            looks["members"] = Look(help="Ids of persons, one a line; each is told at their own address")
+    return looks
+
+
+def told_by_default(event: str) -> str:
+    """Who is told of an event of the desk's where no rule says otherwise."""
+    roles = next((roles for name, roles in DEFAULT_RULES.items() if name == event), ())
+    return ", ".join(map(word, roles)) or "Nobody"
+
+
+def _named(kind: Kind, field: str, settings: SettingsSnapshot, named: str) -> tuple[Choice, ...]:
+    """The settings of a kind that a field can name."""
+    found = (one for key, one in sorted(settings.settings.items()) if key.startswith(f"{named}/"))
+    choices = tuple(Choice(one.id, _with_name(one)) for one in found)
+    required = kind.model.model_fields[field].is_required() or kind.name == "call-template"
+    return choices if required else (Choice("", WHEN_EMPTY[field]), *choices)
+
+
+def _with_name(setting: Any) -> str:
+    name = getattr(setting, "name", "")
+    return f"{name} ({setting.id})" if name and name != setting.id else setting.id
+
+
+def _values(values: tuple[str, ...]) -> tuple[Choice, ...]:
+    return (Choice("", "Choose one"), *(Choice(value, value) for value in values))

@@ -1,0 +1,1 @@
+"""Message templates as an administrator sees them."""

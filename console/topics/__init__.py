@@ -1,0 +1,1 @@
+"""The topics at the broker, and the dead letters beside them."""

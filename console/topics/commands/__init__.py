@@ -1,0 +1,1 @@
+"""`mailcall topics` and `dead-letters`."""

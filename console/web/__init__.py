@@ -1,0 +1,1 @@
+"""What all pages of the window share: the application, its guard, forms, lists and looks."""

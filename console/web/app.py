@@ -1,0 +1,35 @@
+"""The window as an ASGI application: pages from the table, static files, error pages, the guard around all of it."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from console.web import static_files
+from console.web.endpoint import Endpoint
+from console.web.guard import Guard
+from console.web.problems import Problems, on_http
+from console.web.routes import Routes, routes_of
+
+
+def build_app(
+    services: Any, hosts: Collection[str], *, routes: Routes | None = None, middleware: Sequence[Middleware] = ()
+) -> Starlette:
+    """`hosts`: the names that the window answers to. `middleware` comes behind the guard: it puts `identity` and
+    `session_token` into the request's state."""
+    table = routes or routes_of()
+    app = Starlette(
+        routes=[
+            Route(static_files.PATH, static_files.serve, name="static"),
+            *(Route(page.path, Endpoint(page), name=page.name, methods=list(page.methods)) for page in table.pages),
+        ],
+        middleware=[Middleware(Guard, hosts=hosts), Middleware(Problems), *middleware],
+        # Else the framework answers these itself, before `Problems` sees them.
+        exception_handlers={HTTPException: on_http},  # type: ignore[dict-item]
+    )
+    app.state.services = services
+    app.state.routes = table
+    return app

@@ -1,0 +1,154 @@
+"""What the fields of settings are called on a page, and their words: the requirement's where it has one."""
+
+import re
+from collections.abc import Mapping
+
+# Name of a field -> label. A field that is not here is called by its name.
+LABELS: Mapping[str, str] = {
+    "id": "Id",
+    "enabled": "Switched on",
+    "host": "Server",
+    "path": "Folder of the files",
+    "trust": "Proof of sender",
+    "oversize": "Larger mails",
+    "ca_file": "CA file",
+    "minimum_tls": "Oldest TLS version",
+    "authentication": "Authentication Method",
+    "oauth": "OAuth",
+    "oauth.token_url": "Token endpoint",
+    "oauth.client_id": "Client id",
+    "oauth.client_secret": "Client secret",
+    "oauth.ca_file": "CA file of the token endpoint",
+    "protocol": "Email server type",
+    "username": "User name",
+    "allow_password_in_clear": "Allow the password in clear",
+    "timeout_seconds": "Time-out in seconds",
+    "max_mail_bytes": "Largest mail in bytes",
+    "poll_seconds": "Look every so many seconds",
+    "after_fetch": "After fetching",
+    "call_template": "Call Template",
+    "default_logging_analyst": "Default Logging Analyst",
+    "use_linked_analyst": "Use Linked Analyst",
+    "authserv_id": "Name in Authentication-Results",
+    "reply_to_is_sender": "Senders that write for others",
+    "floods.minutes": "Minutes looked back upon",
+    "floods.per_sender": "Mails per sender",
+    "floods.per_sender_and_item": "Mails per sender and item",
+    "floods.per_server": "Mails per server",
+    "from_address": "From address",
+    "from_name": "From name",
+    "reply_to": "Reply-To address",
+    "fallback": "Fall-back server",
+    "screen_set": "Screen Set",
+    "ipk_status": "IPK Status",
+    "ipk_stream": "IPK Stream",
+    "assigned_office": "Assigned Office",
+    "assigned_group": "Assigned Group",
+    "fields": "Further fields",
+    "subject_to": "Subject goes to",
+    "body_to": "Text goes to",
+    "impacts": "Call Impact values",
+    "urgencies": "Call Urgency values",
+    "priorities": "Call Priority values",
+    "priority_matrix": "Priority Matrix",
+    "html": "HTML",
+    "default_format": "Default Format",
+    "message_format_per_person": "Message Format per Analyst/User",
+    "default_outgoing_server": "Default outgoing server",
+    "plus_tags": "Plus tags stand for the address without them",
+    "give_up_after_hours": "Give up after hours",
+    "bounces_until_marked": "Bounces until an address is marked",
+    "change_reason": "Change Reason",
+    "change_reason_required": "A Change Reason is required",
+    "token_days": "Days that a reply proves its item",
+    "answers.per_sender_and_item": "Answers per sender and item",
+    "answers.per_sender_and_hour": "Answers per sender and hour",
+    "answers.all_in_ten_minutes": "Answers to all in ten minutes",
+    "answers.unproved_in_hour": "Answers to unproved senders in an hour",
+}
+
+# Word of a setting -> how it is written for people. A word that is not here stands as it is.
+WORDS: Mapping[str, str] = {
+    "html": "HTML",
+    "text": "Plain Text",
+    "imap": "IMAP",
+    "pop3": "POP3",
+    "smtp": "SMTP",
+    "folder": "Folder of this machine",
+    "none": "None",
+    "tls": "TLS",
+    "starttls": "STARTTLS",
+    "user": "User",
+    "author": "Author",
+    "logging-analyst": "Logging Analyst",
+    "any-analyst": "Any Analyst",
+    "assigned-group": "Assigned Group",
+    "watchers": "Watchers",
+    "off": "Off",
+    "mark": "Mark",
+    "quarantine": "Quarantine",
+    "leave": "Leave it",
+    "seen": "Mark it as seen",
+    "move": "Move it",
+    "delete": "Delete it",
+    "now": "What comes from now on",
+    "beginning": "All that is there",
+    "log": "Log it",
+    "reject": "Reject it",
+    "standard": "Standard Authentication",
+    "apop": "APOP Authentication",
+    "sasl-login": "SASL Login Authentication",
+    "sasl-plain": "SASL Plain Authentication",
+    "sasl-cram-md5": "SASL Cram-MD5 Authentication",
+    "sasl-digest-md5": "SASL Digest-MD5 Authentication",
+    "sasl-ntlm": "SASL NTLM Authentication",
+    "sasl-msn": "SASL MSN Authentication",
+    "sasl-gss": "SASL GSS Authentication",
+    "sasl-scram-sha-256": "SASL SCRAM-SHA-256 Authentication",
+    "sasl-xoauth2": "SASL XOAUTH2 Authentication",
+    "sasl-oauthbearer": "SASL OAUTHBEARER Authentication",
+}
+# Fields that are called by their names, and of which operations speak.
+_PLAIN = ("move_to", "start_from", "close_words", "outgoing_server", "client_secret", "refresh_token", "token_url")
+# What operations say of settings is in the words of a settings file: `move_to`, `after_fetch: move`, `sasl-plain`.
+_SETTING = re.compile(r"\b([A-Za-z][a-z_]+): ([a-z][a-z0-9-]+)\b")
+_METHOD = re.compile(r"\b(?:authentication )?(sasl-[a-z0-9-]+)\b|\bauthentication (standard|apop|none)\b", re.I)
+_BY_METHOD = re.compile(r"(?<=\bby )(standard|apop)\b")
+_FIELD = re.compile(r"\b[A-Za-z][a-z]*(?:_[a-z]+)+\b")
+_DOCUMENT = re.compile(r",? see docs/[\w/.-]*\w")  # whoever sits at the window has no such file
+
+
+def label(name: str) -> str:
+    """The label of a field, `name` as in `oauth.token_url`."""
+    last = name.rpartition(".")[2]
+    return LABELS.get(name) or LABELS.get(last) or last.replace("_", " ").capitalize()
+
+
+def word(value: str) -> str:
+    return WORDS.get(value, value)
+
+
+def in_labels(text: str) -> str:
+    """What is said of settings as a settings file has them, in the words that stand on a page."""
+    text = _DOCUMENT.sub("", text)
+    text = _SETTING.sub(_setting, text)
+    text = _BY_METHOD.sub(lambda found: word(found[0]), _METHOD.sub(_method, text))
+    return _FIELD.sub(_field, text).replace("needs username", "needs user name")
+
+
+def _setting(found: re.Match[str]) -> str:
+    """`after_fetch: move`, where both are words of ours; else as it stands."""
+    name, value = found[1].lower(), found[2]
+    ours = value in WORDS and (name in LABELS or "_" in name)
+    return f"{label(name)} “{word(value)}”" if ours else found[0]
+
+
+def _method(found: re.Match[str]) -> str:
+    method = (found[1] or found[2]).lower()
+    return "(No authentication)" if method == "none" else word(method)
+
+
+def _field(found: re.Match[str]) -> str:
+    """Whoever writes a mail server's answers may have names like ours: only what is a label here is made one."""
+    name = found[0].lower()
+    return f"“{label(name)}”" if name in LABELS or name in _PLAIN else found[0]

@@ -1,0 +1,78 @@
+"""Whether a mail system sent a mail by itself, as far as its sender tells."""
+
+import re
+from typing import Literal
+
+from resolver.parsing import Parsed
+from resolver.screening.auto_replies import automatic, generated
+
+# Nobody but a mail system writes as this.
+_DAEMON = re.compile(
+    r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|nondelivery|bounce-?handler)(?:\+.*)?$", re.IGNORECASE
+)
+# People, teams and small firms do, too.
+_POSTMASTER = re.compile(
+    r"^(?:post[-_]?master|post_?office|system[-_. ]?administrator|microsoftexchange[0-9a-f]{20,}|mail|smtp|"
+    r"mail[-_]?system|mail[-_. ]?delivery[-\w. ]*|ndr|daemon|root)(?:\+.*)?$",
+    re.IGNORECASE,
+)
+# In a name in small letters: its first letters are found many times faster so.
+_DAEMON_NAMES = re.compile(
+    r"mail delivery? (?:sub)?system|mail delivery service|mailer[- ]daemon|mail administrator|internet mail delivery|"
+    r"system administrator|microsoft outlook|postmaster|mail system|mail router"
+)
+# IMail's own reports. Exchange 5.5 has a header for its own.
+_REPORTERS = re.compile(r"(?i)\s*<?SMTP32\b")
+_ASKS = re.compile(r"[?？؟]")
+_TEXT_SEEN = 2_000
+
+
+def sender_kind(parsed: Parsed) -> Literal["daemon", "postmaster", "null", ""]:
+    """`daemon`: nobody but a mail system writes from there; `postmaster`: mostly one; `null`: no envelope sender."""
+    sender = parsed.mail.from_
+    local = sender.address.partition("@")[0].strip('"\\ ') if sender else ""
+    named = sender is not None and _DAEMON_NAMES.search(sender.name.casefold()) is not None
+    if _DAEMON.match(local) or (named and sender is not None and not sender.address):
+        return "daemon"
+    if _POSTMASTER.match(local) or named:
+        return "postmaster"
+    return "null" if no_path(parsed) else ""
+
+
+def no_path(parsed: Parsed) -> bool:
+    """No envelope sender (RFC 5321, section 4.5.5), or what some systems write for none."""
+    path = parsed.headers.get("return-path")
+    if path is None:
+        return False
+    bare = path.strip(" <>")
+    return bare in ("", "#@[]") or bool(_DAEMON.match(bare.partition("@")[0]))
+
+
+def by_itself(parsed: Parsed) -> bool:
+    """Whether nobody is to be told of failures, or a program answered. What it generates may be a person's words."""
+    return no_path(parsed) or (automatic(parsed) and not generated(parsed))
+
+
+def of_a_mail_system(parsed: Parsed) -> bool:
+    """Whether the program that made it sends nothing but reports, or marks them."""
+    headers = parsed.headers
+    return "x-ms-embedded-report" in headers or _REPORTERS.match(headers.get("x-mailer") or "") is not None
+
+
+def by_a_person(parsed: Parsed) -> bool:
+    """Whether somebody seems to have written it: by a name, a mail program or a question."""
+    name = parsed.mail.from_.name if parsed.mail.from_ else ""
+    if not is_system_name(name) or "user-agent" in parsed.headers:
+        return True
+    if "x-mailer" in parsed.headers and not of_a_mail_system(parsed):
+        return True
+    return asks(parsed)
+
+
+def asks(parsed: Parsed) -> bool:
+    return _ASKS.search(parsed.mail.text[:_TEXT_SEEN]) is not None
+
+
+def is_system_name(name: str) -> bool:
+    """Whether a display name is none, or no person's."""
+    return not name.strip() or "@" in name or _DAEMON_NAMES.fullmatch(name.strip().casefold()) is not None

@@ -1,0 +1,59 @@
+"""One TLS context for every connection to a broker, whichever client makes it; its files may be replaced meanwhile."""
+
+import ssl
+import threading
+from pathlib import Path
+from typing import Any, Self
+
+
+class FreshContext(ssl.SSLContext):
+    """Verifies the broker's certificate and host name; reads its files anew for the next connection when they change.
+
+    An authority that is no longer in its file stays trusted until the process ends: OpenSSL only adds to a context.
+    """
+
+    _ca: Path | None
+    _certificate: Path | None
+    _key: Path | None
+    _lock: threading.Lock
+    _seen: tuple[int, ...] = ()  # when the files were changed that are read
+
+    @classmethod
+    def of(cls, ca_file: Path | None, certificate_file: Path | None = None, key_file: Path | None = None) -> Self:
+        """Raises `OSError` (`ssl.SSLError`) or `ValueError` where a file cannot be used."""
+        context = cls(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context._ca, context._certificate, context._key = ca_file, certificate_file, key_file
+        context._lock = threading.Lock()
+        if ca_file is None:
+            context.load_default_certs()
+        context._refresh()
+        return context
+
+    def wrap_socket(self, *arguments: Any, **settings: Any) -> ssl.SSLSocket:
+        """For kafka-python, which makes the handshake later."""
+        with self._lock:
+            self._refresh()
+            return super().wrap_socket(*arguments, **settings)
+
+    def wrap_bio(self, *arguments: Any, **settings: Any) -> ssl.SSLObject:
+        """For asyncio, and so for aiokafka."""
+        with self._lock:
+            self._refresh()
+            return super().wrap_bio(*arguments, **settings)
+
+    def _refresh(self) -> None:
+        files = [file for file in (self._ca, self._certificate, self._key) if file]
+        seen = tuple(file.stat().st_mtime_ns for file in files)
+        if seen == self._seen:
+            return
+        if self._ca:
+            self.load_verify_locations(self._ca)
+        if self._certificate:
+            self.load_cert_chain(self._certificate, self._key, _no_password)
+        self._seen = seen
+
+
+def _no_password() -> str:
+    """Without it OpenSSL would ask at the terminal."""
+    raise ValueError("the key is encrypted")

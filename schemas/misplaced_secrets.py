@@ -1,0 +1,53 @@
+"""A saved secret is for the server that it was saved for: whoever names another one does not have it sent there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from schemas.settings import MailServer, Secret
+
+# Where a password or a token goes, and how well it is protected on the way there.
+DESTINATION = (
+    "protocol",
+    "host",
+    "port",
+    "security",
+    "minimum_tls",
+    "ca_file",
+    "allow_password_in_clear",
+    "username",
+)
+TOKEN_ENDPOINT = ("oauth.token_url", "oauth.client_id", "oauth.ca_file")
+_SECRETS = {
+    "password": DESTINATION,
+    "oauth.client_secret": (*DESTINATION, *TOKEN_ENDPOINT),
+    "oauth.refresh_token": (*DESTINATION, *TOKEN_ENDPOINT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MisplacedSecret:
+    """The dotted field of a saved secret, and the dotted fields by which it would go elsewhere."""
+
+    field: str
+    changed: tuple[str, ...]
+
+
+def misplaced_secrets(saved: MailServer, changed: MailServer) -> tuple[MisplacedSecret, ...]:
+    """The secrets of `changed` that are those of `saved`, where they would go elsewhere. Pure."""
+    return tuple(_misplaced(saved, changed))
+
+
+def _misplaced(saved: MailServer, changed: MailServer) -> Iterator[MisplacedSecret]:
+    for field, bound_to in _SECRETS.items():
+        secret = _at(changed, field)
+        if isinstance(secret, Secret) and secret == _at(saved, field):
+            moved = tuple(name for name in bound_to if _at(saved, name) != _at(changed, name))
+            if moved:
+                yield MisplacedSecret(field, moved)
+
+
+def _at(server: MailServer, field: str) -> object:
+    value: object = server
+    for name in field.split("."):
+        value = getattr(value, name, None)
+    return value

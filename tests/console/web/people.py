@@ -1,0 +1,56 @@
+"""What pages for persons and items are tested with: a publisher that is also the logger, and hostile text."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import Engine
+
+from desk.engine import writing
+from logger.people import apply_changes
+from logger.records import PersonChange
+from runtime.outcomes import OutageError
+from schemas.persons import Person
+from schemas.reasons import Reason
+from schemas.servers import SettingsChange
+from schemas.topics import PERSONS, SETTINGS_CHANGES
+from schemas.wire import Message
+
+TURN = "\u202e"  # right-to-left override
+HOSTILE = f"<script>alert(1)</script>\"'><img src=x onerror=alert(1)> {TURN}gpj.exe {{{{ 7*7 }}}} javascript:alert(1)"
+HTML = '<p onclick="alert(1)">Hello <b>there</b></p><script>alert(2)</script><img src="http://evil.example/x.png">'
+
+
+class DeskPublisher:
+    """Keeps what is published, and stores persons in the desk as the logger does. `away`: the broker is."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.messages: list[Message] = []
+        self.away = False
+
+    def publish(self, messages: Sequence[Any]) -> None:
+        if self.away:
+            raise OutageError(Reason.BROKER_AWAY, "the broker cannot be reached")
+        self.messages += messages
+        changes = [_change(one) for one in messages if one.topic is PERSONS]
+        with writing(self._engine) as connection:
+            apply_changes(connection, changes)
+
+    @property
+    def persons(self) -> list[Person]:
+        return [Person.model_validate_json(one.value) for one in self.messages if one.topic is PERSONS and one.value]
+
+    @property
+    def changes(self) -> list[SettingsChange]:
+        found = (one.value for one in self.messages if one.topic is SETTINGS_CHANGES)
+        return [SettingsChange.model_validate_json(value) for value in found if value]
+
+
+def _change(message: Message) -> PersonChange:
+    key = message.key if isinstance(message.key, str) else message.key.decode()
+    return PersonChange(key, Person.model_validate_json(message.value) if message.value else None, echo=False)
+
+
+def services(engine: Engine, **more: Any) -> SimpleNamespace:
+    return SimpleNamespace(engine=engine, publisher=DeskPublisher(engine), config=SimpleNamespace(**more))

@@ -1,0 +1,68 @@
+"""What /metrics says of telling people: how long each took, and which outgoing servers take mail."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from prometheus_client import REGISTRY
+
+from deploy.local.ports import free_port
+from outbound.server_states import ServerStates
+from schemas.events import NotificationRequested
+from schemas.settings import EmailOptions, OutgoingServer
+from schemas.snapshot import SettingsSnapshot
+from tests.outbound.desk import Desk, ids, partition, results_of
+
+MakeRequest = Callable[..., NotificationRequested]
+
+
+def measured(of: str) -> tuple[float, float]:
+    """How many, and how many seconds in all."""
+    name = "mailcall_requested_to_sent_seconds"
+    values = [REGISTRY.get_sample_value(f"{name}_{suffix}", {"partition": of}) for suffix in ("count", "sum")]
+    return values[0] or 0, values[1] or 0
+
+
+def up(server: str) -> float | None:
+    return REGISTRY.get_sample_value("mailcall_outgoing_server_up", {"server": server})
+
+
+def test_every_mail_that_is_sent_counts_for_its_partition(
+    served: Desk, make_request: MakeRequest, now: datetime
+) -> None:
+    served.apply(partition("it", "it-out"))
+    before = {of: measured(of) for of in ("it", "", "nobody-knows")}
+    first, second, third = ids(3)
+    requests = [
+        make_request(notification_id=first, requested_at=now - timedelta(seconds=9), cc=["carl@example.com"]),
+        make_request(notification_id=second, requested_at=now + timedelta(hours=1), partition="nobody-knows"),
+        make_request(notification_id=third, requested_at=now - timedelta(seconds=4), partition=None),
+    ]
+    for _ in range(2):  # the second time they are known, and nothing is sent
+        outcomes = served.handle(*requests)
+        assert [one.outcome for outcome in outcomes for one in results_of(outcome)] == ["sent"] * 4
+    told = {of: tuple(a - b for a, b in zip(measured(of), before[of], strict=True)) for of in before}
+    assert told == {"it": (2, 18), "": (2, 4), "nobody-knows": (0, 0)}
+
+
+def test_a_server_is_up_while_its_last_mail_was_taken(
+    served: Desk, make_request: MakeRequest, make_server: Callable[..., OutgoingServer]
+) -> None:
+    dead = make_server(id="dead-out", port=free_port())
+    first, second = ids(2)
+    served.handle(make_request(notification_id=first))
+    assert up("it-out") == 1
+    served.apply(dead, EmailOptions(default_outgoing_server="dead-out"))
+    served.handle(make_request(notification_id=second))
+    assert (up("it-out"), up("dead-out")) == (1, 0)
+
+
+def test_a_server_that_was_deleted_is_told_of_no_longer(
+    make_server: Callable[..., OutgoingServer], now: datetime
+) -> None:
+    states = ServerStates()
+    kept, gone = make_server(id="kept-out"), make_server(id="gone-out")
+    for server in (kept, gone):
+        states.succeeded(server, now)
+    states.forget_others(SettingsSnapshot().with_changes([("outgoing-server/kept-out", kept, 1)]))
+    assert (up("kept-out"), up("gone-out")) == (1, None)
+    assert [status.server_id for status in states.take_changes()] == ["kept-out"]

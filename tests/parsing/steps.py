@@ -1,0 +1,31 @@
+"""How much work something is, counted and not timed: the same on every machine."""
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+
+def steps(action: Callable[[], object]) -> int:
+    """Lines of Python that it runs, calls and returns among them; one more than once where it stands in a loop."""
+    count = 0
+
+    def note(_frame: FrameType, _event: str, _argument: Any) -> Any:
+        nonlocal count
+        count += 1
+        return note
+
+    before = sys.gettrace()
+    sys.settrace(note)
+    try:
+        action()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def grows_no_faster(action: Callable[[int], object], size: int) -> bool:
+    """Whether it takes about twice the steps for twice the size, or fewer; `action` does it for a size."""
+    action(size)  # what is only done once, and then remembered
+    once, twice = steps(lambda: action(size)), steps(lambda: action(2 * size))
+    return twice <= 2.3 * once + 500
