@@ -24,6 +24,7 @@ MAX_HEAD_BYTES = 100_000  # past these a header counts as content: two such copi
 
 _FIELD = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*\n)*")
 _AUTHORED = frozenset(AUTHORED)
+_TAIL_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def content_ids(server_id: str, raw: bytes) -> ContentIds:
     if raw.find(b"\n") != raw.find(b"\r\n") + 1:  # a mail keeps to one kind of line end, and a mail server to CRLF
         raw = to_lf(raw).replace(b"\n", b"\r\n")
     head_end = (raw.find(b"\n\r\n", 0, MAX_HEAD_BYTES) + 1) or (raw.rfind(b"\n", 0, MAX_HEAD_BYTES) + 1)
-    body_end = max(head_end, len(raw.rstrip(b"\r\n")))
+    body_end = max(head_end, _end_of_text(raw))
     fields, body = _FIELD.findall(raw[:head_end]), memoryview(raw)[head_end:body_end]
     return ContentIds(_content_id(server_id, fields, body), former_content_id(server_id, fields, body))
 
@@ -60,3 +61,14 @@ def _content_id(server_id: str, fields: Iterable[bytes], body: memoryview) -> st
     state.update(b"\n\n")
     state.update(body)
     return state.hexdigest()[:32]
+
+
+def _end_of_text(raw: bytes) -> int:
+    """`len(raw.rstrip(b"\\r\\n"))`, without a copy of all the rest."""
+    end = len(raw)
+    while end:
+        start = max(0, end - _TAIL_BYTES)
+        if text := raw[start:end].rstrip(b"\r\n"):
+            return start + len(text)
+        end = start
+    return 0
