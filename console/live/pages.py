@@ -25,7 +25,7 @@ NAMES: Mapping[str, Right] = MappingProxyType(
         "traffic": Right.SYSTEM_SET_UP,
     }
 )
-SIGNED_OUT = "signed-out"  # `hx-sse:close`: the page asks no more
+SIGNED_OUT = "signed-out"  # `hx-sse:close`: the page ends the stream, and asks only as often as `hx-trigger` says
 LIFE_SECONDS = 60.0  # then the page asks again, and its session and rights are looked at anew
 PING_SECONDS = 15
 RETRY_MS = 2_000
@@ -51,8 +51,8 @@ async def _news(hub: Hub, account_id: str, names: frozenset[str], last: str) -> 
             yield ServerSentEvent(comment="open", retry=RETRY_MS)
             while (left := ends - loop.time()) > 0:
                 changed, id_ = await client.news(left)
-                for name in changed:
-                    yield ServerSentEvent(event=name, data="", id=id_)
+                for name in changed:  # the last alone has the id: of a stream that breaks before it, all are told again
+                    yield ServerSentEvent(event=name, data="", id=id_ if name == changed[-1] else None)
     except TooManyClientsError:
         yield ServerSentEvent(event=SIGNED_OUT, data="")
 

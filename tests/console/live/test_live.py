@@ -72,6 +72,20 @@ def test_a_page_that_comes_back_hears_only_what_changed_meanwhile() -> None:
             assert (first["event"], event(lines)["event"]) == ("servers", "jobs")
 
 
+def test_a_stream_that_breaks_between_two_changes_of_one_moment_loses_neither() -> None:
+    hub = Hub()
+    with served(application(services(live=hub))) as address:
+        hub.changed(["jobs", "servers"])
+        with stream(address) as lines:
+            first = event(lines)
+        hub.changed(["traffic"])
+        heard: set[str] = set()
+        with stream(address, first.get("id", "")) as lines:
+            while "traffic" not in heard:
+                heard.add(event(lines)["event"])
+    assert heard | {first["event"]} == {"jobs", "servers", "traffic"}
+
+
 def test_nobody_hears_of_what_their_rights_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LIFE_SECONDS", 0.5)
     hub = Hub()

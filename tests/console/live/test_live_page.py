@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from console.config import ConsoleConfig
 from console.health.groups import GROUPS
@@ -93,6 +93,29 @@ def test_a_servers_state_changes_on_the_open_page(config: ConsoleConfig, publish
         publisher.publish([status("it", "connected")])
         expect(state).to_have_text("connected", timeout=SECONDS * 1000)
         assert page.locator("body").get_attribute("data-same") == "yes"  # no page was loaded for it
+
+
+def test_a_page_is_told_of_changes_however_late_its_scripts_come(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/hx-sse.min.js*", lambda route: held.append(route))
+    with served(application(services())) as address:
+        with page.expect_request("**/hx-sse.min.js*"):
+            page.goto(f"{address}/operations/health", wait_until="commit")
+        page.wait_for_function("window.htmx", polling=10)
+        page.evaluate("() => new Promise(done => setTimeout(done, 10))")  # whatever htmx put off to then is done
+        with page.expect_response("**/live", timeout=SECONDS * 1000):
+            held.pop().continue_()
+
+
+def test_a_page_whose_first_connection_failed_opens_another(chromium: Browser) -> None:
+    with served(application(services())) as address, closing(chromium.new_context()) as context:
+        page = context.new_page()
+        page.clock.install()
+        page.route("**/live", lambda route: route.abort(), times=1)
+        with page.expect_event("requestfailed"):
+            page.goto(f"{address}/operations/health")
+        with page.expect_response("**/live", timeout=SECONDS * 1000):
+            page.clock.fast_forward(30_000)
 
 
 def test_charts_are_drawn_from_the_table_and_again_when_it_changes(page: Page) -> None:
