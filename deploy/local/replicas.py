@@ -90,6 +90,11 @@ class Replicas:
         for replica in tuple(self._replicas):
             self._wait_ready(replica)
 
+    def wait_ended(self) -> None:
+        """Until each that was told to end has done so. Raises `StartError` as `look` does."""
+        wait_until(lambda: all(replica.pid is None for replica in tuple(self._ended)), GRACE_SECONDS)
+        self.look()
+
     def look(self) -> None:
         """Raises `StartError` where one that was told to end was killed or failed."""
         for replica in tuple(self._ended):

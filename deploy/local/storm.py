@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,32 @@ from deploy.local.supervisor import interrupt_on_signals
 from desk.engine import open_desk, reading
 from desk.migrate import upgrade
 from runtime.publisher import Publisher
+from schemas.scaling import SCALED
 
 BUILD = Path("build")
 QUIET_SECONDS = 300.0  # where nothing has changed for so long, nothing will
+
+
+class Kind(StrEnum):
+    """What happens while a storm lasts.
+
+    `ROLLED`: every stage is rolled as soon as one has as many replicas as it may have. `HELD`: a stage has no replica,
+    as with KEDA's annotation `paused-replicas`, until those before it have handled all: then every mail waits for it.
+    `HELD_ROLLED`: the same, and each stage is rolled when it has as many replicas as it may have.
+    """
+
+    PLAIN = "plain"
+    ROLLED = "rolled"
+    HELD = "held"
+    HELD_ROLLED = "held-rolled"
+
+    @property
+    def held(self) -> bool:
+        return self in (Kind.HELD, Kind.HELD_ROLLED)
+
+    @property
+    def rolled(self) -> bool:
+        return self in (Kind.ROLLED, Kind.HELD_ROLLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +77,7 @@ class Sample:
 class Result:
     """One storm. `replaced`: replicas of each stage that were rolled while it lasted; empty where none was to be."""
 
+    kind: Kind
     replaced: Mapping[str, int]
     samples: Sequence[Sample]
     outcome: Outcome
@@ -73,6 +98,7 @@ class Result:
     def as_dict(self) -> dict[str, Any]:
         stages = self.samples[0].replicas
         return {
+            "kind": self.kind,
             "replaced": self.replaced,
             "drained_seconds": self.drained_seconds,
             "seconds": self.samples[-1].at,
@@ -100,7 +126,9 @@ class ScaledPipeline:
     ) -> None:
         self._pipeline, self._sink, self._pace, self._say = pipeline, sink, pace, say
         self._sent = 0
-        self._scalers = {stage_of(one): Autoscaler.read(one, pace) for one in chart}
+        read = {stage_of(one): Autoscaler.read(one, pace) for one in chart}
+        self._scalers = {stage: read[stage] for stage in SCALED}  # in the order in which a mail passes them
+        self._held: list[str] = []
         self._offsets = stack.enter_context(GroupOffsets(pipeline.config))
         self._replicas = {
             stage: stack.enter_context(Replicas(stage, pipeline.environment, pipeline.directory / "logs"))
@@ -121,13 +149,14 @@ class ScaledPipeline:
             replicas.wait_ready()
         self._pipeline.wait_for_persons(settings)
 
-    def storm(self, count: int, roll: bool = False) -> Result:
-        """So many mails at once, until each is answered and every stage has its fewest replicas again.
-
-        With `roll`, every stage is rolled as soon as one has as many replicas as it may have.
-        """
+    def storm(self, count: int, kind: Kind = Kind.PLAIN) -> Result:
+        """So many mails at once, until each is answered and every stage has its fewest replicas again."""
         sent = list(make_mails(range(self._sent, self._sent + count)))
         self._sent += count
+        at_work = list(self._scalers)
+        if kind.held:
+            at_work, self._held = at_work[:1], at_work[1:]
+            self._end(self._held)
         samples = [Sample(0.0, self._counts(), dict.fromkeys(self._scalers, 0), self._sink.count())]
         with closing(Publisher(self._pipeline.config, "storm")) as publisher:
             publisher.publish([mail.message for mail in sent])
@@ -135,14 +164,23 @@ class ScaledPipeline:
             rolls: dict[str, Future[int]] = {}
             for sample in self._samples():
                 samples.append(sample)
-                if roll and not rolls and self._is_at_most(sample):
-                    self._say("rolling every stage")
-                    rolls = {stage: pool.submit(replicas.roll) for stage, replicas in self._replicas.items()}
-                is_rolled = bool(rolls) == roll and all(one.done() for one in rolls.values())
-                if is_rolled and sample.answers >= self._sent and self._is_at_least(sample):
+                if kind.rolled and at_work[-1] not in rolls and self._is_at_most(sample, at_work):
+                    self._say(f"rolling {', '.join(at_work)}")
+                    rolls |= {stage: pool.submit(self._replicas[stage].roll) for stage in at_work}
+                if (kind.rolled and at_work[-1] not in rolls) or not all(one.done() for one in rolls.values()):
+                    continue
+                if self._held and not any(sample.lag[stage] for stage in at_work):
+                    at_work = [self._held.pop(0)]
+                elif sample.answers >= self._sent and self._is_at_least(sample):
                     break
             replaced = {stage: one.result() for stage, one in rolls.items()}
-        return Result(replaced, samples, self._outcome(sent))
+        return Result(kind, replaced, samples, self._outcome(sent))
+
+    def _end(self, stages: Sequence[str]) -> None:
+        for stage in stages:
+            self._replicas[stage].scale(0)
+        for stage in stages:
+            self._replicas[stage].wait_ended()
 
     def _samples(self) -> Iterator[Sample]:
         """One after each decision. Raises `NotAvailableError` where nothing changes any more."""
@@ -169,6 +207,8 @@ class ScaledPipeline:
         (group,) = {trigger.group for trigger in scaler.triggers}
         offsets = self._offsets.read(group, [trigger.topic for trigger in scaler.triggers])
         lag = max(trigger.metric(offsets[trigger.topic]).lag for trigger in scaler.triggers)
+        if stage in self._held:
+            return lag
         decided = scaler.decide(time.monotonic(), replicas.count, offsets)
         if decided != replicas.count:
             self._say(f"{stage}: lag {lag}, {replicas.count} -> {decided}")
@@ -178,8 +218,8 @@ class ScaledPipeline:
     def _counts(self) -> dict[str, int]:
         return {stage: replicas.count for stage, replicas in self._replicas.items()}
 
-    def _is_at_most(self, sample: Sample) -> bool:
-        return any(count == self._scalers[stage].most for stage, count in sample.replicas.items())
+    def _is_at_most(self, sample: Sample, stages: Sequence[str]) -> bool:
+        return any(sample.replicas[stage] == self._scalers[stage].most for stage in stages)
 
     def _is_at_least(self, sample: Sample) -> bool:
         return all(count == self._scalers[stage].least for stage, count in sample.replicas.items())
@@ -234,7 +274,8 @@ def show(result: Result, console: Console) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit 0 when each storm ended as it should, else 1."""
     parser = argparse.ArgumentParser("python -m deploy.local.storm", description="A storm of mails, scaled as by KEDA.")
-    parser.add_argument("--mails", type=int, default=20_000, help="mails of each of two storms")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", type=Kind, default=list(Kind), help=", ".join(Kind))
+    parser.add_argument("--mails", type=int, default=20_000, help="mails of each storm")
     parser.add_argument("--pace", type=float, default=10.0, help="how much faster than in a cluster is decided")
     parser.add_argument("--wait-seconds", type=int, default=15, help="autoscaling.waitSeconds of the chart")
     parser.add_argument("--most", type=int, default=6, help="autoscaling.*.maxReplicas of resolver and logger")
@@ -266,9 +307,9 @@ def _storms(options: argparse.Namespace, directory: Path, say: Callable[[str], N
             connection.execute("CREATE DATABASE storm")
         url = database.url("storm")
         with scaled_pipeline(directory, broker.bootstrap_servers, url, values, options.pace, say) as stages:
-            for roll in (False, True):
-                say(f"{options.mails} mails")
-                yield stages.storm(options.mails, roll)
+            for kind in options.kinds:
+                say(f"{kind}: {options.mails} mails")
+                yield stages.storm(options.mails, kind)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A storm of mails, with replicas started and ended as KEDA would, and every stage rolled while it lasts.
 
-What decides is the chart's ScaledObjects and the broker's offsets. A small storm, of which little may wait;
+What decides is the chart's ScaledObjects and the broker's offsets. Each stage finds all mails waiting, and is rolled
+when it has as many replicas as it may have. A small storm, of which little may wait;
 `python -m deploy.local.storm` makes those of 20,000 mails with the chart's own values (docs/scaling.md).
 """
 
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.database import Database
-from deploy.local.storm import Result, scaled_pipeline
+from deploy.local.storm import Kind, Result, scaled_pipeline
 from deploy.local.storm_mails import Outcome
 from schemas.scaling import SCALED
 from tests.desks import new_database
@@ -25,11 +26,15 @@ VALUES = {"autoscaling": {"waitSeconds": 4, "resolver": LIMITS, "logger": LIMITS
 def storm(kafka_bootstrap: str, database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Result]:
     directory = tmp_path_factory.mktemp("storm")
     with new_database(database) as url, scaled_pipeline(directory, kafka_bootstrap, url, VALUES, PACE) as stages:
-        yield stages.storm(MAILS, roll=True)
+        yield stages.storm(MAILS, Kind.HELD_ROLLED)
 
 
 def test_replicas_come_with_the_storm_and_go_after_it_one_by_one(storm: Result) -> None:
-    assert storm.replicas("resolver") == [1, 3, 2, 1]
+    assert {stage: storm.replicas(stage) for stage in SCALED} == {
+        "resolver": [1, 3, 2, 1],
+        "logger": [0, 1, 3, 2, 1],
+        "outbound": [0, 1, 2, 1],
+    }
     assert storm.samples[-1].replicas == dict.fromkeys(SCALED, 1)
 
 
