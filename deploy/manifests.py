@@ -1,4 +1,4 @@
-"""`python -m deploy.manifests [--check]`: what of the chart is made: the schema of its settings, and plain YAML of it.
+"""`python -m deploy.manifests [--check]`: what of the chart is made: its settings' schema, copies, plain YAML of it.
 
 Without `--check` it writes the files; with it, it writes nothing, names what drifted and exits 1.
 """
@@ -6,6 +6,7 @@ Without `--check` it writes the files; with it, it writes nothing, names what dr
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from deploy.chart_settings import settings_schemas
@@ -36,8 +37,17 @@ def plain_yaml() -> str:
     return _HEAD + render(find_helm(), "--skip-tests")
 
 
-# In this order: helm reads the schema when it renders.
-MADE: Mapping[Path, Callable[[], str]] = {SCHEMA: schema, RENDERED: plain_yaml}
+# Helm packs nothing from outside of the chart, and a link does not outlive every way that a repository is handed on.
+COPIES: Mapping[Path, Path] = {
+    CHART / "files" / source.name: source
+    for source in (DEPLOY / "alerts.yaml", DEPLOY / "alerts-kafka-exporter.yaml", DEPLOY / "grafana" / "mailcall.json")
+}
+# In this order: helm reads the others when it renders.
+MADE: Mapping[Path, Callable[[], str]] = {
+    SCHEMA: schema,
+    **{copy: partial(source.read_text, "utf-8") for copy, source in COPIES.items()},
+    RENDERED: plain_yaml,
+}
 
 
 def main(arguments: Sequence[str]) -> int:

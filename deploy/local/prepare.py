@@ -20,6 +20,7 @@ from deploy.local.msk_signer import fetch_signer
 from deploy.local.oidc_provider import fetch_provider
 from deploy.local.postfix import find_postfix
 from deploy.local.prometheus import find_promtool
+from deploy.local.prometheus_operator import OPERATOR
 from deploy.local.readers import find_browser, find_text_reader
 
 
@@ -27,6 +28,7 @@ def main() -> None:
     needs: list[Callable[[], object]] = [lambda: fetch("greenmail"), find_dovecot, find_kerberos, find_kcat]
     needs += [find_text_reader, find_browser, find_postfix, fetch_parser, fetch_provider, fetch_signer, find_helm]
     needs += [find_promtool, fetch_schema, lambda: fetch("strimzi"), lambda: fetch("kafka-tools"), KEDA.fetch]
+    needs.append(OPERATOR.fetch)
     if not os.environ.get(SERVERS_VARIABLE):
         needs.append(lambda: fetch("kafka"))
     for need in needs:

@@ -1,14 +1,17 @@
 """What the chart brings for Prometheus and Grafana: the files of deploy/, for this release and its topics."""
 
+import copy
 import json
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from deploy.local.helm import Programs
+from deploy.local.prometheus_operator import faults
 from deploy.manifests import CHART, DEPLOY
 from tests.deploy.chart_parts import VALUES, Manifest, containers, name_of, of_kind, pods
 from tests.deploy.conftest import Rendered
@@ -16,7 +19,7 @@ from tests.deploy.test_alerts import FILES, RECORDED
 from tests.deploy.test_dashboard import DASHBOARD
 
 EVERYTHING = CHART / "ci" / "everything.yaml"
-OURS = ("PodMonitor", "PrometheusRule")
+KINDS = ("PodMonitor", "PrometheusRule", "ServiceMonitor")
 pytestmark = pytest.mark.timeout(400)  # helm may have to be fetched first
 
 
@@ -33,7 +36,41 @@ def rules(manifests: list[Manifest]) -> dict[str, Manifest]:
 @pytest.mark.parametrize("values", [one for one in VALUES if one != EVERYTHING], ids=name_of)
 def test_it_is_off_until_it_is_asked_for(values: Path, rendered: Rendered) -> None:
     """A cluster without the operator refuses its kinds."""
-    assert of_kind(rendered(values), *OURS) == []
+    assert of_kind(rendered(values), *KINDS) == []
+
+
+def test_every_object_is_one_of_the_operator_s(rendered: Rendered) -> None:
+    found = of_kind(rendered(EVERYTHING), *KINDS)
+    assert {one["kind"] for one in found} == {"PodMonitor", "PrometheusRule"}
+    assert {one["metadata"]["name"]: faults(one) for one in found if faults(one)} == {}
+
+
+def _misspelt(found: dict[str, Manifest]) -> Manifest:
+    found["PodMonitor"]["spec"]["podMetricsEndpoints"][0]["intervall"] = "30s"
+    return found["PodMonitor"]
+
+
+def _no_duration(found: dict[str, Manifest]) -> Manifest:
+    found["PodMonitor"]["spec"]["podMetricsEndpoints"][0]["interval"] = "often"
+    return found["PodMonitor"]
+
+
+def _without_an_expression(found: dict[str, Manifest]) -> Manifest:
+    del found["PrometheusRule"]["spec"]["groups"][0]["rules"][0]["expr"]
+    return found["PrometheusRule"]
+
+
+def _of_no_version(found: dict[str, Manifest]) -> Manifest:
+    found["PrometheusRule"]["apiVersion"] = "monitoring.coreos.com/v2"
+    return found["PrometheusRule"]
+
+
+@pytest.mark.parametrize("spoil", [_misspelt, _no_duration, _without_an_expression, _of_no_version])
+def test_what_the_operator_does_not_know_is_told(
+    spoil: Callable[[dict[str, Manifest]], Manifest], rendered: Rendered
+) -> None:
+    found = copy.deepcopy({one["kind"]: one for one in of_kind(rendered(EVERYTHING), *KINDS)})
+    assert len(faults(spoil(found))) == 1
 
 
 def test_every_rule_is_there_for_this_installation_s_topics(rendered: Rendered, promtool: Path, tmp_path: Path) -> None:
@@ -82,7 +119,7 @@ def test_the_dashboard_is_the_one_of_the_repository(rendered: Rendered) -> None:
 
 
 def test_a_packed_chart_holds_the_files_themselves(helm: Programs, tmp_path: Path) -> None:
-    """In the repository they are links to files outside the chart."""
+    """And no link to what lies outside of it."""
     helm.run("package", CHART, "--destination", tmp_path)
     (packed,) = tmp_path.glob("*.tgz")
     with tarfile.open(packed) as archive:
