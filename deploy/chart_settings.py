@@ -27,7 +27,8 @@ STAGES = ("ingest", "resolver", "logger", "outbound", "console")
 DECIDED = frozenset(
     """kafka_bootstrap_servers kafka_security_protocol kafka_sasl_mechanism kafka_ca_file kafka_certificate_file
     kafka_key_file kafka_username kafka_password_file kafka_token_url kafka_token_client_id kafka_token_scope
-    kafka_token_client_secret_file kafka_token_ca_file kafka_aws_region topic_prefix desk_url blob_url
+    kafka_token_client_secret_file kafka_token_ca_file kafka_token_extensions kafka_aws_region topic_prefix
+    desk_url blob_url
     secret_key_file token_key_file public_key_file metrics_host metrics_port window_host window_port window_url
     oidc_client_secret_file oidc_ca_file""".split()
 )

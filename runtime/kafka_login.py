@@ -6,12 +6,13 @@ Passwords, secrets and tokens lie in files that may be replaced at any time. Not
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from runtime.foreign_words import words
-from runtime.kafka_settings import KafkaSettings
+from runtime.kafka_settings import KafkaSettings, extensions_in
 from runtime.known_secrets import remember
 from runtime.token_request import TokenRefused, request_token
 
@@ -55,7 +56,9 @@ class TokenLogin:
 
     mechanism = "OAUTHBEARER"
 
-    def __init__(self, source: Callable[[], Token]) -> None:
+    def __init__(self, source: Callable[[], Token], extensions: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`extensions`: what the broker is told beside the token."""
+        self.extensions = extensions
         self._source = source
         self._lock = threading.Lock()
         self._kept: Token | None = None
@@ -79,6 +82,7 @@ Login = PasswordLogin | TokenLogin
 
 def login_of(config: KafkaSettings) -> Login | None:
     """What the settings say; None where the protocol has no log-in."""
+    extensions = extensions_in(config.kafka_token_extensions)
     match config.kafka_sasl_mechanism:
         case None:
             return None
@@ -86,9 +90,9 @@ def login_of(config: KafkaSettings) -> Login | None:
             return TokenLogin(lambda: _of_aws(config.kafka_aws_region))
         case "OAUTHBEARER" if config.kafka_token_file:
             file = config.kafka_token_file
-            return TokenLogin(lambda: Token(_secret_in(file, "MAILCALL_KAFKA_TOKEN_FILE")))
+            return TokenLogin(lambda: Token(_secret_in(file, "MAILCALL_KAFKA_TOKEN_FILE")), extensions)
         case "OAUTHBEARER":
-            return TokenLogin(lambda: _of_endpoint(config))
+            return TokenLogin(lambda: _of_endpoint(config), extensions)
         case mechanism:
             assert config.kafka_password_file is not None  # the settings are checked
             return PasswordLogin(mechanism, config.kafka_username, config.kafka_password_file)

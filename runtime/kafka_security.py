@@ -115,6 +115,9 @@ def _provider(login: TokenLogin) -> Any:
         def token(self) -> str:
             return login.token()
 
+        def extensions(self) -> dict[str, str]:
+            return dict(login.extensions)
+
     return Provider()
 
 
@@ -124,5 +127,8 @@ def _async_provider(login: TokenLogin) -> Any:
     class Provider(AbstractTokenProvider):  # type: ignore[misc]
         async def token(self) -> str:
             return await asyncio.to_thread(login.token)
+
+        def extensions(self) -> dict[str, str]:
+            return dict(login.extensions)
 
     return Provider()

@@ -14,6 +14,8 @@ from runtime.kafka_tls import FreshContext
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]
+# RFC 7628, section 3.1, less the commas and blanks that this setting is written with.
+_EXTENSION = re.compile(r"([A-Za-z]+)=[\x21-\x2b\x2d-\x7e]+")
 _ENDPOINT = re.compile(r"(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/)[^\x00-\x20\x7f]*")
 _PROTOCOL_AND_MECHANISM = frozenset({"kafka_security_protocol", "kafka_sasl_mechanism"})
 
@@ -54,6 +56,11 @@ class KafkaSettings(BaseSettings):
     kafka_token_ca_file: Path | None = Field(
         None, description="PEM file of the authority that signed its certificate; off: those of the system"
     )
+    kafka_token_extensions: str = Field(
+        "",
+        description="what is told beside the token (SASL extensions, RFC 7628): name=value, several separated by "
+        "commas, such as logicalCluster=lkc-12345,identityPoolId=pool-abc for Confluent Cloud",
+    )
     kafka_aws_region: str = Field("", description="region of the MSK cluster, for AWS_MSK_IAM, such as eu-central-1")
 
     @field_validator("kafka_bootstrap_servers")
@@ -69,10 +76,17 @@ class KafkaSettings(BaseSettings):
             raise ValueError("write an address that begins with https://, since a secret is sent there")
         return url
 
+    @field_validator("kafka_token_extensions")
+    @classmethod
+    def _are_extensions(cls, text: str) -> str:
+        extensions_in(text)
+        return text
+
     @field_validator(
         "kafka_sasl_mechanism", "kafka_ca_file", "kafka_certificate_file", "kafka_key_file", "kafka_username",
         "kafka_password_file", "kafka_token_file", "kafka_token_url", "kafka_token_client_id",
-        "kafka_token_client_secret_file", "kafka_token_scope", "kafka_token_ca_file", "kafka_aws_region",
+        "kafka_token_client_secret_file", "kafka_token_scope", "kafka_token_ca_file", "kafka_token_extensions",
+        "kafka_aws_region",
     )  # fmt: skip
     @classmethod
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
@@ -82,6 +96,20 @@ class KafkaSettings(BaseSettings):
         if isinstance(value, Path):
             _check_file(name, value, info.data)
         return value
+
+
+def extensions_in(text: str) -> dict[str, str]:
+    """Names and values of `kafka_token_extensions`. Raises `ValueError`."""
+    found: dict[str, str] = {}
+    for one in text.split(",") if text else ():
+        written = _EXTENSION.fullmatch(one.strip())
+        if not written:
+            raise ValueError(f"{one.strip()!r} is no name=value: a name has letters only, a value no blanks and commas")
+        name, _, value = written.group().partition("=")
+        if name == "auth" or name in found:
+            raise ValueError(f"{name} is there already" if name in found else "auth is the token itself: leave it out")
+        found[name] = value
+    return found
 
 
 class _Use(NamedTuple):
@@ -133,6 +161,7 @@ _USES: Mapping[str, _Use] = {
     "kafka_token_client_secret_file": _Use(_endpoint, _endpoint, "kafka_token_url"),
     "kafka_token_scope": _Use(_never, _endpoint, "kafka_token_url"),
     "kafka_token_ca_file": _Use(_never, _endpoint, "kafka_token_url"),
+    "kafka_token_extensions": _Use(_never, _bearer, "kafka_sasl_mechanism OAUTHBEARER"),
     "kafka_aws_region": _Use(
         _iam, lambda chosen: _iam(chosen) and _tls(chosen), "kafka_sasl_mechanism AWS_MSK_IAM and SASL_SSL"
     ),

@@ -38,6 +38,7 @@ from desk.engine import open_desk, reading
 from runtime.config import ENV_PREFIX
 
 BUILD = Path("build")
+NEW_FIELDS = ", unproved_in_hour: 0"  # of the answers, which N-1 does not know: set by N, read by both
 READY_SECONDS, GRACE_SECONDS, ANSWERED_SECONDS = 300.0, 75.0, 300.0
 REPLICAS = 2
 PASSWORD_VARIABLE, PASSWORD = "DESK_MAIL_PASSWORD", "s3cret-upgrade"
@@ -70,7 +71,7 @@ outgoing_servers:
   - {{id: sink, host: {HOST}, port: SINK_PORT, security: none, authentication: none, from_address: {MAILBOX}}}
 email_options:
   default_outgoing_server: sink
-  answers: {{per_sender_and_item: 0, per_sender_and_hour: 0, all_in_ten_minutes: 0, unproved_in_hour: 0}}
+  answers: {{per_sender_and_item: 0, per_sender_and_hour: 0, all_in_ten_minutes: 0NEW}}
 persons:
   - {{id: analyst, last_name: Analyst, addresses: [analyst@desk.example], is_analyst: true}}
 """
@@ -210,13 +211,15 @@ def run(directory: Path, old: Release, new: Release, per_second: float, say: Cal
                 raise NotAvailableError(f"mailcall {' '.join(words)}, {release.name}: {done.stdout}{done.stderr}")
             return done.stdout
 
-        file = directory / "desk.yaml"
-        file.write_text(
-            SETTINGS.replace("IMAP_PORT", str(mail_host.imap_port)).replace("SINK_PORT", str(sink.port)), "utf-8"
-        )
+        def apply(release: Release, fields: str) -> None:
+            text = SETTINGS.replace("IMAP_PORT", str(mail_host.imap_port)).replace("SINK_PORT", str(sink.port))
+            file = (directory / "desk.yaml").absolute()
+            file.write_text(text.replace("NEW", fields), "utf-8")
+            mailcall(release, "apply", str(file))
+
         mailcall(old, "topics", "create")
         stages = Stages(old, environment, directory / "logs", stack)
-        mailcall(old, "apply", str(file.absolute()))
+        apply(old, "")
         with Mails(mail_host.imap_port, per_second) as mails:
 
             def answered() -> None:
@@ -231,6 +234,7 @@ def run(directory: Path, old: Release, new: Release, per_second: float, say: Cal
             say(f"all of {old.name}, {len(mails.sent)} mails so far; now this release migrates")
             mailcall(new, "topics", "create")
             mailcall(new, "desk", "migrate")
+            apply(new, NEW_FIELDS)
             answered()
             for stage, release in steps(old, new):
                 began = time.monotonic()

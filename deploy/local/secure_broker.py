@@ -20,7 +20,7 @@ ACLS_HOLD: Mapping[str, str] = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users": "User:ANONYMOUS",
 }
-WAYS = ("SSL", "mutual TLS", "PLAIN", *_SCRAM, "OAUTHBEARER")
+WAYS = ("SSL", "mutual TLS", "PLAIN", *_SCRAM, "OAUTHBEARER", "OAUTHBEARER, extensions")
 
 
 class SecureBroker:
@@ -80,6 +80,9 @@ class SecureBroker:
                 return self._at("MUTUAL", "SSL") | trust | own
             case "OAUTHBEARER":
                 return self._at("OAUTH", "SASL_SSL", way) | trust | self._token_settings()
+            case "OAUTHBEARER, extensions":
+                more = {"kafka_token_extensions": "logicalCluster=lkc-12345,identityPoolId=pool-abc"}
+                return self.settings_of("OAUTHBEARER") | more
         login = {
             "kafka_username": PLAIN_USER if way == "PLAIN" else SCRAM_USER,
             "kafka_password_file": self.password_file,

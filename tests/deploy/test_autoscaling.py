@@ -24,7 +24,13 @@ SCALED_TOO = {"autoscaling": {"enabled": True}}
 SECRET = "kafka-access"
 TLS = {"enabled": True, "existingSecret": SECRET}
 PASSWORD = {"username": "mailcall", "existingSecret": SECRET}
-TOKEN = {"url": "https://id.example.org/token", "clientId": "desk", "scope": "kafka", "existingSecret": SECRET}
+TOKEN = {
+    "url": "https://id.example.org/token",
+    "clientId": "desk",
+    "scope": "kafka",
+    "existingSecret": SECRET,
+    "extensions": {"logicalCluster": "lkc-12345"},
+}
 # Ways to reach brokers -> values of the chart, and what KEDA reads of the Secret and of the container's environment.
 ACCESS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str], Mapping[str, str]]] = {
     "plain": ({}, {}, {}),
@@ -51,6 +57,7 @@ ACCESS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str], Mapping[str, st
             "username": "MAILCALL_KAFKA_TOKEN_CLIENT_ID",
             "oauthTokenEndpointUri": "MAILCALL_KAFKA_TOKEN_URL",
             "scopes": "MAILCALL_KAFKA_TOKEN_SCOPE",
+            "oauthExtensions": "MAILCALL_KAFKA_TOKEN_EXTENSIONS",
         },
     ),
     "Amazon MSK": (

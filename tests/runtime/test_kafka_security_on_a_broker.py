@@ -13,10 +13,15 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from deploy.local.secure_broker import WAYS, SecureBroker
+from runtime.broker_address import addresses
+from runtime.broker_trial import try_broker
 from runtime.config import ProcessConfig
+from runtime.kafka_login import Token, TokenLogin
+from runtime.kafka_security import security_of
 from runtime.outgoing import Outgoing
 from runtime.publisher import Publisher
 from runtime.reader import read_to_end
+from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
 from tests.contract.loops import ObedientHandler, Running, make_topics, until
 
@@ -62,7 +67,7 @@ class Case:
 
 
 def make_case(broker: SecureBroker, way: str, loop: str, name: str = "load") -> Case:
-    prefix = f"{name}-{way}-{loop}".lower().replace(" ", "-")
+    prefix = f"{name}-{way}-{loop}".lower().replace(",", "").replace(" ", "-")
     config = ProcessConfig(topic_prefix=prefix, **broker.settings_of(way))
     make_topics(config, [MAIL_FETCHED.name(prefix), MAIL_FETCHED.dlq(prefix), MAIL_RESOLVED.name(prefix)])
     return Case(way, loop, config, ObedientHandler(), Publisher(config), [])
@@ -130,3 +135,18 @@ def test_a_password_that_is_changed_is_told_and_then_read_anew(broker: SecureBro
         until(lambda: all(len(case.handler.handled) >= 2 for case in cases), "the second record handled")
     for case in cases:
         assert case.handler.count() == Counter(case.sent), str(case)
+
+
+def test_the_broker_reads_what_stands_beside_the_token(broker: SecureBroker) -> None:
+    """It refuses a name that no extension can have (RFC 7628, section 3.1), so it looked at what it took, too."""
+    settings = broker.settings_of("OAUTHBEARER, extensions")
+    security = security_of(ProcessConfig(**settings))
+    login = security.login
+    assert isinstance(login, TokenLogin)
+    assert login.extensions == {"logicalCluster": "lkc-12345", "identityPoolId": "pool-abc"}
+    unreadable = security._replace(login=TokenLogin(lambda: Token(login.token()), {"logical_cluster": "lkc-12345"}))
+    ((host, port),) = addresses(settings["kafka_bootstrap_servers"])
+    taken, refused = (try_broker(host, port, one, 30.0).failed for one in (security, unreadable))
+    assert taken is None
+    assert refused
+    assert refused.reason is Reason.BROKER_LOGIN_REFUSED

@@ -1,5 +1,6 @@
 """Settings of TLS and log-in: what goes together; and what a process logs in with, which may change while it runs."""
 
+import asyncio
 import json
 import os
 import ssl
@@ -14,13 +15,16 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
+from aiokafka.conn import OAuthAuthenticator
+from faust.auth import OAuthCredentials
+from kafka.net.sasl import get_sasl_mechanism
 
 from deploy.local.certificates import make_certificates
 from deploy.local.msk_signer import fetch_signer
 from deploy.local.oauth import OAuthServer
 from runtime.config import ProcessConfig, load_config
 from runtime.kafka_login import LoginError, PasswordLogin, TokenLogin, login_of
-from runtime.kafka_security import security_of
+from runtime.kafka_security import for_faust, for_kafka_python, security_of
 from runtime.known_secrets import conceal
 
 SCRAM = {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512"}
@@ -55,6 +59,13 @@ def file(tmp_path: Path) -> str:
         (BEARER | {"token_file": "FILE", "token_url": "https://id.example/token"}, "TOKEN_URL", "has no use"),
         (BEARER | ENDPOINT | {"token_url": "http://127.0.0.1.example/"}, "TOKEN_URL", "https://"),
         (BEARER | {"token_file": "FILE", "token_scope": "kafka"}, "TOKEN_SCOPE", "kafka_token_url"),
+        ({"token_extensions": "a=b"}, "TOKEN_EXTENSIONS", "OAUTHBEARER"),
+        (BEARER | {"token_file": "FILE", "token_extensions": "pool-abc"}, "TOKEN_EXTENSIONS", "'pool-abc' is no name="),
+        (BEARER | {"token_file": "FILE", "token_extensions": "pool_id=a"}, "TOKEN_EXTENSIONS", "letters only"),
+        (BEARER | {"token_file": "FILE", "token_extensions": "a=b,"}, "TOKEN_EXTENSIONS", "'' is no name="),
+        (BEARER | {"token_file": "FILE", "token_extensions": "a=b\x01c=d"}, "TOKEN_EXTENSIONS", "is no name="),
+        (BEARER | {"token_file": "FILE", "token_extensions": "a=b,a=c"}, "TOKEN_EXTENSIONS", "a is there already"),
+        (BEARER | {"token_file": "FILE", "token_extensions": "auth=x"}, "TOKEN_EXTENSIONS", "the token itself"),
         ({"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}, "AWS_REGION", "is missing"),
         ({"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "AWS_MSK_IAM", "aws_region": "eu-central-1"},
          "AWS_REGION", "SASL_SSL"),
@@ -121,6 +132,33 @@ def test_a_token_is_shared_until_three_quarters_of_its_life(
     assert login.token() != second
     assert [request["scope"] for request in client.requests] == ["kafka"] * 3
     assert conceal(first) == "***"
+
+
+EXTENSIONS = {
+    "": b"",
+    "logicalCluster=lkc-12345": b"\x01logicalCluster=lkc-12345",
+    "logicalCluster=lkc-12345, identityPoolId=pool=a": b"\x01logicalCluster=lkc-12345\x01identityPoolId=pool=a",
+}
+
+
+@pytest.mark.parametrize("extensions", EXTENSIONS)
+def test_extensions_go_beside_the_token(extensions: str, file: str) -> None:
+    """RFC 7628, section 3.1: what both clients send first, byte for byte."""
+    security = security_of(
+        ProcessConfig(
+            kafka_security_protocol="SASL_SSL",
+            kafka_sasl_mechanism="OAUTHBEARER",
+            kafka_token_file=Path(file),
+            kafka_token_extensions=extensions,
+        )
+    )
+    mechanism = get_sasl_mechanism("OAUTHBEARER")(host="broker", **for_kafka_python(security))
+    expected = b"n,,\x01auth=Bearer s3cret-in-a-file" + EXTENSIONS[extensions] + b"\x01\x01"
+    assert mechanism.auth_bytes() == expected
+    credentials = for_faust(security)
+    assert isinstance(credentials, OAuthCredentials)
+    authenticator = OAuthAuthenticator(sasl_oauth_token_provider=credentials.oauth_cb)
+    assert asyncio.run(authenticator.step(None)) == (expected, True)
 
 
 def test_certificates_are_read_anew_for_the_next_connection(tmp_path: Path) -> None:

@@ -172,13 +172,16 @@ topic_prefix: {{ $values.kafka.topicPrefix | quote }}
 {{- $user := (get $values .stage | default dict).kafkaUser }}
 {{- with $values.kafka }}
 kafka_security_protocol: {{ ternary "SASL_" "" (ne .sasl.mechanism "") }}{{ ternary "SSL" "PLAINTEXT" .tls.enabled }}
+{{- $extensions := list -}}
+{{- range $name, $value := .sasl.token.extensions }}{{ $extensions = append $extensions (printf "%s=%s" $name $value) }}{{ end }}
 {{- range $setting, $value := dict
      "kafka_sasl_mechanism" .sasl.mechanism
      "kafka_username" (ternary ($user | default .sasl.username) "" (ne .sasl.username ""))
      "kafka_aws_region" .sasl.awsRegion
      "kafka_token_url" .sasl.token.url
      "kafka_token_client_id" .sasl.token.clientId
-     "kafka_token_scope" .sasl.token.scope }}
+     "kafka_token_scope" .sasl.token.scope
+     "kafka_token_extensions" (join "," $extensions) }}
 {{- with $value }}
 {{ $setting }}: {{ . | quote }}
 {{- end }}
