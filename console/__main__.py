@@ -13,6 +13,7 @@ from console.web.app import build_app
 from console.web.config import WindowConfig
 from console.web.placed import Placed
 from console.web.serving import PROGRAM, listen, serve
+from console.web.set_up import next_step
 from desk.migrate import wait_until_current
 from runtime.health import Health
 from runtime.lifecycle import run
@@ -27,7 +28,8 @@ def main(config: WindowConfig, stop: threading.Event, health: Health) -> None:
     try:
         services.follow(stop)
         threading.Thread(target=_look_at_desk, args=(services, stop, health), name="desk", daemon=True).start()
-        app = build_app(services, config.hosts, middleware=[Middleware(Sessions, access=_access(config, services))])
+        sessions = Middleware(Sessions, access=_access(config, services))
+        app = build_app(services, config.hosts, middleware=[sessions], next_step=next_step)
         serve(Placed(app, config.base_path, config.scheme), listening, config, stop, health)
     finally:
         stop.set()

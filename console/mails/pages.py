@@ -15,7 +15,7 @@ from console.mails.contents import Contents
 from console.mails.index.ends import ENDS
 from console.mails.index.search import Place, Query, find_mails
 from console.mails.index.servers import indexed_servers
-from console.mails.shown import bytes_named, duration, explained, outcome_name, outcome_tone
+from console.mails.shown import bytes_named, detail_words, duration, explained, outcome_name, outcome_tone
 from console.mails.visible_mails import visible_mail, visible_mails
 from console.mails.way import way_of
 from console.web import keyset
@@ -32,6 +32,7 @@ SHOWN: dict[str, Any] = {
     "visible": visible,
     "outcome_name": outcome_name,
     "outcome_tone": outcome_tone,
+    "detail_words": detail_words,
     "explained": explained,
     "duration": duration,
     "bytes_named": bytes_named,

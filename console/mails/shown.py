@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from console.web.events import event_words
 from schemas.reasons import EXPLANATIONS, Explanation, Reason
 
 # By end or outcome: what it is called, and the tone of its badge.
@@ -36,9 +37,19 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
     "watchers-changed": ("Watchers changed", "off"),
 }
 
+_OF_EVENTS = ("Event", "Event and recipient")
+
 
 def outcome_name(outcome: str) -> str:
     return OUTCOMES.get(outcome, (outcome, "off"))[0]
+
+
+def detail_words(name: str, value: str) -> str:
+    """A detail of a mail's way; where it begins with the name of an event, with that in words."""
+    if name not in _OF_EVENTS:
+        return value
+    event, blank, rest = value.partition(" ")
+    return f"{event_words(event)}{blank}{rest}"
 
 
 def outcome_tone(outcome: str) -> str:

@@ -147,12 +147,15 @@ def _run(request: Request) -> ServerTestRun | None:
 def _status(request: Request, found: ServerTestRun | None) -> dict[str, Any]:
     """What the Status shows: nothing yet, waiting, the answer, or that nobody answers."""
     if found is None:
-        return {"run": None, "result": None, "waiting": False, "silence": ""}
+        return {"run": None, "result": None, "waiting": False, "silence": "", "following": None}
     future = request.app.state.services.answers.answer(found.test_id)
     result = future.result() if future is not None and future.done() and not future.cancelled() else None
     waiting = result is None and future is not None and datetime.now(UTC) - found.started_at < min(WAIT, STALE)
     silence = "" if result or waiting else nobody(found.server, WAIT.total_seconds())
-    return {"run": found, "result": result, "waiting": waiting, "silence": silence}
+    # Of a draft, saving comes next: its page has a button for that.
+    is_saved = view_of(request).settings.settings.get(f"{found.server.kind}/{found.server.id}") == found.server
+    following = request.app.state.next_step(request) if result is not None and result.ok and is_saved else None
+    return {"run": found, "result": result, "waiting": waiting, "silence": silence, "following": following}
 
 
 def _page(

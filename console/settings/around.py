@@ -18,6 +18,7 @@ from console.settings.shown import closing_actions, closing_rules
 from console.settings.told import told_of_events
 from console.templates import checking
 from console.templates.template_use import built_in_parts
+from console.web.events import event_words
 from console.web.forms import Values
 from console.web.labels import word
 from console.web.render import PageError
@@ -42,7 +43,7 @@ def around_list(kind: Kind, settings: SettingsSnapshot) -> dict[str, Any]:
     if kind.name != "notification-rule":
         return {}
     habits = told_of_events(settings)
-    return {"habits": [(one.event, one.partition, ", ".join(map(word, one.roles)), one.rule) for one in habits]}
+    return {"habits": [(event_words(one.event), one.partition, ", ".join(map(word, one.roles)), one.rule) for one in habits]}
 
 
 def around_setting(request: Request, kind: Kind, settings: SettingsSnapshot, setting: AnySetting) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from console.settings.entries import MISSING
 from console.settings.kinds import AnySetting, FieldGroup, Kind
 from console.settings.parts import PARTS, as_shown
 from console.web import forms
+from console.web.events import event_name
 from console.web.forms import Values
 from console.web.render import PageError
 
@@ -33,9 +34,10 @@ class Draft:
         return id_ | plain | {name: PARTS[name].entry(shown) for name, shown in self.parts.items()}
 
     def errors(self) -> list[PageError]:
-        """What the parts' editors know to be wrong, and a new setting without an id: a partition's has a default, for a
-        desk that has but one."""
-        found = [error for name in self.parts for error in self._part_errors(name)]
+        """What the parts' editors know to be wrong, lines that are no pairs, and a new setting without an id: a
+        partition's has a default, for a desk that has but one."""
+        found = forms.pair_errors(self.kind.model, self.values)
+        found += (error for name in self.parts for error in self._part_errors(name))
         return found if self.values.get("id", "new") else [PageError("id", f"Id: {forms.told(*MISSING)}"), *found]
 
     def told(self) -> frozenset[tuple[str]]:
@@ -75,5 +77,7 @@ def typed(kind: Kind, form: FormData, stored: AnySetting | None) -> Draft:
     """Of what a form says."""
     names = [name for name in kind.fields if stored is None or name != "id"]
     values = forms.typed_values(kind.model, names, form, forms.values_of(stored, names) if stored else {})
+    if "event" in values:
+        values["event"] = event_name(str(values["event"]))
     plain = {name: [one for one in form.getlist(name) if isinstance(one, str)] for name in form}
     return Draft(kind, values, {name: PARTS[name].read(plain, values) for name in kind.parts})

@@ -25,9 +25,9 @@ from schemas.settings import EmailOptions, OutgoingServer
 CATCH_UP_SECONDS = 5.0  # until the window shows what is saved; else it does a little later
 KEY = "email-options/email-options"
 
-# What belongs together, under its heading.
+# What belongs together, under its heading. The requirement has the format on the page Email Settings: `ELSEWHERE`.
+ELSEWHERE = ("default_format", "message_format_per_person")
 GROUPS = (
-    ("Format", ("default_format", "message_format_per_person")),
     ("Sending", ("default_outgoing_server", "give_up_after_hours", "bounces_until_marked")),
     ("Senders", ("blocked_senders", "plus_tags", "token_days")),
     (
@@ -42,8 +42,6 @@ GROUPS = (
     ("Changes", ("change_reason_required",)),
 )
 LOOKS = {
-    "default_format": Look(help="Of the mails that are sent, unless the person's own Email Format holds."),
-    "message_format_per_person": Look(help="A person's details may name an Email Format, which then holds."),
     "blocked_senders": Look(
         help="One a line. Their mail is rejected: ann@example.com, or @example.com for all of a domain without its "
         "subdomains."
@@ -62,7 +60,8 @@ def save(request: Request) -> Response:
     services, form, settings = request.app.state.services, request.state.form, view_of(request).settings
     stored, version = settings.email_options(), version_of(request)
     values = forms.typed_values(EmailOptions, NAMES, form, forms.values_of(stored, NAMES))
-    options, faults = read_entry(forms.entry_of(EmailOptions, values, form, stored), EmailOptions, None)
+    entry = forms.entry_of(EmailOptions, forms.values_of(stored, ELSEWHERE) | values, form, stored)
+    options, faults = read_entry(entry, EmailOptions, None)
     if options is None:
         return _form(request, version, values, forms.errors_of(refusal(faults), NAMES))
     change = Change(KEY, "unchanged" if options == stored else "changed", stored, options)

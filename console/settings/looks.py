@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from console.settings.kinds import Kind
 from console.settings.referring import NAMING
+from console.web.events import event_words
 from console.web.forms import Choice, Look
 from console.web.labels import word
 from schemas.notifying import DEFAULT_RULES, DeskEvent, Role
@@ -50,11 +51,17 @@ def looks_of(
         case "message-template":
             own = {template.event for template in settings.all_of(MessageTemplate)}
             looks |= {
-                "event": Look(offers=(*_EVENTS, *sorted(own.difference(_EVENTS)))),
+                "event": Look(
+                    offers=(*map(event_words, _EVENTS), *sorted(own.difference(_EVENTS))),
+                    help="One of those that are offered, or one of an integrator's own",
+                    shown=event_words,
+                ),
                 "recipient": Look(choices=(Choice("", WHEN_EMPTY["recipient"]), *_ROLES), help=""),
                 "text": Look(widget="code", rows=14),
                 "html": Look(widget="code", rows=10),
             }
+        case "notification-rule":
+            looks["event"] = Look(choices=tuple(Choice(name, event_words(name)) for name in _EVENTS))
         case "group":
             looks["members"] = Look(help="Ids of persons, one a line; each is told at their own address")
     return looks

@@ -8,6 +8,7 @@ from console.settings.differences import Difference
 from console.settings.kinds import BY_NAME, Kind
 from console.settings.looks import WHEN_EMPTY
 from console.settings.referring import NAMING
+from console.web.events import event_words
 from console.web.labels import label, word
 from schemas.base import Model
 from schemas.settings import AfterClosing
@@ -50,7 +51,7 @@ def cells_of(kind: Kind, setting: Model) -> list[Shown]:
 
 def difference_rows(fields: Iterable[Difference]) -> list[tuple[str, str | None, str | None]]:
     """Label, old and new of each field that differs; None where nothing is, or was, set."""
-    return [(_field_label(one.field), _or_none(one.old), _or_none(one.new)) for one in fields]
+    return [(_field_label(one.field), _or_none(one.field, one.old), _or_none(one.field, one.new)) for one in fields]
 
 
 def _field_label(name: str) -> str:
@@ -59,10 +60,10 @@ def _field_label(name: str) -> str:
     return f"{label(top)}: {rest.replace('.', ' × ')}" if rest else label(top)
 
 
-def _or_none(value: Any) -> str | None:
+def _or_none(field: str, value: Any) -> str | None:
     if isinstance(value, list):
         return "\n".join(map(_text, value))
-    return None if value is None else _text(value)
+    return None if value is None else _in_words(field, value)
 
 
 def closing_rules(rules: Iterable[AfterClosing]) -> list[str]:
@@ -81,12 +82,18 @@ def _within(days: int | None) -> str:
 
 def _shown(kind: Kind, setting: Model, name: str) -> Shown:
     value = getattr(setting, name)
-    text = _words(value) if name in _OF_WORDS else _text(value)
+    text = _in_words(name, value)
     named = NAMING[kind.model].get(name, "")
     if not text:
         return Shown(label(name), WHEN_EMPTY.get(name, "–"), is_empty=True)
     leads = named if named in BY_NAME and isinstance(value, str) else ""
     return Shown(label(name), text, leads, value if leads else "", "\n" in text)
+
+
+def _in_words(field: str, value: Any) -> str:
+    if field == "event":
+        return event_words(value)
+    return _words(value) if field in _OF_WORDS else _text(value)
 
 
 def _words(value: str | tuple[str, ...] | None) -> str:

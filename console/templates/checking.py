@@ -12,6 +12,7 @@ from console.settings.entries import read_entry, refusal
 from console.templates.samples import Sample
 from console.templates.template_use import use_of
 from console.web import forms
+from console.web.events import event_words
 from console.web.forms import Values
 from console.web.labels import label, word
 from console.web.page import Page
@@ -41,7 +42,7 @@ class Checked:
 
 
 _NAMES = tuple(WORDS.items())
-_EVENTS = get_args(DeskEvent)
+_EVENTS = tuple((name, event_words(name)) for name in get_args(DeskEvent))
 UNCHECKED = Checked({"names": _NAMES, "events": _EVENTS, "sample": None, "is_draft": True})
 
 

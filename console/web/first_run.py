@@ -131,12 +131,16 @@ def _both_work(known: SetUp) -> _Found:
         if status and status.state in ("authentication-refused", "unreachable"):
             told = status.last_error or status.state.replace("-", " ")
             return _Found(False, "", f"{name}: {told}")
-    unproved = [name for _, server, name in wanted if proof(f"{server.kind}/{server.id}", server, view)]
+    unproved = [one for one in wanted if proof(f"{one[1].kind}/{one[1].id}", one[1], view)]
     has_both = len({direction for direction, _, _ in wanted}) == 2
     if has_both and not unproved:
         return _Found(True, f"Working: {_listed([name for _, _, name in wanted])}")
     text = "Open a server and select Test: each step of it is told, from the connection to the log-in."
-    return _Found(False, f"{text} Still to be tested: {_listed(unproved)}." if has_both else text)
+    if not has_both:
+        return _Found(False, text)
+    direction, server, name = unproved[0]
+    place = Place(f"Open {name}", "servers.open", {"direction": direction, "server_id": server.id})
+    return _Found(False, f"{text} Still to be tested: {_listed([name for _, _, name in unproved])}.", place=place)
 
 
 def _first_call(known: SetUp) -> _Found:

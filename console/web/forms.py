@@ -6,7 +6,7 @@ hold, which the operations check.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import UnionType
@@ -29,6 +29,7 @@ Values = Mapping[str, Value]  # name of a field -> what stands in it
 
 SECRET = ".secret"
 REMOVE = ".remove"
+_QUOTED = 40  # characters of a line at fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Look:
     why_not: str | None = None
     optional: bool | None = None
     offers: tuple[str, ...] = ()
+    shown: Callable[[str], str] = str  # how a text is written for people; what they type is taken back by the page
 
 
 def names_of(model: type[Model], leave_out: Collection[str] = ()) -> tuple[str, ...]:
@@ -147,6 +149,32 @@ def _error(name: str, text: str) -> PageError:
     return PageError(name, f"{label(name)}: {text}" if name else text)
 
 
+def pair_errors(model: type[Model], values: Values) -> list[PageError]:
+    """Lines of a field for pairs that are none, each named by its number and its beginning."""
+    return [
+        PageError(name, f"{label(name)}: {text}")
+        for name, value in values.items()
+        if _widget(_info(model, name)) == "pairs"
+        for text in _faults_of_pairs(str(value))
+    ]
+
+
+def _faults_of_pairs(text: str) -> Iterator[str]:
+    """An empty name, no "=", and a name that stands there twice: the first of both would go without a word."""
+    lines_of: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        name, sign, _ = (part.strip() for part in line.partition("="))
+        where = f"line {number} (“{line.strip()[:_QUOTED]}”)"
+        if line.strip() and not sign:
+            yield f"{where} has no “=”. Write name = value."
+        elif sign and not name:
+            yield f"{where} has no name before its “=”. Write name = value."
+        elif sign and name in lines_of:
+            yield f"{where} names the same field as line {lines_of[name]}. Leave one of them out."
+        if sign:
+            lines_of.setdefault(name, number)
+
+
 def told(cause: str, remedy: str) -> str:
     """What is wrong and what to do, as people read it."""
     return f"{sentence(cause)} {sentence(remedy)}".strip()
@@ -177,7 +205,7 @@ def _field(model: type[Model], name: str, values: Values, errors: Sequence[PageE
         label=look.label or label(name),
         widget=widget,
         help=look.help if look.help is not None else _help(info.description or ""),
-        value=value,
+        value=look.shown(value) if isinstance(value, str) else value,
         choices=_with_current(choices, value) if widget == "select" else choices,
         optional=_is_optional_input(model, name) if look.optional is None else look.optional,
         is_set=widget == "secret" and bool(value),

@@ -1,10 +1,8 @@
 """The first page after signing in: System Administration. A new installation shows the short path to its first call."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,9 +13,8 @@ from console.mails.index.search import PAGE, Query, find_mails
 from console.web.first_run import SetUp, is_finished, steps
 from console.web.page import Entry, Page
 from console.web.render import fragment, page
+from console.web.set_up import desk_set_up
 from desk.engine import reading
-from desk.references import reference
-from desk.tables import items, persons
 from runtime.outcomes import OutageError
 
 WORST = 3  # problems that the page shows; Health has all of them
@@ -38,7 +35,7 @@ def _context(request: Request) -> dict[str, Any]:
     if not request.state.identity.may(Right.SYSTEM_SET_UP):
         return {"steps": (), "only_item": "", "problems": (), "worst": WORST, "is_known": False, "held": held}
     services = request.app.state.services
-    found = _from_desk(request)
+    found = desk_set_up(request)
     known = SetUp(services.views.current, found.has_analyst, found.first_item)
     traffic = services.sampler.current
     wrong = problems(Known(datetime.now(UTC), traffic, services.views.current, services.views.freshness))
@@ -50,28 +47,6 @@ def _context(request: Request) -> dict[str, Any]:
         "is_known": traffic.last is not None,
         "held": held,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """`first_item`: the reference of the first call, task or request; `is_only`: there is no other."""
-
-    has_analyst: bool = False
-    first_item: str | None = None
-    is_only: bool = False
-
-
-def _from_desk(request: Request) -> _Desk:
-    """Nothing while the database is away, which the page says as a problem."""
-    analyst = select(persons.c.id).where(persons.c.is_analyst, ~persons.c.disabled).limit(1)
-    first = select(items.c.kind, items.c.id).order_by(items.c.id).limit(2)
-    try:
-        with reading(request.app.state.services.engine) as connection:
-            found = connection.execute(first).all()
-            is_there = connection.scalar(analyst) is not None
-    except OutageError:
-        return _Desk()
-    return _Desk(is_there, reference(found[0].kind, found[0].id) if found else None, len(found) == 1)
 
 
 def _held(request: Request) -> str:

@@ -30,6 +30,15 @@ class PageError:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What comes next for whoever sets up a new installation; `href` empty: it is done on this very page."""
+
+    title: str
+    text: str
+    href: str
+
+
 def page(
     request: Request,
     template: str,
@@ -45,7 +54,8 @@ def page(
     With `errors` the layout says "Error:" before the title and lists them first; `status` is 422 then.
     """
     message = flash.look(request)
-    shell = {"title": title, "errors": errors, "flash": message, **_shell(request)}
+    following = request.app.state.next_step(request) if message and message.kind == "success" else None
+    shell = {"title": title, "errors": errors, "flash": message, "next": following, **_shell(request)}
     response = HTMLResponse(_text(request, template, {**shell, **context}), status, headers)
     if message:
         flash.forget(request, response)
@@ -137,6 +147,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "told_once": _told_once,
+        "in_order_of": _in_order_of,
         "utc": _utc,
         "machine_time": _machine_time,
         "visible": visible,
@@ -150,6 +161,12 @@ def _told_once(errors: Sequence[PageError]) -> list[PageError]:
     """What is about two fields leads to the last of them: the one that the first one asks for."""
     last = {error.text: error for error in errors if error.field}
     return [error for error in errors if not error.field or last[error.text] is error]
+
+
+def _in_order_of(errors: Sequence[PageError], content: str) -> list[PageError]:
+    """As their fields stand on the page; what is about no field, or about none of these, comes first."""
+    field_id = environment().globals["ui"].field_id
+    return sorted(errors, key=lambda error: content.find(f'id="{field_id(error.field)}"') if error.field else -1)
 
 
 def _utc(moment: datetime) -> str:

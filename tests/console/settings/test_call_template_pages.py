@@ -1,5 +1,6 @@
 """A call template's pages: what is offered while somebody types, and which Priority its calls get."""
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -92,3 +93,29 @@ def test_pages_open_while_the_desk_is_away(client: TestClient, services: MemoryS
     services.engine = create_engine("sqlite:////nowhere/desk.db")
     found = offers(client.get(ADD).text)
     assert found["f-screen_set-offers"] == ["Standard"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("floor = 3\r\nprinter", "Further fields: line 2 (“printer”) has no “=”. Write name = value."),
+        (" = 3", "Further fields: line 1 (“= 3”) has no name before its “=”. Write name = value."),
+        ("floor=3\r\n\r\nfloor=4", "line 3 (“floor=4”) names the same field as line 1. Leave one of them out."),
+    ],
+)
+def test_a_line_that_is_no_pair_is_told_with_its_number(
+    client: TestClient, services: MemoryServices, typed: str, told: str
+) -> None:
+    sent = client.post(f"{PATH}/update", data=form_of(client.get(f"{PATH}/update").text) | {"fields": [typed]})
+    assert (sent.status_code, sent.text.count(told)) == (422, 2)
+    assert 'href="#f-fields"' in sent.text
+    assert typed.replace("\r\n", "\n").strip() in sent.text
+    assert services.published == []
+
+
+def test_problems_are_told_in_the_order_of_the_fields(client: TestClient) -> None:
+    form = form_of(client.get(ADD).text) | {"id": ["a b"], "partition": ["hr"], "impact": ["x"], "fields": ["y"]}
+    sent = client.post(ADD, data=form).text
+    told = re.findall(r'<li><a href="#(f-[\w-]+)">', sent)
+    assert {"f-id", "f-impact", "f-fields"} <= set(told)
+    assert told == sorted(told, key=lambda id_: sent.index(f'id="{id_}"'))

@@ -96,3 +96,17 @@ def test_a_stored_template_that_cannot_be_used_is_told(desk: Engine) -> None:
     page = administrator(MemoryServices(desk, (*SETTINGS, broken))).get("/settings/message-templates/broken").text
     assert "text: line 1: there is no name" in page
     assert "<iframe" not in page
+
+
+def test_events_are_called_by_words_and_typed_as_words(client: TestClient, services: MemoryServices) -> None:
+    for path in (PATH, f"{PATH}/update", ADD, "/settings/message-templates", "/settings/notification-rules"):
+        shown = client.get(path).text
+        assert "Call logged" in shown
+        assert not re.search(r">[^<]*CallLogged", shown), path
+    form = form_of(client.get(f"{PATH}/update").text)
+    assert form["event"] == ["Call logged"]
+    sent = client.post(f"{PATH}/update", data=form | {"event": ["call  Reopened"], "text": ["It is open again."]})
+    stored = services.stored("message-template/logged")
+    assert (sent.status_code, isinstance(stored, MessageTemplate) and stored.event) == (303, "CallReopened")
+    changed = client.post(f"{PATH}/update", data=form | {"event": ["disk-full"], "action": ["review"]}).text
+    assert "<del>Call reopened</del>" in changed and "disk-full" in changed

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from console.errors import UserError
+from console.servers import pages as servers
 from console.settings import email_options_page, saving
 from console.settings.apply import Plan
 from console.settings.conflicts import OthersChange, conflict
@@ -18,15 +19,14 @@ from console.views.views import Freshness
 from console.web import home
 from runtime.outcomes import OutageError
 from schemas.reasons import Reason
-from schemas.settings import EmailOptions, OutgoingServer
+from schemas.settings import EmailOptions, Format, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from tests.console.web.signed_in import browser, window
 
 SMTP = OutgoingServer(id="smtp", name="Main", from_address="desk@example.com")
-SETTINGS = SettingsSnapshot().with_changes([("outgoing-server/smtp", SMTP, 1), (KEY, EmailOptions(), 2)])
+STORED = EmailOptions(default_format=Format.TEXT, message_format_per_person=True)
+SETTINGS = SettingsSnapshot().with_changes([("outgoing-server/smtp", SMTP, 1), (KEY, STORED, 2)])
 FILLED = {
-    "default_format": "text",
-    "message_format_per_person": "yes",
     "default_outgoing_server": "smtp",
     "give_up_after_hours": "24",
     "bounces_until_marked": "3",
@@ -65,7 +65,7 @@ def saved(monkeypatch: pytest.MonkeyPatch) -> Saved:
 
 @pytest.fixture
 def client(saved: Saved) -> TestClient:
-    return browser(window(SimpleNamespace(views=views(ready=True)), subjects=(home, email_options_page)))
+    return browser(window(SimpleNamespace(views=views(ready=True)), subjects=(home, servers, email_options_page)))
 
 
 def views(*, ready: bool) -> SimpleNamespace:
@@ -76,13 +76,18 @@ def views(*, ready: bool) -> SimpleNamespace:
 
 def test_the_form_shows_what_is_set(client: TestClient) -> None:
     text = client.get("/settings/email-options").text
-    assert '<option value="html" selected>HTML</option>' in text
     assert '<option value="smtp">Main</option>' in text
     assert 'name="give_up_after_hours" value="48"' in text
 
 
+def test_the_format_is_chosen_on_one_page_and_this_one_leads_there(client: TestClient) -> None:
+    text = client.get("/settings/email-options").text
+    assert 'name="default_format"' not in text and 'name="message_format_per_person"' not in text
+    assert '<a href="/email-settings">Email Settings</a>' in text
+
+
 def test_what_has_not_been_read_does_not_look_as_if_it_were_not_there() -> None:
-    client = browser(window(SimpleNamespace(views=views(ready=False)), subjects=(home, email_options_page)))
+    client = browser(window(SimpleNamespace(views=views(ready=False)), subjects=(home, servers, email_options_page)))
     for answer in (client.get("/settings/email-options"), client.post("/settings/email-options", data=FILLED)):
         assert answer.status_code == 503 and "The settings have not been read yet" in answer.text
 
@@ -94,7 +99,7 @@ def test_what_was_typed_is_saved_with_who_and_why(client: TestClient, saved: Sav
     ((plan, author, looked_at),) = saved.plans
     options = plan.changes[0].after
     assert isinstance(options, EmailOptions)
-    assert options.default_format == "text" and options.message_format_per_person
+    assert options.default_format == "text" and options.message_format_per_person, "what stands on another page stays"
     assert options.blocked_senders == ("spam@example.com", "@bad.example")
     assert options.answers.per_sender_and_hour == 7 and options.answers.unproved_in_hour is None
     assert author == Author("Ada", "less spam") and looked_at == {KEY: 2}
@@ -102,13 +107,11 @@ def test_what_was_typed_is_saved_with_who_and_why(client: TestClient, saved: Sav
 
 def test_nothing_is_changed_where_all_was_left_as_it_was(client: TestClient, saved: Saved) -> None:
     unchanged = FILLED | {
-        "default_format": "html",
         "default_outgoing_server": "",
         "give_up_after_hours": "48",
         "blocked_senders": "",
         "answers.per_sender_and_hour": "5",
     }
-    del unchanged["message_format_per_person"]
     assert client.post("/settings/email-options", data=unchanged).status_code == 303
     assert [plan.effective for plan, _, _ in saved.plans] == [()]
     assert "Nothing was changed." in client.get("/settings/email-options").text

@@ -95,6 +95,7 @@ def test_a_test_that_passed_counts_as_working_and_the_step_names_the_others() ->
     passed = ServerTestResult(test_id="t", ok=True, steps=(), server=key, tested=rows.tested_id(key, INCOMING))
     step = steps(SetUp(replace(view(*ALL), tests={key: passed}), True, None))[5]
     assert step.state == "next" and step.text.endswith("Still to be tested: out.")
+    assert step.place.page == "servers.open" and step.place.parameters["server_id"] == "out"
 
 
 def test_who_looks_for_an_analyst_is_led_to_a_form_for_one() -> None:
