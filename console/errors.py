@@ -33,6 +33,7 @@ class Remedy(StrEnum):
     LOOK_AGAIN = "look at what there is now, and make your change again"
     LOG_CALL = "log a call first"
     MAKE_PUBLIC_KEY = "make a pair of keys; MAILCALL_PUBLIC_KEY_FILE names the public one"
+    MAY_ARRIVE_TWICE = "choose “Also those that may have arrived”, if it may come twice"
     SEAL_OR_REFER = "MAILCALL_PUBLIC_KEY_FILE names one; or say which environment variable or file holds the password"
     SEAL_PASSWORD = "enter the password anew: it is sealed when it is saved"
 

@@ -97,6 +97,13 @@ def list_deliveries(
     return [Delivery(**row) for row in connection.execute(query).mappings()]
 
 
+def are_visible(connection: Connection, notification_ids: Collection[str], partitions: Collection[str]) -> bool:
+    """Whether each of these tells of an item of these partitions."""
+    ids = select(deliveries.c.notification_id).distinct().where(_tells_of(partitions))
+    found = connection.scalars(ids.where(deliveries.c.notification_id.in_(list(notification_ids))))
+    return set(found) == set(notification_ids)
+
+
 def item_deliveries(connection: Connection, reference: str) -> list[Delivery]:
     """What became of telling of one item, by recipient, the oldest first."""
     query = select(*_FIELDS).where(deliveries.c.reference == reference, _IS_LAST)

@@ -167,7 +167,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.RETRIES_EXHAUSTED: Explanation(
         "A notification was tried for two days (give_up_after_hours) and could not be sent.",
-        "See notification.results for the server's last answer; mend the server, then ask for the notification again.",
+        "See notification.results for the server's last answer; mend the server, then send it again.",
     ),
     Reason.BROKER_AWAY: Explanation(
         "The Kafka broker does not answer; the process waits and goes on by itself.",

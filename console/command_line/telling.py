@@ -29,6 +29,7 @@ COMMANDS: Mapping[Remedy, str] = {
     Remedy.LOOK_AGAIN: "give the command again: it begins with what there is now",
     Remedy.LOG_CALL: "log one: `mailcall calls log`",
     Remedy.MAKE_PUBLIC_KEY: "`mailcall secrets make-keys` makes one; MAILCALL_PUBLIC_KEY_FILE names it",
+    Remedy.MAY_ARRIVE_TWICE: "`--although-doubtful` sends it all the same; it may come twice",
     Remedy.SEAL_OR_REFER: "make one with `mailcall secrets make-keys`, or write {env: NAME} or {file: PATH}",
     Remedy.SEAL_PASSWORD: "`mailcall secrets seal` makes one",
 }

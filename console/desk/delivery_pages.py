@@ -1,7 +1,7 @@
-"""Deliveries: what failed, what waits and why, what was sent."""
+"""Deliveries: what failed, and sending it again; what waits and why; what was sent."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,34 +11,94 @@ from starlette.responses import Response
 from console.access.rights import Right
 from console.desk.journal_words import explained
 from console.desk.partitions import visible_partitions
+from console.errors import UserError
+from console.mails.sending_again import Key, attempts_of, may_have_arrived, send_again, sent_again
+from console.web import forms
 from console.web.keyset import Cut, Part, asked, part
 from console.web.page import Entry, Page
-from console.web.render import page
-from desk.delivery_list import Delivery, Ended, WaitingDelivery, list_deliveries, list_waiting
+from console.web.render import PageError, page, redirect
+from desk.delivery_list import Delivery, Ended, WaitingDelivery, are_visible, list_deliveries, list_waiting
 from desk.engine import reading
 
 STATES: Mapping[str, tuple[Ended, ...]] = {"failed": ("failed", "bounced"), "sent": ("sent",)}
 _FEW = 10  # rows of each kind where no kind was chosen
 _MAX_TEXT = 320
+MOST_AT_ONCE = 100
+NOT_OF_THE_LIST = f"Choose at most {MOST_AT_ONCE} failed notifications of the list."
+ALTHOUGH = "although_doubtful"  # name of a checkbox
 
 
-def list_(request: Request) -> Response:
+def list_(request: Request, errors: Sequence[PageError] = ()) -> Response:
     """The failed ones first; where a state is chosen, all of that."""
+    form = getattr(request.state, "form", None)
     chosen = {name: _filter(request, name) for name in ("state", "recipient", "server")}
     state = chosen["state"] if chosen["state"] in (*STATES, "waiting") else ""
     with reading(request.app.state.services.engine) as connection:
         look = _Look(connection, request, chosen)
         lists: dict[str, Part[Any]] = {name: look(name, _cut(request, name, state)) for name in _shown(state)}
+        failed = [_key(one) for one in lists["failed"].rows] if "failed" in lists else []
+        again, tried = sent_again(connection, failed), attempts_of(connection, failed)
     return page(
         request,
         "desk/deliveries.html",
         title="Deliveries",
+        status=422 if errors else 200,
+        errors=errors,
+        again=again,
+        doubtful={key for key, attempts in tried.items() if may_have_arrived(attempts)},
+        key_of=_key,
+        value_of=_written,
+        ticked=frozenset(form.getlist("delivery")) if form is not None else frozenset(),
         lists=lists,
         state=state,
         chosen=chosen,
         asked={name: value for name, value in chosen.items() if value},
         explained=explained,
     )
+
+
+def again(request: Request) -> Response:
+    """Sends the chosen ones again."""
+    services, form = request.app.state.services, request.state.form
+    keys = [_read(str(one)) for one in form.getlist("delivery")]
+    errors = [] if keys else [PageError("", "Choose at least one failed notification.")]
+    if len(keys) > MOST_AT_ONCE or not _are_visible(request, keys):
+        errors.append(PageError("", NOT_OF_THE_LIST))
+    if errors:
+        return list_(request, errors)
+    who, now = request.state.identity.name, datetime.now(UTC)
+    try:
+        done = send_again(services.mail_records, services.publisher, keys, who, now, although_doubtful=ALTHOUGH in form)
+    except UserError as refused:
+        told = (forms.told(problem.cause, problem.remedy) for problem in refused.problems)
+        return list_(request, [PageError("", text) for text in told])
+    said = "1 notification is" if len(done) == 1 else f"{len(done)} notifications are"
+    return redirect(
+        request,
+        "deliveries.list",
+        f"{said} being sent again. What becomes of it is in this list, as soon as it was tried.",
+    )
+
+
+def _are_visible(request: Request, keys: Iterable[Key]) -> bool:
+    partitions = visible_partitions(request)
+    if partitions is None:
+        return True
+    with reading(request.app.state.services.engine) as connection:
+        return are_visible(connection, {id_ for id_, _ in keys}, partitions)
+
+
+def _key(one: Delivery) -> Key:
+    return one.notification_id, one.recipient
+
+
+def _written(key: Key) -> str:
+    return "/".join(key)
+
+
+def _read(text: str) -> Key:
+    id_, _, recipient = text.partition("/")
+    return id_, recipient
 
 
 class _Look:
@@ -80,5 +140,8 @@ def _filter(request: Request, name: str) -> str:
     return request.query_params.get(name, "").strip()[:_MAX_TEXT]
 
 
-PAGES = (Page("deliveries.list", "/deliveries", list_, Right.READ_CALLS),)
+PAGES = (
+    Page("deliveries.list", "/deliveries", list_, Right.READ_CALLS),
+    Page("deliveries.again", "/deliveries", again, Right.READ_CALLS, ("POST",)),
+)
 ENTRIES = (Entry("Desk", "Deliveries", "deliveries.list"),)

@@ -43,7 +43,9 @@ def around_list(kind: Kind, settings: SettingsSnapshot) -> dict[str, Any]:
     if kind.name != "notification-rule":
         return {}
     habits = told_of_events(settings)
-    return {"habits": [(event_words(one.event), one.partition, ", ".join(map(word, one.roles)), one.rule) for one in habits]}
+    return {
+        "habits": [(event_words(one.event), one.partition, ", ".join(map(word, one.roles)), one.rule) for one in habits]
+    }
 
 
 def around_setting(request: Request, kind: Kind, settings: SettingsSnapshot, setting: AnySetting) -> dict[str, Any]:

@@ -165,7 +165,8 @@ def _told_once(errors: Sequence[PageError]) -> list[PageError]:
 
 def _in_order_of(errors: Sequence[PageError], content: str) -> list[PageError]:
     """As their fields stand on the page; what is about no field, or about none of these, comes first."""
-    field_id = environment().globals["ui"].field_id
+    macros: Any = environment().globals["ui"]
+    field_id = macros.field_id
     return sorted(errors, key=lambda error: content.find(f'id="{field_id(error.field)}"') if error.field else -1)
 
 

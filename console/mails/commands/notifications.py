@@ -1,11 +1,13 @@
-"""`mailcall notifications`: who was to be told what by mail, and what became of it."""
+"""`mailcall notifications`: who was to be told what by mail, what became of it, and sending it again."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from console.command_line.options import Json, config_of
+from console.command_line.options import Json, Who, config_of, services_of
 from console.command_line.output import print_fields, print_json, print_table
+from console.errors import Remedy, UserError
 
 app = typer.Typer(help="Mails that were to be sent: how each stands.", no_args_is_help=True)
 
@@ -50,3 +52,45 @@ def show(
     print_fields((name, value) for name, value in shown if value)
     print()
     print_table(_ATTEMPT, ([getattr(one, name) for name in _ATTEMPT] for one in attempts), "not tried yet")
+
+
+@app.command("send-again")
+def send_again(
+    context: typer.Context,
+    notification_id: Annotated[str, typer.Argument(metavar="ID", help="As the list shows it.")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="Only to this recipient, may be given often; when left out to all for whom it failed."),
+    ] = None,
+    although_doubtful: Annotated[
+        bool, typer.Option("--although-doubtful", help="Even where a server may have taken it: it may come twice.")
+    ] = False,
+    who: Who = "",
+    json: Json = False,
+) -> None:
+    """Send a failed notification again, as a notification of its own to each recipient for whom it failed.
+
+    Given twice, it is sent once.
+    """
+    from console.mails.sending_again import failed_recipients, send_again
+    from desk.engine import reading
+
+    services = services_of(context)
+    if not to:
+        with reading(services.engine) as connection:
+            to = failed_recipients(connection, notification_id)
+        if not to:
+            raise UserError(f"notification {notification_id!r} has failed for nobody", Remedy.FIND_NOTIFICATION)
+    done = send_again(
+        services.mail_records,
+        services.publisher,
+        [(notification_id, recipient) for recipient in to],
+        who,
+        datetime.now(UTC),
+        although_doubtful=although_doubtful,
+    )
+    if json:
+        print_json(done)
+    else:
+        columns = ("recipient", "notification_id")
+        print_table(columns, ([getattr(one, name) for name in columns] for one in done), "")

@@ -1,11 +1,13 @@
 """Items and deliveries in the window: found, shown safely, of one's own partitions alone, and acted upon."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
@@ -16,15 +18,18 @@ from console.access.identity import Identity
 from console.access.rights import Right
 from console.desk import delivery_pages, item_pages
 from console.desk.desk_requests import Answer
+from console.mails.sending_again import again_id
 from console.web import home
 from desk import tables
 from desk.engine import open_desk
 from runtime.blobs import BlobStore
 from schemas.desk_requests import DeskRequest, DeskRequested, ItemToClose, ItemToWatch
-from schemas.wire import Message
+from schemas.events import NotificationRequested
+from schemas.topics import NOTIFICATION_REQUESTED, Topic
+from schemas.wire import Message, Record, encode
 from tests.console.web.people import HOSTILE, HTML, TURN, services
 from tests.console.web.signed_in import ADMINISTRATOR, browser, window
-from tests.desk.rows import add, add_attempt, add_entry, add_file, add_item, add_person, add_waiting
+from tests.desk.rows import NOW, add, add_attempt, add_entry, add_file, add_item, add_person, add_waiting
 
 IT_ONLY = Identity("2", "Ivo", frozenset({Right.READ_CALLS}), frozenset({"it"}))
 ROUTES = (
@@ -229,6 +234,98 @@ def test_deliveries_show_the_failed_first_and_why_others_wait(open_window: Calla
     assert "550 &lt;script&gt;" in text
     assert "It has had no turn yet." in text
     assert "An earlier notification to the same recipient goes first" in text
+
+
+class MailTopics:
+    """In the place of `MailRecords`: what `notification.requested` holds, all of it told by mails."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.config = SimpleNamespace(topic_prefix="t")
+        self.records: list[Record] = []
+
+    def of(self, topic: Topic, _mail_ids: Collection[str]) -> list[Record]:
+        assert topic is NOTIFICATION_REQUESTED
+        return self.records
+
+    def ask(self, id_: str, recipient: str, reference: str) -> None:
+        """What was asked for, and failed."""
+        values = {
+            "notification_id": id_,
+            "recipient": recipient,
+            "data": {"reference": reference},
+            "event": "CallLogged",
+        }
+        more = {"data": {"reference": reference}, "mail_id": id_, "requested_at": NOW}
+        asked = NotificationRequested.model_validate(values | more)
+        message = encode(NOTIFICATION_REQUESTED, recipient, asked, id=id_, source="/t", time=NOW)
+        self.records.append(Record("t", 0, len(self.records), b"k", message.value, message.headers))
+        told: dict[str, Any] = {"reference": reference, "recipient": recipient, "mail_id": id_}
+        add_attempt(self.engine, id_, "failed", **told, reason="recipient-refused", smtp_reply="550 no")
+
+
+F, G, H = "f" * 32, "9" * 32, "0" * 32
+BOX = r'<input type="checkbox" name="delivery" value="{}/[^"]*" aria-label="[^"]*"( disabled| checked)?>'
+
+
+@pytest.fixture
+def failed(desk: Engine) -> MailTopics:
+    topics = MailTopics(desk)
+    topics.ask(F, "ann@example.test", "C-000001")
+    topics.ask(G, "hr@example.test", "T-000002")
+    more: dict[str, Any] = {"reference": "C-000001", "recipient": "late@example.test", "server_id": "out"}
+    add_attempt(desk, H, "failed", **more, reason="retries-exhausted", smtp_reply="the connection broke")
+    return topics
+
+
+def sending(engine: Engine, topics: MailTopics, identity: Identity = ADMINISTRATOR) -> tuple[TestClient, list[Message]]:
+    """A window of deliveries, and what it publishes."""
+    published: list[Message] = []
+    made = SimpleNamespace(
+        engine=engine, mail_records=topics, publisher=SimpleNamespace(publish=published.extend), config=topics.config
+    )
+    return browser(window(made, identity, subjects=(home, item_pages, delivery_pages))), published
+
+
+def test_a_failed_notification_is_sent_again_and_then_offered_no_more(desk: Engine, failed: MailTopics) -> None:
+    client, published = sending(desk, failed)
+    assert re.search(BOX.format(F), client.get("/deliveries").text)
+    assert "deliveries?state=failed&amp;recipient=ann%40example.test" in client.get("/items/C-000001").text
+    for _ in range(2):
+        sent = client.post("/deliveries?state=failed", data={"delivery": f"{F}/ann@example.test"})
+        assert (sent.status_code, sent.headers["Location"]) == (303, "/deliveries")
+    first, second = published
+    asked = NotificationRequested.model_validate_json(first.value or b"")
+    assert (asked.notification_id, asked.recipient) == (again_id((F, "ann@example.test")), "ann@example.test")
+    assert ("ce_againby", b"Ada") in first.headers
+    assert NotificationRequested.model_validate_json(second.value or b"").notification_id == asked.notification_id
+    add_attempt(desk, asked.notification_id, "sent", recipient="ann@example.test", reference="C-000001")
+    text = client.get("/deliveries?state=failed").text
+    box = re.search(BOX.format(F), text)
+    assert box and box[1] == " disabled" and "Sent again: it went out." in text
+    refused = client.post("/deliveries", data={"delivery": f"{F}/ann@example.test"})
+    assert refused.status_code == 422 and "was sent again already" in refused.text and len(published) == 2
+
+
+def test_what_may_have_arrived_says_so_and_is_asked_for(desk: Engine, failed: MailTopics) -> None:
+    client, published = sending(desk, failed)
+    text = client.get("/deliveries?state=failed").text
+    assert text.count("It may have arrived: no server said that it did not take it.") == 1
+    both = {"delivery": [f"{F}/ann@example.test", f"{H}/late@example.test"]}
+    refused = client.post("/deliveries?state=failed", data=both)
+    assert refused.status_code == 422 and "Also those that may have arrived" in refused.text and not published
+    boxes = [re.search(BOX.format(id_), refused.text) for id_ in (F, H)]
+    assert [box and box[1] for box in boxes] == [" checked", " checked"], "what was chosen stays chosen"
+
+
+def test_nobody_sends_what_tells_of_another_partition(desk: Engine, failed: MailTopics) -> None:
+    client, published = sending(desk, failed, IT_ONLY)
+    assert f"{G}/" not in client.get("/deliveries?state=failed").text
+    for chosen in ([f"{G}/hr@example.test"], [f"{F}/ann@example.test", f"{G}/hr@example.test"], [], ["nonsense"]):
+        assert client.post("/deliveries", data={"delivery": chosen}).status_code == 422
+    assert not published
+    assert client.post("/deliveries", data={"delivery": f"{F}/ann@example.test"}).status_code == 303
+    assert len(published) == 1
 
 
 class Logger:

@@ -50,7 +50,8 @@ def client_of(services: MemoryServices, identity: Identity = ADMINISTRATOR) -> T
 def saved(client: TestClient) -> str:
     """The page after a partition was saved."""
     assert client.post(f"{PATH}/update", data=form_of(client.get(f"{PATH}/update").text)).status_code == 303
-    return client.get(PATH).text
+    text: str = client.get(PATH).text
+    return text
 
 
 NEXT = '<p class="next">Next: '
