@@ -15,7 +15,7 @@ from console.servers import server_tests
 from console.servers.details import rebased, secret_fields
 from console.servers.details_pages import check_draft, form_page
 from console.servers.drafts import Draft
-from console.servers.rows import last_change, last_test
+from console.servers.rows import last_change
 from console.servers.server_settings import Server
 from console.servers.server_types import ServerType
 from console.servers.window import (
@@ -25,6 +25,7 @@ from console.servers.window import (
     failure,
     name_of,
     open_draft,
+    tested,
 )
 from console.settings import saving
 from console.settings.apply import Change
@@ -81,7 +82,7 @@ def save(request: Request) -> Response:
         if not (is_there and isinstance(error, saving.PerhapsSavedError)):
             return _page(request, draft, (failure(error, "Nothing was saved."),))
     services.drafts.close(account.account_id)
-    if checked.plan.effective and last_test(view, _key_of(checked.server), checked.server) is None:
+    if checked.plan.effective and tested(request, view, checked.server) is None:
         with suppress(OutageError):  # it is saved; the list says that it is not tested
             look = server_tests.request(now, server_id=checked.server.id, server=checked.server)
             server_tests.publish_request(services.publisher, look, now)
@@ -113,7 +114,7 @@ def _page(request: Request, draft: Draft, errors: Sequence[PageError] = ()) -> R
         theirs=theirs,
         their_change=last_change(view, change.key) if theirs else None,
         unproved=bool(checked.plan.checking_nobody),
-        tested=last_test(view, change.key, checked.server),
+        tested=tested(request, view, checked.server),
         change_reason=reason_of(request),
         reason_required=view.settings.email_options().change_reason_required,
     )

@@ -18,7 +18,7 @@ from console.servers.server_tests import nobody, publish_request
 from console.servers.server_tests import request as request_test
 from console.servers.server_types import type_of
 from console.servers.test_runs import PER_ACCOUNT, ServerTestRun
-from console.servers.window import account_of, errors_of, name_of, open_draft, user_error, wanted_row
+from console.servers.window import account_of, errors_of, name_of, open_draft, result_of, user_error, wanted_row
 from console.web.current import view_of
 from console.web.page import Page
 from console.web.render import PageError, fragment, page, redirect, url
@@ -73,8 +73,7 @@ def _of_draft(request: Request, draft: Draft) -> Response:
 
 def _window(request: Request, server: Server, name: str, draft: Draft | None) -> Response:
     if request.method == "GET":
-        found = _run(request)
-        return _page(request, server, name, draft, dict(found.typed) if found else {}, found)
+        return _page(request, server, name, draft, _typed_before(request, server), _run(request))
     form: FormData = request.state.form
     typed = {field: str(form.get(field, "")).replace("\r\n", "\n").strip() for field in (*_LISTS, *_TEXTS)}
     asked, errors = _asked(server, typed)
@@ -137,6 +136,14 @@ def _started(request: Request, server: Server, asked: ServerTest, typed: dict[st
     return started
 
 
+def _typed_before(request: Request, server: Server) -> dict[str, str]:
+    """What stood in the fields when the account tested this server last: details are corrected and tested in turns."""
+    newest: ServerTestRun | None = request.app.state.services.test_runs.newest(account_of(request).account_id)
+    if newest is None or (newest.server.kind, newest.server.id) != (server.kind, server.id):
+        return {}
+    return dict(newest.typed)
+
+
 def _run(request: Request) -> ServerTestRun | None:
     found: ServerTestRun | None = request.app.state.services.test_runs.of(
         account_of(request).account_id, request.query_params.get("run", "")
@@ -147,10 +154,10 @@ def _run(request: Request) -> ServerTestRun | None:
 def _status(request: Request, found: ServerTestRun | None) -> dict[str, Any]:
     """What the Status shows: nothing yet, waiting, the answer, or that nobody answers."""
     if found is None:
-        return {"run": None, "result": None, "waiting": False, "silence": "", "following": None}
-    future = request.app.state.services.answers.answer(found.test_id)
-    result = future.result() if future is not None and future.done() and not future.cancelled() else None
-    waiting = result is None and future is not None and datetime.now(UTC) - found.started_at < min(WAIT, STALE)
+        return {"run": None, "result": None, "waiting": False, "silence": ""}
+    result = result_of(request, found)
+    asked = request.app.state.services.answers.answer(found.test_id) is not None
+    waiting = result is None and asked and datetime.now(UTC) - found.started_at < min(WAIT, STALE)
     silence = "" if result or waiting else nobody(found.server, WAIT.total_seconds())
     # Of a draft, saving comes next: its page has a button for that.
     is_saved = view_of(request).settings.settings.get(f"{found.server.kind}/{found.server.id}") == found.server

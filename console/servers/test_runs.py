@@ -45,8 +45,12 @@ class ServerTestRuns:
             while len(self._runs) > MAX_RUNS:
                 self._runs.popitem(last=False)
 
-    def of(self, account_id: str, test_id: str) -> ServerTestRun | None:
-        """The account's own run of this id: nobody sees the mail that another's test has found."""
+    def newest(self, account_id: str) -> ServerTestRun | None:
+        """The account's own: nobody sees the mail that another's test has found."""
         with self._lock:
-            run = self._runs.get(account_id)
+            return self._runs.get(account_id)
+
+    def of(self, account_id: str, test_id: str) -> ServerTestRun | None:
+        """The account's newest run, where it is of this id."""
+        run = self.newest(account_id)
         return run if run and run.test_id == test_id else None

@@ -8,7 +8,9 @@ from starlette.requests import Request
 from console.access.identity import Identity
 from console.errors import Problem, UserError
 from console.servers.drafts import Draft
-from console.servers.rows import ServerRow, row_of
+from console.servers.rows import ServerRow, last_test, row_of
+from console.servers.server_settings import Server
+from console.servers.test_runs import ServerTestRun
 from console.settings.saving import Author, PerhapsSavedError
 from console.settings.state import State
 from console.views.snapshot import ViewSnapshot
@@ -21,6 +23,7 @@ from desk.engine import reading
 from runtime.outcomes import OutageError
 from schemas.notifying import Group
 from schemas.persons import Person
+from schemas.servers import ServerTestResult
 from schemas.settings import IncomingServer
 
 
@@ -56,6 +59,22 @@ def open_draft(request: Request) -> Draft | None:
     """The details that this account has open with something typed into them."""
     found: Draft | None = request.app.state.services.drafts.of(account_of(request).account_id)
     return found
+
+
+def result_of(request: Request, run: ServerTestRun) -> ServerTestResult | None:
+    """What the process has answered; None: nothing yet, or too long ago."""
+    future = request.app.state.services.answers.answer(run.test_id)
+    if future is None or not future.done() or future.cancelled():
+        return None
+    result: ServerTestResult = future.result()
+    return result
+
+
+def tested(request: Request, view: ViewSnapshot, server: Server) -> ServerTestResult | None:
+    """The newest test of just these values: the account's own as soon as it is answered, since the view hears later."""
+    run: ServerTestRun | None = request.app.state.services.test_runs.newest(account_of(request).account_id)
+    own = result_of(request, run) if run and run.server == server else None
+    return own or last_test(view, f"{server.kind}/{server.id}", server)
 
 
 def errors_of(problems: Iterable[Problem], names: tuple[str, ...]) -> list[PageError]:

@@ -19,6 +19,7 @@ from tests.console.servers.administration import CANARY, Administration, filled
 OUTGOING = "/email-settings/servers/outgoing/it-outgoing/update"
 INCOMING = "/email-settings/servers/incoming/it-mailbox/update"
 TEST = "/email-settings/test"
+REVIEW = "/email-settings/review"
 TYPED = {"to": "ann@example.org", "cc": "", "bcc": "", "subject": "", "message": ""}
 
 
@@ -100,6 +101,35 @@ def test_a_server_that_is_not_there_yet_is_tested(client: TestClient, administra
     assert "The test passed" in ok(client, TYPED).text
     assert administration.tests[0].server == OutgoingServer.model_validate(typed)
     assert administration.setting("outgoing-server/relay") is None
+
+
+def test_a_test_that_has_just_passed_is_known_to_the_review_before_the_view_hears_of_it(
+    client: TestClient, administration: Administration
+) -> None:
+    administration.answer = fine
+    shown(client, OUTGOING, from_name="Desk")
+    assert "The test passed" in ok(client, TYPED).text
+    assert "were tested, and work" in client.get(REVIEW).text
+    shown(client, OUTGOING, from_name="The desk")
+    assert "have not been tested" in client.get(REVIEW).text
+    administration.answer = refused
+    assert "The test failed" in ok(client, TYPED).text
+    assert "check username and password. They can be saved all the same" in client.get(REVIEW).text
+    client.post(REVIEW, data={})
+    assert len(administration.tests) == 2  # what was tested a moment ago is not looked at once more
+
+
+def test_to_whom_the_mail_of_a_test_goes_is_typed_once(client: TestClient, administration: Administration) -> None:
+    administration.answer = refused
+    shown(client, OUTGOING)
+    ok(client, TYPED)
+    shown(client, OUTGOING, from_name="Desk")
+    again = client.get(TEST).text
+    assert 'value="ann@example.org"' in again
+    assert "Not tested yet" in again
+    client.post("/email-settings/close")
+    shown(client, "/email-settings/servers/outgoing/hr-outgoing/update")
+    assert 'value="ann@example.org"' not in client.get(TEST).text  # of another server
 
 
 def test_a_server_is_tested_as_it_is_saved(client: TestClient, administration: Administration) -> None:
