@@ -50,6 +50,13 @@ def connection_error(server: MailServer, error: Exception) -> MailServerError:
             "the authority that signed it, or host to the name it was made for"
         )
         return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
+    if isinstance(error, ssl.SSLError) and getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":
+        # OpenSSL's word for an answer that is no TLS record at all: the server greets in clear.
+        text = (
+            f"{where} answers without TLS. Set security: starttls or security: none, or the port at which the server "
+            "speaks TLS"
+        )
+        return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
     if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         text = (
             f"no TLS connection to {where}: {words(getattr(error, 'reason', None) or error)}. Check port and security "

@@ -8,6 +8,7 @@ LABELS: Mapping[str, str] = {
     "id": "Id",
     "enabled": "Switched on",
     "host": "Server",
+    "security": "Security",
     "path": "Folder of the files",
     "trust": "Proof of sender",
     "oversize": "Larger mails",
@@ -115,6 +116,13 @@ _SETTING = re.compile(r"\b([A-Za-z][a-z_]+): ([a-z][a-z0-9-]+)\b")
 _METHOD = re.compile(r"\b(?:authentication )?(sasl-[a-z0-9-]+)\b|\bauthentication (standard|apop|none)\b", re.I)
 _BY_METHOD = re.compile(r"(?<=\bby )(standard|apop)\b")
 _FIELD = re.compile(r"\b[A-Za-z][a-z]*(?:_[a-z]+)+\b")
+# What cannot be told from a mail server's own words one by one.
+_PHRASES: Mapping[str, str] = {
+    "needs username": "needs user name",
+    "Check username, password and authentication": "Check User name, Password and Authentication Method",
+    "Check host": "Check Server",
+    "Check port and security (tls and starttls use": "Check Port and Security (TLS and STARTTLS use",
+}
 _DOCUMENT = re.compile(r",? see docs/[\w/.-]*\w")  # whoever sits at the window has no such file
 
 
@@ -133,7 +141,10 @@ def in_labels(text: str) -> str:
     text = _DOCUMENT.sub("", text)
     text = _SETTING.sub(_setting, text)
     text = _BY_METHOD.sub(lambda found: word(found[0]), _METHOD.sub(_method, text))
-    return _FIELD.sub(_field, text).replace("needs username", "needs user name")
+    text = _FIELD.sub(_field, text)
+    for said, shown in _PHRASES.items():
+        text = text.replace(said, shown)
+    return text
 
 
 def _setting(found: re.Match[str]) -> str:

@@ -1,5 +1,6 @@
 """TLS contexts, and when a password may go unencrypted."""
 
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,21 @@ def test_an_authority_that_was_replaced_is_read_again(tmp_path: Path) -> None:
     before = tls_context(server(ca_file=str(authority)))
     make_certificates(tmp_path)
     assert tls_context(server(ca_file=str(authority))) is not before
+
+
+def test_a_server_that_greets_in_clear_where_tls_is_set_is_told_as_that() -> None:
+    """Its port is the one for STARTTLS, or it has no TLS: the most usual slip; OpenSSL's word for it tells nobody."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"220 mail.example.test ESMTP\r\n")
+        with pytest.raises(ssl.SSLError) as caught:
+            tls_context(server()).wrap_socket(ours, server_hostname="mail.example.test")
+    told = connection_error(server(port=587), caught.value)
+    assert told.reason is Reason.SECURITY_REFUSED
+    assert told.text == (
+        "it (mail.example.test:587) answers without TLS. Set security: starttls or security: none, or the port at "
+        "which the server speaks TLS"
+    )
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

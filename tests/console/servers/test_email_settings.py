@@ -48,7 +48,7 @@ def test_each_server_tells_its_state_last_success_error_and_backlog(
     administration.tell("it-mailbox", "connected", last_success=AT, backlog=7)
     three_days_ago = AT - timedelta(days=3)
     administration.tell(
-        "hr-mailbox", "authentication-refused", since=three_days_ago, last_error="refused <b>: check username"
+        "hr-mailbox", "authentication-refused", since=three_days_ago, last_error="refused by sasl-plain <b>"
     )
     for path in ("/email-settings", "/email-settings/rows"):
         text = client.get(path).text
@@ -57,7 +57,7 @@ def test_each_server_tells_its_state_last_success_error_and_backlog(
         assert cells(text, "success", "incoming-it_2d_mailbox") == "29 Nov 2026, 08:00:00 UTC"
         trouble = cells(text, "state", "incoming-hr_2d_mailbox")
         assert "Login refused" in trouble and "since 26 Nov 2026, 08:00:00 UTC" in trouble
-        assert "refused &lt;b&gt;: check username" in trouble
+        assert "refused by SASL Plain Authentication &lt;b&gt;" in trouble
         assert "/email-settings/servers/incoming/hr-mailbox/update#f-password" in text  # log in again, in place
 
 

@@ -19,6 +19,14 @@ from console.web.labels import in_labels
         ),
         ("refused the log-in of 'it' by standard: no", "refused the log-in of 'it' by Standard Authentication: no"),
         (
+            "refused: no. Check username, password and authentication",
+            "refused: no. Check User name, Password and Authentication Method",
+        ),
+        (
+            "Set security: starttls or security: none, or the port",
+            "Set Security “STARTTLS” or Security “None”, or the port",
+        ),
+        (
             "leaves alone what lies there (start_from: now)",
             "leaves alone what lies there (Start from “What comes from now on”)",
         ),
