@@ -9,7 +9,7 @@ HOST = "127.0.0.1"
 # Below the range from which the kernel takes the ports of outgoing connections (32768 and up on Linux, 49152 on macOS):
 # one of those could take a port between the moment it was found free and the moment the server binds it.
 LOWEST, HIGHEST = 15_000, 32_000
-POLL_SECONDS = 0.02
+POLL_SECONDS = (0.02, 0.1)  # from the one to the other, the longer it is waited: to ask costs what is waited for time
 _random = random.SystemRandom()  # tests that run side by side may have seeded the common one alike
 
 
@@ -44,10 +44,11 @@ def is_open(host: str, port: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Ask every few milliseconds, for that many seconds at most; whether it came true."""
-    deadline = time.monotonic() + seconds
+    """Ask again and again, for that many seconds at most; whether it came true."""
+    since = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - since
+        if waited > seconds:
             return False
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(max(POLL_SECONDS[0], waited / 10), POLL_SECONDS[1]))
     return True
