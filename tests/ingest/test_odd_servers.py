@@ -280,7 +280,7 @@ def test_a_mail_that_is_not_given_stands_in_status_metric_and_log(
         broker.wait_until(lambda: not broker.statuses()[-1].not_given)
         assert gauge(settings) == 0
         watcher.stop()
-        assert watcher.join(5)
+        assert watcher.join(30)
     told = [one.not_given for one in broker.statuses()]
     (named,) = next(lines for lines in told if lines)
     assert named.startswith(f"{handle}: ") and ("FETCHed" in named or "retrieved" in named)
@@ -303,6 +303,6 @@ def test_a_mail_of_which_only_the_beginning_is_kept_stays_on_its_server(
     watcher.start()
     broker.wait_until(lambda: broker.states()[-1:] == ["idle"])
     watcher.stop()
-    assert watcher.join(5)
+    assert watcher.join(30)
     assert len(broker.mails()) == 3
     assert list(server.mails) == [2]

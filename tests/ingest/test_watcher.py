@@ -127,7 +127,7 @@ def watch(inbox: Any, incoming_server: Any, broker: Broker, tmp_path: Path) -> I
     yield start
     for watcher in started:
         watcher.stop()
-    assert all(watcher.join(5) for watcher in started)
+    assert all(watcher.join(30) for watcher in started)
 
 
 @pytest.fixture(params=["imap", "pop3"])
@@ -170,7 +170,7 @@ def test_a_watcher_killed_before_its_mails_are_acknowledged_leaves_them_to_the_n
     watcher = watch(**protocol)
     broker.wait_until(lambda: broker.tries >= 1)
     watcher.stop()
-    assert watcher.join(5)
+    assert watcher.join(30)
     assert len(inbox.flags()) == 1
     broker.away = False
     watch(**protocol)
@@ -186,7 +186,7 @@ def test_with_its_cursor_deleted_a_mailbox_gives_the_same_mail_ids_again(
     first = watch(**settings)
     broker.wait_until(lambda: broker.cursor() is not None)
     first.stop()
-    assert first.join(5)
+    assert first.join(30)
     expected = [ids.mail_id("it", raw) for raw in raws]
     assert broker.mail_ids() == expected
     watch(cursor=None, **settings)
@@ -202,7 +202,7 @@ def test_with_its_cursor_a_mailbox_gives_nothing_again(
     first = watch(**settings)
     broker.wait_until(lambda: broker.cursor() is not None)
     first.stop()
-    assert first.join(5)
+    assert first.join(30)
     watch(cursor=broker.cursor(), **settings)
     broker.wait_until(lambda: broker.states().count("starting") == 2 and broker.states()[-1] == "idle")
     second = inbox.deliver("2")
@@ -246,7 +246,7 @@ def test_a_refusal_after_other_trouble_counts_as_the_first_one(
         watcher.start()
         until(lambda: not troubles and len(logs) == 6, "every trouble to be met")
         watcher.stop()
-        assert watcher.join(5)
+        assert watcher.join(30)
     assert [line["next_try_seconds"] for line in logs] == [0.0, 0.0, 0.0, 0.0, 0.0, 900.0]
 
 
@@ -288,7 +288,7 @@ def test_how_many_mails_were_left_alone_stands_in_the_status(inbox: Any, broker:
     broker.wait_until(lambda: "idle" in broker.states())
     assert broker.statuses()[-1].left_alone == 2
     first.stop()
-    assert first.join(5)
+    assert first.join(30)
     watch(start_from="now", cursor=broker.cursor())
     broker.wait_until(lambda: broker.states().count("idle") == 2)
     assert broker.statuses()[-1].left_alone == 2
@@ -330,7 +330,7 @@ def test_a_damaged_mail_of_a_real_server_is_named_and_holds_up_no_other(
     watcher = watch(**protocol)
     broker.wait_until(lambda: len(set(broker.mails())) == 3 + given and bool(broker.statuses()[-1].not_given) != given)
     watcher.stop()
-    assert watcher.join(5)
+    assert watcher.join(30)
     assert set(broker.mails()) == {*sound, *([damaged] if given else [])}
     cursor = broker.cursor()
     assert cursor is not None
@@ -350,7 +350,7 @@ def test_a_stop_in_idle_ends_it_at_once_and_says_nothing(inbox: Any, broker: Bro
     broker.wait_until(lambda: "idle" in broker.states())
     began = time.monotonic()
     watcher.stop()
-    assert watcher.join(5)
+    assert watcher.join(30)
     assert time.monotonic() - began < 3
     assert broker.states() == ["starting", "connected", "idle"]
 

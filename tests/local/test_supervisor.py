@@ -95,7 +95,7 @@ def test_all_are_stopped_in_order_with_all_they_started(supervisor: Supervisor) 
     grandchildren = [grandchild_of(supervisor.log(name)) for name in ("first", "second")]
     supervisor.stop()
     assert [supervisor.pid(name) for name in ("first", "second")] == [None, None]
-    assert all(wait_until(lambda pid=pid: gone(pid), 5) for pid in grandchildren)  # type: ignore[misc]
+    assert all(wait_until(lambda pid=pid: gone(pid), 30) for pid in grandchildren)  # type: ignore[misc]
     ends = [supervisor.log(name).stat().st_mtime_ns for name in ("first", "second")]
     assert all("ended in order" in supervisor.log(name).read_text() for name in ("first", "second"))
     assert ends == sorted(ends)

@@ -312,7 +312,7 @@ def _babbling(piece: bytes, every: float) -> Iterator[int]:
         thread = threading.Thread(target=talk, daemon=True)
         thread.start()
         yield server.getsockname()[1]
-        thread.join(5)
+        thread.join(30)
 
 
 @contextmanager
@@ -344,4 +344,4 @@ def _scripted(replies: dict[bytes, bytes], pieces: list[bytes] | None = None) ->
         thread = threading.Thread(target=talk, daemon=True)
         thread.start()
         yield server.getsockname()[1]
-        thread.join(5)
+        thread.join(30)

@@ -36,7 +36,7 @@ sys.exit(run("test", ProcessConfig, main))
 def status(address: str) -> int:
     """What a probe is answered."""
     try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
+        with urllib.request.urlopen(address, timeout=30) as answer:
             return int(answer.status)
     except HTTPError as error:
         return error.code
@@ -74,7 +74,7 @@ def test_a_signal_ends_the_process_in_order(number: signal.Signals) -> None:
 def test_metrics_say_which_release_it_is() -> None:
     with process("stop.wait()") as started:
         address = next(line["address"] for line in log_lines(started) if "address" in line)
-        with urllib.request.urlopen(f"{address}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer:
             metrics = answer.read().decode().splitlines()
     assert f'mailcall_build_info{{process="test",version="{VERSION}"}} 1.0' in metrics
 

@@ -68,7 +68,7 @@ def server(health: Health) -> Iterator[HealthServer]:
 
 def get(server: HealthServer, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://{server.host}:{server.port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{server.host}:{server.port}{path}", timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
