@@ -30,6 +30,7 @@ DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.database))
 
 pytest_plugins = [
     "tests.canary",
+    "tests.browsers",
     "tests.shared_servers",
     "tests.needs",
     "tests.deadlines",

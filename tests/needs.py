@@ -18,7 +18,7 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "debian": frozenset(
         {"dovecot", "plain_dovecot", "faulty_dovecots", "postfix", "exim", "kerberos", "promtool", "prometheus"}
     ),
-    "browser": frozenset(),
+    "browser": frozenset({"chromium"}),
     "pypi": frozenset({"msk_signer", "helm", "image"}),
     "npm": frozenset({"asyncapi_parser", "oidc_provider", "oidc-provider", "grafana_schema"}),
 }

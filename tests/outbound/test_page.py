@@ -9,9 +9,8 @@ from datetime import datetime
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Route
 
-from deploy.local.readers import find_browser
 from outbound.choose_server import Chosen
 from outbound.compose import compose
 from outbound.render import fill, source_of
@@ -19,8 +18,6 @@ from schemas.events import NotificationRequested
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate, OutgoingServer
 from tests.outbound.sent import KEYS, sent
-
-pytestmark = pytest.mark.browser
 
 MakeRequest = Callable[..., NotificationRequested]
 MakeServer = Callable[..., OutgoingServer]
@@ -61,21 +58,13 @@ class Shown:
 Show = Callable[..., Shown]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def show(browser: Browser) -> Iterator[Show]:
+def show(chromium: Browser) -> Iterator[Show]:
     """Opens the HTML part of a mail as a mail program does, with no way to anywhere."""
     pages: list[Page] = []
 
     def show(raw: bytes, width: int = 1000, scheme: Literal["light", "dark"] = "light") -> Shown:
-        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        page = chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
         pages.append(page)
         shown = Shown(page)
 

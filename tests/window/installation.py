@@ -6,19 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from deploy.local.database import Database
 from deploy.local.demo_settings import PASSWORD
 from deploy.local.mail_host import MailHost
 from deploy.local.pipeline import PROCESSES, WINDOW
-from deploy.local.readers import find_browser
 from deploy.local.window import ADMINISTRATOR, first_administrator, sealing_keys
+from tests.browsers import open_chromium
 from tests.desks import new_database
 from tests.e2e.running import HR, IT, RunningDesk, running_desk
 
 PASSWORD_OF_ADMINISTRATOR = "correct horse battery staple"
-SECONDS = 15.0  # for a page to show what it should
 
 
 @dataclass
@@ -41,7 +40,6 @@ class Installation:
     def person(self, **settings: Any) -> Page:
         """A page in a browser of its own, with nobody signed in. `settings` are Playwright's of a context."""
         context = self.browser.new_context(base_url=self.url, reduced_motion="reduce", **settings)
-        context.set_default_timeout(SECONDS * 1000)
         self.contexts.append(context)
         return context.new_page()
 
@@ -90,9 +88,6 @@ def installation(
         if not set_up:
             desk.pipeline.create_topics()
             desk.pipeline.wait_ready()
-        playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
-        stack.callback(browser.close)
-        made = Installation(desk, browser)
+        made = Installation(desk, stack.enter_context(open_chromium()))
         stack.callback(made.close)
         yield made

@@ -13,14 +13,13 @@ from console.web.routes import routes_of
 from deploy.local.database import Database
 from deploy.local.window_checkers import html_faults
 from tests.window.installation import Installation, installation
-from tests.window.looking import faults, keyboard_faults
+from tests.window.looking import DESKTOP, faults_in_every_look, keyboard_faults
 
 pytestmark = [
     pytest.mark.timeout(600), pytest.mark.broker, pytest.mark.database, pytest.mark.mail_host, pytest.mark.browser,
     pytest.mark.npm,
 ]  # fmt: skip
 
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 800}
 MOST_OF_A_KIND = 2  # pages of one route
 # Pages that no crawl comes to, and why.
 _KINDS = "group", "message-template", "notification-rule"
@@ -71,7 +70,7 @@ def test_no_page_has_a_fault_in_any_look(installed: Installation, tmp_path: Path
         source = tmp_path / f"{len(sources)}.html"
         source.write_text(response.text())
         sources[source] = path
-        found += [f"{path} [{look}]: {fault}" for look, fault in in_every_look(page)]
+        found += [f"{path} {fault}" for fault in faults_in_every_look(page)]
         found += [f"{path} [keyboard]: {fault}" for fault in keyboard_faults(page)]
     for fault in html_faults(list(sources)):
         found.append(f"{sources[Path(fault['page'])]}:{fault['line']} [html]: {fault['rule']}: {fault['message']}")
@@ -84,20 +83,7 @@ def test_signing_in_has_no_fault(installed: Installation) -> None:
     page = installed.person(viewport=DESKTOP)
     page.goto("/")
     assert page.title().startswith("Sign in")
-    assert not [*in_every_look(page), *keyboard_faults(page)]
-
-
-def in_every_look(page: Page) -> Iterator[tuple[str, str]]:
-    for look, media, size in (
-        ("light", {"color_scheme": "light"}, DESKTOP),
-        ("dark", {"color_scheme": "dark"}, DESKTOP),
-        ("forced colours", {"forced_colors": "active"}, DESKTOP),
-        ("phone", {"color_scheme": "light", "forced_colors": "none"}, PHONE),
-    ):
-        page.emulate_media(**media)  # type: ignore[arg-type]
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        yield from ((look, fault) for fault in faults(page))
-    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    assert not [*faults_in_every_look(page), *keyboard_faults(page)]
 
 
 def walk(page: Page, names: Counter[str]) -> Iterator[str]:

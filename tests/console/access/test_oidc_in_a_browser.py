@@ -1,10 +1,9 @@
 """To an OpenID provider and back in Chromium: the window's policy lets a form lead nowhere else, and yet it works."""
 
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from starlette.middleware import Middleware
 
 from console.access.access import Access
@@ -15,16 +14,7 @@ from deploy.local.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider
 from tests.console.access.conftest import PASSWORD, House
 from tests.console.web.serving import HOST, served
 
-pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.timeout(180)]
-
-
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    with (
-        sync_playwright() as playwright,
-        closing(playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])) as browser,
-    ):
-        yield browser
+pytestmark = [pytest.mark.npm, pytest.mark.timeout(180)]
 
 
 @pytest.mark.parametrize("has_scripts", [True, False], ids=["scripts", "no scripts"])
@@ -32,9 +22,13 @@ def test_linking_a_login_and_signing_in_by_it(quick_house: House, chromium: Brow
     quick_house.account("ann")
     access = Access(quick_house.engine, now=quick_house.clock)
     app = build_app(None, (HOST,), middleware=[Middleware(Sessions, access=access)])
-    with served(app) as address, OidcProvider(f"{address}/sign-in/oidc/back") as provider:
+    with (
+        served(app) as address,
+        OidcProvider(f"{address}/sign-in/oidc/back") as provider,
+        closing(chromium.new_context(java_script_enabled=has_scripts)) as context,
+    ):
         access.oidc = OidcClient(Provider(provider.issuer, CLIENT_ID, CLIENT_SECRET, "Example ID"))
-        page = chromium.new_context(java_script_enabled=has_scripts).new_page()
+        page = context.new_page()
         # The provider's own pages ask for fonts of the internet.
         page.route(lambda url: not url.startswith((address, provider.issuer)), lambda route: route.abort())
         page.goto(f"{address}/sign-in?next=/own")
@@ -45,7 +39,7 @@ def test_linking_a_login_and_signing_in_by_it(quick_house: House, chromium: Brow
         _at_provider(page, provider)
         page.get_by_text("From now on user s-1 signs you in.").wait_for()
 
-        page.context.clear_cookies()
+        context.clear_cookies()
         page.goto(f"{address}/sign-in?next=/own")
         page.get_by_role("link", name="Sign in with Example ID").click()
         _at_provider(page, provider)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from console.config import ConsoleConfig
 from console.health.groups import GROUPS
@@ -22,18 +22,7 @@ from schemas.wire import encode
 from tests.console.live.window import SECONDS, application, served, services
 from tests.console.views.following import started, status
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-
-CHROMIUM = "/usr/bin/chromium"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with (
-        sync_playwright() as playwright,
-        closing(playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])) as browser,
-    ):
-        yield browser
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
@@ -89,9 +78,9 @@ def test_a_servers_state_changes_on_the_open_page(config: ConsoleConfig, publish
         page.evaluate("document.body.dataset.same = 'yes'")
 
         publisher.publish([status("it", "unreachable")])
-        expect(state).to_have_text("unreachable", timeout=SECONDS * 1000)
+        expect(state).to_have_text("unreachable")
         publisher.publish([status("it", "connected")])
-        expect(state).to_have_text("connected", timeout=SECONDS * 1000)
+        expect(state).to_have_text("connected")
         assert page.locator("body").get_attribute("data-same") == "yes"  # no page was loaded for it
 
 
@@ -103,7 +92,7 @@ def test_a_page_is_told_of_changes_however_late_its_scripts_come(page: Page) -> 
             page.goto(f"{address}/operations/health", wait_until="commit")
         page.wait_for_function("window.htmx", polling=10)
         page.evaluate("() => new Promise(done => setTimeout(done, 10))")  # whatever htmx put off to then is done
-        with page.expect_response("**/live", timeout=SECONDS * 1000):
+        with page.expect_response("**/live"):
             held.pop().continue_()
 
 
@@ -114,7 +103,7 @@ def test_a_page_whose_first_connection_failed_opens_another(chromium: Browser) -
         page.route("**/live", lambda route: route.abort(), times=1)
         with page.expect_event("requestfailed"):
             page.goto(f"{address}/operations/health")
-        with page.expect_response("**/live", timeout=SECONDS * 1000):
+        with page.expect_response("**/live"):
             page.clock.fast_forward(30_000)
 
 

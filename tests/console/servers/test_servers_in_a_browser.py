@@ -1,21 +1,21 @@
 """Email Settings in Chromium: what changes by itself, what is kept by itself, no look of a page with a fault."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Response, expect
 
-from deploy.local.readers import find_browser
 from deploy.local.window_checkers import html_faults
 from tests.console.servers.administration import AT, CANARY, SUBJECTS, Administration
 from tests.console.servers.test_testing import refused
 from tests.console.web.serving import served
 from tests.console.web.signed_in import window
-from tests.window.looking import faults, keyboard_faults
+from tests.window.looking import faults_in_every_look, keyboard_faults
 
-pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.npm, pytest.mark.timeout(300)]
 
 HOME = "/email-settings"
 UPDATE = f"{HOME}/servers/incoming/hr-mailbox/update"
@@ -24,16 +24,17 @@ STATE = "#state-incoming-hr_2d_mailbox"
 
 
 @pytest.fixture
-def page(administration: Administration) -> Iterator[Page]:
+def page(administration: Administration, chromium: Browser) -> Iterator[Page]:
     """Somebody looks at the window of an installation in which not all is well."""
     administration.tell(
         "hr-mailbox", "authentication-refused", since=AT - timedelta(days=3), last_error="refused: check username"
     )
     administration.spoil("incoming-server/tomorrow")
-    with served(window(administration.services, subjects=SUBJECTS)) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
-        yield browser.new_context(base_url=address, reduced_motion="reduce").new_page()
-        browser.close()
+    with (
+        served(window(administration.services, subjects=SUBJECTS)) as address,
+        closing(chromium.new_context(base_url=address, reduced_motion="reduce")) as context,
+    ):
+        yield context.new_page()
 
 
 def test_a_change_of_state_is_shown_without_being_asked_for(page: Page, administration: Administration) -> None:
@@ -72,11 +73,7 @@ def test_no_look_has_a_fault(page: Page, administration: Administration, tmp_pat
         source = tmp_path / f"{len(sources)}.html"
         source.write_text(answers[-1].text())
         sources[source] = name
-        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            page.set_viewport_size({"width": width, "height": 900})
-            found += [f"{name} [{scheme} {width}]: {fault}" for fault in faults(page)]
-        page.set_viewport_size({"width": 1280, "height": 900})
+        found += [f"{name} {fault}" for fault in faults_in_every_look(page)]
         if name != WRONG:  # the error summary has the focus: the Tab key begins behind it
             found += [f"{name} [keyboard]: {fault}" for fault in keyboard_faults(page)]
     assert not found, "\n".join(found)

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Route, expect
 
-from deploy.local.readers import find_browser
 from desk.engine import open_desk
 from schemas.settings import Partition
 from tests.console.settings.desk_window import MemoryServices
@@ -15,7 +14,7 @@ from tests.console.settings.window_of_settings import window_of
 from tests.console.web.serving import served
 from tests.desks import new_desk
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 LOUD = "<script>parent.document.title = 'run'; document.title = 'run'</script><b>{{ subject }}</b>"
 LONG = "W" * 900
@@ -34,14 +33,6 @@ PATHS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def services(tmp_path: Path) -> MemoryServices:
     return MemoryServices(open_desk(new_desk(tmp_path / "desk.db")), (*SETTINGS, WIDE))
@@ -54,8 +45,8 @@ def address(services: MemoryServices) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page()
+def page(chromium: Browser) -> Iterator[Page]:
+    page = chromium.new_page()
     yield page
     page.close()
 
@@ -92,17 +83,21 @@ def test_the_matrix_is_filled_by_keyboard_alone(page: Page, address: str, servic
     assert stored.priority_matrix == {"High": {"Now": "P1", "Later": "P2"}, "Low": {"Now": "P1", "Later": "P1"}}
 
 
-def test_without_a_script_the_cells_are_plain_selects(browser: Browser, address: str, services: MemoryServices) -> None:
-    context = browser.new_context(java_script_enabled=False)
+def test_without_a_script_the_cells_are_plain_selects(
+    chromium: Browser, address: str, services: MemoryServices
+) -> None:
+    context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{address}/partitions/it/update")
     assert not page.is_visible("text=Arrow keys move")
     page.fill("[name=impacts]", "High\nLow\nNone")
-    page.click("text=Update the grid >> nth=-1")
+    with page.expect_navigation():
+        page.click("text=Update the grid >> nth=-1")
     page.select_option("[name='matrix.fill']", "P2")
-    page.click("button:text-is('Fill')")
+    with page.expect_navigation():
+        page.click("button:text-is('Fill')")
     page.click("button.primary:text-is('Save')")
-    assert page.url.endswith("/partitions/it")
+    page.wait_for_url("**/partitions/it")
     stored = services.stored("partition/it")
     assert isinstance(stored, Partition)
     assert stored.priority_matrix["None"] == {"Now": "P2", "Later": "P2"}
@@ -121,14 +116,14 @@ def test_a_hostile_template_does_nothing_in_its_preview(page: Page, address: str
     page.fill("[name=html]", LOUD + "<img src=https://elsewhere.example/x.png>")
     page.click("text=Check and preview")
     frame = page.frame_locator("iframe")
-    assert frame.locator("b").inner_text() == "Printer: stripes"
+    expect(frame.locator("b")).to_have_text("Printer: stripes")
     assert "run" not in page.title()
     assert asked == []  # the policy stops it before it leaves the browser
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-def test_no_page_is_wider_than_its_window(browser: Browser, address: str, width: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 800})
+def test_no_page_is_wider_than_its_window(chromium: Browser, address: str, width: int) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": 800})
     wide = []
     for path in PATHS:
         page.goto(f"{address}/{path}")

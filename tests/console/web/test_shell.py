@@ -5,28 +5,20 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from console.web import home
 from tests.console.web import gallery
 from tests.console.web.serving import served
 from tests.console.web.signed_in import window
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 LOOKS: tuple[dict[str, Any], ...] = (
     {"color_scheme": "light", "viewport": {"width": 1280, "height": 800}},
     {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}},
     {"forced_colors": "active", "viewport": {"width": 768, "height": 800}},
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        with closing(browser):
-            yield browser
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +80,8 @@ def test_what_was_typed_is_not_lost_unasked(page: Page) -> None:
     page.on("dialog", stay)
     page.goto("/gallery")
     page.locator("#f-text").fill("typed")
-    page.locator(".explorer a").first.click()
+    with page.expect_event("dialog"):
+        page.locator(".explorer a").first.click()
     expect(page.locator("#f-text")).to_have_value("typed")
     assert asked == ["beforeunload"]
     page.get_by_role("button", name="Save").click()
