@@ -12,7 +12,7 @@ from runtime.topic_plans import TopicPlan, plans
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient
 
-SEEN_MS = 10_000  # brokers learn of new topics, and of their leaders, a moment after they are created
+SEEN_MS = 60_000  # brokers learn of new topics, and of their leaders, a moment after they are created
 # Error codes of Kafka's protocol.
 _CREATED, _EXISTS, _INVALID_CONFIG, _POLICY_VIOLATION = 0, 36, 40, 44
 

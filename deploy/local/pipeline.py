@@ -31,7 +31,7 @@ from runtime.topic_setup import create_topics, existing_topics
 R = TypeVar("R")
 PROCESSES = ("ingest", "resolver", "logger", "outbound")
 WINDOW = "console"  # the process that serves the window; the pipeline works without it
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 RETRY_SECONDS = 0.2
 APPLIED_SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]

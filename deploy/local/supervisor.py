@@ -68,7 +68,7 @@ class Supervisor:
             self._launch(watched)
         self._watcher.start()
 
-    def wait_ready(self, seconds: float = 60.0) -> None:
+    def wait_ready(self, seconds: float = 180.0) -> None:
         """Wait until each says 200 on `/readyz`. Raises `StartError`: which does not, why, how its log ends."""
         ended = wait_until(lambda: self._any_given_up() or not self._not_ready(), seconds)
         if ended and not self._any_given_up():

@@ -24,7 +24,7 @@ from schemas.notifying import Answers
 from schemas.settings import EmailOptions, IncomingServer, Setting
 
 IT, HR = "it@desk.example", "hr@desk.example"
-SECONDS = 45.0
+SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
