@@ -44,9 +44,9 @@ QUIET_SECONDS = 300.0  # where nothing has changed for so long, nothing will
 class Kind(StrEnum):
     """What happens while a storm lasts.
 
-    `ROLLED`: every stage is rolled as soon as one has as many replicas as it may have. `HELD`: a stage has no replica,
-    as with KEDA's annotation `paused-replicas`, until those before it have handled all: then every mail waits for it.
-    `HELD_ROLLED`: the same, and each stage is rolled when it has as many replicas as it may have.
+    `ROLLED`: every stage is rolled as soon as one has as many replicas as it may have, or all is done. `HELD`: a stage
+    has no replica, as with KEDA's annotation `paused-replicas`, until those before it have handled all: then every mail
+    waits for it. `HELD_ROLLED`: the same, and each stage is rolled when it has as many replicas as it may have.
     """
 
     PLAIN = "plain"
@@ -164,12 +164,13 @@ class ScaledPipeline:
             rolls: dict[str, Future[int]] = {}
             for sample in self._samples():
                 samples.append(sample)
-                if kind.rolled and at_work[-1] not in rolls and self._is_at_most(sample, at_work):
+                is_done = not any(sample.lag[stage] for stage in at_work)
+                if kind.rolled and at_work[-1] not in rolls and (is_done or self._is_at_most(sample, at_work)):
                     self._say(f"rolling {', '.join(at_work)}")
                     rolls |= {stage: pool.submit(self._replicas[stage].roll) for stage in at_work}
                 if (kind.rolled and at_work[-1] not in rolls) or not all(one.done() for one in rolls.values()):
                     continue
-                if self._held and not any(sample.lag[stage] for stage in at_work):
+                if self._held and is_done:
                     at_work = [self._held.pop(0)]
                 elif sample.answers >= self._sent and self._is_at_least(sample):
                     break
