@@ -202,6 +202,14 @@ def _tracked() -> list[Path]:
     return [ROOT / name for name in listed.decode().split("\0") if name]
 
 
+def test_no_tracked_file_is_a_link() -> None:
+    """Not every way that a repository is handed on keeps them: what comes out is a text with the path in it."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not run: this is no checkout of git")
+    assert len(_tracked()) > 50
+    assert [file for file in _tracked() if file.is_symlink()] == []
+
+
 @pytest.mark.parametrize(("what", "pattern"), [("machine path", _MACHINE), ("registry", _REGISTRY)])
 def test_no_tracked_file_names_a_machine_or_a_registry(what: str, pattern: re.Pattern[str]) -> None:
     if not (ROOT / ".git").exists():
