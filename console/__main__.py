@@ -19,12 +19,14 @@ from runtime.health import Health
 from runtime.lifecycle import run
 from runtime.waiting import Outage, Stopped, wait_out
 
+DESK_SECONDS = 15.0  # for a statement: its pages take milliseconds, and somebody waits for them
+
 
 def main(config: WindowConfig, stop: threading.Event, health: Health) -> None:
     """Wires the process and runs it until `stop`."""
     listening = listen(config)
     health.ready("assignment", True)  # it reads topics whole, and shares them with nobody
-    services = Services(config, health)
+    services = Services(config, health, DESK_SECONDS)
     try:
         services.follow(stop)
         threading.Thread(target=_look_at_desk, args=(services, stop, health), name="desk", daemon=True).start()

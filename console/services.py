@@ -31,10 +31,14 @@ if TYPE_CHECKING:
 class Services:
     """Each is made when it is first asked for, so that a command that needs none of them starts fast."""
 
-    def __init__(self, config: ConsoleConfig, health: "Health | None" = None) -> None:
+    def __init__(
+        self, config: ConsoleConfig, health: "Health | None" = None, desk_answer_seconds: float | None = None
+    ) -> None:
+        """`desk_answer_seconds`: as `open_desk` has it."""
         self.config = config
         self.locks = KeyLocks()
         self._health = health
+        self._desk_answer_seconds = desk_answer_seconds
 
     @cached_property
     def publisher(self) -> "Publisher":
@@ -50,7 +54,7 @@ class Services:
         from desk.errors import DeskUrlError
 
         try:
-            return open_desk(self.config.desk_url)
+            return open_desk(self.config.desk_url, answer_seconds=self._desk_answer_seconds)
         except DeskUrlError as error:
             raise UserError(str(error), Remedy.CONFIGURE_DESK) from None
 

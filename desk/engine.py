@@ -13,6 +13,7 @@ import psycopg
 from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
+from desk.bounded import BoundedConnection
 from desk.errors import DeskUrlError, desk_errors
 from runtime.private_files import private_file, tighten_file
 
@@ -63,14 +64,18 @@ def check_url(url: str | URL) -> URL:
     return parsed
 
 
-def open_desk(url: str | URL, *, autocommit: bool = False) -> Engine:
+def open_desk(url: str | URL, *, autocommit: bool = False, answer_seconds: float | None = None) -> Engine:
     """An engine for `postgresql+psycopg://...` or `sqlite:///...`. Connects only when first used.
 
     `autocommit`: on PostgreSQL each statement is a transaction of its own, which saves two round trips.
+    `answer_seconds`: so long PostgreSQL has for each statement, for whoever keeps somebody waiting; None: as it needs.
     Raises `DeskUrlError` on any other URL.
     """
     parsed = check_url(url)
-    return _OPENERS[parsed.drivername](parsed, autocommit)
+    engine = _OPENERS[parsed.drivername](parsed, autocommit)
+    if answer_seconds is not None and parsed.drivername.startswith("postgresql"):
+        _bound(engine, answer_seconds)
+    return engine
 
 
 @contextmanager
@@ -147,6 +152,14 @@ def _postgresql(url: URL, autocommit: bool) -> Engine:
         connection.commit()
 
     return engine
+
+
+def _bound(engine: Engine, answer_seconds: float) -> None:
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> BoundedConnection:
+        connection = BoundedConnection.connect(*arguments, **options)
+        connection.answer_seconds = answer_seconds
+        return connection
 
 
 def _sqlite(url: URL, _autocommit: bool) -> Engine:

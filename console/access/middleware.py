@@ -89,7 +89,11 @@ class Sessions:
             return None
         body = await request.body()  # the server reads no more than was announced
         posted = Posted(path, request.url.query, request.headers.get("content-type", ""), body.decode("latin-1"))
-        key = await run_in_threadpool(self._store, ended.session.account_id, posted)
+        try:
+            key = await run_in_threadpool(self._store, ended.session.account_id, posted)
+        except OutageError:  # the page that says so holds what was typed
+            request.state.form = await read_form(request, kept_input.MAX_BYTES)
+            raise
         query = urlencode({"next": KEPT_PATH})
         response = RedirectResponse(f"{_at(request, SIGN_IN_PATH)}?{query}", 303)
         cookies.write(request, response, cookies.KEPT, key, int(kept_input.LIFETIME.total_seconds()))

@@ -99,7 +99,7 @@ async def on_outage(request: Request, error: OutageError) -> Response:
     away = _AWAY.get(error.reason, "Something that is needed is away")
     done = "Nothing may have been saved, or only a part of it: sending it again does no harm." if sent else ""
     problem = Problem(away, f"{forms.sentence(conceal(str(error)))} {done}".strip(), error.remedy)
-    return await run_in_threadpool(_page, request, 503, problem, again=_typed(request), was_sent=sent)
+    return await run_in_threadpool(_page, request, 503, problem, again=_typed(request))
 
 
 async def on_missing(request: Request, error: TopicMissingError) -> Response:
@@ -177,7 +177,7 @@ class Problems:
 
 
 def _page(request: Request, status: int, problem: Problem, **more: Any) -> Response:
-    context = {"again": None, "was_sent": False, "sign_in": None, **more}
+    context = {"again": None, "sign_in": None, **more}
     return render(request, "web/problem.html", title=problem.title, status=status, problem=problem, **context)
 
 

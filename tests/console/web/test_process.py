@@ -33,11 +33,11 @@ class Window:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         assert process.stderr is not None
         self.process = process
-        self._lines = process.stderr
+        self.lines = process.stderr
 
     def logged(self, event: str) -> dict[str, str]:
         """The next line of its log with this event."""
-        for line in self._lines:
+        for line in self.lines:
             entry: dict[str, str] = json.loads(line)
             if entry["event"] == event:
                 return entry
