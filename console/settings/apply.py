@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from console.errors import SettingsError
+from console.errors import SettingsError, UserError
 from console.persons.email_formats import wrong_email_formats
 from console.settings.differences import Difference, differences
 from console.settings.references import unresolved
@@ -12,7 +12,7 @@ from console.settings.setting_secrets import redacted_change
 from console.settings.settings_file import SettingsFile
 from console.settings.state import MANAGED_BY, PERSON, State
 from console.settings.workable import unworkable
-from runtime.publisher import Publisher
+from runtime.publisher import Publisher, UnpublishableError
 from schemas import ids
 from schemas.persons import Person
 from schemas.servers import SettingsChange
@@ -100,11 +100,19 @@ def publish(plan: Plan, publisher: Publisher, who: str, change_reason: str, now:
     """Publish what is new or changed, and who changed it. Returns when the broker has acknowledged all of it.
 
     The history comes first, whole: where the broker goes away in between, it tells of what applying again completes,
-    and nothing is ever in force that it does not tell of.
+    and nothing is ever in force that it does not tell of. It holds what was there and what is to be, so that it is the
+    larger one: where the broker takes no record of that size nothing is published, and `UserError` raised.
     """
-    if plan.effective:
+    if not plan.effective:
+        return
+    try:
         publisher.publish([_recorded(change, who, change_reason, now) for change in plan.effective])
-        publisher.publish([_message(change, now) for change in plan.effective])
+    except UnpublishableError as error:
+        raise UserError(
+            f"nothing was saved: with what was there before it is larger than the broker takes ({error})",
+            "shorten the longest text, or raise MAILCALL_KAFKA_MAX_RECORD_BYTES and what the broker takes",
+        ) from None
+    publisher.publish([_message(change, now) for change in plan.effective])
 
 
 def _setting_change(key: str, after: Setting, before: Setting | None) -> Change:

@@ -14,9 +14,12 @@ from console.templates.samples import Samples
 from console.views.snapshot import FOLLOWED, ViewSnapshot
 from console.views.views import Freshness
 from runtime.outcomes import OutageError
+from runtime.outgoing import prepare
+from runtime.publisher import check_size
 from schemas.reasons import Reason
 from schemas.servers import SettingsChange
 from schemas.settings import Setting
+from schemas.sizes import MAX_RECORD_BYTES
 from schemas.topics import SETTINGS, SETTINGS_CHANGES
 from schemas.wire import Message, Record, decode, encode
 
@@ -24,7 +27,8 @@ AT = datetime(2026, 11, 29, tzinfo=UTC)
 
 
 class MemoryServices:
-    """`published`: every change that was recorded, the newest last. `away`: the broker is."""
+    """`published`: every change that was recorded, the newest last. `away`: the broker is.
+    `max_record_bytes`: what it takes, as the publisher has it."""
 
     topic_prefix = "t"
 
@@ -34,6 +38,7 @@ class MemoryServices:
         self.locks = KeyLocks()
         self.published: list[SettingsChange] = []
         self.away = False
+        self.max_record_bytes = MAX_RECORD_BYTES
         self.views = self.publisher = self.config = self
         self.freshness = Freshness(ready=True, stale_since=None)
         self.current = ViewSnapshot()
@@ -45,6 +50,8 @@ class MemoryServices:
     def publish(self, messages: Sequence[Message]) -> None:
         if self.away:
             raise OutageError(Reason.BROKER_AWAY, "the broker cannot be reached")
+        for message in messages:
+            check_size(prepare(message, self.topic_prefix), self.max_record_bytes)
         for record in self._append(messages):
             if record.topic == SETTINGS_CHANGES.name(self.topic_prefix):
                 self.published.append(decode(SETTINGS_CHANGES, record)[1])

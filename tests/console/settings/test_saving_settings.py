@@ -168,3 +168,18 @@ def test_who_has_not_system_set_up_opens_none_of_it(services: MemoryServices) ->
         assert nobody.get(path).status_code == 403
     assert nobody.post(f"{RULE}/delete", data={"version": "4"}).status_code == 403
     assert services.published == []
+
+
+def test_what_the_broker_takes_in_no_record_is_not_saved_by_half(client: TestClient, services: MemoryServices) -> None:
+    """The setting alone would fit; what is recorded of the change holds the old one besides."""
+    path, key = "/settings/message-templates/logged", "message-template/logged"
+    form = form_of(client.get(f"{path}/update").text) | {"text": ["long " * 600]}
+    assert client.post(f"{path}/update", data=form).status_code == 303
+    before, recorded = services.stored(key), len(services.published)
+    services.max_record_bytes = 6_000
+    longer = form_of(client.get(f"{path}/update").text) | {"text": ["more " * 600]}
+    sent = client.post(f"{path}/update", data=longer)
+    assert sent.status_code == 422
+    assert "larger than the broker takes" in sent.text and "Shorten the longest text" in sent.text
+    assert "more more" in sent.text
+    assert (services.stored(key), len(services.published)) == (before, recorded)

@@ -2,11 +2,17 @@
 
 import sys
 
+import psutil
 import pytest
 
+from console.templates import sample_child
 from console.templates import samples as module
+from console.templates.sample import sample_notification
 from console.templates.samples import Samples
+from runtime.template_child import CPU_SECONDS, MEMORY_BYTES
+from runtime.template_trials import TemplateChild
 from schemas.settings import MessageTemplate
+from schemas.template_language import TemplateFault
 
 
 def _template(**parts: str) -> MessageTemplate:
@@ -65,3 +71,29 @@ def test_one_version_is_filled_once_and_only_the_last_are_kept(monkeypatch: pyte
         samples.of(_template(text=str(number)))
     assert samples.named(first.name) is None
     assert filled.count("first") == 1
+
+
+def test_the_child_of_samples_has_limits_before_it_reads_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float] = []
+
+    def faults(_template: MessageTemplate) -> list[TemplateFault]:
+        assert limits == [CPU_SECONDS]
+        return [TemplateFault("text", 1, "read")]
+
+    monkeypatch.setattr(sample_child.bounded_child, "limit_cpu", limits.append)
+    monkeypatch.setattr(sample_child, "faults", faults)
+    template = _template()
+    [(found, mail)] = sample_child.fill_sample(None, (template, sample_notification(template, "")))
+    assert [fault.text for fault in found] == ["read"] and mail is None
+
+
+def test_the_child_of_samples_has_little_memory() -> None:
+    child = TemplateChild(module._COMMAND)
+    try:
+        template = _template()
+        child.ask((template, sample_notification(template, "")))
+        [process] = [one for one in psutil.Process().children() if sample_child.__name__ in one.cmdline()]
+        limit = process.rlimit(psutil.RLIMIT_AS)[0]
+        assert 0 < limit < process.memory_info().vms + 2 * MEMORY_BYTES
+    finally:
+        child.end()
