@@ -12,7 +12,7 @@ PAGES: tuple[Page, ...] = (
     *history_page.PAGES,
 )
 ENTRIES = (
-    Entry("Access", "Users", "access.users", "access.user"),
+    Entry("Access", "Accounts", "access.users", "access.user"),
     Entry("Access", "Roles", "access.roles", "access.role"),
     Entry("Access", "History of access", "access.history", "access.history"),
 )

@@ -18,9 +18,9 @@ class Right(StrEnum):
 LABELS: Mapping[Right, str] = {
     Right.SYSTEM_SET_UP: "System Set Up",
     Right.PERSONS: "Persons",
-    Right.HELD_MAIL: "Held mail",
-    Right.READ_CALLS: "Read calls",
-    Right.USERS_AND_ROLES: "Users and roles",
+    Right.HELD_MAIL: "Held Mail",
+    Right.READ_CALLS: "Read Calls",
+    Right.USERS_AND_ROLES: "Accounts and Roles",
 }
 
 

@@ -39,7 +39,7 @@ def users(request: Request) -> Response:
     after = None
     if len(found) > len(shown):
         after = url(request, "access.users", {"after": shown[-1].key, "id": shown[-1].id})
-    return page(request, "access/users.html", title="Users", users=shown, after=after, is_first=not id_)
+    return page(request, "access/users.html", title="Accounts", users=shown, after=after, is_first=not id_)
 
 
 def add(request: Request) -> Response:
@@ -122,7 +122,12 @@ def _account(request: Request) -> Account:
 def _add_page(request: Request, *errors: PageError) -> Response:
     fields = _fields(request, None, errors)
     return page(
-        request, "access/user-add.html", title="Add a user", status=422 if errors else 200, errors=errors, fields=fields
+        request,
+        "access/user-add.html",
+        title="Add an account",
+        status=422 if errors else 200,
+        errors=errors,
+        fields=fields,
     )
 
 

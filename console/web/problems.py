@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from console.access.rights import LABELS
 from console.errors import UserError
 from console.web import forms
 from console.web.page import Page
@@ -76,11 +77,11 @@ def not_signed_in(request: Request, sign_in: str) -> Response:
 
 def not_allowed(request: Request, page: Page) -> Response:
     """Names the right that is missing."""
-    right = str(page.right).replace("-", " ").title().replace("And", "and")
+    assert page.right is not None, "a page without a right is open to all who are signed in"
     problem = Problem(
         "You may not open this page",
-        f"It needs the right {right} in one of your roles.",
-        "Ask whoever looks after Users and Roles for it.",
+        f"It needs the right {LABELS[page.right]} in one of your roles.",
+        "Ask whoever looks after Accounts and Roles for it.",
     )
     return _page(request, 403, problem)
 

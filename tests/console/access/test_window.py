@@ -241,7 +241,7 @@ def test_a_change_of_roles_and_of_the_account_holds_with_the_next_click(quick_ho
     saved = root.post(f"/access/roles/{role.id}", data={"version": "1", "name": "less", "rights": ["persons"]})
     assert saved.status_code == 303
     refused = client.get("/access/users")
-    assert refused.status_code == 403 and "Users and Roles" in refused.text
+    assert refused.status_code == 403 and "Accounts and Roles" in refused.text
     saved = root.post(f"/access/users/{ann.id}", data={"version": "1", "name": "ann", "disabled": "yes"})
     assert saved.status_code == 303
     assert client.get("/own").status_code == 303

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from console.errors import Problem, SettingsError, UserError
 from console.web import home
 from console.web.problems import is_secret
+from runtime.known_secrets import HIDDEN, remember
 from runtime.outcomes import OutageError
 from runtime.reader import TopicMissingError
 from schemas.reasons import Reason
@@ -70,3 +71,18 @@ def test_each_kind_of_trouble_is_told_in_our_words_and_measured(error: Exception
 )
 def test_fields_that_hold_secrets_are_known_by_their_names(field: str, secret: bool) -> None:
     assert is_secret(field) is secret
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutageError(Reason.BROKER_AWAY, "the broker refuses canary-of-a-broker: no such user"),
+        UserError("the server says 535 canary-of-a-broker is wrong", "try another"),
+        TopicMissingError("the topic canary-of-a-broker.settings does not exist"),
+    ],
+)
+def test_a_secret_that_was_opened_is_in_no_text_whoever_wrote_it(error: Exception) -> None:
+    remember("canary-of-a-broker")
+    answer = answer_to(error)
+    assert answer.status_code in (409, 503) and "canary" not in answer.text
+    assert HIDDEN in answer.text
