@@ -4,14 +4,13 @@ Requirement R14: sender, subject and text of the mail, and Status, whether it wa
 at.
 """
 
-import threading
 from collections.abc import Callable
 
 from ingest.connectors.base import LOOKED_AT, Connector
 from ingest.shown import shown
 from mailserver.errors import MailServerError
 from runtime.logs import get_logger
-from runtime.server_trials import TRIAL_SECONDS, Trials
+from runtime.server_trials import TimeLimit, Trials
 from schemas.servers import ServerTest, ServerTestResult, TestStep
 from schemas.settings import IncomingServer
 from schemas.snapshot import SettingsSnapshot
@@ -41,13 +40,11 @@ def try_out(test: ServerTest, server: IncomingServer, connect: Connect) -> Serve
         connector = connect(server)
     except MailServerError as error:
         return _result(test_id, [TestStep(step=FIRST_STEP, ok=False, status=error.text)])
-    alarm = threading.Timer(TRIAL_SECONDS, connector.interrupt)
-    alarm.daemon = True
-    alarm.start()
+    limit = TimeLimit(connector.interrupt)
     try:
-        return _taken(test_id, connector, marker)
+        return limit.told(_taken(test_id, connector, marker))
     finally:
-        alarm.cancel()
+        limit.end()
         connector.close()
 
 

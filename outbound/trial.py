@@ -3,7 +3,6 @@
 Requirement R13: To Address, CC, BCC, Subject, Message, and Status, whether the mail was sent.
 """
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
@@ -14,7 +13,7 @@ from outbound.account_refusals import meaning
 from outbound.compose import part
 from outbound.transport import Login, SmtpTransport, Verdict
 from runtime.logs import get_logger
-from runtime.server_trials import TRIAL_SECONDS, Trials
+from runtime.server_trials import TimeLimit, Trials
 from schemas.reasons import Reason
 from schemas.servers import ServerTest, ServerTestResult, TestStep
 from schemas.settings import OutgoingServer
@@ -41,9 +40,7 @@ def try_out(test: ServerTest, server: OutgoingServer, login: Login, now: datetim
     """Take every step until one fails. Never raises."""
     steps: list[TestStep] = []
     transport = SmtpTransport(server, login, lambda step, status: steps.append(_done(step, status)))
-    alarm = threading.Timer(TRIAL_SECONDS, transport.abort)
-    alarm.daemon = True
-    alarm.start()
+    limit = TimeLimit(transport.abort)
     try:
         steps += _sent(test, server, transport, now)
     except MailServerError as error:
@@ -53,9 +50,10 @@ def try_out(test: ServerTest, server: OutgoingServer, login: Login, now: datetim
         status = f"unexpected {type(error).__name__}, see the log of outbound"
         steps.append(TestStep(step=_next(steps), ok=False, status=status))
     finally:
-        alarm.cancel()
+        limit.end()
         transport.quit()
-    return ServerTestResult(test_id=test.test_id, ok=all(step.ok for step in steps), steps=tuple(steps))
+    result = ServerTestResult(test_id=test.test_id, ok=all(step.ok for step in steps), steps=tuple(steps))
+    return limit.told(result)
 
 
 def trial_mail(test: ServerTest, server: OutgoingServer, now: datetime) -> bytes:

@@ -4,6 +4,7 @@ One replica does it, that which owns the topic's one partition. A test is no par
 again after a crash is done again, or is too old by then.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -42,6 +43,36 @@ class Trials(Generic[Server]):
     stored: Callable[[SettingsSnapshot, str], Server | None]
     try_out: Callable[[ServerTest, Server], ServerTestResult]
     answers_unknown: bool = False
+
+
+class TimeLimit:
+    """Breaks a test off after `TRIAL_SECONDS`, by `break_off` in a thread of its own, unless it has ended by then."""
+
+    def __init__(self, break_off: Callable[[], None]) -> None:
+        self._break_off = break_off
+        self._is_over = threading.Event()
+        self._timer = threading.Timer(TRIAL_SECONDS, self._end_it)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        """The test has ended."""
+        self._timer.cancel()
+
+    def told(self, result: ServerTestResult) -> ServerTestResult:
+        """The result; where we broke it off, its last step says so, and not that the server has done it."""
+        if result.ok or not self._is_over.is_set():
+            return result
+        *done, last = result.steps
+        status = (
+            f"broken off by us: the whole test had taken {TRIAL_SECONDS:.0f} s. The server is slow, as one may be that "
+            "opens a very large mailbox; test once more"
+        )
+        return result.model_copy(update={"steps": (*done, last.model_copy(update={"status": status}))})
+
+    def _end_it(self) -> None:
+        self._is_over.set()
+        self._break_off()
 
 
 class TrialHandler(Generic[Server]):

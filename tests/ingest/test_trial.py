@@ -15,6 +15,7 @@ from ingest.connectors import connector_for
 from ingest.connectors.base import Mode
 from ingest.trial import trials, try_out
 from mailserver.sasl import Credentials
+from runtime import server_trials
 from runtime.outcomes import Dead, Ok, Outcome
 from runtime.server_trials import STALE, TrialHandler, server_of
 from schemas.servers import ServerTest, ServerTestResult
@@ -263,3 +264,16 @@ def test_what_was_tested_is_told_by_the_id_that_its_record_has_once_saved(
     (result,) = results(handled([ServerTest(test_id="t1", server=server)]))
     saved = Change(key, "new", None, server)
     assert (result.server, result.tested) == (key, event_id(saved))
+
+
+def test_a_test_that_takes_too_long_says_that_we_broke_it_off(
+    incoming_server: Any, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server takes the connection, and says nothing: nobody is told that it broke anything off."""
+    monkeypatch.setattr(server_trials, "TRIAL_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = incoming_server(protocol=protocol, port=silent.getsockname()[1], username="a")
+        account = Credentials("a", "b")
+        look = Mode(look_only=True)
+        result = try_out(ServerTest(test_id="t1"), server, lambda server: connector_for(server, account, look))
+    assert "broken off by us" in failed_step(result)[1]
