@@ -9,6 +9,7 @@ from console.templates import sample_child
 from console.templates import samples as module
 from console.templates.sample import sample_notification
 from console.templates.samples import Samples
+from runtime import bounded_child
 from runtime.template_child import CPU_SECONDS, MEMORY_BYTES
 from runtime.template_trials import TemplateChild
 from schemas.settings import MessageTemplate
@@ -80,7 +81,7 @@ def test_the_child_of_samples_has_limits_before_it_reads_a_template(monkeypatch:
         assert limits == [CPU_SECONDS]
         return [TemplateFault("text", 1, "read")]
 
-    monkeypatch.setattr(sample_child.bounded_child, "limit_cpu", limits.append)
+    monkeypatch.setattr(bounded_child, "limit_cpu", limits.append)
     monkeypatch.setattr(sample_child, "faults", faults)
     template = _template()
     [(found, mail)] = sample_child.fill_sample(None, (template, sample_notification(template, "")))
