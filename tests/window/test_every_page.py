@@ -16,7 +16,7 @@ from tests.window.installation import Installation, installation
 from tests.window.looking import DESKTOP, faults_in_every_look, keyboard_faults
 
 pytestmark = [
-    pytest.mark.timeout(600), pytest.mark.broker, pytest.mark.database, pytest.mark.mail_host, pytest.mark.browser,
+    pytest.mark.timeout(900), pytest.mark.broker, pytest.mark.database, pytest.mark.mail_host, pytest.mark.browser,
     pytest.mark.npm,
 ]  # fmt: skip
 

@@ -15,7 +15,7 @@ from tests.window.filling import fill, send, wait_for_test
 from tests.window.installation import Installation, choose_password, installation
 
 pytestmark = [
-    pytest.mark.timeout(420), pytest.mark.broker, pytest.mark.database, pytest.mark.mail_host, pytest.mark.browser,
+    pytest.mark.timeout(600), pytest.mark.broker, pytest.mark.database, pytest.mark.mail_host, pytest.mark.browser,
 ]  # fmt: skip
 
 

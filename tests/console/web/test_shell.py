@@ -39,7 +39,6 @@ def test_hostile_and_long_words_run_nothing_and_widen_nothing(
     chromium: Browser, address: str, look: dict[str, Any], query: str
 ) -> None:
     with closing(chromium.new_context(base_url=address, **look)) as context:
-        context.set_default_timeout(120_000)  # so many letters take their time on a machine that is busy
         page, told = context.new_page(), list[str]()
         page.on("console", lambda message: told.append(message.text))
         page.on("pageerror", lambda error: told.append(str(error)))
