@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from console.settings.drafts import Draft
 from console.settings.editing import in_use, names_of, referrers_of
+from console.settings.entries import MISSING
 from console.settings.kinds import AnySetting, Kind
 from console.settings.links import places
 from console.settings.looks import told_by_default
@@ -19,7 +20,7 @@ from console.settings.told import told_of_events
 from console.templates import checking
 from console.templates.template_use import built_in_parts
 from console.web.events import event_words
-from console.web.forms import Values
+from console.web.forms import Values, told
 from console.web.labels import word
 from console.web.render import PageError
 from schemas.notifying import Group, NotificationRule
@@ -90,6 +91,8 @@ def around_form(request: Request, kind: Kind, settings: SettingsSnapshot, draft:
 def errors_of(request: Request, kind: Kind, settings: SettingsSnapshot, draft: Draft) -> list[PageError]:
     """What is wrong with what was typed, beside what the check of the entry finds."""
     found = draft.errors()
+    if kind.name == "call-template" and not draft.values["partition"]:  # its default is for a desk without partitions
+        found.append(PageError("partition", f"Partition: {told(*MISSING)}"))
     if kind.name == "message-template":
         found += checking.of_draft(request, settings, draft.values).errors
     return found
@@ -100,7 +103,7 @@ def given_values(kind: Kind, settings: SettingsSnapshot, query: Mapping[str, str
     given: dict[str, str] = {name: query[name] for name in kind.fields if name in query}
     if kind.name == "call-template" and "partition" not in given:
         partitions = settings.all_of(Partition)
-        given |= {"partition": partitions[0].id} if len(partitions) == 1 else {}
+        given["partition"] = partitions[0].id if len(partitions) == 1 else ""
     if kind.name == "partition" and settings.all_of(Partition):
         given = {"id": "", **given}
     if kind.name == "message-template":

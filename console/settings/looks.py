@@ -23,6 +23,7 @@ WHEN_EMPTY: Mapping[str, str] = {
     "members": "Nobody",
 }
 _EVENTS: tuple[str, ...] = get_args(DeskEvent)
+_CHOOSE = Choice("", "Choose one")
 _ROLES = tuple(Choice(role, word(role)) for role in get_args(Role))
 
 
@@ -77,7 +78,9 @@ def _named(kind: Kind, field: str, settings: SettingsSnapshot, named: str) -> tu
     """The settings of a kind that a field can name."""
     found = (one for key, one in sorted(settings.settings.items()) if key.startswith(f"{named}/"))
     choices = tuple(Choice(one.id, _with_name(one)) for one in found)
-    required = kind.model.model_fields[field].is_required() or kind.name == "call-template"
+    if kind.name == "call-template":
+        return (_CHOOSE, *choices)
+    required = kind.model.model_fields[field].is_required()
     return choices if required else (Choice("", WHEN_EMPTY[field]), *choices)
 
 
@@ -87,4 +90,4 @@ def _with_name(setting: Any) -> str:
 
 
 def _values(values: tuple[str, ...]) -> tuple[Choice, ...]:
-    return (Choice("", "Choose one"), *(Choice(value, value) for value in values))
+    return (_CHOOSE, *(Choice(value, value) for value in values))

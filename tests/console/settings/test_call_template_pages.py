@@ -74,6 +74,16 @@ def test_impacts_and_urgencies_are_those_of_the_partition(client: TestClient) ->
     assert (shown.status_code, offers(shown.text)["f-urgency"]) == (200, ["", "Soon"])
 
 
+def test_where_there_are_several_partitions_one_has_to_be_chosen(client: TestClient, services: MemoryServices) -> None:
+    shown = client.get(ADD).text
+    assert offers(shown)["f-partition"] == ["", "hr", "it"]
+    assert "does not exist" not in shown
+    sent = client.post(ADD, data=form_of(shown) | {"id": ["new"], "action": ["save"]})
+    assert sent.status_code == 422
+    assert '<a href="#f-partition">Partition: It is missing.' in sent.text
+    assert services.published == []
+
+
 def test_the_priority_that_follows_is_shown(client: TestClient) -> None:
     assert "Priority <strong>P2</strong>" in client.get(PATH).text
     assert "Priority <strong>P2</strong>" in client.get(f"{PATH}/update").text
