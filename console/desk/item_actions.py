@@ -38,7 +38,10 @@ WAIT_SECONDS = 5.0  # for what becomes of it
 
 @dataclass(frozen=True, slots=True)
 class ItemAction:
-    """`label` of its button; `done`: what is said once it is. `when`: the status that the item has to have."""
+    """`label` of its button, which names the item's kind: elsewhere, Close alone leaves a page.
+
+    `done`: what is said once it is. `when`: the status that the item has to have.
+    """
 
     model: type[ExistingItem]
     label: str
@@ -49,8 +52,8 @@ class ItemAction:
 
 ACTIONS: Mapping[str, ItemAction] = {
     "update": ItemAction(ItemToUpdate, "Update", "The text is in the journal.", "open"),
-    "close": ItemAction(ItemToClose, "Close", "It is closed.", "open"),
-    "reopen": ItemAction(ItemToReopen, "Reopen", "It is open again.", "closed"),
+    "close": ItemAction(ItemToClose, "Close the {kind}", "It is closed.", "open"),
+    "reopen": ItemAction(ItemToReopen, "Reopen the {kind}", "It is open again.", "closed"),
     "watch": ItemAction(ItemToWatch, "Watch", "The person is notified of what happens to it.", has_text=False),
     "unwatch": ItemAction(ItemToUnwatch, "Watch no more", "The person is not notified any more.", has_text=False),
 }
@@ -125,7 +128,7 @@ def form_values(request: Request, item: Item, errors: Sequence[PageError]) -> di
         "by": by,
         "text": text,
         "watcher": watcher,
-        "buttons": [(name, one.label) for name, one in buttons if one.has_text],
+        "buttons": [(name, one.label.format(kind=item.kind)) for name, one in buttons if one.has_text],
         "watch_buttons": [(name, one.label) for name, one in buttons if not one.has_text],
         "notify": Field("notify", "Notify those concerned by mail", "checkbox", value=not form or "notify" in form),
         "request_id": _text(form, "request_id") or secrets.token_hex(12),

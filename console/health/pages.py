@@ -11,6 +11,7 @@ from console.access.rights import Right
 from console.health.problems import Known, problems
 from console.health.processes import processes, server_lines
 from console.health.words import duration
+from console.servers.states import state_of
 from console.web.page import Entry, Page
 from console.web.render import fragment, page
 
@@ -35,6 +36,7 @@ def _context(request: Request) -> Mapping[str, Any]:
         "processes": processes(known.traffic.samples),
         "servers": server_lines(known.view),
         "duration": duration,
+        "state_of": state_of,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from console.health.groups import DLQ, GROUPS, RETRY, Group
 from console.health.looks import Traffic, Trouble
 from console.health.sample import Sample, stands_since
+from console.servers.states import STATES
 from console.settings.partition_use import use_of
 from console.views.snapshot import ViewSnapshot
 from console.views.views import Freshness
@@ -167,7 +168,7 @@ def _of_server(name: str, status: ServerStatus | None, now: datetime) -> Iterato
     severity = _TROUBLED.get(status.state)
     if severity is not None:
         why = EXPLANATIONS[status.reason].remedy if status.reason else ""
-        what = f"{name}: {status.state.replace('-', ' ')}"
+        what = f"{name}: {STATES[status.state][0].lower()}"
         told = f"{what}. {status.last_error}" if status.last_error else what
         yield Problem(severity, told, why or "Test the server.", status.since, link)
     elif status.direction == "incoming" and status.last_success and now - status.last_success > SILENT:

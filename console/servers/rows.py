@@ -1,29 +1,15 @@
 """The rows of the two tables of Email Settings: each server with how it is and whether it is known to work. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from console.servers.server_settings import Direction, Server, all_servers, direction_of
 from console.servers.server_types import type_of
+from console.servers.states import Tone, state_of
 from console.settings.apply import Change, event_id
 from console.views.snapshot import ViewSnapshot
 from mailserver.connection import port_of
-from schemas.servers import ServerState, ServerStatus, ServerTestResult, SettingsChange
+from schemas.servers import ServerStatus, ServerTestResult, SettingsChange
 
-Tone = Literal["good", "busy", "warn", "bad", "off"]
-
-_STATES: Mapping[ServerState, tuple[str, Tone]] = {
-    "starting": ("Starting", "busy"),
-    "connected": ("Connected", "good"),
-    "idle": ("Idle", "good"),
-    "authentication-refused": ("Login refused", "bad"),
-    "unreachable": ("Unreachable", "bad"),
-    "throttled": ("Throttled", "warn"),
-    "disabled": ("Switched off", "off"),
-}
-_OFF: tuple[str, Tone] = ("Switched off", "off")
-_SILENT: tuple[str, Tone] = ("No news yet", "off")
 _TROUBLE = ("authentication-refused", "unreachable", "throttled")
 
 
@@ -86,9 +72,9 @@ def _row(view: ViewSnapshot, direction: Direction, key: str, server: Server | No
     status = view.status(direction, id_)
     unreadable = view.undecodable.get(key, "")
     if server is None:
-        state, tone = _STATES[status.state] if status else _SILENT
+        state, tone = state_of(status)
         return ServerRow(key, direction, id_, None, state, tone, status=status, unreadable=unreadable)
-    state, tone = _OFF if not server.enabled else _STATES[status.state] if status else _SILENT
+    state, tone = state_of(status, enabled=server.enabled)
     return ServerRow(
         key,
         direction,

@@ -83,7 +83,14 @@ def test_names_and_words_of_servers_are_text() -> None:
 
     assert HOSTILE not in text
     assert text.count("&lt;script&gt;alert(1)") >= 2
-    assert "unreachable" in text
+    assert "Unreachable</span>" in text
+
+
+def test_a_server_is_in_the_words_of_email_settings() -> None:
+    text = shown(Traffic((sample(),)), view(state="authentication-refused", reason="authentication-refused"))
+
+    assert "Log-in refused</span>" in text
+    assert "authentication refused" not in text
 
 
 def test_without_system_set_up_the_missing_right_is_named() -> None:

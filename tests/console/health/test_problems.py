@@ -126,7 +126,7 @@ def test_a_server_in_trouble_is_told_in_its_own_words_with_the_remedy_of_the_rea
         with_status(state="authentication-refused", reason="authentication-refused", last_error="535 no such account")
     )
 
-    assert problem.what == "Incoming server IT mailbox: authentication refused. 535 no such account"
+    assert problem.what == "Incoming server IT mailbox: log-in refused. 535 no such account"
     assert problem.remedy == EXPLANATIONS[Reason.AUTHENTICATION_REFUSED].remedy
     assert (problem.severity, problem.since) == ("error", ago(hours=2))
     assert problem.link is not None and problem.link.parameters == {"direction": "incoming", "server_id": "it"}

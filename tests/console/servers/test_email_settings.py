@@ -56,7 +56,7 @@ def test_each_server_tells_its_state_last_success_error_and_backlog(
         assert cells(text, "backlog", "incoming-it_2d_mailbox") == "7"
         assert cells(text, "success", "incoming-it_2d_mailbox") == "29 Nov 2026, 08:00:00 UTC"
         trouble = cells(text, "state", "incoming-hr_2d_mailbox")
-        assert "Login refused" in trouble and "since 26 Nov 2026, 08:00:00 UTC" in trouble
+        assert "Log-in refused" in trouble and "since 26 Nov 2026, 08:00:00 UTC" in trouble
         assert "refused by SASL Plain Authentication &lt;b&gt;" in trouble
         assert "/email-settings/servers/incoming/hr-mailbox/update#f-password" in text  # log in again, in place
 

@@ -40,7 +40,7 @@ def page(administration: Administration, chromium: Browser) -> Iterator[Page]:
 def test_a_change_of_state_is_shown_without_being_asked_for(page: Page, administration: Administration) -> None:
     page.goto(HOME)
     page.check("input[value='incoming/hr-mailbox']")
-    expect(page.locator(STATE)).to_contain_text("Login refused")
+    expect(page.locator(STATE)).to_contain_text("Log-in refused")
     administration.tell("hr-mailbox", "connected", last_success=AT)
     expect(page.locator(STATE)).to_contain_text("Connected")
     assert page.is_checked("input[value='incoming/hr-mailbox']")  # the rest of the page stays

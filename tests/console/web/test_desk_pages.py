@@ -361,6 +361,7 @@ def logger() -> Logger:
 @pytest.mark.usefixtures("desk")
 def test_an_item_is_closed_by_an_analyst(open_window: Callable[..., TestClient], logger: Logger) -> None:
     client = open_window()
+    assert 'value="close">Close the call</button>' in client.get("/items/C-000001").text  # Close alone leaves a page
     form = {"action": "close", "by": "IDA@desk.test", "text": "Done.\r\nBye", "request_id": "abc"}
     answer = client.post("/items/C-000001/actions", data=form)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/items/C-000001")
