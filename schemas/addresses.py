@@ -66,7 +66,7 @@ def check_address(address: str) -> str:
     if not at or not local or not domain:
         raise ValueError(f"{address[:80]!r} is not an e-mail address: it needs the form name@domain")
     if "@" in local:
-        raise ValueError(f"{address[:80]!r} is not an e-mail address: it has more than one @")
+        raise ValueError(f"{address[:80]!r} is not one e-mail address: it has more than one @; give each by itself")
     if len(address) > MAX_ADDRESS:
         raise ValueError(f"an e-mail address has at most {MAX_ADDRESS} characters, this one has {len(address)}")
     # The domain's ASCII form as well: there a full-width sign has become a plain one (RFC 3490, section 4.1).

@@ -15,6 +15,7 @@ from console.audit.history import PastChange, past_change
 from console.audit.restore import plan_restore
 from console.errors import UserError
 from console.settings.apply import Plan
+from console.settings.links import called
 from console.settings.saving import Author, save
 from console.settings.shown import difference_rows
 from console.settings.state import PERSON, State
@@ -84,7 +85,7 @@ def restore(request: Request) -> Response:
         services.views.catch_up(_PATIENCE)
         return _page(request, id_, past, forms.errors_of(error, ("change_reason",)))
     services.views.catch_up(_PATIENCE)
-    said = f"{past.key} is as it was before." if planned.effective else "Nothing was changed: it is so already."
+    said = f"{called(past.key)} is as it was before." if planned.effective else "Nothing was changed: it is so already."
     return redirect(request, "audit.list", said)
 
 
@@ -95,11 +96,12 @@ def _page(request: Request, id_: str, past: PastChange, errors: Sequence[PageErr
     return page(
         request,
         "audit/change.html",
-        title=f"Change of {past.key}",
+        title=f"Change of {called(past.key)}",
         status=422 if errors else 200,
         errors=errors,
         id=id_,
         past=past,
+        called=called(past.key),
         effect=EFFECTS.get(past.effect, past.effect),
         rows=compact_rows(past.fields),
         restored=compact_rows(planned.changes[0].fields) if planned else (),
@@ -127,6 +129,7 @@ def _row(kept: RecordedChange, id_: str) -> dict[str, Any]:
     return {
         "id": id_,
         "past": past,
+        "called": called(past.key),
         "effect": EFFECTS.get(past.effect, past.effect),
         "fields": ", ".join(fields[:_TOLD]) + (f" and {more} more" if more > 0 else ""),
     }

@@ -198,7 +198,7 @@ def _telling_nobody(known: Known) -> Iterator[Problem]:
                 "warning",
                 f"Nobody is told of the calls of partition {partition.name or partition.id}: no outgoing server sends "
                 "for it",
-                "Choose an Outgoing server for the partition, or in E-mail options a Default outgoing server.",
+                "Choose an Outgoing server for the partition, or in Email options a Default outgoing server.",
                 link=Link("partition.open", {"id": partition.id}),
             )
 

@@ -15,7 +15,15 @@ from console.mails.contents import Contents
 from console.mails.index.ends import ENDS
 from console.mails.index.search import Place, Query, find_mails
 from console.mails.index.servers import indexed_servers
-from console.mails.shown import bytes_named, detail_words, duration, explained, outcome_name, outcome_tone
+from console.mails.shown import (
+    bytes_named,
+    detail_words,
+    duration,
+    explained,
+    outcome_name,
+    outcome_tone,
+    step_outcome,
+)
 from console.mails.visible_mails import visible_mail, visible_mails
 from console.mails.way import way_of
 from console.web import keyset
@@ -36,6 +44,7 @@ SHOWN: dict[str, Any] = {
     "explained": explained,
     "duration": duration,
     "bytes_named": bytes_named,
+    "step_outcome": step_outcome,
 }
 
 

@@ -38,6 +38,25 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
 }
 
 _OF_EVENTS = ("Event", "Event and recipient")
+# Outcome of a step of an explanation -> how it is called, where its own word is one of ours.
+_STEP_OUTCOMES: Mapping[str, str] = {
+    "ok": "whole",
+    "person": "a person wrote it",
+    "notification-result": "a report on a notification",
+    "not-checked": "not checked",
+    "log-or-update": "to log or update",
+    "close": "to close",
+    "unknown": "not known",
+    "analyst-only": "Analyst only",
+    "user-only": "User",
+    "analyst-and-user": "Analyst and User",
+}
+
+
+def step_outcome(outcome: str) -> str:
+    """Of a step of an explanation; the sender's holds the address after the word: `user-only: ann@example.com`."""
+    word, colon, rest = outcome.partition(": ")
+    return f"{_STEP_OUTCOMES.get(word, word)}{colon}{rest}"
 
 
 def outcome_name(outcome: str) -> str:

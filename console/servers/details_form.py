@@ -18,6 +18,8 @@ _HELP: Mapping[str, str] = {
     "id": "Its name in topics, logs and commands: it stays what it is",
     "enabled": "A server that is switched off is not spoken to; its mail waits",
     "host": "Host name or IP address; the server's certificate must be for it",
+    "password": "Of the mail account. It is sealed as soon as it is sent: nobody can read it here again",
+    "after_fetch": "What becomes of a mail on its server once it is safely fetched",
     "move_to": "Only where mail is moved: the folder that it is moved to",
     "path": "A Maildir, or a directory of .eml files, on the machine where mail is fetched",
     "oversize": "What becomes of a larger mail",

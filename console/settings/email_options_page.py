@@ -1,4 +1,4 @@
-"""E-mail options: the settings of the whole desk's mail, one form. The pages of other subjects are made like it."""
+"""Email options: the settings of the whole desk's mail, one form. The pages of other subjects are made like it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -75,7 +75,7 @@ def save(request: Request) -> Response:
     except UserError as error:
         return _form(request, version, values, forms.errors_of(error, (*NAMES, "change_reason")))
     services.views.catch_up(CATCH_UP_SECONDS)
-    said = "E-mail options saved." if change.effect == "changed" else "Nothing was changed."
+    said = "Email options saved." if change.effect == "changed" else "Nothing was changed."
     return redirect(request, "email-options.show", said)
 
 
@@ -85,7 +85,7 @@ def _form(request: Request, version: int | None, values: Values, errors: Sequenc
     return page(
         request,
         "settings/email_options.html",
-        title="E-mail options",
+        title="Email options",
         status=422 if errors else 200,
         errors=errors,
         groups_of_fields=[(title, forms.fields(EmailOptions, names, values, errors, looks)) for title, names in GROUPS],
@@ -100,4 +100,4 @@ PAGES = (
     Page("email-options.show", "/settings/email-options", show, Right.SYSTEM_SET_UP),
     Page("email-options.save", "/settings/email-options", save, Right.SYSTEM_SET_UP, ("POST",)),
 )
-ENTRIES = (Entry("System", "E-mail options", "email-options.show"),)
+ENTRIES = (Entry("System", "Email options", "email-options.show"),)

@@ -10,7 +10,11 @@ from console.web.labels import label
 from console.web.render import url
 
 _SERVERS = {"incoming-server": "incoming", "outgoing-server": "outgoing"}
-_CALLED = {"incoming-server": "Incoming Email Server", "outgoing-server": "Outgoing Email Server"}
+_CALLED = {
+    "incoming-server": "Incoming Email Server",
+    "outgoing-server": "Outgoing Email Server",
+    "person": "Person",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,6 @@ def called(key: str) -> str:
     """A setting as people call it: `Partition it`."""
     kind, _, id_ = key.partition("/")
     if kind == "email-options":
-        return "E-mail options"
+        return "Email options"
     name = BY_NAME[kind].one if kind in BY_NAME else _CALLED.get(kind, kind)
     return f"{name} {id_}"

@@ -41,6 +41,7 @@ PARTITION: dict[str, Any] = {
         (INCOMING | {"password": {"env": "A", "file": "B"}}, "exactly one of sealed, env or file"),
         (INCOMING | {"password": {}}, "exactly one of sealed, env or file"),
         (OUTGOING | {"from_address": "it"}, "not an e-mail address"),
+        (OUTGOING | {"from_address": "it@a.example, hr@a.example"}, "more than one @; give each by itself"),
         (OUTGOING | {"from_name": "IT\nBcc: x@y"}, "pattern"),
         (OUTGOING | {"timeout_seconds": 0}, "greater than 0"),
         (PARTITION | {"impacts": ["I", "J"]}, "no priority for impact 'J', urgency 'U'"),

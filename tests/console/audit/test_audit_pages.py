@@ -75,7 +75,7 @@ def test_the_newest_change_stands_first_with_who_what_and_why(client: TestClient
     assert "bert" in text and "renamed" in text and "Port" in text
     assert CANARY not in text
     only = client.get("/history", params={"of": "partition", "by": "bert"}).text
-    assert "partition/it</span>" in only and "outgoing-server/smtp" not in only
+    assert "Partition it</span> changed" in only and "outgoing-server/smtp" not in only
 
 
 def test_a_long_history_comes_in_parts(client: TestClient, services: MemoryServices) -> None:

@@ -44,6 +44,12 @@ def errors(text: str) -> dict[str, str]:
 # ---- adding ----
 
 
+def test_it_is_said_that_a_password_may_be_typed(client: TestClient) -> None:
+    text = client.get(NEW).text
+    assert "It is sealed as soon as it is sent" in text
+    assert "never in clear" not in text
+
+
 def test_the_type_is_selected_from_a_list_and_the_fields_follow_it(client: TestClient) -> None:
     for direction, types in (("incoming", ["IMAP", "POP3", "Folder of files"]), ("outgoing", ["SMTP"])):
         text = client.get(f"/email-settings/add/{direction}").text

@@ -73,6 +73,7 @@ def test_an_outgoing_server_is_tested_as_it_is_shown_and_not_saved(
     )  # fmt: skip
     assert (test.subject, test.message) == ("Hello", "Does it\narrive?")
     assert "The test failed" in answer.text
+    assert "<strong>Log in</strong>" in answer.text
     assert answer.text.index('class="done"') < answer.text.index('class="failed"')
     assert "535 authentication failed: check username and password" in answer.text
     assert 'value="bob@example.org, cid@example.org"' in answer.text  # what was typed is still there

@@ -1,4 +1,4 @@
-"""E-mail options, the page that others are made like: shown, saved, refused with what was typed."""
+"""Email options, the page that others are made like: shown, saved, refused with what was typed."""
 
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -95,7 +95,7 @@ def test_what_has_not_been_read_does_not_look_as_if_it_were_not_there() -> None:
 def test_what_was_typed_is_saved_with_who_and_why(client: TestClient, saved: Saved) -> None:
     answer = client.post("/settings/email-options", data=FILLED)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/settings/email-options")
-    assert "E-mail options saved." in client.get("/settings/email-options").text
+    assert "Email options saved." in client.get("/settings/email-options").text
     ((plan, author, looked_at),) = saved.plans
     options = plan.changes[0].after
     assert isinstance(options, EmailOptions)
@@ -120,7 +120,7 @@ def test_nothing_is_changed_where_all_was_left_as_it_was(client: TestClient, sav
 def test_all_that_is_wrong_is_told_at_once_and_the_input_kept(client: TestClient, saved: Saved) -> None:
     wrong = FILLED | {"give_up_after_hours": "<soon>", "answers.per_sender_and_hour": "-1"}
     answer = client.post("/settings/email-options", data=wrong)
-    assert answer.status_code == 422 and "<title>Error: E-mail options" in answer.text
+    assert answer.status_code == 422 and "<title>Error: Email options" in answer.text
     assert 'href="#f-give_up_after_hours"' in answer.text and 'href="#f-answers-per_sender_and_hour"' in answer.text
     assert 'value="&lt;soon&gt;"' in answer.text and "spam@example.com" in answer.text and "less spam" in answer.text
     assert 'name="version" value="2"' in answer.text and 'data-keep="changed"' in answer.text

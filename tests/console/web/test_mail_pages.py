@@ -504,6 +504,9 @@ def test_explain_tells_every_step_as_the_command_does(client: TestClient, servic
     assert [step["step"] for step in account["steps"]] == [
         name.lower() for name in re.findall(r"<h3>([\w ]+): ", page.text)
     ]
+    told = re.sub(r"<[^>]+>", "", page.text)
+    for words in ("Trust: not checked", "Wanted: to log or update", "Sender: not known: "):
+        assert words in told
     assert account["call"]["partition"] in page.text
     assert "U+202E" in page.text
     assert "pasted" in client.post("/explain", data={"server": "it-mailbox", "source": "Subject: x\n\nHello"}).text

@@ -88,7 +88,7 @@ def test_who_may_not_is_told_which_right_is_missing() -> None:
     nobody = browser(window(None, Identity("2", "Bob", frozenset())))
     answer = nobody.get("/settings/email-options")
     assert answer.status_code == 403 and "System Set Up" in answer.text
-    assert "E-mail options" not in answer.text
+    assert "Email options" not in answer.text
 
 
 def test_entries_follow_the_rights() -> None:
