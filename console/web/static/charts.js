@@ -59,13 +59,14 @@ function draw(figure) {
   const ink = resolved("--ink-soft");
   const axis = { stroke: ink, grid: { stroke: resolved("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
   const most = Math.max(0, ...data.slice(1).flat().filter((value) => value != null));
+  const least = unit === "s" ? 1 : 4; // of records, so that the axis counts whole ones
   const chart = new uPlot(
     {
       width: Math.max(200, place.clientWidth),
       height: HEIGHT,
       cursor: { drag: { x: false, y: false } },
       legend: { show: columns.length > 1, live: false },
-      scales: { y: { range: () => [0, most > 0 ? most * 1.1 : 1] } },
+      scales: { y: { range: () => [0, Math.max(most * 1.1, least)] } },
       axes: [
         { ...axis, size: 32, space: 70, values: (_, splits) => splits.map((at) => clock.format(at * 1000)) },
         { ...axis, size: 60, values: (_, splits) => splits.map((value) => words(value, unit)), ...(unit === "s" ? { incrs: SECONDS } : {}) },
