@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, Route, expect
+from playwright.sync_api import Browser, Dialog, Page, Route, expect, sync_playwright
 
 from desk.engine import open_desk
 from schemas.settings import Partition
@@ -146,3 +146,17 @@ def test_what_is_typed_and_not_saved_is_not_lost_unasked(page: Page, address: st
     page.click("text=Cancel")
     page.wait_for_url("**/partitions/it")
     assert asked == ["beforeunload"]
+
+
+def test_impacts_and_urgencies_follow_the_partition_that_is_chosen(page: Page, address: str) -> None:
+    page.goto(f"{address}/add-call-template")
+    page.locator("#f-id").fill("typed")
+    page.locator("#f-partition").select_option("it")
+    expect(page.locator("#f-impact option")).to_have_text(["Choose one", "High", "Low"])
+    page.locator("#f-impact").select_option("High")
+    page.locator("#f-partition").focus()
+    page.locator("#f-partition").select_option("wide")
+    expect(page.locator("#f-urgency option")).to_have_count(9)
+    expect(page.locator("#f-impact")).not_to_have_value("Low")
+    expect(page.locator("#f-id")).to_have_value("typed")
+    expect(page.locator("#f-partition")).to_be_focused()
