@@ -135,7 +135,7 @@ def changed_fields(found: Sequence[Difference], type_: ServerType) -> Iterator[C
     for one in found:
         secret = next((name for name in secrets if one.field == name or one.field.startswith(f"{name}.")), None)
         if secret is None:
-            yield ChangedField(label(one.field), _text(one.old), _text(one.new))
+            yield ChangedField(label(one.field), _text(one.field, one.old), _text(one.field, one.new))
         elif secret not in told:
             told.add(secret)
             parts = [other for other in found if other.field == secret or other.field.startswith(f"{secret}.")]
@@ -143,7 +143,9 @@ def changed_fields(found: Sequence[Difference], type_: ServerType) -> Iterator[C
             yield ChangedField(label(secret), "set" if was else "not set", "changed" if is_now else "not set")
 
 
-def _text(value: Any) -> str:
+def _text(field: str, value: Any) -> str:
+    if field == "authentication" and value == "none":
+        return "(No authentication)"  # as it is chosen; of Security it is None
     if value is None or value in ("", [], ()):
         return "–"
     if isinstance(value, bool):

@@ -3,6 +3,7 @@
 
 const LINES = ["--accent", "--busy", "--warn", "--bad"];
 const HEIGHT = 170;
+const MINUTES = [60, 300, 600, 900, 1800, 3600]; // between the times below: they are told to the minute
 const SECONDS = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400];
 const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const drawn = new Map();
@@ -68,7 +69,7 @@ function draw(figure) {
       legend: { show: columns.length > 1, live: false },
       scales: { y: { range: () => [0, Math.max(most * 1.1, least)] } },
       axes: [
-        { ...axis, size: 32, space: 70, values: (_, splits) => splits.map((at) => clock.format(at * 1000)) },
+        { ...axis, size: 32, space: 70, incrs: MINUTES, values: (_, splits) => splits.map((at) => clock.format(at * 1000)) },
         { ...axis, size: 60, values: (_, splits) => splits.map((value) => words(value, unit)), ...(unit === "s" ? { incrs: SECONDS } : {}) },
       ],
       series: [

@@ -50,6 +50,11 @@ def test_it_is_said_that_a_password_may_be_typed(client: TestClient) -> None:
     assert "never in clear" not in text
 
 
+def test_no_authentication_is_reviewed_as_it_is_chosen(client: TestClient) -> None:
+    post(client, "/email-settings/servers/outgoing/it-outgoing/update", authentication="none")
+    assert "(No authentication)" in client.get(REVIEW).text
+
+
 def test_the_type_is_selected_from_a_list_and_the_fields_follow_it(client: TestClient) -> None:
     for direction, types in (("incoming", ["IMAP", "POP3", "Folder of files"]), ("outgoing", ["SMTP"])):
         text = client.get(f"/email-settings/add/{direction}").text
