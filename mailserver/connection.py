@@ -10,7 +10,7 @@ from mailserver.security import tls_context
 from runtime.dialling import dial
 from schemas.settings import MailServer, Security
 
-Protocol = Literal["imap", "pop3", "folder", "smtp"]
+Protocol = Literal["imap", "pop3", "mapi", "folder", "smtp"]
 
 # RFC 8314, section 3.3, for TLS; submission (RFC 6409) for outgoing mail.
 PORTS: Mapping[tuple[Protocol, Security], int] = {

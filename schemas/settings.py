@@ -5,6 +5,7 @@ Matrix.
 """
 
 from collections.abc import Iterator
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,10 @@ from schemas.addresses import SafeAddress, SenderPattern
 from schemas.base import FieldName, Id, Line, Model
 from schemas.notifying import Answers, Group, NotificationRule, Role
 from schemas.together import Checked, Misfit, Together, together
+
+# https, but for this machine itself
+ADDRESS_PATTERN = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/)[^\x00-\x20\x7f]*$"
+Cloud = Literal["global", "us-government", "us-defense", "china"]  # Microsoft's national clouds
 
 UNPARTITIONED = "desk"  # the id of the one partition of a desk without partitioning
 
@@ -75,7 +80,7 @@ class OAuth(Checked):
     """
 
     token_url: str = Field(
-        pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/)[^\x00-\x20\x7f]*$",
+        pattern=ADDRESS_PATTERN,
         max_length=1000,
         description="the provider's token endpoint; https, but for this machine itself",
     )
@@ -136,12 +141,25 @@ def _off(value: object) -> object:
 
 Closer = Literal["user", "logging-analyst", "any-analyst"]
 
+_MAPI = (
+    together(
+        "protocol profile mailbox",
+        lambda server: all(
+            (value is not None) == (server.protocol == "mapi") for value in (server.profile, server.mailbox)
+        ),
+        "profile and mailbox go with protocol: mapi, and only with it",
+        "choose the MAPI profile and the mailbox's address, or leave both out",
+    ),
+)
+
 
 class IncomingServer(MailServer):
     """Requirement R3.16: a server that mail is received from."""
 
     kind: Literal["incoming-server"] = "incoming-server"
-    protocol: Literal["imap", "pop3", "folder"] = Field(description="how mail is fetched")
+    protocol: Literal["imap", "pop3", "mapi", "folder"] = Field(description="how mail is fetched")
+    profile: Id | None = Field(None, description="with protocol mapi: the MAPI profile that leads to Exchange")
+    mailbox: SafeAddress | None = Field(None, description="with protocol mapi: the address of the mailbox")
     folder: Line = Field("INBOX", description="the IMAP folder that is read")
     path: Line | None = Field(
         None, description="with protocol folder: a Maildir, or a directory of .eml files, that ingest can read"
@@ -199,12 +217,13 @@ class IncomingServer(MailServer):
     @model_validator(mode="before")
     @classmethod
     def _folder_needs_no_login(cls, data: Any) -> Any:
-        """A folder of this machine has no connection to protect and no account."""
-        if isinstance(data, dict) and data.get("protocol") == "folder":
+        """A folder of this machine has no connection to protect and no account; those of MAPI are its profile's."""
+        if isinstance(data, dict) and data.get("protocol") in ("folder", "mapi"):
             return {"authentication": Authentication.NONE, "security": Security.NONE, **data}
         return data
 
     TOGETHER = (
+        *_MAPI,
         together(
             "after_fetch move_to",
             lambda server: (server.after_fetch == "move") == (server.move_to is not None),
@@ -242,7 +261,10 @@ class OutgoingServer(MailServer):
     """Requirement R3.13: a server that mail is sent through."""
 
     kind: Literal["outgoing-server"] = "outgoing-server"
-    protocol: Literal["smtp"] = Field("smtp", description="how mail is sent")
+    protocol: Literal["smtp", "mapi"] = Field("smtp", description="how mail is sent")
+    profile: Id | None = Field(None, description="with protocol mapi: the MAPI profile that leads to Exchange")
+    mailbox: SafeAddress | None = Field(None, description="with protocol mapi: the mailbox that sends")
+    save_sent: bool = Field(True, description="with protocol mapi: keep a copy in the mailbox's Sent Items")
     authentication: Authentication = Field(
         Authentication.NONE, description="none, or a SASL method: standard and apop are not supported by SMTP servers"
     )
@@ -256,6 +278,63 @@ class OutgoingServer(MailServer):
     connections: int = Field(2, ge=1, le=20, description="connections that one process keeps to the server at a time")
     mails_per_minute: int = Field(0, ge=0, description="mails that all processes together send here; 0: any number")
     recipients_per_mail: int = Field(50, ge=1, le=1000, description="a mail to more recipients is handed over in parts")
+
+    TOGETHER = _MAPI
+
+
+class MapiProfile(Checked):
+    """Requirement R5.2, R9.2: how Exchange is reached and logged in to, configured before a MAPI server names it.
+
+    Transport `graph` is Microsoft Graph, for Exchange Online; `ews` is Exchange Web Services, for Exchange Server.
+    """
+
+    kind: Literal["mapi-profile"] = "mapi-profile"
+    id: Id = Field(description="the profile's name in servers, topics and commands")
+    name: Line = Field("", description="what people call it")
+    transport: Literal["graph", "ews"] = Field(
+        description="graph: Exchange Online; ews: Exchange Server 2019 and Subscription Edition, and what speaks as it"
+    )
+    # graph
+    cloud: Cloud = Field("global", description="with graph: whose Exchange Online it is")
+    tenant: Line | None = Field(None, description="with graph: the directory's id, or one of its domains")
+    client_id: Line | None = Field(None, description="the application's id in the directory")
+    client_secret: Secret | None = Field(None, description="the application's secret")
+    certificate: Secret | None = Field(
+        None, description="instead of a secret: PEM of the application's certificate and its private key"
+    )
+    token_file: Line | None = Field(
+        None, description="instead of a secret: file with the platform's token for the application (workload identity)"
+    )
+    managed_identity: bool = Field(
+        False, description="instead of a secret: the identity of the machine in Azure; client_id names one of several"
+    )
+    secret_ends: date | None = Field(
+        None, description="the day that the secret ends, as the directory shows it; a certificate says it itself"
+    )
+    # ews
+    url: str | None = Field(
+        None,
+        pattern=ADDRESS_PATTERN,
+        max_length=1000,
+        description="with ews: address of its EWS; found by itself if empty",
+    )
+    authentication: Literal["basic", "ntlm", "kerberos", "oauth2"] = Field(
+        "ntlm", description="with ews: how the account is logged in to; oauth2 takes tenant and client_id besides"
+    )
+    username: Line | None = Field(None, description="with ews: the account, as DOMAIN\\name or name@domain")
+    password: Secret | None = Field(None, description="with ews: the account's password")
+    impersonation: bool = Field(
+        False, description="with ews: the account acts as each mailbox (ApplicationImpersonation), not as its delegate"
+    )
+    # both
+    login_url: str | None = Field(
+        None, pattern=ADDRESS_PATTERN, max_length=1000, description="another address than the cloud's own to log in at"
+    )
+    graph_url: str | None = Field(
+        None, pattern=ADDRESS_PATTERN, max_length=1000, description="another address than the cloud's own for Graph"
+    )
+    ca_file: Line | None = Field(None, description="PEM file of the authority that signed the servers' certificates")
+    timeout_seconds: float = Field(60, gt=0, le=600, description="how long one answer is waited for")
 
 
 class CallTemplate(Checked):
@@ -396,6 +475,7 @@ class EmailOptions(Model):
 Setting = Annotated[
     IncomingServer
     | OutgoingServer
+    | MapiProfile
     | CallTemplate
     | Partition
     | MessageTemplate
