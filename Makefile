@@ -71,6 +71,9 @@ requirements: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml, t
 	@printf 'opentelemetry-exporter-otlp-proto-http>=1.38\nopentelemetry-sdk>=1.38\n' | $(RUN) -m uv pip compile --quiet \
 		--universal --python-version 3.11 --generate-hashes --constraint requirements/dev.txt --no-header \
 		--no-emit-index-url --no-emit-find-links --no-annotate --output-file requirements/otel.txt -
+	@echo "exchangelib>=5.6" | $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--constraint requirements/dev.txt --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+		--output-file requirements/ews.txt -
 	@echo "gssapi>=1.9" | $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--constraint requirements/dev.txt --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 		--output-file requirements/kerberos.txt -

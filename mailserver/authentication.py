@@ -54,7 +54,10 @@ class Method:
 _NEEDS_ACCOUNT = "a mailbox belongs to an account, so its server has to be logged in to"
 _APOP_IS_POP3 = "APOP is a command of POP3 and not a SASL method"
 _SMTP_HAS_NO_LOGIN = "SMTP knows no log-in but SASL: choose sasl-plain or sasl-login"
-_NO_LOGIN: Mapping[Protocol, str] = {"folder": "a folder of this machine is not logged in to: choose none"}
+_NO_LOGIN: Mapping[Protocol, str] = {
+    "folder": "a folder of this machine is not logged in to: choose none",
+    "mapi": "the profile says how MAPI is logged in to: choose none",
+}
 
 
 def _sasl(*mechanisms: str, needs: Need = Need.PASSWORD, in_clear: bool = False, proves_server: bool = False) -> Method:

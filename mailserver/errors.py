@@ -32,6 +32,9 @@ def words_of(error: Exception) -> str:
 
 def place(server: MailServer) -> str:
     """The server in an error's text."""
+    mailbox = getattr(server, "mailbox", None)  # with MAPI, where the profile says which machine it is
+    if mailbox:
+        return f"{server.id} ({mailbox})"
     return f"{server.id} ({server.host}{'' if server.port is None else f':{server.port}'})"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from schemas.notifying import Group, NotificationRule
-from schemas.settings import CallTemplate, IncomingServer, MessageTemplate, OutgoingServer, Partition
+from schemas.settings import CallTemplate, IncomingServer, MapiProfile, MessageTemplate, OutgoingServer, Partition
 from schemas.snapshot import SettingsSnapshot
 
 _APPLY_IT = "apply it first or in the same file, or name one that exists"
@@ -36,6 +36,7 @@ def problems(snapshot: SettingsSnapshot, person_ids: frozenset[str] | None = Non
         *_incoming_servers(snapshot, person_ids),
         *_call_templates(snapshot),
         *_outgoing_servers(snapshot),
+        *_mapi_servers(snapshot),
         *_partitions(snapshot),
         *_given_twice(snapshot),
         *_members(snapshot, person_ids),
@@ -47,7 +48,7 @@ def _missing(key: str, field: str, named: str, known: Iterable[str], what: str =
     return SettingProblem(key, (field,), f"{field} {named!r} {what}", _APPLY_IT, named, tuple(known))
 
 
-def _ids(snapshot: SettingsSnapshot, kind: type[CallTemplate | OutgoingServer | Partition]) -> list[str]:
+def _ids(snapshot: SettingsSnapshot, kind: type[CallTemplate | MapiProfile | OutgoingServer | Partition]) -> list[str]:
     return [one.id for one in snapshot.all_of(kind)]
 
 
@@ -90,6 +91,23 @@ def _outgoing_servers(snapshot: SettingsSnapshot) -> Iterator[SettingProblem]:
     for key, field, name in named:
         if name and not snapshot.outgoing_server(name):
             yield _missing(key, field, name, _ids(snapshot, OutgoingServer))
+
+
+def _mapi_servers(snapshot: SettingsSnapshot) -> Iterator[SettingProblem]:
+    """In the requirement's words (R9.2)."""
+    ways: tuple[tuple[type[IncomingServer | OutgoingServer], str], ...] = (
+        (IncomingServer, "incoming"),
+        (OutgoingServer, "outgoing"),
+    )
+    for kind, way in ways:
+        for server in snapshot.all_of(kind):
+            if server.profile and snapshot.mapi_profile(server.profile) is None:
+                what = (
+                    f"does not exist: the MAPI Mail Server must be configured before you can configure {way} email for "
+                    "MAPI"
+                )
+                known = _ids(snapshot, MapiProfile)
+                yield _missing(f"{server.kind}/{server.id}", "profile", server.profile, known, what)
 
 
 def _partitions(snapshot: SettingsSnapshot) -> Iterator[SettingProblem]:

@@ -4,7 +4,7 @@ The words are the requirement's: Email Settings window, Incoming and Outgoing Em
 Matrix.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -282,6 +282,39 @@ class OutgoingServer(MailServer):
     TOGETHER = _MAPI
 
 
+_PROOFS = ("client_secret", "certificate", "token_file", "managed_identity")  # of the application, one of them
+
+
+def _is_of_directory(profile: "MapiProfile") -> bool:
+    return profile.transport == "graph" or profile.authentication == "oauth2"
+
+
+def _given(profile: "MapiProfile", names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if getattr(profile, name)]
+
+
+def _is_ews(profile: "MapiProfile") -> bool:
+    return profile.transport == "ews"
+
+
+def _is_graph(profile: "MapiProfile") -> bool:
+    return profile.transport == "graph"
+
+
+def _has_account(profile: "MapiProfile") -> bool:
+    return profile.transport == "ews" and profile.authentication != "oauth2"
+
+
+def _only_with(name: str, fits: Callable[["MapiProfile"], bool], what: str) -> Together:
+    """The field of this name may be set only where the profile `fits`, which `what` says in words."""
+    return together(
+        f"transport authentication {name}",
+        lambda profile: not getattr(profile, name) or fits(profile),
+        f"{name} goes with {what}",
+        "leave it out, or choose that",
+    )
+
+
 class MapiProfile(Checked):
     """Requirement R5.2, R9.2: how Exchange is reached and logged in to, configured before a MAPI server names it.
 
@@ -294,8 +327,8 @@ class MapiProfile(Checked):
     transport: Literal["graph", "ews"] = Field(
         description="graph: Exchange Online; ews: Exchange Server 2019 and Subscription Edition, and what speaks as it"
     )
-    # graph
-    cloud: Cloud = Field("global", description="with graph: whose Exchange Online it is")
+    # of the directory: with graph, and with ews by oauth2
+    cloud: Cloud = Field("global", description="whose Microsoft 365 it is, for what is logged in to at a directory")
     tenant: Line | None = Field(None, description="with graph: the directory's id, or one of its domains")
     client_id: Line | None = Field(None, description="the application's id in the directory")
     client_secret: Secret | None = Field(None, description="the application's secret")
@@ -335,6 +368,60 @@ class MapiProfile(Checked):
     )
     ca_file: Line | None = Field(None, description="PEM file of the authority that signed the servers' certificates")
     timeout_seconds: float = Field(60, gt=0, le=600, description="how long one answer is waited for")
+
+    TOGETHER = (
+        together(
+            "transport authentication client_secret certificate token_file managed_identity",
+            lambda profile: not _is_of_directory(profile) or len(_given(profile, _PROOFS)) == 1,
+            "the application is proved by exactly one of client_secret, certificate, token_file and managed_identity",
+            "set the one that the directory knows, and leave out the others",
+        ),
+        together(
+            "transport authentication managed_identity tenant client_id",
+            lambda profile: (
+                not _is_of_directory(profile) or profile.managed_identity or (profile.tenant and profile.client_id)
+            ),
+            "a log-in at a directory needs tenant and client_id",
+            "copy both from the application's page in Microsoft Entra",
+        ),
+        together(
+            "transport authentication username password",
+            lambda profile: (
+                profile.transport != "ews"
+                or profile.authentication not in ("basic", "ntlm")
+                or (profile.username and profile.password is not None)
+            ),
+            "authentication basic and ntlm need username and password",
+            "set both, or choose kerberos or oauth2",
+        ),
+        together(
+            "username password",
+            lambda profile: profile.password is None or profile.username,
+            "a password goes with a username",
+            "set username as well, or leave the password out",
+        ),
+        together(
+            "client_secret secret_ends",
+            lambda profile: profile.secret_ends is None or profile.client_secret is not None,
+            "secret_ends is the end of a client_secret",
+            "leave it out: a certificate says itself when it ends",
+        ),
+        *(_only_with(name, _is_ews, "transport: ews") for name in ("url", "impersonation")),
+        _only_with("graph_url", _is_graph, "transport: graph"),
+        *(
+            _only_with(name, _has_account, "transport: ews and another authentication than oauth2")
+            for name in ("username", "password")
+        ),
+        *(
+            _only_with(name, _is_of_directory, "transport: graph, or transport: ews with authentication: oauth2")
+            for name in ("tenant", "client_id", "login_url", *_PROOFS)
+        ),
+    )
+
+    @property
+    def logs_in_at_directory(self) -> bool:
+        """Whether Microsoft Entra gives a token for it."""
+        return _is_of_directory(self)
 
 
 class CallTemplate(Checked):

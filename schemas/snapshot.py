@@ -10,6 +10,7 @@ from schemas.settings import (
     CallTemplate,
     EmailOptions,
     IncomingServer,
+    MapiProfile,
     OutgoingServer,
     Partition,
     Setting,
@@ -46,6 +47,9 @@ class SettingsSnapshot:
 
     def outgoing_server(self, server_id: str) -> OutgoingServer | None:
         return cast(OutgoingServer | None, self.settings.get(f"outgoing-server/{server_id}"))
+
+    def mapi_profile(self, profile_id: str) -> MapiProfile | None:
+        return cast(MapiProfile | None, self.settings.get(f"mapi-profile/{profile_id}"))
 
     def call_template(self, template_id: str) -> CallTemplate | None:
         return cast(CallTemplate | None, self.settings.get(f"call-template/{template_id}"))

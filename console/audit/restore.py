@@ -14,7 +14,7 @@ from console.settings.state import PERSON, State
 from schemas.base import Model
 from schemas.misplaced_secrets import misplaced_secrets
 from schemas.persons import Person
-from schemas.settings import MailServer, Setting
+from schemas.settings import MailServer, MapiProfile, Setting
 
 MODELS: Mapping[str, type[Model]] = {
     PERSON.rstrip("/") if model is Person else model.model_fields["kind"].default: model for model in SECTIONS.values()
@@ -43,7 +43,7 @@ def plan_restore(past: PastChange, state: State, later: Sequence[PastChange] = (
             Problem(fault.text, _OTHERWISE, past.key, key=past.key, fields=fault.fields or (fault.path,))
             for fault in faults
         )
-    if isinstance(value, MailServer) and isinstance(now, MailServer):
+    if isinstance(value, MailServer | MapiProfile) and isinstance(now, MailServer | MapiProfile):
         misplaced = [one.field for one in misplaced_secrets(now, value)]
         missing += [tuple(field.split(".")) for field in misplaced if not _is_the_same(field, past, later, now)]
     if missing:

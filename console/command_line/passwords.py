@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 def read_password() -> str:
     """From the terminal, unseen, or the first line of standard input. Raises `UserError`."""
+    from console.settings.secrets import unfit
+
     password = _typed() if sys.stdin.isatty() else _first_line()
     if not password:
         raise UserError("there is no password", "write it on the first line of standard input")
+    if fault := unfit(password):
+        raise UserError(*fault)
     return password
 
 

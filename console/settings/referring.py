@@ -8,6 +8,7 @@ from schemas.settings import (
     CallTemplate,
     EmailOptions,
     IncomingServer,
+    MapiProfile,
     MessageTemplate,
     OutgoingServer,
     Partition,
@@ -19,8 +20,13 @@ from schemas.snapshot import SettingsSnapshot
 NAMING: Mapping[type[Model], Mapping[str, str]] = {
     Partition: {"outgoing_server": "outgoing-server"},
     CallTemplate: {"partition": "partition"},
-    IncomingServer: {"call_template": "call-template", "default_logging_analyst": "person"},
-    OutgoingServer: {"fallback": "outgoing-server"},
+    IncomingServer: {
+        "call_template": "call-template",
+        "default_logging_analyst": "person",
+        "profile": "mapi-profile",
+    },
+    OutgoingServer: {"fallback": "outgoing-server", "profile": "mapi-profile"},
+    MapiProfile: {},
     EmailOptions: {"default_outgoing_server": "outgoing-server"},
     MessageTemplate: {"partition": "partition"},
     NotificationRule: {"partition": "partition"},

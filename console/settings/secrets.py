@@ -40,7 +40,7 @@ def new_token_key(path: Path) -> None:
 
 
 def sealer(public_key_file: Path) -> Callable[[str], Secret]:
-    """Seals passwords with the public key in this file. Raises `UserError`; sealing too, and `SecretError`."""
+    """Seals what is fit to be sealed with the public key in this file. Raises `UserError`, and sealing `SecretError`."""
     try:
         public_key = public_key_file.read_text(encoding="ascii").strip()
     except OSError as error:
@@ -51,18 +51,15 @@ def sealer(public_key_file: Path) -> Callable[[str], Secret]:
     except UnicodeDecodeError:
         raise UserError(f"{public_key_file} holds no public key", "name the file that ends in .pub") from None
 
-    def sealed(password: str) -> Secret:
-        fault = unfit(password)
-        if fault:
-            raise UserError(*fault)
-        return seal(password, public_key)
-
-    return sealed
+    return lambda password: seal(password, public_key)
 
 
-def unfit(password: str) -> tuple[str, str] | None:
-    """Why no mail server can be told this password, and what to do; None where it can. Never the password."""
-    if any(character in password for character in "\r\n\0"):
+def unfit(password: str, *, of_lines: bool = False) -> tuple[str, str] | None:
+    """Why no mail server can be told this password, and what to do; None where it can. Never the password.
+
+    `of_lines`: it is a certificate with its key, and told to nobody.
+    """
+    if "\0" in password or (not of_lines and any(character in password for character in "\r\n")):
         return "the password holds a line end or a NUL, which no mail server can be told", "enter it without"
     if any("\ud800" <= character <= "\udfff" for character in password):
         return "the password is no Unicode text", "enter it in UTF-8"

@@ -15,6 +15,7 @@ Seal = Callable[[str], Secret]
 Place = tuple[str, ...]
 _BOX_BYTES = 48  # what NaCl's crypto_box_seal adds to the password
 _SEALED, _SEALED_AGAIN = "(sealed)", "(sealed again)"
+_OF_LINES = ("certificate",)  # the secrets that are text of many lines
 _PLACEHOLDER = {"env": "X"}  # for a secret that is at fault: it raises no second error
 
 
@@ -47,7 +48,7 @@ def seal_clear(
     faults: list[SecretFault] = []
     for place in secret_places(model):
         given = _value_at(entry, place)
-        fault = _fault(given, seal)
+        fault = _fault(given, seal, of_lines=place[-1] in _OF_LINES)
         if fault:
             faults.append(SecretFault(place, *fault))
             entry = _with_value(entry, place, _PLACEHOLDER)
@@ -84,7 +85,7 @@ def _redacted(value: Model, before: Model | None, defaults: bool) -> dict[str, A
     return dict(data)
 
 
-def _fault(given: Any, seal: Seal | None) -> tuple[str, str] | None:
+def _fault(given: Any, seal: Seal | None, *, of_lines: bool) -> tuple[str, str] | None:
     """Text and remedy; None where the secret is sealed, a reference, or in clear and fit to be sealed."""
     if isinstance(given, str):
         return (
@@ -104,7 +105,7 @@ def _fault(given: Any, seal: Seal | None) -> tuple[str, str] | None:
             "a password in clear needs a public key to seal it with, and none is configured",
             Remedy.SEAL_OR_REFER,
         )
-    return unfit(given["clear"])
+    return unfit(given["clear"], of_lines=of_lines)
 
 
 def _is_box(text: str) -> bool:

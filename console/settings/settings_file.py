@@ -1,7 +1,7 @@
 """The file of `mailcall apply`: sections of settings and persons, each value checked, each error with place and remedy.
 
     partitions: [{id: it, name: IT, impacts: [...], ...}]      email_options: {default_format: text, ...}
-    call_templates, incoming_servers, outgoing_servers, message_templates, notification_rules, groups, persons:
+    call_templates, mapi_profiles, incoming_servers, outgoing_servers, message_templates, notification_rules, groups, persons:
         [{id: ..., ...}, ...]
 
 The keys are the fields of the models in `schemas/settings.py`, `schemas/notifying.py` and `schemas/persons.py`. What is
@@ -27,6 +27,7 @@ from schemas.settings import (
     CallTemplate,
     EmailOptions,
     IncomingServer,
+    MapiProfile,
     MessageTemplate,
     OutgoingServer,
     Partition,
@@ -39,6 +40,7 @@ SECTIONS: Mapping[str, type[Model]] = {
     "partitions": Partition,
     "groups": Group,
     "call_templates": CallTemplate,
+    "mapi_profiles": MapiProfile,
     "outgoing_servers": OutgoingServer,
     "email_options": EmailOptions,
     "message_templates": MessageTemplate,

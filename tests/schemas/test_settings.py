@@ -15,6 +15,13 @@ INCOMING: dict[str, Any] = {
     "kind": "incoming-server", "id": "it", "protocol": "imap", "call_template": "t", "default_logging_analyst": "ida",
 }  # fmt: skip
 OUTGOING: dict[str, Any] = {"kind": "outgoing-server", "id": "out", "from_address": "it@desk.example"}
+PROFILE: dict[str, Any] = {
+    "kind": "mapi-profile", "id": "m", "transport": "graph", "tenant": "desk.example", "client_id": "app",
+    "client_secret": {"env": "SECRET"},
+}  # fmt: skip
+EWS: dict[str, Any] = {
+    "kind": "mapi-profile", "id": "m", "transport": "ews", "username": "CORP\\it", "password": {"env": "PASSWORD"},
+}  # fmt: skip
 TEMPLATE: dict[str, Any] = {"kind": "call-template", "id": "t", "impact": "I", "urgency": "U"}
 PARTITION: dict[str, Any] = {
     "kind": "partition", "id": "it", "impacts": ["I"], "urgencies": ["U"], "priorities": ["P"],
@@ -34,7 +41,29 @@ PARTITION: dict[str, Any] = {
         (INCOMING | {"move_to": "Done"}, "move_to goes with after_fetch: move"),
         (INCOMING | {"protocol": "pop3", "folder": "Other"}, "POP3 has one mailbox"),
         (INCOMING | {"protocol": "pop3", "after_fetch": "move", "move_to": "x"}, "POP3 has one mailbox"),
-        (INCOMING | {"protocol": "mapi"}, "'imap', 'pop3' or 'folder'"),
+        (INCOMING | {"protocol": "exchange"}, "'imap', 'pop3', 'mapi' or 'folder'"),
+        (INCOMING | {"protocol": "mapi"}, "profile and mailbox go with protocol: mapi"),
+        (INCOMING | {"protocol": "mapi", "profile": "m"}, "profile and mailbox go with protocol: mapi"),
+        (INCOMING | {"profile": "m", "mailbox": "it@desk.example"}, "profile and mailbox go with protocol: mapi"),
+        (OUTGOING | {"protocol": "mapi", "mailbox": "it@desk.example"}, "profile and mailbox go with protocol: mapi"),
+        (INCOMING | {"protocol": "mapi", "profile": "m", "mailbox": "it"}, "not an e-mail address"),
+        (PROFILE | {"transport": "mapi"}, "'graph' or 'ews'"),
+        (PROFILE | {"client_secret": None}, "proved by exactly one of client_secret, certificate, token_file"),
+        (PROFILE | {"token_file": "/var/run/token"}, "proved by exactly one of client_secret, certificate, token_file"),
+        (PROFILE | {"tenant": None}, "needs tenant and client_id"),
+        (PROFILE | {"client_id": ""}, "needs tenant and client_id"),
+        (PROFILE | {"username": "CORP\\it"}, "username goes with transport: ews"),
+        (PROFILE | {"url": "https://mail.example.org/"}, "url goes with transport: ews"),
+        (PROFILE | {"impersonation": True}, "impersonation goes with transport: ews"),
+        (PROFILE | {"graph_url": "http://mail.example.org/"}, "pattern"),
+        (PROFILE | {"client_secret": None, "certificate": {"env": "C"}, "secret_ends": "2027-01-01"}, "secret_ends is"),
+        (EWS | {"password": None}, "basic and ntlm need username and password"),
+        (EWS | {"authentication": "kerberos", "username": None}, "a password goes with a username"),
+        (EWS | {"authentication": "oauth2"}, "proved by exactly one of client_secret, certificate, token_file"),
+        (EWS | {"authentication": "oauth2", "managed_identity": True}, "username goes with transport: ews and another"),
+        (EWS | {"tenant": "desk.example"}, "tenant goes with transport: graph, or transport: ews with authentication:"),
+        (EWS | {"graph_url": "https://graph.example/"}, "graph_url goes with transport: graph"),
+        (EWS | {"client_secret": {"env": "S"}}, "client_secret goes with transport: graph, or"),
         (INCOMING | {"port": 0}, "greater than or equal to 1"),
         (INCOMING | {"host": "a\r\nb"}, "pattern"),
         (INCOMING | {"id": "../x"}, "pattern"),
@@ -56,6 +85,30 @@ def test_a_wrong_setting_is_refused_with_a_sentence(setting: dict[str, Any], sen
     with pytest.raises(ValidationError) as caught:
         SETTING.validate_python(setting)
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        PROFILE,
+        PROFILE | {"secret_ends": "2027-01-01", "cloud": "china", "graph_url": "https://graph.example/"},
+        PROFILE | {"client_secret": None, "certificate": {"file": "/run/secrets/app.pem"}},
+        PROFILE | {"client_secret": None, "token_file": "/var/run/token"},
+        {"kind": "mapi-profile", "id": "m", "transport": "graph", "managed_identity": True},
+        EWS,
+        EWS | {"authentication": "basic", "url": "https://mail.example.org/EWS/Exchange.asmx", "impersonation": True},
+        {"kind": "mapi-profile", "id": "m", "transport": "ews", "authentication": "kerberos"},
+        PROFILE | {"transport": "ews", "authentication": "oauth2", "impersonation": True},
+    ],
+)
+def test_a_mapi_profile_says_how_it_is_logged_in_to(profile: dict[str, Any]) -> None:
+    read = SETTING.validate_python(profile)
+    assert read.logs_in_at_directory is ("username" not in profile and profile.get("authentication") != "kerberos")
+
+
+def test_a_mapi_server_has_no_log_in_of_its_own() -> None:
+    server = SETTING.validate_python(INCOMING | {"protocol": "mapi", "profile": "m", "mailbox": "it@desk.example"})
+    assert (server.authentication, server.security, server.mailbox) == ("none", "none", "it@desk.example")
 
 
 def test_a_refusal_never_shows_what_was_entered() -> None:
