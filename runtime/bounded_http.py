@@ -19,12 +19,15 @@ from runtime.dialling import dial
 
 
 @contextmanager
-def bounded_opener(context: ssl.SSLContext, seconds: float) -> Iterator[urllib.request.OpenerDirector]:
+def bounded_opener(
+    context: ssl.SSLContext, seconds: float, *, of_platform: bool = False
+) -> Iterator[urllib.request.OpenerDirector]:
     """An opener whose exchanges end when the block does, or so many seconds after its beginning.
 
+    `of_platform`: as for `runtime.dialling.dial`.
     Whatever the block raises after that leaves it as `TimeoutError`.
     """
-    exchange = _Exchange(seconds)
+    exchange = _Exchange(seconds, of_platform)
     try:
         yield urllib.request.build_opener(_Http(exchange), _Https(exchange, context), _NoRedirect())
         exchange.check()
@@ -38,8 +41,9 @@ def bounded_opener(context: ssl.SSLContext, seconds: float) -> Iterator[urllib.r
 class _Exchange:
     """Its sockets are broken at the deadline by a thread of its own, through copies: TLS takes the first ones over."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, of_platform: bool) -> None:
         self._seconds = seconds
+        self._of_platform = of_platform
         self._deadline = time.monotonic() + seconds
         self._copies: list[socket.socket] = []
         self._timer = threading.Timer(seconds, self._break)
@@ -48,7 +52,7 @@ class _Exchange:
 
     def connect(self, address: tuple[str, int], *_: Any) -> socket.socket:
         """In the place of `socket.create_connection`."""
-        sock = dial(*address, self._seconds, self._deadline)
+        sock = dial(*address, self._seconds, self._deadline, of_platform=self._of_platform)
         self._copies.append(sock.dup())
         try:
             self.check()  # the thread may have looked for copies a moment ago

@@ -20,14 +20,19 @@ def refuse_networks(text: str) -> None:
     _refused = parse_networks(text)
 
 
-def dial(host: str, port: int, timeout: float, deadline: float = float("inf")) -> socket.socket:
+def dial(
+    host: str, port: int, timeout: float, deadline: float = float("inf"), *, of_platform: bool = False
+) -> socket.socket:
     """A connected socket with its time-out set: seconds for each address; `deadline` (monotonic) for all of them.
+
+    `of_platform`: the host is a service of the platform that this process runs on, and named by no setting: then no
+    network is refused.
 
     The name is looked up once: what another look-up would say does not matter. Raises `OSError` (`RefusedAddressError`
     where every address is refused), `UnicodeError` for what can be no name.
     """
     failed = OSError("the name has no address")
-    for family, kind, protocol, address in _permitted(host, port):
+    for family, kind, protocol, address in _permitted(host, port, () if of_platform else _refused):
         seconds = min(timeout, deadline - time.monotonic())
         if seconds <= 0:
             raise TimeoutError("timed out")
@@ -42,17 +47,15 @@ def dial(host: str, port: int, timeout: float, deadline: float = float("inf")) -
     raise failed
 
 
-def _permitted(host: str, port: int) -> Sequence[tuple[int, int, int, Any]]:
+def _permitted(host: str, port: int, refused: Sequence[Network]) -> Sequence[tuple[int, int, int, Any]]:
     """What `socket.socket` and `connect` want of each address. Raises `RefusedAddressError` where none is left."""
     found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
-    permitted = [(family, kind, protocol, at) for family, kind, protocol, _, at in found if not _is_refused(at)]
+    permitted = [
+        (family, kind, protocol, at) for family, kind, protocol, _, at in found if not is_within(str(at[0]), refused)
+    ]
     if found and not permitted:
         raise RefusedAddressError(
             f"{host} has the address {found[0][4][0]}, which this installation connects to for nobody "
             "(MAILCALL_REFUSED_NETWORKS)"
         )
     return permitted
-
-
-def _is_refused(address: tuple[Any, ...]) -> bool:
-    return is_within(str(address[0]), _refused)

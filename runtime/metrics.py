@@ -169,6 +169,12 @@ OUTGOING_SERVER_UP = Gauge(
     "not there before the first mail. If it is 0 for minutes, server.status says what to do.",
     ["server"],
 )
+MAPI_SECRET_ENDS = Gauge(
+    "mailcall_mapi_secret_ends_timestamp_seconds",
+    "When the secret or certificate of a MAPI profile ends, where that is known. "
+    "If it is near, make a new one in the directory and enter it in the profile.",
+    ["profile"],
+)
 MAILS_OVER_LIMITS = Counter(
     "mailcall_mails_over_limits",
     "Mails past the limits of reading, by limit (cpu, memory, time, crash); each goes on with its raw form attached. "
