@@ -50,7 +50,8 @@ class MailboxCursor(Model):
     """Value of `mailbox.cursors`: how far a mailbox has been read.
 
     IMAP: `uidvalidity` and the highest `uid` fetched (RFC 3501, 2.3.1.1). POP3: the set of UIDLs fetched that are still
-    there. Folder: likewise, with the names of the files.
+    there. Folder: likewise, with the names of the files. Graph: `delta`, and digests of ids as UIDLs, of the
+    last mails fetched.
     """
 
     server_id: Id
@@ -58,6 +59,11 @@ class MailboxCursor(Model):
     uidvalidity: int | None = None
     uid: int | None = None
     uidls: tuple[str, ...] = ()
+    delta: str | None = Field(
+        None,
+        max_length=8_000,
+        description="by Microsoft Graph: address where delta goes on; empty while a folder is read the first time",
+    )
     username: Line | None = Field(None, description="of the account that was read; another one is another mailbox")
     left_until: datetime | None = Field(
         None, description="date of the newest mail that a first look left alone: it stays alone if numbered anew"

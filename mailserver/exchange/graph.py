@@ -9,7 +9,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -161,17 +161,17 @@ class GraphSession:
     ) -> Answer:
         """A request that is answered with JSON, or with nothing."""
         for last in (False, True):
-            with self._translated(), self._exchange(method, self._target(path), body, headers or {}) as (head, pieces):
+            with self._translated(), self._exchange(method, self.target(path), body, headers or {}) as (head, pieces):
                 answer = self._read(head, pieces)
             if not self._again_with_another_token(answer, last):
                 break
         self._check(answer)
         return answer
 
-    def content(self, path: str) -> Iterator[bytes]:
+    def content(self, path: str) -> Generator[bytes, None, None]:
         """What is no JSON, piece by piece: all of it, or an error at its end."""
         for last in (False, True):
-            with self._translated(), self._exchange("GET", self._target(path), None, {}) as (head, pieces):
+            with self._translated(), self._exchange("GET", self.target(path), None, {}) as (head, pieces):
                 if head.status == 200 and not head.headers.get("content-type", "").startswith(_NO_MAIL):
                     if not head.has_end:
                         raise UnfinishedError("its answer tells no length, so that it cannot be seen if all of it came")
@@ -218,7 +218,7 @@ class GraphSession:
         given = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Host": urlsplit(self._root).netloc}
         return self._require().exchange(method, target, {**given, **headers}, body)
 
-    def _target(self, path: str) -> str:
+    def target(self, path: str) -> str:
         """Path and query. An address that an answer gave is followed on the host that was asked, and nowhere else."""
         if path.startswith("/"):
             return urlsplit(self._root).path + self.user + path

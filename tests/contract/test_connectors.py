@@ -17,15 +17,24 @@ from _pytest.mark import ParameterSet
 from deploy.local.mail_host import MailHost
 from ingest.connectors import CONNECTORS, base, connector_for, imap_mails
 from ingest.connectors.base import WATCH, Block, Connector, Mode, RemoteMail, open_mailbox
+from ingest.connectors.graph import GraphConnector
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
 from schemas import ids
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
+from tests.exchange.graph_server import GraphServer, Tokens, account_of
 
 PORTS = {"imap": "imap_port", "pop3": "pop3_port"}
-KINDS = {"imap": "imap", "pop3": "pop3", "folder-maildir": "folder", "folder-eml": "folder"}  # each with its protocol
+KINDS = {  # each with its protocol
+    "imap": "imap",
+    "pop3": "pop3",
+    "folder-maildir": "folder",
+    "folder-eml": "folder",
+    "mapi-graph": "mapi",
+}
+ACCOUNTS = ("imap", "pop3", "mapi-graph")  # those on another machine
 
 
 def mail(number: int, size: int = 0) -> bytes:
@@ -136,9 +145,49 @@ class Directory(Mailbox):
         return connector_for(self.server(path=str(self.path), **settings), Credentials("", ""), mode)
 
 
-def _account(request: pytest.FixtureRequest, protocol: str) -> Account:
+class GraphMailbox(Mailbox):
+    """A mailbox in Exchange Online, which is a fake of Microsoft Graph's."""
+
+    protocol = "mapi"
+    locator = "INBOX;ID="
+
+    def __init__(self, graph: GraphServer) -> None:
+        self.graph = graph
+        self.address = graph.mailbox.address
+
+    def deliver(self, *numbers: int, size: int = 0) -> None:
+        for number in numbers:
+            self.graph.mailbox.put(mail(number, size))
+
+    def empty(self) -> None:
+        for item in self.graph.mailbox.mails():
+            self.graph.mailbox.remove(item)
+
+    def flags(self) -> dict[int, frozenset[str]]:
+        items = enumerate(self.graph.mailbox.mails(), 1)
+        return {number: frozenset(["read"] if item.is_read else []) for number, item in items}
+
+    def connector(
+        self, mode: Mode = WATCH, password: str | None = None, port: int | None = None, **settings: Any
+    ) -> Connector:
+        """`password`: the token that the account gets, and no other."""
+        server = self.server(profile="exchange", mailbox=self.address, **settings)
+        where = {"graph_url": f"http://127.0.0.1:{port}/"} if port else {}
+        tokens = Tokens(password, most=1) if password else Tokens()
+        return GraphConnector(server, account_of(self.graph, tokens=tokens, **where), mode)
+
+
+def _account(request: pytest.FixtureRequest, kind: str) -> "Account | GraphMailbox":
+    if kind == "mapi-graph":
+        return GraphMailbox(request.getfixturevalue("graph"))
     address, password = request.getfixturevalue("mail_account")
-    return Account(request.getfixturevalue("mail_host"), address, password, protocol)
+    return Account(request.getfixturevalue("mail_host"), address, password, kind)
+
+
+@pytest.fixture
+def graph() -> Iterator[GraphServer]:
+    with GraphServer().running() as server:
+        yield server
 
 
 def _params(kinds: Iterable[str]) -> list[ParameterSet]:
@@ -147,14 +196,13 @@ def _params(kinds: Iterable[str]) -> list[ParameterSet]:
 
 @pytest.fixture(params=_params(KINDS))
 def mailbox(request: pytest.FixtureRequest, tmp_path: Path) -> Mailbox:
-    protocol = KINDS[request.param]
-    if protocol == "folder":
+    if KINDS[request.param] == "folder":
         return Directory(tmp_path / "mails", maildir=request.param == "folder-maildir")
-    return _account(request, protocol)
+    return _account(request, request.param)
 
 
-@pytest.fixture(params=_params(PORTS))
-def account(request: pytest.FixtureRequest) -> Account:
+@pytest.fixture(params=_params(ACCOUNTS))
+def account(request: pytest.FixtureRequest) -> Account | GraphMailbox:
     """A mailbox on another machine, which has to be reached and logged in to."""
     return _account(request, request.param)
 
@@ -357,7 +405,7 @@ def test_a_stop_ends_a_wait_at_once(mailbox: Mailbox, opened: Open) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account) -> None:
+def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account | GraphMailbox) -> None:
     connector = account.connector(password="wrong")
     with pytest.raises(MailServerError) as caught:
         open_mailbox(connector)
@@ -367,7 +415,7 @@ def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account) -> 
     assert "wrong" not in caught.value.text
 
 
-def test_a_server_that_is_away_is_trouble_that_passes(account: Account) -> None:
+def test_a_server_that_is_away_is_trouble_that_passes(account: Account | GraphMailbox) -> None:
     connector = account.connector(port=1)
     with pytest.raises(MailServerError) as caught:
         open_mailbox(connector)
@@ -381,6 +429,7 @@ def test_a_cursor_of_another_protocol_is_no_cursor(mailbox: Mailbox, opened: Ope
         "imap": MailboxCursor(server_id="it", uidls=("1",)),
         "pop3": MailboxCursor(server_id="it", uidvalidity=1, uid=5),
         "folder": MailboxCursor(server_id="it", uidls=("1",)),
+        "mapi": MailboxCursor(server_id="it", uidls=("1",), username="desk@example.test"),
     }[mailbox.protocol]
     mailbox.deliver(1)
     block = opened(mailbox.connector(start_from="now")).next_block(foreign)
@@ -398,7 +447,8 @@ def test_blocks_hold_remote_mails_that_say_where_they_lie(mailbox: Mailbox, open
     assert mail.locator.endswith(f"={mail.handle}")
 
 
-@pytest.mark.parametrize("mailbox", _params(KINDS.keys() - {"imap"}), indirect=True)  # IMAP's cursor is one number
+# IMAP's cursor is one number, and that of Graph forgets the mails that were read first.
+@pytest.mark.parametrize("mailbox", _params(KINDS.keys() - {"imap", "mapi-graph"}), indirect=True)
 def test_more_mails_than_a_cursor_can_hold_are_told_and_none_is_lost(mailbox: Mailbox, opened: Open) -> None:
     mailbox.deliver(1, 2, 3)
     with pytest.raises(MailServerError) as caught:

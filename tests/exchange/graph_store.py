@@ -225,7 +225,7 @@ _SIZE_IDS = re.compile(r"(Integer|Long) 0x0E08", re.IGNORECASE)  # PidTagMessage
 def extended(item: Item, wanted: str) -> list[dict[str, str]]:
     """singleValueExtendedProperties by the id that $expand filters for."""
     if _SIZE_IDS.fullmatch(wanted):
-        return [{"id": wanted, "value": str(len(item.raw) + 2_500)}]  # what Exchange keeps is no RFC 822 text
+        return [{"id": wanted, "value": str(len(item.raw) + 100)}]  # what Exchange keeps is no RFC 822 text
     return [{"id": id_, "value": value} for id_, value in item.properties.items() if id_.lower() == wanted.lower()]
 
 
