@@ -212,6 +212,7 @@ deliveries = Table(
     Column("reason", Text),
     _text("smtp_reply"),
     Column("message_id", Text),
+    Column("sent_message_id", Text),  # where the server replaced `message_id`
     Column("mail_id", Text),
     Column("reference", Text),
     Column("at", TIME, nullable=False),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from logger.aliases import is_renamed
 from logger.decide import Intent
 from logger.events import call_event
 from logger.floods import Flood
@@ -12,7 +13,7 @@ from logger.reports import ENTRIES, is_hard
 from runtime.outcomes import Dead
 from schemas import ids
 from schemas.desk_requests import DeskRequest
-from schemas.events import OUTCOME, REPORTS, ItemEvent, NotificationRequested, NotificationResult
+from schemas.events import OUTCOME, RENAMED, REPORTS, ItemEvent, NotificationRequested, NotificationResult
 from schemas.keyed import decode_keyed, key_of
 from schemas.mail import REJECTED_SUBJECT, RejectedMail, ResolvedMail
 from schemas.persons import Person
@@ -30,6 +31,8 @@ from schemas.topics import (
 from schemas.wire import Context, Message, Record, UndecodableError, decode, encode
 
 SOURCE = "/mailcall/logger"
+# Headers of the results that are read, beside those of reports.
+_NEWS_OF_SENDING = frozenset({(f"ce_{OUTCOME}", b"failed"), (f"ce_{RENAMED}", b"true")})
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -99,13 +102,16 @@ def _person_change(record: Record) -> PersonChange | Dead:
 
 
 def _report(record: Record) -> NotificationResult | Dead | None:
-    """Reports that came by mail, and attempts that failed. Most records tell of mails sent: passed over unread."""
+    """Reports that came by mail, attempts that failed, and mails that were sent under another Message-ID than ours.
+
+    Most records tell of mails sent: passed over unread.
+    """
     by_mail = ("ce_source", REPORTS.encode()) in record.headers
-    if not by_mail and (f"ce_{OUTCOME}", b"failed") not in record.headers:
+    if not by_mail and _NEWS_OF_SENDING.isdisjoint(record.headers):
         return None
     result: NotificationResult = decode(NOTIFICATION_RESULTS, record)[1]
     if not by_mail:
-        return result if is_hard(result) else None
+        return result if is_hard(result) or is_renamed(result) else None
     if (result.outcome, result.reason) not in ENTRIES:
         return None
     return result if result.mail_id else Dead(Reason.WRONG_SCHEMA, "mail_id: is missing in a report by mail")

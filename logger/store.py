@@ -11,6 +11,7 @@ from desk.directory import load_persons
 from desk.engine import writing
 from desk.errors import ConflictError, LockedError
 from desk.frozen import end_frozen
+from logger.aliases import is_renamed, learn_aliases
 from logger.answered import limit_answers
 from logger.decide import Intent
 from logger.in_hand import wait_for_others
@@ -100,8 +101,10 @@ def _attempt(
             wait_for_others(connection, mails, settings)
         if changes:
             apply_changes(connection, changes)
-        if reports:
-            apply_reports(connection, reports, settings, now)
+        learn_aliases(connection, [one for one in reports if is_renamed(one)])
+        journalled = [one for one in reports if not is_renamed(one)]
+        if journalled:
+            apply_reports(connection, journalled, settings, now)
         return _store_mails(connection, mails, settings, now) if mails else Stored({})
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from runtime.deferral import attempt_of
 from schemas.addresses import normalise
-from schemas.events import OUTCOME, NotificationRequested, NotificationResult
+from schemas.events import OUTCOME, RENAMED, NotificationRequested, NotificationResult
 from schemas.ids import event_id
 from schemas.reasons import Reason
 from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
@@ -81,6 +81,7 @@ class Order:
         server_id: str | None = None,
         reply: str = "",
         message_id: str | None = None,
+        sent_message_id: str | None = None,
     ) -> NotificationResult:
         """The result of this attempt for one recipient."""
         return NotificationResult(
@@ -92,6 +93,7 @@ class Order:
             reason=reason,
             smtp_reply=reply,
             message_id=message_id,
+            sent_message_id=sent_message_id,
             mail_id=self.request.mail_id,
             reference=self.request.reference,
             at=at,
@@ -108,7 +110,7 @@ def result_message(result: NotificationResult, traceparent: str) -> Message:
         source=SOURCE,
         time=result.at,
         traceparent=traceparent,
-        extensions={OUTCOME: result.outcome},
+        extensions={OUTCOME: result.outcome} | ({RENAMED: "true"} if result.sent_message_id else {}),
     )
 
 

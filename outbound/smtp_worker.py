@@ -218,6 +218,7 @@ class SmtpWorker:
             order.result(
                 recipient, verdict.outcome, verdict.reason, self._post.now(),
                 server_id=server.id, reply=verdict.reply, message_id=composed.message_id,
+                sent_message_id=verdict.message_id or None,
             )
             for recipient, verdict in ((one, verdicts[address]) for one, address in wire.items())
         )  # fmt: skip

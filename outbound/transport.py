@@ -31,11 +31,15 @@ def _tell_nobody(_step: str, _status: str) -> None: ...
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a server said about one recipient of one mail. `reply`: its last words, one line."""
+    """What a server said about one recipient of one mail. `reply`: its last words, one line.
+
+    `message_id`: the one that the server gave the mail, where it is not ours.
+    """
 
     outcome: Literal["sent", "deferred", "failed"]
     reason: Reason | None
     reply: str
+    message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,8 @@ class NotificationRequested(Model):
 REPORTS = "/mailcall/resolver"
 # CloudEvents attribute of results: a reader can pass over those that it does not need without reading them.
 OUTCOME = "outcome"
+# CloudEvents attribute, `true` in results with a `sent_message_id` and in no others.
+RENAMED = "renamed"
 
 
 class NotificationResult(Model):
@@ -177,6 +179,12 @@ class NotificationResult(Model):
     smtp_reply: str = Field("", description="the server's own words; of a bounce, its enhanced status code (RFC 3463)")
     trouble: Trouble | None = Field(None, description="of a bounce: what was in the way")
     message_id: str | None = None
+    sent_message_id: str | None = Field(
+        None,
+        max_length=998,
+        description="the Message-ID that the mail really has, where the server put its own in the place of ours "
+        "(Exchange): answers name it",
+    )
     mail_id: str | None = Field(
         None, description="of the mail that caused the notification, or that reported the bounce"
     )

@@ -8,11 +8,14 @@ from resolver.screening.finding import Finding, header_evidence
 from schemas.addresses import normalise
 from schemas.ids import OWN_MESSAGE_ID
 from schemas.reasons import Reason
+from schemas.reply_marker import REPLY_MARKER
 
 LOOP_HEADER = "X-Mailcall-Loop"
 # The thread that all notifications of one item hang on (`outbound/compose.py`). No mail has this id: whoever answers a
 # notification names that one last.
 _ITEM_THREAD = re.compile(r"^<[CTR]-[0-9]{6,18}\.item@[^>\s]+>$", re.ASCII | re.IGNORECASE)
+# Whoever answers or passes on a mail with a mail program has something like `Re:` before its subject.
+_PREFIX = re.compile(r"\s*[^\s\[\]:：]{1,20}\s?[:：]")
 
 
 def own_mail(parsed: Parsed, own_addresses: frozenset[str]) -> Finding | None:
@@ -29,9 +32,17 @@ def own_mail(parsed: Parsed, own_addresses: frozenset[str]) -> Finding | None:
     last = parsed.mail.references[-1:]
     if last and _ITEM_THREAD.match(last[0]) and generated(parsed):  # a relay took out both of the above
         return Finding(Reason.LOOP, header_evidence("References", last[0]))
+    if _begins_as_ours(parsed):  # Exchange took out all of the above
+        return Finding(Reason.LOOP, f"the first line of the text: {REPLY_MARKER}")
     sender = parsed.mail.from_
     if sender is None or normalise(sender.address) not in own_addresses:
         return None
     found = auto_reply_header(parsed)
     mark = found.evidence if found else generated(parsed)
     return Finding(Reason.LOOP, f"{header_evidence('From', sender.address)}, {mark}") if mark else None
+
+
+def _begins_as_ours(parsed: Parsed) -> bool:
+    """Whether nothing stands above the line above which answers are written, and the subject is that of no answer."""
+    mail = parsed.mail
+    return mail.text.lstrip().startswith(REPLY_MARKER) and _PREFIX.match(mail.subject) is None

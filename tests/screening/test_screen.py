@@ -7,6 +7,7 @@ from resolver.screening import answerable, screen
 from schemas.ids import message_id_of_part
 from schemas.mail import Bounce, Screening, Undelivered
 from schemas.reasons import Reason
+from schemas.reply_marker import REPLY_MARKER
 from schemas.undelivered import Trouble
 
 OWN_ID = "<mailcall.00112233445566778899aabbccddeeff@desk.example.com>"
@@ -509,6 +510,8 @@ LOOPS: dict[str, str] = {
     "our address, generated": "From: desk@example.com\nAuto-Submitted: auto-generated\nSubject: x\n\ny",
     "another installation's notice through a relay": "From: desk@example.net\nAuto-Submitted: auto-generated\n"
     "Message-ID: <1@relay.example>\nReferences: <C-000123.item@example.net>\nSubject: x\n\ny",
+    "another installation's notice through Exchange": "From: desk@example.net\nMessage-ID: <1@prod.example>\n"
+    f"Subject: [C-000123.20783.aaaabbbbccccdddd] x\n\n{REPLY_MARKER}\n\nYour call has been logged.\n",
     "our address, sent by itself": "From: desk@example.com\nAuto-Submitted: auto-replied\nSubject: x\n\ny",
 }
 
