@@ -49,6 +49,10 @@ SIGNS: tuple[Sign, ...] = (
     Sign("Exchange Online", words=("storedrv.submission.exception:quotaexceeded",)),  # its own mailbox is full
     Sign("Exchange Online", words=("concurrent connection", "limit exceeded")),
     Sign("Exchange Online", words=("sender thread limit exceeded",)),
+    Sign("Exchange, by Graph and EWS", words=("errorexceededmessagelimit",)),
+    Sign("Exchange, by Graph and EWS", words=("errorquotaexceeded",)),
+    Sign("Exchange, by Graph and EWS", words=("errormessagesubmissionblocked",)),
+    Sign("Exchange, by Graph and EWS", words=("erroraccountsuspend",)),
     Sign("Gmail", "5.4.5"),  # limit or quota of the user's mails a day
     Sign("Gmail", words=("daily user sending",)),
     Sign("Gmail", words=("smtp relay limit exceeded",)),

@@ -66,13 +66,14 @@ class ServerStates:
     def failed(self, server: OutgoingServer, error: MailServerError, now: datetime) -> None:
         """The server could not be used. It is left alone for 15 s, twice as long each time, up to 5 minutes.
 
-        Where it is the account that may not send now, up to an hour.
+        Where it is the account that may not send now, up to an hour; as long as the server asked for, if it did.
         """
         with self._lock:
             earlier = self._troubles.get(server.id)
             failures = earlier.failures + 1 if earlier is not None and earlier.server == server else 1
             longest = LIMITED_HOLD if error.reason is Reason.ACCOUNT_LIMITED else LONGEST_HOLD
-            hold = min(FIRST_HOLD * 2 ** min(failures - 1, 8), longest)
+            asked = timedelta(seconds=min(error.after, longest.total_seconds()))
+            hold = max(asked, min(FIRST_HOLD * 2 ** min(failures - 1, 8), longest))
             self._troubles[server.id] = Trouble(server, error.reason, str(error), failures, now + hold)
             before = self._statuses.get(server.id)
             state = _STATES.get(error.reason, "unreachable")

@@ -26,7 +26,7 @@ Login = Callable[[OutgoingServer], Credentials]
 Tell = Callable[[str, str], None]  # gets each step of opening a connection, and its status in words
 
 
-def _tell_nobody(_step: str, _status: str) -> None: ...
+def tell_nobody(_step: str, _status: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,9 @@ class SmtpTransport:
     environment is taken up. `tell` hears of the steps `connect` and `log in`.
     """
 
-    def __init__(self, server: OutgoingServer, login: Login, tell: Tell = _tell_nobody) -> None:
+    steps = ("connect", "log in", "send")
+
+    def __init__(self, server: OutgoingServer, login: Login, tell: Tell = tell_nobody) -> None:
         self.server = server
         self._login = login
         self._tell = tell

@@ -21,7 +21,6 @@ from schemas.snapshot import SettingsSnapshot
 
 log = get_logger(__name__)
 
-STEPS = ("connect", "log in", "send")
 _MESSAGE = "This mail was sent to test the settings of the outgoing mail server {server}. It needs no answer."
 _NOT_SENT = "no address was given to send a mail to: tested up to here"
 
@@ -44,11 +43,11 @@ def try_out(test: ServerTest, server: OutgoingServer, login: Login, now: datetim
     try:
         steps += _sent(test, server, transport, now)
     except MailServerError as error:
-        steps.append(TestStep(step=_next(steps), ok=False, status=error.text))
+        steps.append(TestStep(step=_next(steps, transport), ok=False, status=error.text))
     except Exception as error:
         log.exception("a test of a server met a fault of the program")
         status = f"unexpected {type(error).__name__}, see the log of outbound"
-        steps.append(TestStep(step=_next(steps), ok=False, status=status))
+        steps.append(TestStep(step=_next(steps, transport), ok=False, status=status))
     finally:
         limit.end()
         transport.quit()
@@ -82,7 +81,16 @@ def _sent(test: ServerTest, server: OutgoingServer, transport: SmtpTransport, no
         transport.open()
         return [TestStep(step="send", ok=True, status=_NOT_SENT)]
     sender = headers.wire_address(server.bounce_address or "")
-    return _told(wire, transport.send(sender, tuple(wire), trial_mail(test, server, now)))
+    told = _told(wire, transport.send(sender, tuple(wire), trial_mail(test, server, now)))
+    return [*told, *_kept(server)] if all(step.ok for step in told) else told
+
+
+def _kept(server: OutgoingServer) -> list[TestStep]:
+    """What becomes of the copy that Exchange keeps of each mail."""
+    if server.protocol != "mapi":
+        return []
+    where = "lies in Sent Items" if server.save_sent else "is moved from Sent Items to Deleted Items (save_sent: false)"
+    return [_done("copy", f"the copy that Exchange keeps {where} of {server.mailbox}")]
 
 
 def _told(wire: Mapping[str, str], verdicts: Mapping[str, Verdict]) -> list[TestStep]:
@@ -104,6 +112,6 @@ def _done(step: str, status: str) -> TestStep:
     return TestStep(step=step, ok=True, status=status)
 
 
-def _next(steps: Sequence[TestStep]) -> str:
+def _next(steps: Sequence[TestStep], transport: SmtpTransport) -> str:
     """The step that failed: the one after those that are done."""
-    return STEPS[min(len(steps), len(STEPS) - 1)]
+    return transport.steps[min(len(steps), len(transport.steps) - 1)]

@@ -65,12 +65,18 @@ _THROTTLED_SECONDS = 10.0  # where the service names none
 
 
 class GraphError(MailServerError):
-    """The service answered with an error. `status`: of HTTP; `code`: its own word for it, "" where it said none."""
+    """The service answered with an error.
 
-    def __init__(self, status: int, code: str, reason: Reason, text: str, *, temporary: bool, after: float) -> None:
+    `status`: of HTTP; `code`: its own word for it, "" where it said none; `said`: that and its message.
+    """
+
+    def __init__(
+        self, status: int, code: str, said: str, reason: Reason, text: str, *, temporary: bool, after: float
+    ) -> None:
         super().__init__(reason, text, temporary=temporary, after=after)
         self.status = status
         self.code = code
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +286,7 @@ class GraphSession:
         what = "asks to be left alone for a while" if reason is Reason.SERVER_DEFERRED else "refuses"
         text = f"{self.place} {what}: HTTP status {status}, {said}. {self._remedy(answer)}".strip()
         after = _retry_after(answer.headers) if reason is Reason.SERVER_DEFERRED else 0.0
-        raise GraphError(status, code, reason, text, temporary=temporary, after=after)
+        raise GraphError(status, code, said, reason, text, temporary=temporary, after=after)
 
     def _remedy(self, answer: Answer) -> str:
         off = _clock_off(answer.headers) if answer.status == 401 else 0.0

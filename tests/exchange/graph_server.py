@@ -24,6 +24,7 @@ from deploy.local.certificates import Certificates
 from mailserver.exchange.account import ExchangeAccount
 from schemas.settings import MapiProfile
 from tests.exchange import graph_sending as sending
+from tests.exchange.graph_drafts import addressed, refusal_of
 from tests.exchange.graph_sending import RefusedMailError, Sent, Upload
 from tests.exchange.graph_store import (
     ONLY_SELECTED,
@@ -140,6 +141,7 @@ class GraphServer:
         self.requests: list[str] = []  # "GET /users/..." with its query, without the version
         self.sent: list[Sent] = []
         self.refused_tokens = {"wrong"}
+        self.refusals: dict[str, tuple[int, str]] = {}  # by recipient or From: status and code when it is to be sent
         self.most_at_once = 0
         self._at_once = 0
         self._draw = draw or random.Random(7)
@@ -397,6 +399,8 @@ class GraphServer:
     def patch_message(self, asked: Asked, mailbox: Mailbox, id_: str) -> Answer:
         item, change = self._item(mailbox, id_), sending.message_of(asked.body)
         item.is_read = bool(change.get("isRead", item.is_read))
+        if item.is_draft:
+            item.raw = addressed(item.raw, change)
         for one in change.get("singleValueExtendedProperties") or ():
             item.properties[one["id"]] = one["value"]
         mailbox.changed(item)
@@ -492,6 +496,9 @@ class GraphServer:
         to = sending.recipients_of(raw)
         if not to:
             raise RefusedError(400, "ErrorInvalidRecipients", "At least one recipient is not valid.")
+        refusal = refusal_of(raw, self.refusals)
+        if refusal is not None:
+            raise refusal
         leaving = sending.as_sent(
             raw,
             mailbox.address,
