@@ -17,14 +17,15 @@ from _pytest.mark import ParameterSet
 from deploy.local.mail_host import MailHost
 from ingest.connectors import CONNECTORS, base, connector_for, imap_mails
 from ingest.connectors.base import WATCH, Block, Connector, Mode, RemoteMail, open_mailbox
-from ingest.connectors.graph import GraphConnector
+from ingest.connectors.ews import EwsConnector
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
 from schemas import ids
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
-from tests.exchange.graph_server import GraphServer, Tokens, account_of
+from tests.exchange.ews_accounts import ADDRESS, account_of
+from tests.exchange.ews_server import EwsServer
 
 PORTS = {"imap": "imap_port", "pop3": "pop3_port"}
 KINDS = {  # each with its protocol
@@ -32,9 +33,9 @@ KINDS = {  # each with its protocol
     "pop3": "pop3",
     "folder-maildir": "folder",
     "folder-eml": "folder",
-    "mapi-graph": "mapi",
+    "mapi-ews": "mapi",
 }
-ACCOUNTS = ("imap", "pop3", "mapi-graph")  # those on another machine
+ACCOUNTS = ("imap", "pop3", "mapi-ews")  # those on another machine
 
 
 def mail(number: int, size: int = 0) -> bytes:
@@ -145,48 +146,47 @@ class Directory(Mailbox):
         return connector_for(self.server(path=str(self.path), **settings), Credentials("", ""), mode)
 
 
-class GraphMailbox(Mailbox):
-    """A mailbox in Exchange Online, which is a fake of Microsoft Graph's."""
+class EwsMailbox(Mailbox):
+    """A mailbox on an Exchange server, which is a fake of Exchange Web Services."""
 
     protocol = "mapi"
-    locator = "INBOX;ID="
+    locator = "INBOX;ITEMID="
 
-    def __init__(self, graph: GraphServer) -> None:
-        self.graph = graph
-        self.address = graph.mailbox.address
+    def __init__(self, ews: EwsServer) -> None:
+        self.ews = ews
+        self.address = ADDRESS
+        self.inbox = ews.account(ADDRESS).by_name["inbox"]
 
     def deliver(self, *numbers: int, size: int = 0) -> None:
         for number in numbers:
-            self.graph.mailbox.put(mail(number, size))
+            self.ews.store.mailbox(self.address).deliver(mail(number, size))
 
     def empty(self) -> None:
-        for item in self.graph.mailbox.mails():
-            self.graph.mailbox.remove(item)
+        for item in list(self.inbox.items):
+            self.inbox.take(item)
 
     def flags(self) -> dict[int, frozenset[str]]:
-        items = enumerate(self.graph.mailbox.mails(), 1)
+        items = enumerate(self.inbox.items.values(), 1)
         return {number: frozenset(["read"] if item.is_read else []) for number, item in items}
 
     def connector(
-        self, mode: Mode = WATCH, password: str | None = None, port: int | None = None, **settings: Any
+        self, mode: Mode = WATCH, password: str = "right", port: int | None = None, **settings: Any
     ) -> Connector:
-        """`password`: the token that the account gets, and no other."""
         server = self.server(profile="exchange", mailbox=self.address, **settings)
-        where = {"graph_url": f"http://127.0.0.1:{port}/"} if port else {}
-        tokens = Tokens(password, most=1) if password else Tokens()
-        return GraphConnector(server, account_of(self.graph, tokens=tokens, **where), mode)
+        where = {"url": f"http://127.0.0.1:{port}/"} if port else {}
+        return EwsConnector(server, account_of(self.ews, password=password, **where), mode)
 
 
-def _account(request: pytest.FixtureRequest, kind: str) -> "Account | GraphMailbox":
-    if kind == "mapi-graph":
-        return GraphMailbox(request.getfixturevalue("graph"))
+def _account(request: pytest.FixtureRequest, kind: str) -> "Account | EwsMailbox":
+    if kind == "mapi-ews":
+        return EwsMailbox(request.getfixturevalue("ews"))
     address, password = request.getfixturevalue("mail_account")
     return Account(request.getfixturevalue("mail_host"), address, password, kind)
 
 
 @pytest.fixture
-def graph() -> Iterator[GraphServer]:
-    with GraphServer().running() as server:
+def ews() -> Iterator[EwsServer]:
+    with EwsServer() as server:
         yield server
 
 
@@ -202,7 +202,7 @@ def mailbox(request: pytest.FixtureRequest, tmp_path: Path) -> Mailbox:
 
 
 @pytest.fixture(params=_params(ACCOUNTS))
-def account(request: pytest.FixtureRequest) -> Account | GraphMailbox:
+def account(request: pytest.FixtureRequest) -> Account | EwsMailbox:
     """A mailbox on another machine, which has to be reached and logged in to."""
     return _account(request, request.param)
 
@@ -405,7 +405,7 @@ def test_a_stop_ends_a_wait_at_once(mailbox: Mailbox, opened: Open) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account | GraphMailbox) -> None:
+def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account | EwsMailbox) -> None:
     connector = account.connector(password="wrong")
     with pytest.raises(MailServerError) as caught:
         open_mailbox(connector)
@@ -415,7 +415,7 @@ def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account | Gr
     assert "wrong" not in caught.value.text
 
 
-def test_a_server_that_is_away_is_trouble_that_passes(account: Account | GraphMailbox) -> None:
+def test_a_server_that_is_away_is_trouble_that_passes(account: Account | EwsMailbox) -> None:
     connector = account.connector(port=1)
     with pytest.raises(MailServerError) as caught:
         open_mailbox(connector)

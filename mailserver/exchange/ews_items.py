@@ -1,0 +1,47 @@
+"""Folders and items of a mailbox as Exchange Web Services tell of them. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+GONE = frozenset({"ErrorItemNotFound", "ErrorMessageNotFound", "ErrorObjectNotFound"})
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFound:
+    """A folder, and how many items lie in it."""
+
+    id: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An item as a list has it. `size`: as the mail store counts, not the bytes of the mail."""
+
+    id: str
+    change_key: str
+    size: int
+    received: datetime | None
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """One answer of SyncFolderItems: what came, the state behind it, whether that is all, and if anything changed."""
+
+    came: tuple[Listed, ...]
+    state: str
+    is_last: bool
+    is_any: bool
+
+
+class ItemError(Exception):
+    """The server refused something about one item. `code`: its response code; `text`: its words."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code, self.text = code, text
+
+    @property
+    def is_gone(self) -> bool:
+        return self.code in GONE
