@@ -15,8 +15,7 @@ from ingest.replica import Replica
 from ingest.trial import trials
 from ingest.watcher import Surroundings
 from ingest.watchers import Watchers
-from mailserver.accounts import Accounts
-from mailserver.oauth import Tokens
+from mailserver.logins import Logins
 from mailserver.token_store import TopicTokenStore
 from runtime.blobs import BlobStore
 from runtime.consumer import ConsumerLoop
@@ -33,9 +32,9 @@ from schemas.sizes import cursor_bytes, inline_bytes
 WATCHER_STACK_BYTES = 512 * 1024  # there is a thread for each incoming server, maybe hundreds
 
 
-def connect(accounts: Accounts, mode: Mode, server: IncomingServer) -> Connector:
+def connect(logins: Logins, mode: Mode, server: IncomingServer) -> Connector:
     """The password is asked for at each connection: one that was changed in its file or environment is taken up."""
-    return connector_for(server, accounts.credentials(server), mode)
+    return connector_for(server, logins.account(server), mode)
 
 
 def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
@@ -44,22 +43,23 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     threading.stack_size(WATCHER_STACK_BYTES)
     publisher = Publisher(config, "ingest")
     watch = Mode(folder_root=config.folder_root, cursor_bytes=cursor_bytes(config.kafka_max_record_bytes))
-    accounts = Accounts(config, Tokens(config, TopicTokenStore(config, publisher.publish)))
+    view = SettingsView(config, health)
+    logins = Logins(config, TopicTokenStore(config, publisher.publish), lambda: view.current)
     around = Surroundings(
-        connect=partial(connect, accounts, watch),
-        refused=accounts.refused,
-        secret=accounts.digest,
+        connect=partial(connect, logins, watch),
+        refused=logins.refused,
+        secret=logins.digest,
+        secret_ends=logins.secret_ends,
         publish=traces().publishing(publisher.publish),
         blobs=BlobStore(config.blob_url),
         memory=Memory(),
         health=health,
         inline_bytes=inline_bytes(config.kafka_max_record_bytes),
     )
-    view = SettingsView(config, health)
     replica = Replica(config, lambda: view.current, Watchers(around), health)
     view.on_change(replica.settings_changed)
     view.start(stop)
-    look = partial(connect, accounts, replace(watch, look_only=True))
+    look = partial(connect, logins, replace(watch, look_only=True))
     tests = TrialHandler(trials(look), lambda: view.current, lambda: datetime.now(UTC))
     # With a health of its own: most replicas own no partition of the tests, and are ready all the same.
     loop = ConsumerLoop(config, tests, publisher, "ingest-tests", stop, Health(config.stall_seconds))

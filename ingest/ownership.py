@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from runtime.partitioner import partition_of_key
-from schemas.settings import IncomingServer
+from schemas.settings import IncomingServer, MapiProfile
 from schemas.snapshot import SettingsSnapshot
 
 
@@ -17,12 +17,21 @@ def partition_of(server_id: str, partitions: int) -> int:
     return partition_of_key(server_id.encode(), partitions)
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a watcher is made of: where one of both changes, it is made anew. `profile`: with MAPI."""
+
+    server: IncomingServer
+    profile: MapiProfile | None = None
+
+
 def servers_of(
     snapshot: SettingsSnapshot, owned: Collection[int], partitions: int
-) -> tuple[dict[str, IncomingServer], tuple[IncomingServer, ...]]:
+) -> tuple[dict[str, Watched], tuple[IncomingServer, ...]]:
     """Servers by id that this replica is to watch, and its disabled ones."""
     mine = [s for s in snapshot.all_of(IncomingServer) if partition_of(s.id, partitions) in owned]
-    return {s.id: s for s in mine if s.enabled}, tuple(s for s in mine if not s.enabled)
+    wanted = {s.id: Watched(s, snapshot.mapi_profile(s.profile) if s.profile else None) for s in mine if s.enabled}
+    return wanted, tuple(s for s in mine if not s.enabled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +39,11 @@ class Changes:
     """What makes the running watchers the wanted ones: first stop, then start. A changed server stands in both."""
 
     stop: tuple[str, ...]
-    start: tuple[IncomingServer, ...]
+    start: tuple[Watched, ...]
 
 
-def changes(running: Mapping[str, IncomingServer], wanted: Mapping[str, IncomingServer]) -> Changes:
+def changes(running: Mapping[str, Watched], wanted: Mapping[str, Watched]) -> Changes:
     return Changes(
-        stop=tuple(id_ for id_, server in running.items() if wanted.get(id_) != server),
-        start=tuple(server for id_, server in wanted.items() if running.get(id_) != server),
+        stop=tuple(id_ for id_, one in running.items() if wanted.get(id_) != one),
+        start=tuple(one for id_, one in wanted.items() if running.get(id_) != one),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from mailserver.errors import MailServerError
 from schemas.reasons import Reason
@@ -40,14 +40,15 @@ class StatusTracker:
         backlog: int | None = None,
         left_alone: int | None = None,
         not_given: tuple[str, ...] = (),
+        secret_ends: date | None = None,
     ) -> "tuple[StatusTracker, ServerStatus | None]":
-        """`connected` and `idle` are successes. Nothing is written while state, reason and mails that are not
-        given stay, but for `REFRESH`."""
+        """`connected` and `idle` are successes. Nothing is written while state, reason, mails that are not given and
+        the secret's end stay, but for `REFRESH`."""
         before = self.written
         reason = error.reason if error else None
         succeeded = state in SUCCESSES
         same = before is not None and (before.state, before.reason) == (state, reason)
-        told = same and before is not None and before.not_given == not_given
+        told = same and before is not None and (before.not_given, before.secret_ends) == (not_given, secret_ends)
         if told and not (succeeded and self.written_at is not None and now - self.written_at >= REFRESH):
             return self, None
         status = ServerStatus(
@@ -61,5 +62,6 @@ class StatusTracker:
             backlog=backlog,
             left_alone=left_alone,
             not_given=not_given,
+            secret_ends=secret_ends,
         )
         return replace(self, written=status, written_at=now), status

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from ingest import gauges, records
 from ingest.backoff import delay
@@ -44,7 +44,7 @@ class Surroundings:
     mails of more than `inline_bytes`.
 
     `refused` is told of a log-in that was refused; it answers whether another one may go better at once. `secret`: a
-    digest of what the account is logged in with.
+    digest of what the account is logged in with; `secret_ends`: the day that it ends, where that is near.
     """
 
     connect: Callable[[IncomingServer], Connector]
@@ -54,6 +54,7 @@ class Surroundings:
     blobs: records.Blobs
     memory: Memory
     health: Health
+    secret_ends: Callable[[IncomingServer], date | None] = lambda _server: None
     inline_bytes: int = MAX_INLINE_BYTES
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     draw: Callable[[], float] = random.random
@@ -249,7 +250,13 @@ class Watcher:
         gauges.show(self.server.id, state, self._around.now(), backlog, len(owed))
         left_alone = self.cursor.left_alone if self.cursor else None
         tracker, status = self._status.moved(
-            state, self._around.now(), error=error, backlog=backlog, left_alone=left_alone, not_given=named(owed)
+            state,
+            self._around.now(),
+            error=error,
+            backlog=backlog,
+            left_alone=left_alone,
+            not_given=named(owed),
+            secret_ends=self._around.secret_ends(self.server),
         )
         if status is None:
             return False

@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Iterable
 
 from ingest import gauges, records
-from ingest.ownership import changes, partition_of, servers_of
+from ingest.ownership import Watched, changes, partition_of, servers_of
 from ingest.status import StatusTracker
 from ingest.watcher import Surroundings, Watcher
 from runtime.logs import get_logger
@@ -26,6 +26,7 @@ class Watchers:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._running: dict[str, Watcher] = {}
+        self._made_of: dict[str, Watched] = {}  # by id, for each that runs
         self._cursors: dict[str, MailboxCursor] = {}
         self._disabled: dict[str, IncomingServer] = {}
         self._deleted: set[str] = set()  # servers that are no more, whose status is still to be deleted
@@ -40,12 +41,13 @@ class Watchers:
     def adjust(self, snapshot: SettingsSnapshot, owned: Collection[int], partitions: int) -> None:
         """Make the running watchers those of the owned partitions."""
         wanted, disabled = servers_of(snapshot, owned, partitions)
-        change = changes({id_: watcher.server for id_, watcher in self._running.items()}, wanted)
+        change = changes(self._made_of, wanted)
         had = self._running.keys() | self._disabled.keys()
         self._stop(change.stop)
-        for server in change.start:
+        for made_of in change.start:
+            server = made_of.server
             watcher = Watcher(server, self._cursors.get(server.id), self._around)
-            self._running[server.id] = watcher
+            self._running[server.id], self._made_of[server.id] = watcher, made_of
             watcher.start()
             log.info("watching", server=server.id, protocol=server.protocol, folder=server.folder)
         self._tell_disabled(disabled)
@@ -67,6 +69,8 @@ class Watchers:
     def _stop(self, server_ids: Iterable[str]) -> None:
         """Stop these, all at once, and keep the cursors they have come to."""
         stopping = {id_: self._running.pop(id_) for id_ in server_ids}
+        for id_ in stopping:
+            del self._made_of[id_]
         for watcher in stopping.values():
             watcher.stop()
         deadline = time.monotonic() + STOP_SECONDS

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from desk.deliveries import DeliveryLedger
 from desk.engine import open_desk
 from desk.migrate import wait_until_current
-from mailserver.accounts import Accounts
-from mailserver.oauth import Tokens
+from mailserver.logins import Logins
 from mailserver.token_store import TopicTokenStore
 from outbound.config import OutboundConfig
 from outbound.delivery import Delivery
@@ -40,15 +39,16 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     view.start(stop)
     engine = open_desk(config.desk_url)
     ledger = DeliveryLedger(engine)
-    states = ServerStates()
-    view.on_change(states.forget_others)
     publisher = Publisher(config)
-    accounts = Accounts(config, Tokens(config, TopicTokenStore(config, publisher.publish)))
-    delivery = Delivery(ledger, states, accounts.credentials, _now)
+    logins = Logins(config, TopicTokenStore(config, publisher.publish), lambda: view.current)
+    states = ServerStates(logins.secret_ends)
+    states.settings_changed(view.current)
+    view.on_change(states.settings_changed)
+    delivery = Delivery(ledger, states, logins.account, _now, lambda one: view.current.mapi_profile(one.profile or ""))
     pace = Pace(lambda: loop.share(), time.monotonic)
     handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now, pace, token_keys)
     loop = ConsumerLoop(config, handler, publisher, "outbound", stop, health)
-    tests = TrialHandler(trials(accounts.credentials, _now), lambda: view.current, _now)
+    tests = TrialHandler(trials(logins.account, _now), lambda: view.current, _now)
     # With a health of its own: most replicas own no partition of the tests, and are ready all the same.
     test_loop = ConsumerLoop(config, tests, publisher, "outbound-tests", stop, Health(config.stall_seconds))
     try:

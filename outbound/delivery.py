@@ -11,8 +11,8 @@ from datetime import datetime
 
 from outbound.results import Results
 from outbound.server_states import ServerStates
-from outbound.smtp_worker import DeliveryContext, Ledger, Mail, SmtpWorker
-from outbound.transport import Login
+from outbound.lane import DeliveryContext, Lane, Ledger, Mail, ProfileOf
+from outbound.transports import Login
 
 BRIEFLY_SECONDS = 0.5  # quick lanes are waited for: so long at most, and little longer than their mails should take
 MARGIN_SECONDS = 0.01
@@ -25,11 +25,18 @@ _Key = tuple[str, int]
 class Delivery:
     """All lanes. `deliver` is called from one thread; the lanes' threads record each result as soon as it is there."""
 
-    def __init__(self, ledger: Ledger, states: ServerStates, login: Login, now: Callable[[], datetime]) -> None:
-        self._post = DeliveryContext(ledger, states, now)
+    def __init__(
+        self,
+        ledger: Ledger,
+        states: ServerStates,
+        login: Login,
+        now: Callable[[], datetime],
+        profile_of: ProfileOf = lambda _server: None,
+    ) -> None:
+        self._post = DeliveryContext(ledger, states, now, profile_of)
         self.held = self._post.held
         self._login = login
-        self._lanes: dict[_Key, SmtpWorker] = {}
+        self._lanes: dict[_Key, Lane] = {}
         self._in_hand: dict[str, Future[Results]] = {}
         self._lines: dict[str, tuple[_Key, Future[Results]]] = {}  # the lane that has a line's last mail in hand
 
@@ -44,7 +51,7 @@ class Delivery:
 
     def deliver(self, mails: Sequence[Mail], planned: float) -> dict[str, "Future[Results] | None"]:
         """By notification id, the results to come for each recipient; None where its lane has too much in hand, or
-        another lane has an earlier mail of its line, which it would overtake. `planned`: as `SmtpWorker.take` has it.
+        another lane has an earlier mail of its line, which it would overtake. `planned`: as `Lane.take` has it.
 
         Returns as soon as the lanes of those servers are done that answer quickly, and soon whatever they do. Results
         are in the ledger when they are there. A future raises `OutageError` where the ledger is away: then the lane
@@ -91,9 +98,9 @@ class Delivery:
         """Mails of one line go through one lane, so that they arrive in their order."""
         return mail.server.id, zlib.crc32(mail.order.line.encode()) % mail.server.connections
 
-    def _lane(self, key: _Key) -> SmtpWorker:
+    def _lane(self, key: _Key) -> Lane:
         if key not in self._lanes:
-            self._lanes[key] = SmtpWorker(f"smtp-{key[0]}-{key[1]}", self._post, self._login)
+            self._lanes[key] = Lane(f"lane-{key[0]}-{key[1]}", self._post, self._login)
         return self._lanes[key]
 
 

@@ -1,9 +1,9 @@
 """How each outgoing server is: in trouble or not, since when, and until when it is left alone."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from mailserver.errors import MailServerError
 from outbound.results import SOURCE
@@ -11,7 +11,7 @@ from runtime.metrics import OUTGOING_SERVER_UP
 from schemas.ids import event_id
 from schemas.reasons import Reason
 from schemas.servers import ServerState, ServerStatus
-from schemas.settings import OutgoingServer
+from schemas.settings import MapiProfile, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SERVER_STATUS
 from schemas.wire import Message, encode
@@ -39,7 +39,10 @@ class Trouble:
 class ServerStates:
     """The states of all outgoing servers. Every method may be called from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret_ends: Callable[[OutgoingServer], date | None] = lambda _server: None) -> None:
+        """`secret_ends`: the day that a server's secret ends, where that is near."""
+        self._secret_ends = secret_ends
+        self._profiles: dict[str, MapiProfile] = {}
         self._lock = threading.Lock()
         self._troubles: dict[str, Trouble] = {}
         self._statuses: dict[str, ServerStatus] = {}
@@ -54,13 +57,14 @@ class ServerStates:
 
     def succeeded(self, server: OutgoingServer, now: datetime) -> None:
         """The server took a mail, or refused it for that mail's own sake."""
-        status = self._statuses.get(server.id)
-        if status is not None and status.state == "connected":
+        status, ends = self._statuses.get(server.id), self._secret_ends(server)
+        if status is not None and (status.state, status.secret_ends) == ("connected", ends):
             return
         with self._lock:
             self._troubles.pop(server.id, None)
             self._set(ServerStatus(
-                server_id=server.id, direction="outgoing", state="connected", since=now, last_success=now
+                server_id=server.id, direction="outgoing", state="connected", since=now, last_success=now,
+                secret_ends=ends,
             ))  # fmt: skip
 
     def failed(self, server: OutgoingServer, error: MailServerError, now: datetime) -> None:
@@ -81,11 +85,20 @@ class ServerStates:
                 self._set(ServerStatus(
                     server_id=server.id, direction="outgoing", state=state, since=now, reason=error.reason,
                     last_success=before.last_success if before else None, last_error=str(error),
+                    secret_ends=self._secret_ends(server),
                 ))  # fmt: skip
 
-    def forget_others(self, settings: SettingsSnapshot) -> None:
-        """What is known of servers that these settings do not have is known no longer."""
+    def settings_changed(self, settings: SettingsSnapshot) -> None:
+        """What is known of servers that these settings do not have is known no longer, nor what trouble there was with
+        a MAPI profile that is another one now."""
+        profiles = {profile.id: profile for profile in settings.all_of(MapiProfile)}
         with self._lock:
+            self._troubles = {
+                id_: trouble
+                for id_, trouble in self._troubles.items()
+                if (name := trouble.server.profile or "") == "" or profiles.get(name) == self._profiles.get(name)
+            }
+            self._profiles = profiles
             for server_id in [one for one in self._statuses if settings.outgoing_server(one) is None]:
                 del self._statuses[server_id]
                 self._troubles.pop(server_id, None)

@@ -11,7 +11,8 @@ from mailserver.errors import MailServerError
 from outbound import headers
 from outbound.account_refusals import meaning
 from outbound.compose import part
-from outbound.transport import Login, SmtpTransport, Verdict
+from outbound.transport import Verdict
+from outbound.transports import Login, Transport, transport_for
 from runtime.logs import get_logger
 from runtime.server_trials import TimeLimit, Trials
 from schemas.reasons import Reason
@@ -21,6 +22,7 @@ from schemas.snapshot import SettingsSnapshot
 
 log = get_logger(__name__)
 
+FIRST_STEP = "account"
 _MESSAGE = "This mail was sent to test the settings of the outgoing mail server {server}. It needs no answer."
 _NOT_SENT = "no address was given to send a mail to: tested up to here"
 
@@ -38,8 +40,14 @@ def trials(login: Login, now: Callable[[], datetime]) -> Trials[OutgoingServer]:
 def try_out(test: ServerTest, server: OutgoingServer, login: Login, now: datetime) -> ServerTestResult:
     """Take every step until one fails. Never raises."""
     steps: list[TestStep] = []
-    transport = SmtpTransport(server, login, lambda step, status: steps.append(_done(step, status)))
-    limit = TimeLimit(transport.abort)
+    try:
+        transport = transport_for(server, login, lambda step, status: steps.append(_done(step, status)))
+    except MailServerError as error:
+        refused = TestStep(step=FIRST_STEP, ok=False, status=error.text)
+        return ServerTestResult(test_id=test.test_id, ok=False, steps=(refused,))
+    alarm = threading.Timer(TRIAL_SECONDS, transport.abort)
+    alarm.daemon = True
+    alarm.start()
     try:
         steps += _sent(test, server, transport, now)
     except MailServerError as error:
@@ -74,7 +82,7 @@ def trial_mail(test: ServerTest, server: OutgoingServer, now: datetime) -> bytes
     )
 
 
-def _sent(test: ServerTest, server: OutgoingServer, transport: SmtpTransport, now: datetime) -> list[TestStep]:
+def _sent(test: ServerTest, server: OutgoingServer, transport: Transport, now: datetime) -> list[TestStep]:
     """A step for each recipient, in the order To, CC, BCC."""
     wire = {headers.wire_address(one): one for one in (*test.to, *test.cc, *test.bcc)}
     if not wire:
@@ -112,6 +120,6 @@ def _done(step: str, status: str) -> TestStep:
     return TestStep(step=step, ok=True, status=status)
 
 
-def _next(steps: Sequence[TestStep], transport: SmtpTransport) -> str:
+def _next(steps: Sequence[TestStep], transport: Transport) -> str:
     """The step that failed: the one after those that are done."""
     return transport.steps[min(len(steps), len(transport.steps) - 1)]

@@ -1,6 +1,6 @@
 """Mail servers in operation: how they are, how far they have been read, tests of them, and changes of settings."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -30,6 +30,9 @@ class ServerStatus(Model):
         (),
         description="mails on an incoming server that it does not give, each with what it says: they are asked for "
         "again; of many the first only, and how many more there are",
+    )
+    secret_ends: date | None = Field(
+        None, description="the day that the secret or certificate of its MAPI profile ends, from 30 days before on"
     )
 
 

@@ -1,14 +1,19 @@
 """How mail is fetched: one connector a protocol, all behind `base.Connector` and one contract test.
 
-A further one (Exchange) is a module here, a word in `schemas.settings.IncomingServer.protocol`, and a line below.
+A further one is a module here, a word in `schemas.settings.IncomingServer.protocol`, and a line below. MAPI is several:
+the transport is its profile's.
 """
 
 from collections.abc import Callable, Mapping
 
 from ingest.connectors.base import WATCH, Connector, Mode
+from ingest.connectors.ews import EwsConnector
 from ingest.connectors.folder import FolderConnector
+from ingest.connectors.graph import GraphConnector
 from ingest.connectors.imap import ImapConnector
 from ingest.connectors.pop3 import Pop3Connector
+from mailserver.exchange.account import ExchangeAccount
+from mailserver.logins import Account
 from mailserver.sasl import Credentials
 from schemas.settings import IncomingServer
 
@@ -18,7 +23,14 @@ CONNECTORS: Mapping[str, Callable[[IncomingServer, Credentials, Mode], Connector
     "folder": FolderConnector,
 }
 
+TRANSPORTS: Mapping[str, Callable[[IncomingServer, ExchangeAccount, Mode], Connector]] = {
+    "graph": GraphConnector,
+    "ews": EwsConnector,
+}
 
-def connector_for(server: IncomingServer, account: Credentials, mode: Mode = WATCH) -> Connector:
+
+def connector_for(server: IncomingServer, account: Account, mode: Mode = WATCH) -> Connector:
     """A connector for the server's protocol, not yet connected."""
+    if isinstance(account, ExchangeAccount):
+        return TRANSPORTS[account.profile.transport](server, account, mode)
     return CONNECTORS[server.protocol](server, account, mode)

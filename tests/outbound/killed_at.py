@@ -86,7 +86,7 @@ class Step:
     behind: str | None = None
 
 
-LANE, SEND = ("outbound.smtp_worker", "SmtpWorker._deliver"), ("outbound.transport", "SmtpTransport.send")
+LANE, SEND = ("outbound.lane", "Lane._deliver"), ("outbound.transport", "SmtpTransport.send")
 WIRE, PUBLISH = ("smtplib", "SMTP.send"), ("runtime.publisher", "Publisher.publish")
 COMMIT, WORK = ("kafka", "KafkaConsumer.commit"), ("runtime.work", "Work.do")
 
@@ -95,7 +95,7 @@ STEPS = (
     Step("record polled", WORK, "before", most=2),
     Step("decoded and planned", ("outbound.handler", "OutboundHandler._plan"), most=4),
     Step("mail composed", ("outbound.handler", "compose"), most=4),
-    Step("handed to the lane", ("outbound.smtp_worker", "SmtpWorker.take"), most=2),
+    Step("handed to the lane", ("outbound.lane", "Lane.take"), most=2),
     Step("connection opened", ("outbound.transport", "_Smtp._get_socket"), in_lane=True),
     Step("TLS agreed", ("outbound.transport", "_start_tls"), in_lane=True),
     Step("logged in", ("outbound.transport", "_open"), in_lane=True),

@@ -63,6 +63,6 @@ def test_a_server_that_was_deleted_is_told_of_no_longer(
     kept, gone = make_server(id="kept-out"), make_server(id="gone-out")
     for server in (kept, gone):
         states.succeeded(server, now)
-    states.forget_others(SettingsSnapshot().with_changes([("outgoing-server/kept-out", kept, 1)]))
+    states.settings_changed(SettingsSnapshot().with_changes([("outgoing-server/kept-out", kept, 1)]))
     assert (up("kept-out"), up("gone-out")) == (1, None)
     assert [status.server_id for status in states.take_changes()] == ["kept-out"]

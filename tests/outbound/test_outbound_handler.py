@@ -16,7 +16,7 @@ from deploy.local.ports import free_port
 from deploy.local.smtp_sink import SmtpSink
 from desk.deliveries import DeliveryLedger, Known
 from desk.engine import open_desk
-from outbound import smtp_worker as worker_module
+from outbound import lane as worker_module
 from outbound.handler import IN_HAND_SECONDS
 from runtime.metrics import BROKEN_TEMPLATES
 from runtime.outcomes import Dead, Ok, OutageError, Pending, Reject, Retry

@@ -17,14 +17,14 @@ from outbound.group_commit import GroupCommit
 from outbound.headers import wire_address
 from outbound.results import Order, Results
 from outbound.server_states import ServerStates
-from outbound.transport import Login, SmtpTransport
+from outbound.transports import Login, Transport, transport_for
 from outbound.turns import Held
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
 from runtime.traces import current as traces
 from schemas.events import NotificationResult
 from schemas.reasons import Reason
-from schemas.settings import OutgoingServer
+from schemas.settings import MapiProfile, OutgoingServer
 
 QUICK_SECONDS = 0.1  # a lane whose mails take no longer is waited for
 LATEST = 0.2  # what the latest mail counts for in how long they take
@@ -32,6 +32,8 @@ ROOM_SECONDS = 2.0  # how long room is waited for in a lane that is quick
 START_WITHIN_SECONDS = 300.0  # what a lane has not begun by then is deferred
 MAX_IN_HAND = 1000  # mails of one lane
 _WORST_FIRST = ("failed", "deferred", "sent")  # how a trace tells of a mail with several recipients
+
+ProfileOf = Callable[[OutgoingServer], MapiProfile | None]  # with MAPI, the profile as it is now
 
 log = get_logger(__name__)
 
@@ -55,8 +57,11 @@ class Mail:
 class DeliveryContext:
     """What the lanes share: the ledger, the servers' states, and what is held back."""
 
-    def __init__(self, ledger: Ledger, states: ServerStates, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, ledger: Ledger, states: ServerStates, now: Callable[[], datetime], profile_of: ProfileOf
+    ) -> None:
         self.states = states
+        self.profile_of = profile_of
         self.now = now
         self.held = Held()
         self._ledger = ledger
@@ -86,14 +91,15 @@ class DeliveryContext:
             del self._unrecorded[key]
 
 
-class SmtpWorker:
+class Lane:
     """`take` and what comes after it is called from one thread; its own thread sends."""
 
     def __init__(self, name: str, post: DeliveryContext, login: Login) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._post = post
         self._login = login
-        self._transport: SmtpTransport | None = None
+        self._transport: Transport | None = None
+        self._profile: MapiProfile | None = None  # that the transport was made by
         self._waiting = 0
         self._fewer = threading.Condition()  # guards `_waiting`
         self.seconds_a_mail = math.inf  # on average, until it is recorded; no limit where the last one failed
@@ -191,7 +197,7 @@ class SmtpWorker:
         return tuple(results)
 
     def _hand_over(self, mail: Mail, recipients: tuple[str, ...]) -> tuple[Results, bool]:
-        """One SMTP transaction; and whether the server answered it, well or not."""
+        """One hand-over to the server; and whether the server answered it, well or not."""
         order, server, states = mail.order, mail.server, self._post.states
         trouble = states.trouble(server, self._post.now())
         if trouble is not None:
@@ -234,12 +240,13 @@ class SmtpWorker:
         now, server = self._post.now(), mail.server
         return mail.order.results(recipients, "deferred", reason, now, server_id=server.id, reply=reply)
 
-    def _transport_to(self, server: OutgoingServer) -> SmtpTransport:
-        """The kept connection, unless the server's settings were changed."""
-        kept = self._transport
-        if kept is not None and (kept.server is server or kept.server == server):
+    def _transport_to(self, server: OutgoingServer) -> Transport:
+        """The kept connection, unless the settings of the server or of its profile were changed."""
+        kept, profile = self._transport, self._post.profile_of(server)
+        if kept is not None and (kept.server is server or kept.server == server) and profile == self._profile:
             return kept
         if kept is not None:
             kept.quit()
-        self._transport = SmtpTransport(server, self._login)
+            self._transport = None
+        self._transport, self._profile = transport_for(server, self._login), profile
         return self._transport
