@@ -17,7 +17,7 @@ from exchangelib import IMPERSONATION
 from exchangelib.account import Identity
 from exchangelib.configuration import Configuration
 from exchangelib.credentials import DELEGATE
-from exchangelib.errors import EWSError, MalformedResponseError, ResponseMessageError, UnauthorizedError
+from exchangelib.errors import EWSError, MalformedResponseError, UnauthorizedError
 from exchangelib.protocol import CachingProtocol, Protocol
 from exchangelib.services.common import EWSAccountService
 from exchangelib.transport import NOAUTH
@@ -28,7 +28,7 @@ from mailserver.errors import MailServerError
 from mailserver.exchange import ews_errors
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.ews_http import BrokenLinkError, EwsSession, HttpStatusError, Link, pieces
-from mailserver.exchange.ews_items import GONE, Changes, FolderFound, ItemError, Listed
+from mailserver.exchange.ews_items import Changes, FolderFound, ItemError, Listed
 from mailserver.exchange.ews_login import log_in
 from mailserver.exchange.soap import NotSoapError, Reader, mime_of
 from runtime.foreign_words import words
@@ -70,10 +70,19 @@ class _Protocol(Protocol, metaclass=_Uncached):  # type: ignore[misc]
 
 
 class _Operation(EWSAccountService):  # type: ignore[misc]
-    """One operation, with whatever it answers as XML: an element or an error for each thing asked about."""
+    """One operation, with whatever it answers as XML: an element or an `ItemError` for each thing asked about."""
 
-    ERRORS_TO_CATCH_IN_RESPONSE = (ResponseMessageError,)
     _timezone = None  # times are told in UTC
+
+    def _get_element_container(self, message: Any, name: Any = None) -> Any:  # noqa: ARG002
+        """Codes that exchangelib does not know are codes, too."""
+        code = message.findtext(f"{M}ResponseCode") or "no code"
+        if message.get("ResponseClass") == "Success":
+            return message
+        waits = (one for one in message.iterfind(f"{M}MessageXml/{T}Value") if one.get("Name") == "BackOffMilliseconds")
+        asked = next((one.text or "" for one in waits), "")
+        after = int(asked) / 1000 if asked.isdecimal() and len(asked) < 10 else 0.0
+        return ItemError(code, message.findtext(f"{M}MessageText") or "", after)
 
     @classmethod
     def _get_elements_in_container(cls, container: Any) -> list[Any]:
@@ -204,7 +213,7 @@ class EwsClient:
             f"<m:MaxChangesReturned>{MAX_CHANGES}</m:MaxChangesReturned>"
         )
         (answer,) = self._asked("SyncFolderItems", payload)
-        if isinstance(answer, Exception) and _code(answer) == "ErrorInvalidSyncStateData":
+        if isinstance(answer, ItemError) and answer.code == "ErrorInvalidSyncStateData":
             return None
         answer = self._about_the_mailbox(answer)
         changed = answer.find(f"{M}Changes")
@@ -234,7 +243,7 @@ class EwsClient:
         there = (_listed(one) for one in self._about_the_mailbox(answer).iterfind(f"{M}RootFolder/{T}Items/*"))
         return [one for one in there if one is not None]
 
-    def find(self, field: str, value: str, places: Sequence[str]) -> list[Listed]:
+    def find(self, field: str, value: str, places: Sequence[str]) -> list[Listed | None]:
         """For each of these well-known folders the first item whose `field` (an element's text) has the value."""
         payload = (
             "<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>"
@@ -243,11 +252,11 @@ class EwsClient:
             "</t:FieldURIOrConstant></t:IsEqualTo></m:Restriction>"
             f"<m:ParentFolderIds>{''.join(map(self._place, places))}</m:ParentFolderIds>"
         )
-        found = []
+        found: list[Listed | None] = []
         for answer in self._asked("FindItem", payload, 'Traversal="Shallow"', len(places)):
             there = self._about_the_mailbox(answer).iterfind(f"{M}RootFolder/{T}Items/*")
             found.append(next(filter(None, map(_listed, there)), None))
-        return found  # type: ignore[return-value]
+        return found
 
     # Items
 
@@ -305,8 +314,8 @@ class EwsClient:
     def _settled(self, operation: str, payload: str, attributes: str, expected: int) -> None:
         """What is no longer there is passed over."""
         for answer in self._asked(operation, payload, attributes, expected):
-            if isinstance(answer, Exception) and _code(answer) not in GONE:
-                raise ews_errors.refused(self.where, _code(answer), str(answer))
+            if isinstance(answer, ItemError) and not answer.is_gone:
+                raise ews_errors.refused(self.where, answer.code, answer.text)
 
     # Sending
 
@@ -354,7 +363,7 @@ class EwsClient:
         return self._answers(name, _payload(name, payload, attributes), expected)
 
     def _answers(self, name: str, payload: Any, expected: int) -> list[Any]:
-        """An element or an error of exchangelib's for each thing asked about."""
+        """An element or an `ItemError` for each thing asked about."""
         operation = self._operation(name)
         with self._translated():
             try:
@@ -366,21 +375,24 @@ class EwsClient:
         if len(answers) != expected:
             raise ews_errors.damaged(self.where, f"{name} with {len(answers)} answers to {expected} questions")
         for one in answers:
-            if isinstance(one, Exception) and ews_errors.is_busy(_code(one)):
-                raise ews_errors.refused(self.where, _code(one), str(one), _back_off(one))
+            if isinstance(one, ItemError) and ews_errors.is_busy(one.code):
+                raise ews_errors.refused(self.where, one.code, one.text, one.after)
         return answers
 
     def _may_ask_again(self) -> bool:
         return self._account.profile.authentication == "oauth2" and self._account.token_refused()
 
     def _about_the_mailbox(self, answer: Any) -> Any:
-        if isinstance(answer, Exception):
-            raise ews_errors.refused(self.where, _code(answer), str(answer))
+        if isinstance(answer, ItemError):
+            raise ews_errors.refused(self.where, answer.code, answer.text)
         return answer
 
     def _about_the_item(self, answer: Any) -> Any:
-        if isinstance(answer, Exception):
-            raise ItemError(_code(answer), str(answer))
+        """A code that is about the mailbox is so here, too, but for its room."""
+        if isinstance(answer, ItemError):
+            if answer.code in ews_errors.MEANINGS and answer.code not in ews_errors.OF_SENDING:
+                raise ews_errors.refused(self.where, answer.code, answer.text)
+            raise answer
         return answer
 
     @contextmanager
@@ -397,8 +409,9 @@ class EwsClient:
             raise ews_errors.status_refused(self.where, 401, 0.0) from error
         except MalformedResponseError as error:
             raise ews_errors.damaged(self.where, str(error)) from error
-        except EWSError as error:
-            raise ews_errors.refused(self.where, _code(error), str(error), _back_off(error)) from error
+        except EWSError as error:  # named as the service names its codes
+            after = float(getattr(error, "back_off", None) or 0.0)
+            raise ews_errors.refused(self.where, type(error).__name__, str(error), after) from error
         except (
             KeyError,
             ValueError,
@@ -467,13 +480,3 @@ def _time(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _code(error: Exception) -> str:
-    """exchangelib names its errors as the service its codes."""
-    return type(error).__name__
-
-
-def _back_off(error: Exception) -> float:
-    """Seconds. In a response message exchangelib passes it by."""
-    return float(getattr(error, "back_off", None) or 0.0)

@@ -58,6 +58,8 @@ MEANINGS: Mapping[str, Meaning] = {
     "ErrorQuotaExceeded": _QUOTA,
 }  # fmt: skip
 
+OF_SENDING = frozenset({"ErrorQuotaExceeded"})  # said of one mail when it is sent
+
 _STATUSES: Mapping[int, Meaning] = {
     401: Meaning(Reason.AUTHENTICATION_REFUSED, False, "Check username, password and authentication of the profile"),
     403: Meaning(

@@ -36,11 +36,14 @@ class Changes:
 
 
 class ItemError(Exception):
-    """The server refused something about one item. `code`: its response code; `text`: its words."""
+    """What the server refused of what it was asked for. `code`: its response code; `text`: its words.
 
-    def __init__(self, code: str, text: str) -> None:
+    `after`: seconds that it wants to be left alone for.
+    """
+
+    def __init__(self, code: str, text: str, after: float = 0.0) -> None:
         super().__init__(f"{code}: {text}")
-        self.code, self.text = code, text
+        self.code, self.text, self.after = code, text, after
 
     @property
     def is_gone(self) -> bool:

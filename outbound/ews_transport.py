@@ -1,0 +1,186 @@
+"""Exchange by EWS (requirement R9.2): a mail becomes a draft of the mailbox, and the draft is sent. Not thread-safe.
+
+From Microsoft's reference of the operations CreateItem, SendItem and FindItem:
+
+- A draft is made of MIME, and nothing of the mail stands beside it: what does (Importance, Sensitivity, which
+  exchangelib states even where they are not set) would take the place of what the MIME says.
+- The mail goes to the recipients in its headers (`outbound.addressed`); the envelope sender is the mailbox, so reports
+  of what cannot be delivered come there, whatever `bounce_address` says.
+- A draft can be sent once. So before a mail is handed over it is looked for, by a property of ours which goes with it
+  into Sent Items: what is there was sent, what lies in Drafts is sent now. Whoever is killed in between sends one mail.
+- Without `save_sent` no copy is kept (SendOnly), so nothing can be looked for: a mail whose answer is lost on its way,
+  or whose sender is killed before it is noted down, is sent again, with the same Message-ID.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from mailserver.errors import MailServerError
+from mailserver.exchange.account import ExchangeAccount
+from mailserver.exchange.ews_extra import ews_client
+from mailserver.exchange.ews_items import ItemError
+from outbound.account_refusals import about_the_account
+from outbound.addressed import addressed
+from outbound.transport import Tell, Verdict
+from runtime.foreign_words import words
+from schemas.reasons import Reason
+from schemas.settings import OutgoingServer
+
+if TYPE_CHECKING:
+    from mailserver.exchange.ews import EwsClient
+
+_PROPERTY = (
+    '<t:ExtendedFieldURI PropertySetId="b4f3d0a2-6c1e-4f0b-9a57-2d8e3c7f1a60" PropertyName="MailcallId" '
+    'PropertyType="String"/>'
+)
+_MESSAGE_ID = re.compile(rb"(?im)^Message-ID:\s*<([^<>\r\n]{1,900})>")
+_TOOK = "NoError: the server took the mail"
+_TOOK_BEFORE = "NoError: the server took the mail before"
+# https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
+_RECIPIENTS = frozenset(
+    {"ErrorInvalidRecipients", "ErrorMissingRecipients", "ErrorInvalidSmtpAddress", "ErrorMailRecipientNotFound"}
+)
+_MESSAGE = frozenset(
+    {
+        "ErrorMessageSizeExceeded", "ErrorMimeContentInvalid", "ErrorMimeContentInvalidBase64String",
+        "ErrorMimeContentConversionFailed", "ErrorContentConversionFailed", "ErrorUnsupportedMimeConversion",
+    }
+)  # fmt: skip
+
+
+class EwsTransport:
+    """One session for one outgoing server, opened when first needed. `account` is asked at each opening.
+
+    `tell` hears of the steps before `send`. The same methods as `outbound.transport.SmtpTransport`.
+    """
+
+    steps = ("connect", "log in", "mailbox", "send")
+
+    def __init__(
+        self,
+        server: OutgoingServer,
+        account: Callable[[OutgoingServer], ExchangeAccount],
+        tell: Tell = lambda _step, _status: None,
+    ) -> None:
+        self.server = server
+        self._account = account
+        self._tell = tell
+        self._client: EwsClient | None = None
+
+    def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
+        """Hand over one mail; the verdict for each recipient. What was handed over before is not sent again.
+
+        Raises `MailServerError` where the server is in trouble. `sender` is not asked for: it is the mailbox.
+        """
+        del sender
+        client = self._opened()
+        try:
+            return self._to_all(client, recipients, content)
+        except MailServerError as error:
+            self.close()
+            raise _trouble(error) from error
+
+    def open(self) -> None:
+        """Connect, log in and find the mailbox, if that is not done. Raises `MailServerError`."""
+        self._opened()
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def quit(self) -> None:
+        self.close()
+
+    def abort(self) -> None:
+        """Break the session off from another thread: whatever waits on it ends at once."""
+        client = self._client
+        if client is not None:
+            client.interrupt()
+
+    def _opened(self) -> EwsClient:
+        if self._client is None:
+            account = self._account(self.server)
+            client = self._client = ews_client(self.server.id, account)
+            try:
+                self._tell("connect", client.connect())
+                self._tell("log in", client.log_in())
+                client.distinguished("drafts")
+                self._tell("mailbox", f"the mailbox {account.mailbox} can be opened")
+            except MailServerError as error:
+                self.close()
+                raise _trouble(error) from error
+        return self._client
+
+    def _to_all(self, client: EwsClient, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
+        """The server takes a mail for all or for none, and does not say whom it refuses: then each gets one alone."""
+        own_id = _own_id(content)
+        verdict = self._handed_over(client, recipients, content, own_id)
+        if verdict.reason is not Reason.RECIPIENT_REFUSED or len(recipients) == 1:
+            return dict.fromkeys(recipients, verdict)
+        return {one: self._handed_over(client, [one], content, f"{own_id}/{one}") for one in recipients}
+
+    def _handed_over(self, client: EwsClient, recipients: Sequence[str], content: bytes, mark: str) -> Verdict:
+        """The verdict on a mail to just these. `mark`: what it is known by, when it is handed over again."""
+        mime = base64.b64encode(addressed(content, recipients)).decode("ascii")
+        try:
+            if not self.server.save_sent:
+                client.create(mime, "", "SendOnly")
+                return Verdict("sent", None, _TOOK)
+            return self._sent_once(client, mime, mark)
+        except ItemError as error:
+            return _verdict(error)
+
+    def _sent_once(self, client: EwsClient, mime: str, mark: str) -> Verdict:
+        sent, leaving, draft = client.find(_PROPERTY, mark, ("sentitems", "outbox", "drafts"))
+        if sent or leaving:
+            return Verdict("sent", None, _TOOK_BEFORE)
+        if draft is None:
+            beside = f"<t:ExtendedProperty>{_PROPERTY}<t:Value>{escape(mark)}</t:Value></t:ExtendedProperty>"
+            draft = client.create(mime, beside, "SaveOnly")
+        if draft is None:
+            raise ItemError("no ItemId", "the server made a draft and does not say which")
+        try:
+            client.send(draft, save=True)
+        except ItemError as error:
+            if error.is_gone:  # another process was faster, or a person at the mailbox
+                sent, leaving, _ = client.find(_PROPERTY, mark, ("sentitems", "outbox", "drafts"))
+                if sent or leaving:
+                    return Verdict("sent", None, _TOOK_BEFORE)
+            else:
+                client.remove(draft)
+            raise
+        return Verdict("sent", None, _TOOK)
+
+
+def _own_id(content: bytes) -> str:
+    """What stands between the angle brackets of Message-ID."""
+    found = _MESSAGE_ID.search(content.partition(b"\r\n\r\n")[0])
+    if found is None:
+        raise ValueError("a mail without Message-ID could not be known again")
+    return found[1].decode("ascii", "replace")
+
+
+def _verdict(error: ItemError) -> Verdict:
+    """What a refusal says of the mail. What is not known here may pass."""
+    reply = words(str(error))
+    if about_the_account(reply):
+        return Verdict("deferred", Reason.ACCOUNT_LIMITED, reply)
+    if error.code in _RECIPIENTS:
+        return Verdict("failed", Reason.RECIPIENT_REFUSED, reply)
+    if error.code in _MESSAGE:
+        return Verdict("failed", Reason.MESSAGE_REFUSED, reply)
+    return Verdict("deferred", Reason.SERVER_DEFERRED, reply)
+
+
+def _trouble(error: MailServerError) -> MailServerError:
+    """As outbound tells it: whatever it is, the mails wait; a folder is none of its words."""
+    reason = Reason.ACCOUNT_LIMITED if error.reason is Reason.SERVER_DEFERRED else error.reason
+    if reason is Reason.FOLDER_REFUSED:
+        reason = Reason.SERVER_UNREACHABLE
+    return MailServerError(reason, error.text, temporary=True, after=error.after)
