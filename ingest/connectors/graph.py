@@ -29,7 +29,7 @@ from ingest.connectors.base import (
     spooled,
     take_block,
 )
-from ingest.connectors.graph_folder import DIGEST_CHARACTERS, Found, GraphFolder, Listed, digest_of, find_folder, said
+from ingest.connectors.graph_folder import DIGEST_CHARACTERS, Found, GraphFolder, Listed, digest_of, find_folder
 from ingest.connectors.owed import Owed, too_much_owed
 from ingest.connectors.suspects import Suspects
 from mailserver.errors import MailServerError
@@ -285,7 +285,7 @@ class GraphConnector:
                 return None
             if _is_break(error) or error.status in _OF_THE_ACCOUNT:
                 raise
-            raise _NotGivenError(said(error)) from error
+            raise _NotGivenError(f"HTTP status {error.status}, {error.said}") from error
 
     def _locator(self, id_: str) -> str:
         return f"{self._server.folder};ID={id_}"

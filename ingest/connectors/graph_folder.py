@@ -14,8 +14,7 @@ from urllib.parse import quote
 
 from ingest.connectors.announced import UNKNOWN_SIZE
 from mailserver.errors import MailServerError
-from mailserver.exchange.graph import MAX_LINK, GraphError, GraphSession
-from runtime.foreign_words import words
+from mailserver.exchange.graph import MAX_LINK, GraphSession
 from schemas.reasons import Reason
 
 DELTA_PAGE_MAILS = 500
@@ -188,11 +187,6 @@ def _folder(session: GraphSession, value: Mapping[str, Any]) -> GraphFolder:
         text = f"{session.place} answered without the folder that was asked for"
         raise MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)
     return GraphFolder(session, id_, mails if isinstance(mails, int) else 0)
-
-
-def said(error: GraphError) -> str:
-    """What the service said of one mail."""
-    return words(f"HTTP status {error.status} {error.code}")
 
 
 def _message(id_: str) -> str:

@@ -61,7 +61,7 @@ _REASONS: Mapping[int, tuple[Reason, bool]] = {  # by status: the reason, and wh
     509: (Reason.SERVER_DEFERRED, True),  # bandwidth limit exceeded
 }
 _NO_MAIL = ("text/html", "application/json")  # of a log-in page, of an error: a mail comes as text/plain
-_THROTTLED_SECONDS = 10.0  # where the service names none
+THROTTLED_SECONDS = 10.0  # where the service names none
 
 
 class GraphError(MailServerError):
@@ -352,7 +352,7 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     if said.isascii() and said.isdigit() and len(said) < 10:
         return float(said)
     moment = _moment(said)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment else _THROTTLED_SECONDS
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment else THROTTLED_SECONDS
 
 
 def _clock_off(headers: Mapping[str, str]) -> float:

@@ -44,7 +44,7 @@ EVERY_ANSWER = (
     "dropped", "dropped after", "slow",
 )  # fmt: skip
 READING = ("404 for content", "410", "page twice", "page loop", "foreign link", "delta misses")
-LASTING = ("no delta", "replace Message-ID", "drop headers", "delta tells changes", "no rights")
+LASTING = ("no delta", "replace Message-ID", "drop headers", "delta tells changes")
 FAULTS = frozenset((*EVERY_ANSWER, *READING, *LASTING))
 
 DEFAULT_DELTA_PAGE = 10
@@ -141,7 +141,8 @@ class GraphServer:
         self.requests: list[str] = []  # "GET /users/..." with its query, without the version
         self.sent: list[Sent] = []
         self.refused_tokens = {"wrong"}
-        self.refusals: dict[str, tuple[int, str]] = {}  # by recipient or From: status and code when it is to be sent
+        self.not_given: dict[str, tuple[int, str]] = {}  # by an item's id: status and code instead of its content
+        self.closed: set[str] = set()  # addresses of mailboxes that the application has no right to
         self.most_at_once = 0
         self._at_once = 0
         self._draw = draw or random.Random(7)
@@ -224,8 +225,6 @@ class GraphServer:
         if self.fault("token refused"):
             self.refused_tokens.add(token)
             raise RefusedError(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
-        if self.fault("no rights"):
-            raise RefusedError(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
 
     def _be_in_trouble(self) -> None:
         after = {"Retry-After": self.retry_after}
@@ -253,6 +252,8 @@ class GraphServer:
                 mailbox = self.mailboxes.get(address.lower())
                 if mailbox is None:
                     raise RefusedError(404, "ErrorInvalidUser", f"The requested user '{address}' is invalid.")
+                if address.lower() in self.closed:
+                    raise RefusedError(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
                 with mailbox.lock:
                     return handler(self, asked, mailbox, *rest)
         raise RefusedError(400, "BadRequest", f"Resource not found for the segment {path!r}.")
@@ -293,6 +294,8 @@ class GraphServer:
 
     def content(self, _asked: Asked, mailbox: Mailbox, id_: str) -> Answer:
         item = self._item(mailbox, id_)
+        if id_ in self.not_given:
+            raise RefusedError(*self.not_given[id_], "The content cannot be had.")
         if id_ not in self._vanished and self.fault("404 for content"):
             self._vanished.add(id_)
             raise RefusedError(404, "ErrorItemNotFound", "The specified object was not found in the store.")

@@ -46,6 +46,7 @@ class Item:
     conversation: str = ""
     change_key: str = ""
     properties: dict[str, str] = field(default_factory=dict)  # single-value extended ones, by their ids
+    read: tuple[bytes, dict[str, object]] | None = None  # what was read from `raw`, and of which bytes
 
     @property
     def mail(self) -> EmailMessage:
@@ -157,7 +158,7 @@ def new_id(beginning: str, length: int) -> str:
 
 
 def timestamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def recipient(name: str, address: str) -> dict[str, object]:
@@ -174,13 +175,8 @@ def _recipients(item: Item, header: str) -> list[dict[str, object]]:
 
 def message_json(item: Item) -> dict[str, object]:
     """The message resource: https://learn.microsoft.com/graph/api/resources/message."""
-    mail = item.mail
-    sender = (_recipients(item, "From") or [recipient("", "nobody@example.test")])[0]
-    text = mail.get_body(("plain", "html"))
-    try:
-        content = str(text.get_content()) if text else ""
-    except Exception:  # an unknown charset, among others
-        content = ""
+    if item.read is None or item.read[0] is not item.raw:
+        item.read = item.raw, _read(item)
     return {
         "@odata.etag": f'W/"{item.change_key}"',
         "id": item.id,
@@ -190,10 +186,6 @@ def message_json(item: Item) -> dict[str, object]:
         "categories": [],
         "receivedDateTime": timestamp(item.received),
         "sentDateTime": timestamp(item.received),
-        "hasAttachments": any(True for _ in mail.iter_attachments()),
-        "internetMessageId": item.header("Message-ID"),
-        "subject": item.header("Subject"),
-        "bodyPreview": content[:255],
         "importance": "normal",
         "parentFolderId": item.folder,
         "conversationId": item.conversation,
@@ -203,6 +195,25 @@ def message_json(item: Item) -> dict[str, object]:
         "isDraft": item.is_draft,
         "webLink": f"https://outlook.office365.com/owa/?ItemID={item.id}",
         "inferenceClassification": "focused",
+        "flag": {"flagStatus": "notFlagged"},
+        **item.read[1],
+    }
+
+
+def _read(item: Item) -> dict[str, object]:
+    """What a message resource has from the mail's text."""
+    mail = item.mail
+    sender = (_recipients(item, "From") or [recipient("", "nobody@example.test")])[0]
+    text = mail.get_body(("plain", "html"))
+    try:
+        content = str(text.get_content()) if text else ""
+    except Exception:  # an unknown charset, among others
+        content = ""
+    return {
+        "hasAttachments": any(True for _ in mail.iter_attachments()),
+        "internetMessageId": item.header("Message-ID"),
+        "subject": item.header("Subject"),
+        "bodyPreview": content[:255],
         "body": {"contentType": "text", "content": content},
         "sender": sender,
         "from": sender,
@@ -210,7 +221,6 @@ def message_json(item: Item) -> dict[str, object]:
         "ccRecipients": _recipients(item, "Cc"),
         "bccRecipients": _recipients(item, "Bcc"),
         "replyTo": _recipients(item, "Reply-To"),
-        "flag": {"flagStatus": "notFlagged"},
         "internetMessageHeaders": [
             {"name": name, "value": " ".join(str(value).split())} for name, value in list(mail.items())[:KEPT_HEADERS]
         ],
