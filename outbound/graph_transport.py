@@ -34,7 +34,7 @@ from outbound.transport import Tell, Verdict, tell_nobody
 from runtime.logs import get_logger
 from schemas.addresses import normalise
 from schemas.reasons import Reason
-from schemas.settings import OutgoingServer
+from schemas.settings import MapiProfile, OutgoingServer
 
 log = get_logger(__name__)
 
@@ -65,9 +65,9 @@ class _Found:
 
 
 class GraphTransport:
-    """One session for one outgoing server, opened when first needed. `account` is asked at each opening.
+    """One session for one outgoing server, opened when first needed, and anew where the profile was changed.
 
-    `tell` hears of the steps before `send`. The same methods as `outbound.transport.SmtpTransport`.
+    `account` leads to the mailbox; it is asked for each mail. `tell` hears of the steps before `send`. The same methods as `outbound.transport.SmtpTransport`.
     """
 
     steps = ("connect", "log in", "mailbox", "send")
@@ -79,6 +79,7 @@ class GraphTransport:
         self._account = account
         self._tell = tell
         self._session: GraphSession | None = None
+        self._profile: MapiProfile | None = None  # that the session was opened with
 
     def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
         """Hand over one mail; the verdict for each recipient. What was handed over before is not sent again.
@@ -114,8 +115,11 @@ class GraphTransport:
             session.interrupt()
 
     def _opened(self) -> GraphSession:
+        account = self._account(self.server)
+        if account.profile != self._profile:
+            self.close()
         if self._session is None:
-            account = self._account(self.server)
+            self._profile = account.profile
             session = self._session = GraphSession(self.server.id, account)
             try:
                 self._tell("connect", session.connect())

@@ -66,6 +66,11 @@ class Walk:
             self.published += _outputs(outcome)
         return list(self.published)
 
+    def hear(self, message: Message) -> None:
+        """A record of a topic that the logger reads."""
+        [outcome] = self._logger.handle([_record(message)])
+        assert isinstance(outcome, Ok)
+
     def ledger(self, mail_id: str) -> tuple[str, Item] | None:
         """What the desk says became of the mail, and its item; None where it knows nothing of it."""
         with reading(self.engine) as connection:
