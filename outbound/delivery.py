@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, wait
 from datetime import datetime
 
+from outbound.lane import DeliveryContext, Lane, Ledger, Mail, ProfileOf
 from outbound.results import Results
 from outbound.server_states import ServerStates
-from outbound.lane import DeliveryContext, Lane, Ledger, Mail, ProfileOf
 from outbound.transports import Login
 
 BRIEFLY_SECONDS = 0.5  # quick lanes are waited for: so long at most, and little longer than their mails should take

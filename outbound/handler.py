@@ -12,11 +12,11 @@ from outbound.choose_server import Chosen, NoServer, choose_server
 from outbound.compose import compose
 from outbound.cpu import counted
 from outbound.delivery import Delivery
+from outbound.lane import Ledger, Mail
 from outbound.pace import Pace
 from outbound.render import RenderError, Templates, render
 from outbound.results import Order, Results, given_up, open_order, result_records, unpublished_results
 from outbound.server_states import ServerStates, Trouble, status_message
-from outbound.lane import Ledger, Mail
 from outbound.turns import Turns, Waiting, keep, place
 from runtime.decoding import decode_batch
 from runtime.logs import get_logger

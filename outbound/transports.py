@@ -20,7 +20,9 @@ class Transport(Protocol):
     `send`, `open` and whatever they need raise `MailServerError` where the server, not the mail, is in trouble.
     """
 
-    steps: tuple[str, ...]  # that `tell` hears of, in their order, and `send`
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Those that `tell` hears of, in their order, and `send`."""
 
     @property
     def server(self) -> OutgoingServer: ...

@@ -17,9 +17,9 @@ from desk.deliveries import DeliveryLedger
 from desk.engine import open_desk
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.graph import GraphSession
-from outbound import smtp_worker
+from outbound import lane
 from outbound.graph_transport import GraphTransport
-from outbound.smtp_worker import DeliveryContext
+from outbound.lane import DeliveryContext
 from runtime.outcomes import Ok
 from schemas.events import NotificationRequested
 from schemas.ids import notification_id
@@ -114,7 +114,7 @@ def _run(url: str, desk_url: str, doom: tuple[str, int] | None, numbers: list[in
         id="exchange", transport="graph", tenant="t", client_id="c", client_secret={"env": "NOT_READ"}, graph_url=url
     )
     account = ExchangeAccount(profile, MAILBOX, lambda: "token", lambda: False)
-    smtp_worker.SmtpTransport = lambda server, _: GraphTransport(server, lambda _: account)  # type: ignore[assignment,misc]
+    lane.transport_for = lambda server, _: GraphTransport(server, lambda _: account)  # type: ignore[assignment,misc]
     engine = open_desk(desk_url)
     desk = Desk(DeliveryLedger(engine), NOW)
     server = OutgoingServer(

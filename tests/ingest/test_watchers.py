@@ -1,6 +1,7 @@
 """The running watchers as settings and ownership change: what is told of servers that are no longer watched here."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from prometheus_client import REGISTRY
 
 from deploy.local.ports import wait_until
 from ingest.connectors import connector_for
+from ingest.connectors.base import Connector
 from ingest.memory import Memory
 from ingest.ownership import partition_of
 from ingest.watcher import Surroundings
@@ -18,7 +20,7 @@ from runtime.blobs import BlobStore
 from runtime.health import Health
 from runtime.outcomes import OutageError
 from schemas.reasons import Reason
-from schemas.settings import IncomingServer
+from schemas.settings import IncomingServer, MapiProfile
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SERVER_STATUS
 from schemas.wire import Message
@@ -51,19 +53,21 @@ def broker() -> Broker:
 
 @pytest.fixture
 def watchers(broker: Broker, tmp_path: Path) -> Iterator[Watchers]:
-    watchers = Watchers(
-        Surroundings(
-            connect=lambda server: connector_for(server, Credentials("", "")),
-            publish=broker.publish,
-            refused=lambda _server: False,
-            secret=lambda _server: "",
-            blobs=BlobStore(tmp_path.as_uri()),
-            memory=Memory(),
-            health=Health(),
-        )
-    )
+    watchers = Watchers(surroundings(broker, tmp_path))
     yield watchers
     watchers.close()
+
+
+def surroundings(broker: Broker, tmp_path: Path) -> Surroundings:
+    return Surroundings(
+        connect=lambda server: connector_for(server, Credentials("", "")),
+        publish=broker.publish,
+        refused=lambda _server: False,
+        secret=lambda _server: "",
+        blobs=BlobStore(tmp_path.as_uri()),
+        memory=Memory(),
+        health=Health(),
+    )
 
 
 def settings(*servers: IncomingServer) -> SettingsSnapshot:
@@ -88,6 +92,36 @@ def test_the_status_of_a_deleted_server_is_deleted_once_the_broker_is_there(
     assert broker.deleted() == ["it"]
     watchers.adjust(settings(), EVERY, PARTITIONS)
     assert broker.deleted() == ["it", "other"]
+
+
+def test_a_changed_profile_makes_new_watchers_of_its_servers_alone(
+    broker: Broker, incoming_server: Any, tmp_path: Path
+) -> None:
+    """A folder stands for the mailbox: what is watched for is whose connections are made anew."""
+    connected: list[str] = []
+
+    def connect(server: IncomingServer) -> Connector:
+        connected.append(server.id)
+        folder = incoming_server(id=server.id, protocol="folder", path=str(tmp_path), authentication="none")
+        return connector_for(folder, Credentials("", ""))
+
+    mapi = {"protocol": "mapi", "mailbox": "it@desk.example", "username": None, "password": None}
+    here = incoming_server(id="here", profile="online", **mapi)
+    there = incoming_server(id="there", profile="other", **mapi)
+    profiles = {
+        f"mapi-profile/{id_}": MapiProfile(id=id_, transport="graph", managed_identity=True)
+        for id_ in ("online", "other")
+    }
+    watchers = Watchers(replace(surroundings(broker, tmp_path), connect=connect))
+    try:
+        for name in ("Exchange", "Exchange", "Exchange Online"):
+            online = profiles["mapi-profile/online"].model_copy(update={"name": name})
+            known = {**profiles, "mapi-profile/online": online}
+            watchers.adjust(SettingsSnapshot({**settings(here, there).settings, **known}), EVERY, PARTITIONS)
+        assert wait_until(lambda: len(connected) >= 3, 20)
+    finally:
+        watchers.close()
+    assert sorted(connected) == ["here", "here", "there"]
 
 
 def test_a_server_that_is_another_replicas_now_keeps_its_status_and_has_no_metrics_here(

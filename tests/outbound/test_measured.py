@@ -1,14 +1,16 @@
 """What /metrics says of telling people: how long each took, and which outgoing servers take mail."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from prometheus_client import REGISTRY
 
 from deploy.local.ports import free_port
+from mailserver.errors import MailServerError
 from outbound.server_states import ServerStates
 from schemas.events import NotificationRequested
-from schemas.settings import EmailOptions, OutgoingServer
+from schemas.reasons import Reason
+from schemas.settings import EmailOptions, MapiProfile, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from tests.outbound.desk import Desk, ids, partition, results_of
 
@@ -54,6 +56,43 @@ def test_a_server_is_up_while_its_last_mail_was_taken(
     served.apply(dead, EmailOptions(default_outgoing_server="dead-out"))
     served.handle(make_request(notification_id=second))
     assert (up("it-out"), up("dead-out")) == (1, 0)
+
+
+def test_a_server_in_trouble_is_tried_at_once_when_its_profile_is_changed(
+    make_server: Callable[..., OutgoingServer], now: datetime
+) -> None:
+    states = ServerStates()
+    mapi = {"protocol": "mapi", "profile": "online", "mailbox": "it@desk.example"}
+    server, other = make_server(id="by-exchange", **mapi), make_server(id="by-smtp")
+    profile = MapiProfile(id="online", transport="graph", managed_identity=True)
+    known = SettingsSnapshot().with_changes(
+        [
+            ("outgoing-server/by-exchange", server, 1),
+            ("outgoing-server/by-smtp", other, 2),
+            ("mapi-profile/online", profile, 3),
+        ]
+    )
+    states.settings_changed(known)
+    for one in (server, other):
+        states.failed(one, MailServerError(Reason.AUTHENTICATION_REFUSED, "no", temporary=False), now)
+    states.settings_changed(known)
+    assert states.trouble(server, now)
+    states.settings_changed(known.with_changes([("mapi-profile/online", profile.model_copy(update={"name": "x"}), 9)]))
+    assert states.trouble(server, now) is None
+    assert states.trouble(other, now)
+
+
+def test_that_a_secret_ends_soon_stands_in_the_status(
+    make_server: Callable[..., OutgoingServer], now: datetime
+) -> None:
+    ends: list[date | None] = [None]
+    states, server = ServerStates(lambda _server: ends[0]), make_server()
+    for ends[0] in (None, None, date(2026, 12, 24), date(2026, 12, 24)):
+        states.succeeded(server, now)
+        told = states.take_changes()
+        assert [one.secret_ends for one in told] == ([ends[0]] if told else [])
+    states.failed(server, MailServerError(Reason.AUTHENTICATION_REFUSED, "no", temporary=False), now)
+    assert [one.secret_ends for one in states.take_changes()] == [date(2026, 12, 24)]
 
 
 def test_a_server_that_was_deleted_is_told_of_no_longer(
