@@ -20,6 +20,7 @@ from mailserver.authentication import METHODS, Need
 from schemas.settings import Authentication, Secret
 
 Seal = Callable[[str], Secret]
+_OF_MAPI = {"profile": "select one, or add one first", "mailbox": "enter the address of the mailbox"}
 PICKED = "default_logging_analyst.pick"  # one of the Analysts that were found by what was typed
 
 
@@ -81,7 +82,7 @@ def entry_of(draft: Draft, saved: Server | None) -> dict[str, Any]:
     type_ = draft.type
     typed = {name: value for name, value in draft.typed.items() if name not in secret_fields(type_)}
     entry = forms.entry_of(type_.model, typed, FormData(), None)
-    entry["protocol"] = type_.id
+    entry["protocol"] = type_.protocol
     needs = _needs(entry.get("authentication"))
     if needs is not Need.TOKEN:
         entry.pop("oauth", None)
@@ -96,6 +97,9 @@ def missing(draft: Draft) -> Iterator[Problem]:
     """What has a default that nobody who fills in the details means."""
     if "host" in draft.type.fields and not str(draft.typed.get("host", "")).strip():
         yield Problem("it is missing", "enter the mail server's name", fields=(("host",),))
+    for name, remedy in _OF_MAPI.items():
+        if name in draft.type.fields and not str(draft.typed.get(name, "")).strip():
+            yield Problem("it is missing", remedy, fields=((name,),))
 
 
 def rebased(draft: Draft, now_saved: Server, version: int) -> Draft:

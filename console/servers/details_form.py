@@ -11,7 +11,7 @@ from console.web import forms
 from console.web.forms import Choice, Field, Look, Values
 from console.web.render import PageError
 from mailserver.connection import PORTS
-from schemas.settings import CallTemplate, OutgoingServer, Security
+from schemas.settings import CallTemplate, MapiProfile, OutgoingServer, Security
 from schemas.snapshot import SettingsSnapshot
 
 _HELP: Mapping[str, str] = {
@@ -21,6 +21,8 @@ _HELP: Mapping[str, str] = {
     "password": "Of the mail account. It is sealed as soon as it is sent: nobody can read it here again",
     "after_fetch": "What becomes of a mail on its server once it is safely fetched",
     "move_to": "Only where mail is moved: the folder that it is moved to",
+    "mailbox": "The address of the mailbox in Exchange",
+    "save_sent": "A copy of each mail stays in the mailbox's Sent Items; without it, it is moved to Deleted Items",
     "path": "A Maildir, or a directory of .eml files, on the machine where mail is fetched",
     "oversize": "What becomes of a larger mail",
     "trust": "Whether the sender has to be proved by what the receiving mail system found. Mark: who is not has no "
@@ -63,7 +65,7 @@ def sections_of(
             shown(section.fields),
             shown(section.more),
             any(name in wrong or values.get(name) != usual.get(name) for name in section.more),
-            method_choices(type_.id) if "authentication" in section.fields else (),
+            method_choices(type_.protocol) if "authentication" in section.fields else (),
         )
         for section in type_.sections
     ]
@@ -72,14 +74,17 @@ def sections_of(
 def _looks(draft: Draft, settings: SettingsSnapshot) -> dict[str, Look]:
     type_ = draft.type
     looks = {name: Look(help=text) for name, text in _HELP.items() if name in type_.fields}
-    looks["port"] = Look(help=_ports(type_))
-    looks["authentication"] = Look(
-        choices=tuple(
-            Choice(one.value, one.label, one.why_not and f"does not go with {type_.label}")
-            for one in method_choices(type_.id)
-        ),
-        help="What each of them does stands below",
-    )
+    if "authentication" in type_.fields:
+        looks["port"] = Look(help=_ports(type_))
+        looks["authentication"] = Look(
+            choices=tuple(
+                Choice(one.value, one.label, one.why_not and f"does not go with {type_.label}")
+                for one in method_choices(type_.protocol)
+            ),
+            help="What each of them does stands below",
+        )
+    if "profile" in type_.fields:
+        looks["profile"] = Look(choices=_profiles(settings), help="How Exchange is reached and logged in to")
     for name, where in references(draft.before, type_):
         looks[name] = Look(
             help=f"It is taken from the {where} where mail is processed. What is entered here replaces it."
@@ -98,7 +103,7 @@ def _looks(draft: Draft, settings: SettingsSnapshot) -> dict[str, Look]:
 
 
 def _ports(type_: ServerType) -> str:
-    ports = {security: PORTS.get((type_.id, security)) for security in Security}
+    ports = {security: PORTS.get((type_.protocol, security)) for security in Security}
     return (
         f"Left empty: {ports[Security.TLS]} with TLS, {ports[Security.STARTTLS]} with STARTTLS, "
         f"{ports[Security.NONE]} without"
@@ -109,6 +114,11 @@ def _templates(draft: Draft, settings: SettingsSnapshot) -> tuple[Choice, ...]:
     templates = settings.all_of(CallTemplate)
     found = tuple(Choice(one.id, f"{one.id} (partition {one.partition})") for one in templates)
     return found if draft.typed.get("call_template") else (Choice("", "Select one"), *found)
+
+
+def _profiles(settings: SettingsSnapshot) -> tuple[Choice, ...]:
+    found = (Choice(one.id, f"{one.name} ({one.id})" if one.name else one.id) for one in settings.all_of(MapiProfile))
+    return (Choice("", "Select one"), *found)
 
 
 def _fallbacks(draft: Draft, settings: SettingsSnapshot) -> tuple[Choice, ...]:

@@ -63,7 +63,7 @@ def add(request: Request) -> Response:
         errors=errors,
         direction=direction,
         types=types,
-        explained=[*((one.label, one.about) for one in types), ("MAPI", "not offered by this release")],
+        explained=[(one.label, one.about) for one in types],
     )
 
 
@@ -114,7 +114,7 @@ def check_draft(request: Request, draft: Draft) -> Checked:
     state = state_of(request, view, (str(entry.get(_SEARCHED, "")),))
     checked = check_entry(entry, draft.type.model, state, draft.before, draft.secrets)
     if lacking := tuple(missing(draft)):
-        return Checked(problems=(*lacking, *checked.problems))
+        return Checked(problems=(*lacking, *_untold(checked.problems, lacking)))
     if checked.server is not None and draft.before is not None and saved is None:
         return Checked(problems=(Problem("this server has been deleted meanwhile", "add it again, or discard this"),))
     return checked

@@ -95,6 +95,8 @@ def address_of(server: Server) -> str:
     """Where it is: host and port, or the folder."""
     if server.protocol == "folder":
         return getattr(server, "path", None) or ""
+    if server.protocol == "mapi":
+        return f"{server.mailbox} ({server.profile})"
     return f"{server.host}:{port_of(server, server.protocol)}"
 
 

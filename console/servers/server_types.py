@@ -21,9 +21,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class ServerType:
-    """One type. `id` is the protocol: no protocol goes both ways."""
+    """One type. `id`: what stands for it in addresses: the protocol, and the direction where it goes both ways."""
 
-    id: Protocol
+    id: str
+    protocol: Protocol
     label: str
     direction: Direction
     about: str
@@ -83,12 +84,17 @@ _INCOMING = (
 )
 
 
+_EXCHANGE = Section("connection", "Mailbox", (*_NAMES, "profile", "mailbox"))
+_LIMITS = Section("limits", "Limits", ("fallback",), ("connections", "mails_per_minute", "recipients_per_mail"))
+
+
 def _reading(*fields: str) -> Section:
     return Section("reading", "Reading", fields, ("poll_seconds", "max_mail_bytes", "oversize"))
 
 
 TYPES: tuple[ServerType, ...] = (
     ServerType(
+        "smtp",
         "smtp",
         "SMTP",
         "outgoing",
@@ -97,10 +103,23 @@ TYPES: tuple[ServerType, ...] = (
             _CONNECTION,
             *_AUTHENTICATION,
             Section("sender", "Sender", ("from_address", "from_name", "reply_to", "bounce_address")),
-            Section("limits", "Limits", ("fallback",), ("connections", "mails_per_minute", "recipients_per_mail")),
+            _LIMITS,
         ),
     ),
     ServerType(
+        "mapi-outgoing",
+        "mapi",
+        "MAPI",
+        "outgoing",
+        "sends through a mailbox in Exchange that lets nobody in by SMTP; SMTP is simpler to set up where it is to be had",
+        (
+            _EXCHANGE,
+            Section("sender", "Sender", ("from_address", "from_name", "reply_to", "save_sent")),
+            _LIMITS,
+        ),
+    ),
+    ServerType(
+        "imap",
         "imap",
         "IMAP",
         "incoming",
@@ -114,12 +133,23 @@ TYPES: tuple[ServerType, ...] = (
     ),
     ServerType(
         "pop3",
+        "pop3",
         "POP3",
         "incoming",
         "for mail servers that have no IMAP",
         (_CONNECTION, *_AUTHENTICATION, _reading("start_from", "after_fetch"), *_INCOMING),
     ),
     ServerType(
+        "mapi-incoming",
+        "mapi",
+        "MAPI",
+        "incoming",
+        "for a mailbox in Exchange that lets nobody in by IMAP or POP3; those are simpler to set up where they are to be "
+        "had",
+        (_EXCHANGE, _reading("folder", "start_from", "after_fetch", "move_to"), *_INCOMING),
+    ),
+    ServerType(
+        "folder",
         "folder",
         "Folder of files",
         "incoming",
@@ -139,7 +169,7 @@ def types_of(direction: str) -> tuple[ServerType, ...]:
 
 
 def type_of(server: Server) -> ServerType:
-    return next(one for one in TYPES if one.id == server.protocol)
+    return next(one for one in TYPES if one.protocol == server.protocol and isinstance(server, one.model))
 
 
 def find_type(id_: str) -> ServerType | None:

@@ -8,6 +8,7 @@ from starlette.datastructures import FormData
 
 from console.settings.entries import MISSING
 from console.settings.kinds import AnySetting, FieldGroup, Kind
+from console.settings.mapi_profiles import of_use
 from console.settings.parts import PARTS, as_shown
 from console.web import forms
 from console.web.events import event_name
@@ -31,7 +32,8 @@ class Draft:
         """What a settings file would hold, not yet checked."""
         plain = forms.entry_of(self.kind.model, self.values, form, stored)
         id_ = {} if stored is None else {"id": stored.id}
-        return id_ | plain | {name: PARTS[name].entry(shown) for name, shown in self.parts.items()}
+        entry = id_ | plain | {name: PARTS[name].entry(shown) for name, shown in self.parts.items()}
+        return of_use(entry) if self.kind.name == "mapi-profile" else entry
 
     def errors(self) -> list[PageError]:
         """What the parts' editors know to be wrong, lines that are no pairs, and a new setting without an id: a

@@ -17,6 +17,8 @@ from console.settings.in_use import FIELDS, MAX_OFFERED, values_in_use
 from console.settings.kinds import AnySetting, Kind
 from console.settings.referring import NAMING, find_referrers
 from console.settings.saving import Author, save
+from console.settings.secrets import sealer
+from console.settings.setting_secrets import Seal
 from console.settings.settings_file import SettingsFile
 from console.settings.state import State
 from console.web import forms
@@ -27,9 +29,11 @@ from desk.directory import load_persons
 from desk.engine import reading
 from desk.in_use import item_values_in_use, offices_in_use
 from runtime.outcomes import OutageError
+from schemas.misplaced_secrets import misplaced_secrets
 from schemas.notifying import Group
 from schemas.persons import Person
 from schemas.servers import SettingsChange
+from schemas.settings import MapiProfile, Setting
 from schemas.snapshot import SettingsSnapshot
 
 _PATIENCE = 5.0  # seconds until the window shows what is saved; else it does a little later
@@ -84,13 +88,15 @@ def referrers_of(settings: SettingsSnapshot, kind: Kind, id_: str) -> tuple[str,
 def plan_change(request: Request, kind: Kind, wanted: Wanted, errors: Sequence[PageError]) -> Plan:
     """What saving would change. Raises `RefusedError` with everything that is wrong, `OutageError`."""
     names = (*kind.fields, *kind.parts)
-    value, faults = read_entry(wanted.entry, kind.model, None)
+    value, faults = read_entry(wanted.entry, kind.model, _seal(request))
     untold = (fault for fault in faults if (fault.fields or (fault.path,))[0][:1] not in wanted.told)
     found = [*errors, *forms.errors_of(refusal(untold), names)]
     if value is None or found:
         raise RefusedError(tuple(dict.fromkeys(found)))
     key = f"{kind.name}/{value.id}"
     settings = settings_of(request)
+    if refused := _misplaced(settings.settings.get(key), value, wanted.entry):
+        raise RefusedError(refused)
     if wanted.id is None and key in settings.settings:
         raise RefusedError([PageError("id", f"Id: There is a {kind.one} {value.id} already. Choose another id.")])
     state = State(settings, {**_persons_named(settings), **_members(request, value)}, _undecodable(request))
@@ -98,6 +104,30 @@ def plan_change(request: Request, kind: Kind, wanted: Wanted, errors: Sequence[P
         return apply.plan(SettingsFile("", {key: value}, {}), state)
     except SettingsError as error:
         raise RefusedError(forms.errors_of(error, names)) from None
+
+
+def _seal(request: Request) -> Seal | None:
+    """None: there is no key to seal a secret with."""
+    public_key = request.app.state.services.config.public_key_file
+    try:
+        return sealer(public_key) if public_key else None
+    except UserError:
+        return None
+
+
+def _misplaced(stored: Setting | None, value: AnySetting, entry: Mapping[str, Any]) -> list[PageError]:
+    """Stored secrets that would go elsewhere than they were stored for."""
+    if not isinstance(stored, MapiProfile) or not isinstance(value, MapiProfile):
+        return []
+    return [
+        PageError(
+            one.field,
+            f"{label(one.field)}: Enter it again, since this has changed: {', '.join(map(label, one.changed))}. What is "
+            "saved is never sent to another place, or by another way, than it was saved for.",
+        )
+        for one in misplaced_secrets(stored, value)
+        if "clear" not in entry.get(one.field, {})
+    ]
 
 
 def plan_removal(request: Request, kind: Kind, id_: str) -> Plan:

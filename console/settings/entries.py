@@ -25,6 +25,7 @@ _WHOLE = "it is no whole number", "write digits, such as 993"
 _NUMBER = "it is no number", "write digits, such as 2.5"
 _TRUTH = "it is neither true nor false", "write true or false"
 _TEXT = 'write text; what YAML takes for a number, a date or yes/no goes in quotes, such as "12"'
+_DATE = "it is no date", "write year, month and day, such as 2027-11-30"
 _LIST = "it is no list", "write a list here, such as [a, b]"
 
 # Kind of a validation error (pydantic's) -> what is wrong, with what the error tells of the limit, and what to do.
@@ -46,6 +47,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
     "finite_number": ("it is no finite number", "write digits, such as 2.5"),
+    "date_type": _DATE,
+    "date_parsing": _DATE,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
     "bool_type": _TRUTH,
     "bool_parsing": _TRUTH,
     "greater_than": ("it is not more than {gt}", "raise it"),
@@ -63,6 +68,8 @@ _TOKEN_URL = (
     "it is not the address of a token endpoint",
     "write https://..., or http://localhost/... for one on this machine",
 )
+_HTTPS = ("it is not an https address", "write https://..., or http://localhost/... for one on this machine")
+_ADDRESSES = {"token_url": _TOKEN_URL, "url": _HTTPS, "login_url": _HTTPS, "graph_url": _HTTPS}
 _PATTERNS = {
     CONTROL_FREE: _CONTROL,
     PLAIN_TEXT: ("it holds a control character", "write plain text; tabs and line ends may stand in it"),
@@ -145,8 +152,8 @@ def _fault(error: Mapping[str, Any], model: type[Model]) -> Fault:
 
 
 def _pattern_fault(place: FieldPath, pattern: str) -> tuple[str, str]:
-    if place[-1] == "token_url":
-        return _TOKEN_URL
+    if place[-1] in _ADDRESSES:
+        return _ADDRESSES[str(place[-1])]
     return _PATTERNS.get(pattern, _NAME)
 
 

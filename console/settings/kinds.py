@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.notifying import Group, NotificationRule
-from schemas.settings import CallTemplate, MessageTemplate, Partition
+from schemas.settings import CallTemplate, MapiProfile, MessageTemplate, Partition
 
-AnySetting = Partition | CallTemplate | MessageTemplate | NotificationRule | Group
+AnySetting = Partition | CallTemplate | MessageTemplate | NotificationRule | Group | MapiProfile
 
 
 @dataclass(frozen=True, slots=True)
 class FieldGroup:
-    """Fields under one heading, in this order."""
+    """Fields under one heading, in this order. `css`: the class by which a form shows it only where it is of use."""
 
     title: str
     fields: tuple[str, ...]
     help: str = ""
+    css: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,53 @@ KINDS: tuple[Kind, ...] = (
         groups=(FieldGroup("Group", ("id", "name", "partition", "address", "members")),),
         columns=("id", "name", "partition", "address", "members"),
         details="settings/group_details.html",
+    ),
+    Kind(
+        name="mapi-profile",
+        path="mapi-profiles",
+        model=MapiProfile,
+        one="MAPI Profile",
+        many="MAPI Profiles",
+        purpose="How Exchange is reached and logged in to. It has to be there before a MAPI server can be added; where "
+        "Exchange lets a mailbox in by IMAP, POP3 or SMTP, those are simpler to set up.",
+        groups=(
+            FieldGroup("MAPI Profile", ("id", "name", "transport")),
+            FieldGroup(
+                "Exchange Server",
+                ("url", "authentication", "impersonation"),
+                "Only with Exchange Web Services.",
+                "of-ews",
+            ),
+            FieldGroup(
+                "Account",
+                ("username", "password"),
+                "Only with Exchange Web Services: with Basic and NTLM, and with Kerberos where it is not the account of "
+                "the processes.",
+                "of-account",
+            ),
+            FieldGroup(
+                "Directory",
+                ("cloud", "tenant", "client_id"),
+                "Microsoft Entra, which gives a token to the application: with Microsoft Graph, and with OAuth2.",
+                "of-directory",
+            ),
+            FieldGroup(
+                "Proof of the application",
+                ("client_secret", "secret_ends", "certificate", "token_file", "managed_identity"),
+                "One of secret, certificate, token file and managed identity.",
+                "of-directory",
+            ),
+            FieldGroup("Further", ("ca_file", "timeout_seconds")),
+            FieldGroup(
+                "Other addresses",
+                ("login_url", "graph_url"),
+                "Only where Microsoft's own are not the ones.",
+                "of-directory",
+            ),
+        ),
+        columns=("id", "name", "transport", "tenant", "url", "secret_ends"),
+        form="settings/mapi_profile_form.html",
+        once_deleted="Nothing is sent or received by it any more.",
     ),
 )
 BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}

@@ -61,8 +61,18 @@ def looks_of(
                 "text": Look(widget="code", rows=14),
                 "html": Look(widget="code", rows=10),
             }
-        case "notification-rule":
-            looks["event"] = Look(choices=tuple(Choice(name, event_words(name)) for name in _EVENTS))
+        case "mapi-profile":
+            looks |= {
+                "transport": Look(choices=(Choice("graph", word("graph")), Choice("ews", word("ews"))), help=""),
+                "certificate": Look(widget="secret-lines", rows=6, is_removable=True),
+                **dict.fromkeys(("client_secret", "password"), Look(is_removable=True)),
+                "token_file": Look(help="File with the platform's token for the application (workload identity)"),
+                "tenant": Look(help="The directory's id, or one of its domains", optional=False),
+                "client_id": Look(optional=False),
+                "managed_identity": Look(
+                    help="The application is the identity of the machine in Azure; the client id names one of several"
+                ),
+            }
         case "group":
             looks["members"] = Look(help="Ids of persons, one a line; each is told at their own address")
     return looks

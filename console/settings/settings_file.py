@@ -1,8 +1,8 @@
 """The file of `mailcall apply`: sections of settings and persons, each value checked, each error with place and remedy.
 
     partitions: [{id: it, name: IT, impacts: [...], ...}]      email_options: {default_format: text, ...}
-    call_templates, mapi_profiles, incoming_servers, outgoing_servers, message_templates, notification_rules, groups, persons:
-        [{id: ..., ...}, ...]
+    call_templates, mapi_profiles, incoming_servers, outgoing_servers, message_templates, notification_rules, groups,
+        persons: [{id: ..., ...}, ...]
 
 The keys are the fields of the models in `schemas/settings.py`, `schemas/notifying.py` and `schemas/persons.py`. What is
 set up already and not named stays as it is (`merging.py`). The section `exported` is `export`'s (`exported.py`).

@@ -11,9 +11,15 @@ from console.settings.referring import NAMING
 from console.web.events import event_words
 from console.web.labels import label, word
 from schemas.base import Model
-from schemas.settings import AfterClosing
+from schemas.settings import AfterClosing, Secret
 
-_OF_WORDS = ("recipient", "tell")  # fields that hold words of ours, and not of the administrator's
+_OF_WORDS = (
+    "recipient",
+    "tell",
+    "transport",
+    "cloud",
+    "authentication",
+)  # fields that hold words of ours, and not of the administrator's
 _CLIPPED = 80  # characters of a value in a list
 _ACTIONS = {
     "reopen": "Reopen the item",
@@ -104,6 +110,8 @@ def _text(value: Any) -> str:
     match value:
         case None:
             return ""
+        case Secret():
+            return _secret(value)
         case bool():
             return "Yes" if value else "No"
         case tuple() | list():
@@ -112,6 +120,13 @@ def _text(value: Any) -> str:
             return "\n".join(f"{name} = {_text(one)}" for name, one in value.items())
         case _:
             return str(value)
+
+
+def _secret(secret: Secret) -> str:
+    """Where it is, and never what it is."""
+    if secret.env is not None:
+        return f"In the environment variable {secret.env}"
+    return "Set" if secret.file is None else f"In the file {secret.file}"
 
 
 def _clipped(text: str) -> str:

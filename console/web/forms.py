@@ -8,6 +8,7 @@ hold, which the operations check.
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import Enum
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -22,7 +23,19 @@ from schemas.base import Model
 from schemas.settings import Secret
 
 Widget = Literal[
-    "text", "text-area", "code", "lines", "pairs", "number", "checkbox", "checks", "select", "radios", "secret"
+    "text",
+    "text-area",
+    "code",
+    "lines",
+    "pairs",
+    "number",
+    "date",
+    "checkbox",
+    "checks",
+    "select",
+    "radios",
+    "secret",
+    "secret-lines",
 ]
 Value = str | bool  # of a list one line each
 Values = Mapping[str, Value]  # name of a field -> what stands in it
@@ -53,6 +66,7 @@ class Field:
     choices: tuple[Choice, ...] = ()
     optional: bool = False  # may be left empty, and then nothing stands for it
     is_set: bool = False  # a secret
+    is_removable: bool = False  # a secret that may be taken away
     decimal: bool = False
     rows: int = 3
     why_not: str = ""  # it cannot be changed
@@ -72,7 +86,7 @@ class Look:
     why_not: str | None = None
     optional: bool | None = None
     offers: tuple[str, ...] = ()
-    shown: Callable[[str], str] = str  # how a text is written for people; what they type is taken back by the page
+    is_removable: bool = False
 
 
 def names_of(model: type[Model], leave_out: Collection[str] = ()) -> tuple[str, ...]:
@@ -208,7 +222,8 @@ def _field(model: type[Model], name: str, values: Values, errors: Sequence[PageE
         value=look.shown(value) if isinstance(value, str) else value,
         choices=_with_current(choices, value) if widget == "select" else choices,
         optional=_is_optional_input(model, name) if look.optional is None else look.optional,
-        is_set=widget == "secret" and bool(value),
+        is_set=widget in ("secret", "secret-lines") and bool(value),
+        is_removable=look.is_removable,
         decimal=_base(info) is float,
         rows=look.rows or (_lines(value) if widget in ("lines", "pairs") else 6),
         why_not=look.why_not or "",
@@ -285,6 +300,7 @@ def _widget(info: FieldInfo) -> Widget | None:
         return None
     kinds: tuple[tuple[type, Widget], ...] = (
         (Secret, "secret"), (bool, "checkbox"), (Enum, "select"), (int, "number"), (float, "number"), (str, "text"),
+        (date, "date"),
     )  # fmt: skip
     return next((widget for kind, widget in kinds if issubclass(base, kind)), None)
 

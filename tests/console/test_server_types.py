@@ -12,12 +12,15 @@ _OF_ACCOUNTS = {
     "allow_password_in_clear", "oauth.token_url", "oauth.client_id", "oauth.client_secret", "oauth.refresh_token",
     "oauth.scope", "oauth.ca_file",
 }  # fmt: skip
+_OF_MAPI = {"profile", "mailbox"}
 # What a type has no use for.
 NOT_OF: dict[str, set[str]] = {
-    "smtp": set(),
-    "imap": {"path"},
-    "pop3": {"path", "folder", "move_to"},
-    "folder": {"folder", *_OF_ACCOUNTS},
+    "smtp": {"save_sent", *_OF_MAPI},
+    "imap": {"path", *_OF_MAPI},
+    "pop3": {"path", "folder", "move_to", *_OF_MAPI},
+    "folder": {"folder", *_OF_ACCOUNTS, *_OF_MAPI},
+    "mapi-incoming": {"path", *_OF_ACCOUNTS},
+    "mapi-outgoing": {"bounce_address", *_OF_ACCOUNTS},  # who has the mailbox is told what cannot be delivered
 }
 
 
@@ -28,19 +31,25 @@ def test_the_details_show_every_field_of_their_type_once(type_: ServerType) -> N
 
 
 def test_the_types_are_those_of_the_requirement() -> None:
-    assert [one.label for one in types_of("outgoing")] == ["SMTP"]
-    assert {"POP3", "IMAP"} <= {one.label for one in types_of("incoming")}
+    assert [one.label for one in types_of("outgoing")] == ["SMTP", "MAPI"]
+    assert {"POP3", "IMAP", "MAPI"} <= {one.label for one in types_of("incoming")}
 
 
 def test_a_server_has_the_type_of_its_protocol() -> None:
     incoming = IncomingServer(id="it", protocol="pop3", call_template="t", default_logging_analyst="a")
     outgoing = OutgoingServer(id="out", from_address="it@desk.example")
     assert (type_of(incoming), type_of(outgoing)) == (find_type("pop3"), find_type("smtp"))
+    mapi = {"protocol": "mapi", "profile": "m", "mailbox": "it@desk.example"}
+    both = (
+        incoming.model_validate({**incoming.model_dump(), **mapi}),
+        outgoing.model_validate(outgoing.model_dump() | mapi),
+    )
+    assert tuple(map(type_of, both)) == (find_type("mapi-incoming"), find_type("mapi-outgoing"))
 
 
 @pytest.mark.parametrize("type_", TYPES, ids=lambda one: one.id)
 def test_every_method_is_listed_and_what_cannot_be_chosen_says_why(type_: ServerType) -> None:
-    choices = {choice.value: choice for choice in method_choices(type_.id)}
+    choices = {choice.value: choice for choice in method_choices(type_.protocol)}
     assert set(choices) == set(Authentication)
     apop = choices[Authentication.APOP]
     assert (not apop.why_not) == (type_.id == "pop3")

@@ -22,7 +22,7 @@ pytestmark = [
 
 MOST_OF_A_KIND = 2  # pages of one route
 # Pages that no crawl comes to, and why.
-_KINDS = "group", "message-template", "notification-rule"
+_KINDS = "group", "mapi-profile", "message-template", "notification-rule"
 _PART = "a part of a page, asked for by its script"
 _FRAME = "what stands in a frame, or is downloaded"
 _FORM = "comes behind a form: tests/console/servers/test_servers_in_a_browser.py looks at it"

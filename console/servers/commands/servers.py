@@ -30,9 +30,10 @@ _STATUS = (
     "backlog",
     "left_alone",
     "not_given",
+    "secret_ends",
     "last_error",
 )
-_LIST = ("id", "name", "enabled", "protocol", "at", "username", "trust", "state", "since", "last_error")
+_LIST = ("id", "name", "enabled", "protocol", "at", "username", "trust", "state", "since", "secret_ends", "last_error")
 _NEVER_SEEN = "no mail server has a status yet: do ingest and outbound run?"
 
 
@@ -89,7 +90,11 @@ def _servers(config: "ConsoleConfig") -> "Mapping[Direction, list[ServerAndStatu
 
 def _row(one: "ServerAndStatus") -> list[object]:
     server, status = one.server, one.status
-    at = getattr(server, "path", None) or (f"{server.host}:{server.port}" if server.port else server.host)
+    at = (
+        getattr(server, "path", None)
+        or server.mailbox
+        or (f"{server.host}:{server.port}" if server.port else server.host)
+    )
     return [
         server.id,
         server.name,
@@ -100,6 +105,7 @@ def _row(one: "ServerAndStatus") -> list[object]:
         getattr(server, "trust", ""),  # of an incoming server
         status.state if status else "",
         status.since if status else "",
+        status.secret_ends if status else "",
         status.last_error if status else "",
     ]
 

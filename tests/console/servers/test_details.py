@@ -70,7 +70,7 @@ def test_the_type_is_selected_from_a_list_and_the_fields_follow_it(client: TestC
     assert 'name="folder"' not in of_pop3 and 'name="folder"' in client.get(NEW).text
     assert 'name="from_address"' in of_smtp and 'name="call_template"' not in of_smtp
     assert client.get("/email-settings/add/sideways").status_code == 404
-    assert client.get("/email-settings/new/mapi").status_code == 404
+    assert client.get("/email-settings/new/exchange").status_code == 404
 
 
 def test_only_the_methods_of_the_type_can_be_chosen_and_the_others_say_why(client: TestClient) -> None:

@@ -12,11 +12,21 @@ from starlette.testclient import TestClient
 from console.settings.kinds import KINDS, Kind
 from schemas.notifying import Group, NotificationRule
 from schemas.persons import Person
-from schemas.settings import CallTemplate, IncomingServer, MessageTemplate, OutgoingServer, Partition, Setting
+from schemas.settings import (
+    CallTemplate,
+    IncomingServer,
+    MapiProfile,
+    MessageTemplate,
+    OutgoingServer,
+    Partition,
+    Secret,
+    Setting,
+)
 from tests.console.settings.desk_window import MemoryServices
 from tests.console.settings.window_of_settings import administrator
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202egpj {{ 7*7 }}"
+BOX = "c2VhbGVkLWJ5LXRoZS1jb25zb2xlLW9ubHktdGhlLXByb2Nlc3Nlcy1jYW4tb3Blbi1pdA=="
 IT = Partition(
     id="it",
     name="Information Technology",
@@ -33,11 +43,14 @@ SETTINGS: tuple[Setting, ...] = (
     MessageTemplate(id="logged", event="CallLogged", subject="{{ subject }}", text="Dear {{ recipient_name }}"),
     NotificationRule(id="closed", event="CallClosed", partition="it", tell=("user",)),
     Group(id="printers", name="Printers", members=("ann",)),
+    MapiProfile(
+        id="exchange", transport="graph", tenant="desk.example", client_id="app", client_secret=Secret(sealed=BOX)
+    ),
     OutgoingServer(id="out", from_address="desk@example.com"),
     IncomingServer(id="in", protocol="imap", call_template="it-call", default_logging_analyst="ann"),
 )
 ONE_OF = {"partition": "it", "call-template": "it-call", "message-template": "logged", "notification-rule": "closed"}
-ONE_OF |= {"group": "printers"}
+ONE_OF |= {"group": "printers", "mapi-profile": "exchange"}
 
 
 class _Fields(HTMLParser):
