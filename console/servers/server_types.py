@@ -111,7 +111,7 @@ TYPES: tuple[ServerType, ...] = (
         "mapi",
         "MAPI",
         "outgoing",
-        "sends through a mailbox in Exchange that lets nobody in by SMTP; SMTP is simpler to set up where it is to be had",
+        "sends through a mailbox in Exchange that lets nobody in by SMTP; that is simpler to set up",
         (
             _EXCHANGE,
             Section("sender", "Sender", ("from_address", "from_name", "reply_to", "save_sent")),
@@ -144,8 +144,7 @@ TYPES: tuple[ServerType, ...] = (
         "mapi",
         "MAPI",
         "incoming",
-        "for a mailbox in Exchange that lets nobody in by IMAP or POP3; those are simpler to set up where they are to be "
-        "had",
+        "for a mailbox in Exchange that lets nobody in by IMAP or POP3; those are simpler to set up",
         (_EXCHANGE, _reading("folder", "start_from", "after_fetch", "move_to"), *_INCOMING),
     ),
     ServerType(

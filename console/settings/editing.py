@@ -122,8 +122,8 @@ def _misplaced(stored: Setting | None, value: AnySetting, entry: Mapping[str, An
     return [
         PageError(
             one.field,
-            f"{label(one.field)}: Enter it again, since this has changed: {', '.join(map(label, one.changed))}. What is "
-            "saved is never sent to another place, or by another way, than it was saved for.",
+            f"{label(one.field)}: Enter it again, since this has changed: {', '.join(map(label, one.changed))}. What "
+            "is saved is never sent to another place, or by another way, than it was saved for.",
         )
         for one in misplaced_secrets(stored, value)
         if "clear" not in entry.get(one.field, {})

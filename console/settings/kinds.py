@@ -151,8 +151,7 @@ KINDS: tuple[Kind, ...] = (
             FieldGroup(
                 "Account",
                 ("username", "password"),
-                "Only with Exchange Web Services: with Basic and NTLM, and with Kerberos where it is not the account of "
-                "the processes.",
+                "With Exchange Web Services: for Basic, NTLM, and Kerberos unless the processes have a ticket.",
                 "of-account",
             ),
             FieldGroup(

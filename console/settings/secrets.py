@@ -40,7 +40,7 @@ def new_token_key(path: Path) -> None:
 
 
 def sealer(public_key_file: Path) -> Callable[[str], Secret]:
-    """Seals what is `unfit` for no reason with the public key in this file. Raises `UserError`, sealing `SecretError`."""
+    """Seals with the public key in this file what is not `unfit`. Raises `UserError`, and sealing `SecretError`."""
     try:
         public_key = public_key_file.read_text(encoding="ascii").strip()
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -31,6 +32,7 @@ class MemoryServices:
     `max_record_bytes`: what it takes, as the publisher has it."""
 
     topic_prefix = "t"
+    public_key_file: Path | None = None
 
     def __init__(self, engine: Engine, settings: Iterable[Setting], managed_by: str = "") -> None:
         self.engine = engine
