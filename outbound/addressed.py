@@ -19,6 +19,12 @@ def addressed(content: bytes, recipients: Sequence[str]) -> bytes:
 
     Where its headers name them all, the mail is as it was. `content` is of `outbound.compose`: lines end with CR LF.
     """
+    shown, hidden = shown_to(content, recipients)
+    return headers.addresses(b"Bcc", hidden) + shown
+
+
+def shown_to(content: bytes, recipients: Sequence[str]) -> tuple[bytes, list[str]]:
+    """The mail in whose headers nobody else stands, and those of these recipients who stand in none."""
     wanted = {normalise(one): one for one in recipients}
     head, end, body = content.partition(CRLF * 2)
     fields: list[bytes] = []
@@ -33,7 +39,7 @@ def addressed(content: bytes, recipients: Sequence[str]) -> bytes:
         shown.update(normalise(address) for _, address in kept)
         fields.append(field if len(kept) == len(named) else _rewritten(name, kept))
     hidden = [address for key, address in wanted.items() if key not in shown]
-    return headers.addresses(b"Bcc", hidden) + b"".join(fields) + end[len(CRLF) :] + body
+    return b"".join(fields) + end[len(CRLF) :] + body, hidden
 
 
 def _fields(head: bytes) -> list[bytes]:

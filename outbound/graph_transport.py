@@ -21,8 +21,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.parser import HeaderParser
-from email.utils import getaddresses
 from typing import Any
 from urllib.parse import quote
 
@@ -30,11 +28,12 @@ from mailserver.errors import MailServerError
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.graph import GraphError, GraphSession
 from outbound.account_refusals import about_the_account
+from outbound.addressed import shown_to
 from outbound.transport import Tell, Verdict, tell_nobody
 from runtime.logs import get_logger
 from schemas.addresses import normalise
 from schemas.reasons import Reason
-from schemas.settings import MapiProfile, OutgoingServer
+from schemas.settings import OutgoingServer
 
 log = get_logger(__name__)
 
@@ -65,9 +64,9 @@ class _Found:
 
 
 class GraphTransport:
-    """One session for one outgoing server, opened when first needed, and anew where the profile was changed.
+    """One session for one outgoing server, opened when first needed. `account` is asked at each opening.
 
-    `account` leads to the mailbox; it is asked for each mail. `tell` hears of the steps before `send`. The same methods as `outbound.transport.SmtpTransport`.
+    `tell` hears of the steps before `send`. The same methods as `outbound.transport.SmtpTransport`.
     """
 
     steps = ("connect", "log in", "mailbox", "send")
@@ -79,7 +78,6 @@ class GraphTransport:
         self._account = account
         self._tell = tell
         self._session: GraphSession | None = None
-        self._profile: MapiProfile | None = None  # that the session was opened with
 
     def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
         """Hand over one mail; the verdict for each recipient. What was handed over before is not sent again.
@@ -115,11 +113,8 @@ class GraphTransport:
             session.interrupt()
 
     def _opened(self) -> GraphSession:
-        account = self._account(self.server)
-        if account.profile != self._profile:
-            self.close()
         if self._session is None:
-            self._profile = account.profile
+            account = self._account(self.server)
             session = self._session = GraphSession(self.server.id, account)
             try:
                 self._tell("connect", session.connect())
@@ -151,13 +146,14 @@ class GraphTransport:
     ) -> Verdict:
         """The verdict on a mail to just these recipients."""
         own_id = _own_id(content)
+        shown, hidden = shown_to(content, recipients)
         mark = f"{own_id}/{normalise(recipients[0])}" if alone else own_id
         found = _look(session, _by_mark(mark)) or (None if alone else _look(session, _by_message_id(own_id)))
         draft = ""
         try:
             if found is None or found.is_draft:
-                draft = found.id if found else _made(session, content)
-                session.patch(f"/messages/{draft}", _marked(mark, recipients, content))
+                draft = found.id if found else _made(session, shown)
+                session.patch(f"/messages/{draft}", _marked(mark, hidden))
                 self._send_draft(session, draft, mark)
         except GraphError as error:
             verdict = _verdict(error)
@@ -214,29 +210,12 @@ def _made(session: GraphSession, content: bytes) -> str:
     return quote(_text(answer.value, "id"), safe="=")
 
 
-def _marked(mark: str, recipients: Sequence[str], content: bytes) -> Mapping[str, object]:
-    """What the draft is given: the property that it is known by, and just these recipients."""
-    wanted = {normalise(one): one for one in recipients}
-    change: dict[str, object] = {"singleValueExtendedProperties": [{"id": PROPERTY, "value": mark}]}
-    shown: set[str] = set()
-    for field, named in _named(content).items():
-        kept = [(name, address) for name, address in named if normalise(address) in wanted]
-        shown.update(normalise(address) for _, address in kept)
-        if len(kept) != len(named):
-            change[field] = [_recipient(name, address) for name, address in kept]
-    change["bccRecipients"] = [_recipient("", address) for key, address in wanted.items() if key not in shown]
-    return change
-
-
-def _named(content: bytes) -> dict[str, list[tuple[str, str]]]:
-    """Names and addresses of To and Cc, by the names that the service has for these fields."""
-    head = HeaderParser().parsestr(content.partition(b"\r\n\r\n")[0].decode("utf-8", "replace"))
-    fields = {"toRecipients": "To", "ccRecipients": "Cc"}
-    return {field: getaddresses(head.get_all(name, [])) for field, name in fields.items()}
-
-
-def _recipient(name: str, address: str) -> Mapping[str, object]:
-    return {"emailAddress": {"address": address} | ({"name": name} if name else {})}
+def _marked(mark: str, hidden: Sequence[str]) -> Mapping[str, object]:
+    """What the draft is given: the property that it is known by, and its recipients who stand in no header."""
+    return {
+        "singleValueExtendedProperties": [{"id": PROPERTY, "value": mark}],
+        "bccRecipients": [{"emailAddress": {"address": address}} for address in hidden],
+    }
 
 
 def _by_mark(mark: str) -> str:

@@ -8,11 +8,12 @@ from desk.deliveries import DeliveryLedger
 from desk.engine import reading
 from desk.items import JournalEntry, told_of
 from mailserver.errors import MailServerError
-from mailserver.sasl import Credentials
+from mailserver.logins import Account
 from outbound.delivery import Delivery
 from outbound.handler import OutboundHandler
 from outbound.pace import Pace
 from outbound.server_states import ServerStates
+from outbound.transports import Login
 from runtime.outcomes import Answer, Outcome, Pending
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
@@ -27,8 +28,10 @@ from schemas.wire import Record, decode, encode
 class Desk:
     """One outbound process without its loop: its settings can be changed, its clock set, and it can be killed."""
 
-    def __init__(self, ledger: DeliveryLedger, now: datetime) -> None:
+    def __init__(self, ledger: DeliveryLedger, now: datetime, login: Login | None = None) -> None:
+        """`login`: without it none is possible."""
         self.ledger = ledger
+        self._login = login or _no_login
         self.now = now
         self.share = 1.0
         self.snapshot = SettingsSnapshot()
@@ -58,9 +61,9 @@ class Desk:
         with reading(self.ledger.engine) as connection:
             return list(told_of(connection, item_reference))
 
-    @staticmethod
-    def _login(_server: OutgoingServer) -> Credentials:
-        raise MailServerError(Reason.AUTHENTICATION_REFUSED, "no password", temporary=False)
+
+def _no_login(_server: OutgoingServer) -> Account:
+    raise MailServerError(Reason.AUTHENTICATION_REFUSED, "no password", temporary=False)
 
 
 def settled(answer: Answer) -> Outcome:
