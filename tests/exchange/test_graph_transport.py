@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -191,7 +192,6 @@ TROUBLES = {
     "429 without Retry-After": (Reason.ACCOUNT_LIMITED, 10.0),
     "500": (Reason.SERVER_UNREACHABLE, 0.0),
     "no JSON": (Reason.SERVER_UNREACHABLE, 0.0),
-    "no rights": (Reason.ACCOUNT_LIMITED, 0.0),
 }
 
 
@@ -206,6 +206,15 @@ def test_trouble_of_the_service_is_no_refusal_of_the_mail(fault: str, graph: Gra
     graph.faults = {}
     assert transport.send("", (ANN,), mail())[ANN].outcome == "sent"
     assert len(graph.sent) == 1
+
+
+def test_a_right_that_is_taken_back_fails_no_mail(graph: GraphServer) -> None:
+    transport = of(graph)
+    transport.open()
+    graph.closed.add("desk@example.test")
+    with pytest.raises(MailServerError, match="Mail.Send") as caught:
+        transport.send("", (ANN,), mail())
+    assert caught.value.reason is Reason.ACCOUNT_LIMITED
 
 
 def test_only_202_counts(graph: GraphServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,3 +255,15 @@ def test_a_mail_costs_six_requests(graph: GraphServer) -> None:
     graph.requests.clear()
     transport.send("", (ANN,), mail())
     assert asked(graph) == ["GET /messages", "GET /messages", "POST /messages", "PATCH /messages", "POST /messages/send", "GET /messages"]
+
+
+def test_another_thread_ends_what_waits_for_a_silent_service(graph: GraphServer) -> None:
+    transport = of(graph)
+    transport.open()
+    graph.faults, graph.slow_seconds = {"slow": 1.0}, 30.0
+    abort = Timer(0.2, transport.abort)
+    abort.start()
+    with pytest.raises(MailServerError) as caught:
+        transport.send("", (ANN,), mail())
+    abort.join()
+    assert caught.value.reason is Reason.SERVER_UNREACHABLE and "broken off" in caught.value.text
