@@ -11,6 +11,7 @@ from mailserver.errors import MailServerError
 from outbound import headers
 from outbound.account_refusals import meaning
 from outbound.compose import part
+from outbound.probe import probe_mail
 from outbound.transport import Verdict
 from outbound.transports import Login, Transport, transport_for
 from runtime.logs import get_logger
@@ -40,6 +41,7 @@ def trials(login: Login, now: Callable[[], datetime]) -> Trials[OutgoingServer]:
 def try_out(test: ServerTest, server: OutgoingServer, login: Login, now: datetime) -> ServerTestResult:
     """Take every step until one fails. Never raises."""
     steps: list[TestStep] = []
+    content = probe_mail(test, server, now) if test.probe else trial_mail(test, server, now)
     try:
         transport = transport_for(server, login, lambda step, status: steps.append(_done(step, status)))
     except MailServerError as error:
@@ -49,7 +51,7 @@ def try_out(test: ServerTest, server: OutgoingServer, login: Login, now: datetim
     alarm.daemon = True
     alarm.start()
     try:
-        steps += _sent(test, server, transport, now)
+        steps += _sent(test, server, transport, content)
     except MailServerError as error:
         steps.append(TestStep(step=_next(steps, transport), ok=False, status=error.text))
     except Exception as error:
@@ -59,8 +61,8 @@ def try_out(test: ServerTest, server: OutgoingServer, login: Login, now: datetim
     finally:
         limit.end()
         transport.quit()
-    result = ServerTestResult(test_id=test.test_id, ok=all(step.ok for step in steps), steps=tuple(steps))
-    return limit.told(result)
+    sent = content.decode() if test.probe else ""
+    return ServerTestResult(test_id=test.test_id, ok=all(step.ok for step in steps), steps=tuple(steps), sent=sent)
 
 
 def trial_mail(test: ServerTest, server: OutgoingServer, now: datetime) -> bytes:
@@ -82,14 +84,14 @@ def trial_mail(test: ServerTest, server: OutgoingServer, now: datetime) -> bytes
     )
 
 
-def _sent(test: ServerTest, server: OutgoingServer, transport: Transport, now: datetime) -> list[TestStep]:
+def _sent(test: ServerTest, server: OutgoingServer, transport: Transport, content: bytes) -> list[TestStep]:
     """A step for each recipient, in the order To, CC, BCC."""
     wire = {headers.wire_address(one): one for one in (*test.to, *test.cc, *test.bcc)}
     if not wire:
         transport.open()
         return [TestStep(step="send", ok=True, status=_NOT_SENT)]
     sender = headers.wire_address(server.bounce_address or "")
-    told = _told(wire, transport.send(sender, tuple(wire), trial_mail(test, server, now)))
+    told = _told(wire, transport.send(sender, tuple(wire), content))
     return [*told, *_kept(server)] if all(step.ok for step in told) else told
 
 

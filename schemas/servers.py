@@ -100,6 +100,7 @@ class ServerTest(Model):
     bcc: tuple[str, ...] = ()
     subject: Line = ""
     message: str = ""
+    probe: bool = Field(False, description="the mail is one of many sorts of headers and parts, to see what changes")
 
 
 class TestStep(Model):
@@ -117,6 +118,7 @@ class ServerTestResult(Model):
     sender: str = ""
     subject: str = ""
     message: str = ""
+    sent: str = Field("", description="of a probe: the mail as it was handed over")
     server: Line = Field("", description="key of the server in `settings`, saved or not; empty where nobody knows it")
     tested: Line = Field(
         "", description="ce_id that a record of `settings` with just the tested values has, whether it is there or not"

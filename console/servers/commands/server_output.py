@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from console.command_line.output import format_value, harmless, print_fields, print_table
 
 if TYPE_CHECKING:
+    from console.servers.probing import Probed
     from console.servers.server_tests import Answer
     from schemas.base import Model
 
@@ -33,6 +34,16 @@ def print_answer(answer: "Answer") -> None:
         print_fields((("Sender", result.sender), ("Subject", result.subject)))
         print("Message")
         print("\n".join(f"    {harmless(line)}".rstrip() for line in result.message.splitlines()))
+
+
+def print_probed(found: "Probed") -> None:
+    """The steps of sending, then what became of the mail on its way."""
+    print_answer(found.answer)
+    if found.note:
+        print(harmless(found.note))
+    if found.rows:
+        print()
+        print_table(("of the mail", "came back", ""), found.rows, "nothing was compared")
 
 
 def _fields(data: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

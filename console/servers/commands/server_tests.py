@@ -9,7 +9,7 @@ from console.command_line.options import Json, one_line, services_of
 from console.command_line.output import print_json
 from console.errors import UserError
 from console.servers.commands.server_options import AskPassword, Direction, Words, asked_password
-from console.servers.commands.server_output import print_answer
+from console.servers.commands.server_output import print_answer, print_probed
 
 if TYPE_CHECKING:
     from console.servers.server_settings import Server
@@ -46,7 +46,18 @@ def test(
     bcc: Annotated[list[str] | None, _recipients("BCC")] = None,
     subject: Annotated[str, typer.Option(callback=one_line, help="Outgoing servers: Subject.")] = "",
     message: Annotated[str, typer.Option(help="Outgoing servers: Message.")] = "",
-    wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for the answer.")] = 60,
+    probe: Annotated[
+        str,
+        typer.Option(
+            callback=one_line,
+            metavar="ID",
+            help="Outgoing servers: send to this incoming server's mailbox a mail of many sorts of headers and parts, "
+            "and show what came back changed.",
+        ),
+    ] = "",
+    wait: Annotated[
+        float, typer.Option(min=1, help="Seconds to wait for the answer, and with --probe for the mail.")
+    ] = 60,
     json: Json = False,
 ) -> None:
     """Try a mail server, as saved or with fields changed for the test only. The mailbox is not changed, nothing saved.
@@ -71,6 +82,9 @@ def test(
     if server.kind == "incoming-server" and any(mail.values()):
         raise UserError(f"{server_id} is an incoming server", "leave --to, --cc, --bcc, --subject and --message out")
     now = datetime.now(UTC)
+    if probe:
+        _probe(context, server, asked, probe, mail, wait, now, json)
+        return
     request = server_tests.request(now, **asked, marker=marker, **mail)
     answer = server_tests.ask(config, services.publisher, server, request, now, wait)
     if json:
@@ -78,6 +92,41 @@ def test(
     else:
         print_answer(answer)
     if answer.result is None or not answer.result.ok:
+        raise typer.Exit(1)
+
+
+def _probe(
+    context: typer.Context,
+    server: "Server",
+    asked: "dict[str, Any]",
+    incoming_id: str,
+    mail: "dict[str, Any]",
+    wait: float,
+    now: datetime,
+    json: bool,
+) -> None:
+    """Exit code 1 where the mail was not sent or did not come; that it was changed is no failure."""
+    from console.servers import server_tests
+    from console.servers.probing import address_to_probe, probe
+    from console.settings.state import read_state
+    from schemas.settings import OutgoingServer
+
+    services = services_of(context)
+    incoming = read_state(services.config).settings.incoming_server(incoming_id.rpartition("/")[2])
+    if not isinstance(server, OutgoingServer):
+        raise UserError(f"{server.id} is an incoming server", "name the outgoing one first, and the incoming in --probe")
+    if incoming is None:
+        raise UserError(f"there is no incoming server {incoming_id!r}", "see `mailcall servers list`")
+    if mail["cc"] or mail["bcc"] or mail["subject"] or mail["message"] or len(mail["to"]) > 1:
+        raise UserError("a probe goes to one mailbox and has words of its own", "leave all but one --to out")
+    to = mail["to"] or (address_to_probe(incoming),)
+    request = server_tests.request(now, **asked, to=to, probe=True)
+    found = probe(services.config, services.publisher, server, incoming, request, now, wait)
+    if json:
+        print_json(found)
+    else:
+        print_probed(found)
+    if not found.rows:
         raise typer.Exit(1)
 
 
