@@ -25,7 +25,7 @@ def is_renamed(result: NotificationResult) -> bool:
 
 
 def learn_aliases(connection: Connection, results: Sequence[NotificationResult]) -> None:
-    """Of mails that were renamed, what is news: each is known at its item's partition from now on, as any other mail of the conversation.
+    """Of mails that were renamed: each is known at its item's partition from now on, as any mail of the conversation.
 
     It proves no sender, as the token does that it took the place of. About a notification that the desk does not know
     nothing is learnt; an id that is taken stays with the item that has it.

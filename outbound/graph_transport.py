@@ -50,7 +50,7 @@ _THROTTLED = frozenset({429, 503, 509})
 _NOT_ALLOWED = frozenset({401, 403})
 _ACCEPTED = "202 Accepted"
 _LOOKED_FOR = "$select=id,isDraft,internetMessageId&$top=10"
-# https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode: the words that Graph has, too
+# Graph has the words of https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
 _RECIPIENTS = frozenset({"ErrorInvalidRecipients", "ErrorMissingRecipients", "ErrorInvalidSmtpAddress"})
 
 
@@ -165,7 +165,7 @@ class GraphTransport:
         return Verdict("sent", None, _ACCEPTED, self._settled(session, mark, own_id))
 
     def _send_draft(self, session: GraphSession, draft: str, mark: str) -> None:
-        """Only 202 makes it the service's. Where the answer is lost, or the draft is gone, it is looked for once more."""
+        """Only 202 makes it the service's. Where the answer is lost, or the draft gone, it is looked for once more."""
         try:
             answer = session.ask("POST", f"/messages/{draft}/send", b"")
         except MailServerError as error:

@@ -49,7 +49,10 @@ def probe(
     now: datetime,
     seconds: float,
 ) -> Probed:
-    """Waits `seconds` for the test's answer, and as long again for the mail. Raises `OutageError`, `TopicMissingError`."""
+    """Waits `seconds` for the test's answer and as long again for the mail.
+
+    Raises `OutageError`, `TopicMissingError`.
+    """
     with from_now(config, "probe", [MAIL_FETCHED.name(config.topic_prefix)]) as consumer:
         answer = ask(config, publisher, outgoing, asked, now, seconds)
         if answer.result is None or not answer.result.ok or not answer.result.sent:
@@ -66,8 +69,8 @@ _OLD = "outbound is of an earlier release, which knows no probe: it sent a plain
 
 def _nothing(incoming: IncomingServer, seconds: float) -> str:
     return (
-        f"{incoming.id} has fetched no such mail within {seconds:g} s. It is looked into every {incoming.poll_seconds:g} "
-        "s: wait longer with --wait, look for the mail in other folders (junk), and see `mailcall servers status`"
+        f"{incoming.id} has fetched no such mail within {seconds:g} s; it looks every {incoming.poll_seconds:g} s: wait "
+        " longer with --wait, look for the mail in other folders (junk), and see `mailcall servers status`"
     )
 
 

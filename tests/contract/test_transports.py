@@ -22,7 +22,7 @@ FROM = "desk@example.test"
 
 @dataclass
 class World:
-    """One way to send. `arrived`: recipients and bytes of each mail; `refuse`: has a recipient refused, for good or not.
+    """One way to send. `arrived`: recipients and bytes of each mail; `refuse`: who is refused, for good or not.
 
     `away`: the server answers nothing from now on.
     """

@@ -1,4 +1,4 @@
-"""What a probe tells of a mail's way: through Microsoft Graph's fake, honest and not, and through what rewrites mails."""
+"""What a probe tells of a mail's way: through the fake of Microsoft Graph, honest or not, and through rewriting."""
 
 import base64
 from collections.abc import Iterator
