@@ -69,8 +69,8 @@ _OLD = "outbound is of an earlier release, which knows no probe: it sent a plain
 
 def _nothing(incoming: IncomingServer, seconds: float) -> str:
     return (
-        f"{incoming.id} has fetched no such mail within {seconds:g} s; it looks every {incoming.poll_seconds:g} s: wait "
-        " longer with --wait, look for the mail in other folders (junk), and see `mailcall servers status`"
+        f"{incoming.id} has fetched no such mail within {seconds:g} s; it looks every {incoming.poll_seconds:g} s: "
+        "wait longer with --wait, look for the mail in other folders (junk), and see `mailcall servers status`"
     )
 
 

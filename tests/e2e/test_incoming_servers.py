@@ -73,6 +73,12 @@ def test_a_server_is_added_tested_changed_and_deleted_while_the_pipeline_runs(
         code, wrong = mailcall(desk, "test", "new", "port=1", f"password.env={PASSWORD_VARIABLE}")
         assert (code, wrong["result"]["steps"][-1]["step"]) == (1, "connect")
 
+        smtp = [f"host={host.host}", f"port={host.smtp_port}"]
+        code, probed = mailcall(desk, "test", "hr-outgoing", *smtp, "--probe", "new", "--wait", "60")
+        assert code == 0, probed
+        outcomes = {what: outcome for what, outcome, _ in probed["rows"]}
+        assert (outcomes["Message-ID"], outcomes["the mail as a whole"]) == ("as sent", "all of it as sent")
+
         deliver(host, "small")
         mailcall(desk, "update", "new", "max_mail_bytes=100000", "--wait", "0")
         wait_for(lambda: "small" in subjects(desk), "the new mail to become a call")
