@@ -25,6 +25,7 @@ from runtime.dialling import dial
 MAX_ANSWER_BYTES = 16_000_000  # of everything but a mail itself
 _MAX_REFUSAL_BYTES = 64_000
 _AT_ONCE = 64 * 1024
+_TLS, _CERTIFICATE = "mailcall_tls", "mailcall_certificate"  # of the connection that an answer came by
 _ANSWERS = (200, 500)  # with a SOAP envelope; 500 where it holds a fault (SOAP 1.1, section 6.2)
 
 
@@ -169,8 +170,8 @@ class EwsSession(requests.Session):
             self._link.within(self._link.seconds),
             self.get(url, auth=_no_log_in, stream=True, allow_redirects=False, timeout=self._link.seconds) as response,
         ):
-            version = getattr(getattr(response.raw.connection, "sock", None), "version", None)
-            return f"{version()}".replace("TLSv", "TLS ") if version else "not encrypted"
+            version = vars(response).get(_TLS)
+            return str(version).replace("TLSv", "TLS ") if version else "not encrypted"
 
     def fetched(self, url: str) -> bytes:
         """What lies at an address, asked for without any log-in."""
@@ -185,6 +186,12 @@ class EwsSession(requests.Session):
 def pieces(response: requests.Response) -> Iterator[bytes]:
     """The answer's bytes as they come."""
     return response.iter_content(_AT_ONCE)
+
+
+def peer_certificate(response: requests.Response) -> bytes | None:
+    """The server's, in DER; None where the answer did not come by TLS."""
+    found: bytes | None = vars(response).get(_CERTIFICATE)
+    return found
 
 
 def _no_log_in(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -239,6 +246,9 @@ class _Adapter(HTTPAdapter):
     def send(self, request: Any, *args: Any, **settings: Any) -> requests.Response:
         """A refusal is read here, and no more of it than a log-in's next step needs."""
         response = super().send(request, *args, **settings)
+        sock = getattr(response.raw.connection, "sock", None)
+        if isinstance(sock, ssl.SSLSocket):
+            vars(response).update({_TLS: sock.version(), _CERTIFICATE: sock.getpeercert(binary_form=True)})
         if response.status_code not in _ANSWERS:
             body = response.raw.read(_MAX_REFUSAL_BYTES, decode_content=True)
             if not response.raw.isclosed() and response.raw.read(1):

@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests_ntlm import HttpNtlmAuth
+from requests_ntlm.requests_ntlm import _get_certificate_hash
 
 from mailserver.errors import MailServerError
 from mailserver.exchange.account import ExchangeAccount
+from mailserver.exchange.ews_http import peer_certificate
 from mailserver.kerberos import KerberosContext
 from mailserver.sasl_error import SaslError
 from schemas.reasons import Reason
@@ -55,6 +57,11 @@ class _Ntlm(HttpNtlmAuth):
     def __init__(self, account: ExchangeAccount) -> None:
         super().__init__(account.profile.username or "", account.password)
         self._profile = account.profile.id
+
+    def _get_server_cert(self, response: requests.Response) -> bytes | None:
+        """Digest of the certificate: the connection is of no use any more where it could be asked for it here."""
+        certificate = peer_certificate(response)
+        return None if certificate is None else _get_certificate_hash(certificate)
 
     def response_hook(self, r: requests.Response, **kwargs: Any) -> requests.Response:
         try:

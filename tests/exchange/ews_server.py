@@ -55,7 +55,7 @@ class Fault:
     busy: int | None = None
     is_busy: bool = False
     code: str = ""
-    answer: Literal["", "cut", "damaged", "bomb", "deep", "endless", "lost", "no xml"] = ""
+    answer: Literal["", "cut", "damaged", "holed", "bomb", "deep", "endless", "lost", "no xml"] = ""
     unheard: bool = False
     call: Callable[[], None] | None = None
     times: int = 1
@@ -75,6 +75,7 @@ class EwsServer:
         self.delegates: dict[str, set[str]] = {}  # which mailboxes another one may open, by its address
         self.authentication = authentication
         self.faults: list[Fault] = []
+        self.chaos: Callable[[str], Fault | None] = lambda _operation: None  # what else may go wrong with a request
         self.requests: list[str] = []  # operations, as they came
         self.bodies: list[bytes] = []
         self.anchors: list[str] = []
@@ -128,8 +129,9 @@ class EwsServer:
         self.store.era += 1
 
     @contextmanager
-    def ntlm_credentials(self) -> Iterator[None]:
-        """Where pyspnego looks for the users of its own acceptor."""
+    def ntlm_credentials_of(self, address: str, user: str, password: str = "right") -> Iterator[None]:
+        """An account, and where pyspnego looks for the users of its own acceptor."""
+        self.account(address, password, user)
         with tempfile.NamedTemporaryFile("w", suffix=".users") as file:
             file.writelines(f"{user.replace(chr(92), ':') if chr(92) in user else ':' + user}:{password}\n"
                             for user, (password, _) in self.users.items())  # fmt: skip
@@ -149,7 +151,7 @@ class EwsServer:
                 if fault.meets(operation):
                     fault.times -= 1
                     return fault
-        return None
+            return self.chaos(operation)
 
 
 class _Http(ThreadingHTTPServer):
@@ -224,7 +226,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
         elif kind == "damaged":  # the middle is gone, and the length is that of what is left
             middle = len(answer) // 2
-            self._answer(status, answer[: middle - 20] + answer[middle + 20 :])
+            self._answer(status, answer[: middle - 20] + b"<" + answer[middle + 20 :])
+        elif kind == "holed":  # in the same way, so that it is an answer all the same
+            middle = len(answer) // 2
+            self._answer(status, answer[: middle - 20] + answer[middle + 21 :])
         elif kind == "bomb":
             self._answer(status, BOMB.encode() + answer.replace(b"NoError", b"&a9;").split(b"?>", 1)[1])
         elif kind == "deep":
