@@ -12,11 +12,21 @@ from deploy.local.server import Server
 
 # Marker -> what needs it: fixtures, and the `name` of servers that a test may start by itself.
 NEEDS: Mapping[str, frozenset[str]] = {
-    "broker": frozenset({"broker", "strimzi_schemas"}),
+    "broker": frozenset({"broker", "strimzi_schemas", "ews_java"}),
     "database": frozenset({"database"}),
     "mail_host": frozenset({"mail_host", "mail-host"}),
     "debian": frozenset(
-        {"dovecot", "plain_dovecot", "faulty_dovecots", "postfix", "exim", "kerberos", "promtool", "prometheus"}
+        {
+            "dovecot",
+            "plain_dovecot",
+            "faulty_dovecots",
+            "postfix",
+            "exim",
+            "davmail",
+            "kerberos",
+            "promtool",
+            "prometheus",
+        }  # fmt: skip
     ),
     "browser": frozenset({"chromium"}),
     "pypi": frozenset({"msk_signer", "helm", "image"}),

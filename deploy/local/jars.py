@@ -23,10 +23,13 @@ from deploy.local import NotAvailableError
 PROGRAMS = {
     "kafka": "org.apache.kafka:kafka_2.13:4.3.1+org.slf4j:slf4j-simple:1.7.36",  # without the second it logs nothing
     "greenmail": "com.icegreen:greenmail-standalone:2.1.13",
+    # The second has a class that Java's own library had until version 11.
+    "ews-java-api": "com.microsoft.ews-java-api:ews-java-api:2.0+javax.xml.ws:jaxws-api:2.3.1",
 }
 # Taken without what they depend on: the first stands beside Kafka's own, the second holds all it needs.
 LONE_JARS = {
     "kafka-tools": ("org.apache.kafka:kafka-tools:4.3.1",),
+    "ecj": ("org.eclipse.jdt:ecj:3.44.0",),  # a compiler
     "strimzi": ("io.strimzi:crd-generator:1.2.0", "io.strimzi:api:1.2.0"),
 }
 LOCK_FILE = Path(__file__).with_name("jars.toml")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from deploy.local import NotAvailableError
 from deploy.local.asyncapi_parser import fetch_parser
 from deploy.local.broker import SERVERS_VARIABLE
+from deploy.local.davmail import find_davmail
 from deploy.local.dovecot import find_dovecot
 from deploy.local.grafana import fetch_schema
 from deploy.local.helm import find_helm
@@ -28,7 +29,7 @@ def main() -> None:
     needs: list[Callable[[], object]] = [lambda: fetch("greenmail"), find_dovecot, find_kerberos, find_kcat]
     needs += [find_text_reader, find_browser, find_postfix, fetch_parser, fetch_provider, fetch_signer, find_helm]
     needs += [find_promtool, fetch_schema, lambda: fetch("strimzi"), lambda: fetch("kafka-tools"), KEDA.fetch]
-    needs.append(OPERATOR.fetch)
+    needs += [find_davmail, lambda: fetch("ews-java-api"), lambda: fetch("ecj")]
     if not os.environ.get(SERVERS_VARIABLE):
         needs.append(lambda: fetch("kafka"))
     for need in needs:

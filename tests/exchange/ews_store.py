@@ -1,4 +1,4 @@
-"""The mailboxes behind the fake of Exchange Web Services: folders, items as their bytes, and what changed since when."""
+"""Mailboxes behind the fake of Exchange Web Services: folders, items as their bytes, and what changed since when."""
 
 import base64
 import binascii
@@ -52,6 +52,9 @@ class Item:
     extended: dict[tuple[str, ...], str] = field(default_factory=dict)
     id: str = field(default_factory=lambda: new_id("item"))
     version: int = 1
+    number: int = field(default_factory=lambda: next(_ids))
+    beside: tuple[str, ...] = ()  # elements that it was made of beside its MIME
+    also_to: tuple[str, ...] = ()  # recipients that stood in such elements
 
     @property
     def change_key(self) -> str:
@@ -130,12 +133,6 @@ class Mailbox:
                 if deep:
                     yield from self.below(folder.id, deep=True)
 
-    def find(self, item_id: str) -> tuple[Folder, Item]:
-        for folder in self.folders.values():
-            if item_id in folder.items:
-                return folder, folder.items[item_id]
-        raise EwsError("ErrorItemNotFound", "The specified object was not found in the store.")
-
     def deliver(self, raw: bytes, folder: str = "inbox", kind: str = "Message") -> Item:
         return self.by_name[folder].add(Item(raw, self.now(), kind=kind))
 
@@ -181,10 +178,10 @@ class Store:
             )
         return int(place)
 
-    def send(self, mailbox: Mailbox, item: Item, more: tuple[str, ...], beside: tuple[str, ...]) -> None:
-        """Deliver to who stands in its headers and to `more`; nobody sees who stood in Bcc."""
+    def send(self, mailbox: Mailbox, item: Item) -> None:
+        """Deliver to who stands in its headers or beside them; nobody sees who stood in Bcc."""
         fields = [item.header(name) for name in ("To", "Cc", "Bcc")]
-        recipients = tuple(dict.fromkeys([*(address for _, address in getaddresses(fields) if address), *more]))
+        recipients = tuple(dict.fromkeys([*(address for _, address in getaddresses(fields) if address), *item.also_to]))
         if not recipients:
             raise EwsError("ErrorInvalidRecipients", "At least one recipient isn't valid.")
         sender = getaddresses([item.header("From")])
@@ -192,7 +189,7 @@ class Store:
             raise EwsError("ErrorSendAsDenied", "The user account which was used to submit this request does not have "
                            "the right to send mail on behalf of the specified sending account.")  # fmt: skip
         raw = _BCC.sub(b"", item.raw, count=1)
-        self.sent.append(Sent(mailbox.address, recipients, raw, beside))
+        self.sent.append(Sent(mailbox.address, recipients, raw, item.beside))
         for address in recipients:
             if address.lower() in self.mailboxes:
                 self.mailboxes[address.lower()].deliver(raw)
