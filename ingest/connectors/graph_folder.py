@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from ingest.connectors.announced import UNKNOWN_SIZE
 from mailserver.errors import MailServerError
-from mailserver.exchange.graph import MAX_LINK, GraphSession
+from mailserver.exchange.graph import MAX_LINK, GraphError, GraphSession
 from schemas.reasons import Reason
 
 DELTA_PAGE_MAILS = 500
@@ -22,6 +22,9 @@ LIST_PAGE_MAILS = 1_000  # the most that $top takes
 MOST_MAILS = 500_000  # in one folder
 MOST_REPEATS = 5  # of pages that lead to one that was there already, in one round
 MOST_BARREN_PAGES = 100  # in a row, that bring no mail that was not there already
+PAGE_TRIES = 3
+MOST_WAITED_SECONDS = 60.0  # in the middle of a listing; whoever asks for more is left alone as a whole
+_PASSING = frozenset({Reason.SERVER_UNREACHABLE, Reason.SERVER_DEFERRED})
 MAX_ID = 1_000  # characters; Exchange's have about 150
 DIGEST_CHARACTERS = 16  # 96 bits: no two mails of one mailbox have the same by chance
 SIZE = "Integer 0x0E08"  # PidTagMessageSize ([MS-OXPROPS] 2.796): about as long as the mail, in Exchange's own form
@@ -105,7 +108,7 @@ class GraphFolder:
         been, repeats, barren = {digest_of(first)}, 0, 0
         link = first
         while True:
-            page = self._session.get(link, prefer=prefer).value
+            page = self._page(link, prefer)
             known = len(found.mails)
             self._take(page, found)
             barren = 0 if len(found.mails) > known else barren + 1
@@ -123,6 +126,19 @@ class GraphFolder:
         if is_delta:
             found.link = self._delta_link(page, found)
         return found
+
+    def _page(self, link: str, prefer: str) -> Mapping[str, Any]:
+        """One page. A listing has hundreds of them at times, and does not begin anew for a trouble that passes soon."""
+        for left in reversed(range(PAGE_TRIES)):
+            try:
+                return self._session.get(link, prefer=prefer).value
+            except MailServerError as error:
+                if not left or error.reason not in _PASSING or error.after > MOST_WAITED_SECONDS:
+                    raise
+                if isinstance(error, GraphError) and error.status == 410:
+                    raise
+                self._session.pause(error.after)
+        raise AssertionError
 
     def _take(self, page: Mapping[str, Any], found: Found) -> None:
         for value in _values(page):

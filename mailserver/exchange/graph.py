@@ -189,6 +189,10 @@ class GraphSession:
         self._check(answer)
         raise self._odd(answer.status, "with something else than what was asked for")
 
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the session is broken off."""
+        self._interrupted.wait(seconds)
+
     def interrupt(self) -> None:
         self._interrupted.set()
         http = self._http
@@ -220,7 +224,7 @@ class GraphSession:
 
     def _exchange(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
         token = self._account.access_token()
-        self._interrupted.wait(self._pace.seconds_to_wait())
+        self.pause(self._pace.seconds_to_wait())
         given = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Host": urlsplit(self._root).netloc}
         return self._require().exchange(method, target, {**given, **headers}, body)
 

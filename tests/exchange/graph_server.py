@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -135,6 +136,7 @@ class GraphServer:
     ) -> None:
         self.mailboxes = {address: Mailbox(address) for address in addresses}
         self.faults: dict[str, float] = {}
+        self.happened: Counter[str] = Counter()  # how often each fault did
         self.retry_after = "0"
         self.slow_seconds = 0.05
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -179,7 +181,9 @@ class GraphServer:
         assert name in FAULTS
         rate = self.faults.get(name, 0.0)
         with self._lock:
-            return rate > 0 and self._draw.random() < rate
+            happens = rate > 0 and self._draw.random() < rate
+            self.happened[name] += happens
+            return happens
 
     # ---- one request ----
 

@@ -559,61 +559,61 @@ def test_a_mailbox_in_trouble_holds_up_no_other(graph: GraphServer, tmp_path: Pa
         assert "403" in str(status.last_error)
 
 
-EVERYTHING = {**dict.fromkeys(EVERY_ANSWER, 0.006), **dict.fromkeys(READING, 0.03), "404 for content": 0.01}
+EVERYTHING = {**dict.fromkeys(EVERY_ANSWER, 0.006), **dict.fromkeys(READING, 0.04), "404 for content": 0.01}
 
 
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("after_fetch", ["delete", "leave"])
-def test_of_a_thousand_mails_with_every_fault_and_twenty_deaths_none_is_lost(
-    graph: GraphServer, monkeypatch: pytest.MonkeyPatch, after_fetch: str
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("after_fetch", "mails", "happens"), [("delete", 1_000, {*EVERY_ANSWER, *READING}), ("leave", 300, {"410"})]
+)
+def test_with_every_fault_at_once_and_twenty_deaths_no_mail_is_lost(
+    graph: GraphServer, monkeypatch: pytest.MonkeyPatch, after_fetch: str, mails: int, happens: set[str]
 ) -> None:
-    monkeypatch.setattr(graph_folder, "DELTA_PAGE_MAILS", 100)
-    monkeypatch.setattr(graph_folder, "LIST_PAGE_MAILS", 200)
-    monkeypatch.setattr(base, "BLOCK_MAILS", 20)
-    graph.slow_seconds = 0.001
+    monkeypatch.setattr(graph_folder, "DELTA_PAGE_MAILS", mails // 4)
+    monkeypatch.setattr(base, "BLOCK_MAILS", 10)
+    graph.slow_seconds, graph.faults = 0.001, EVERYTHING
     draw = random.Random(11)
-    put(graph, *range(1, 901))
-    graph.faults = EVERYTHING
-    reader, deaths = Reader(graph, after_fetch=after_fetch), []
+    deaths: list[int] = []
+    reader = Reader(graph, after_fetch=after_fetch)
 
     def dies() -> bool:
-        if len(deaths) < 20 and draw.random() < 0.08:
-            deaths.append(len(reader.came))
-        else:
+        if len(deaths) == 20 or draw.random() > 0.2:
             return False
+        deaths.append(len(reader.came))
         return True
 
     reader.dies = dies
+    put(graph, *range(1, mails - 49))
     for _ in range(2_000):
         reader.look()
-        if len(set(reader.came)) > 600:
-            put(graph, *range(901, 1_001)) if len(graph.mailbox.items) < 1_000 else None
-        if len(set(reader.came)) == 1_000:
+        if len(set(reader.came)) == mails - 50:
             break
+    put(graph, *range(mails - 49, mails + 1))
+    for _ in range(2_000):
+        reader.look()
+        if len(set(reader.came)) == mails:
+            break
+    assert sorted(set(numbers(reader.came))) == list(range(1, mails + 1))
+    known = {ids.mail_id("it", raw) for raw in reader.came}
+    assert known == {ids.mail_id("it", mail(number)) for number in range(1, mails + 1)}
     assert len(deaths) == 20
-    assert sorted(set(numbers(reader.came))) == list(range(1, 1_001))
-    assert {ids.mail_id("it", raw) for raw in reader.came} == {ids.mail_id("it", mail(n)) for n in range(1, 1_001)}
-    assert len(reader.came) <= 1_000 + 20 * len(deaths)  # a death costs the block in hand once more, and no more
+    assert len(reader.came) <= mails + 10 * len(deaths)  # a death costs the block in hand once more, and nothing else
+    assert {fault for fault in happens if not graph.happened[fault]} == set()
     graph.faults = {}
     reader.look()
-    assert len(graph.mailbox.mails("inbox" if after_fetch == "leave" else "deleteditems")) == 1_000
-    assert {error.reason for error in reader.errors} >= {
-        Reason.SERVER_DEFERRED,
-        Reason.SERVER_UNREACHABLE,
-        Reason.SECURITY_REFUSED,
-    }
+    assert len(graph.mailbox.mails("inbox" if after_fetch == "leave" else "deleteditems")) == mails
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_a_watcher_brings_all_mails_with_every_fault_at_once(graph: GraphServer, tmp_path: Path) -> None:
-    put(graph, *range(1, 301))
+    put(graph, *range(1, 201))
     graph.faults, graph.slow_seconds = EVERYTHING, 0.001
     broker = Broker()
     watcher = watcher_of(graph, broker, tmp_path)
     watcher.start()
     try:
-        broker.wait_until(lambda: len(graph.mailbox.mails("deleteditems")) == 300, 90)
+        broker.wait_until(lambda: len(graph.mailbox.mails("deleteditems")) == 200, 300)
     finally:
         watcher.stop()
         assert watcher.join(10)
-    assert set(broker.mails()) == {mail(n) for n in range(1, 301)}
+    assert set(broker.mails()) == {mail(n) for n in range(1, 201)}
