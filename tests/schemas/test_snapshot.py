@@ -5,6 +5,7 @@ from schemas.settings import (
     CallTemplate,
     EmailOptions,
     IncomingServer,
+    MapiProfile,
     MessageTemplate,
     OutgoingServer,
     Partition,
@@ -91,3 +92,19 @@ def test_two_message_templates_for_the_same_and_one_for_no_partition_are_named()
     )
     (lost,) = problems(_snapshot(template("e", partition="hr")))
     assert str(lost) == "message-template/e: partition 'hr' does not exist"
+
+
+def test_a_mapi_server_needs_its_profile() -> None:
+    mapi = {"protocol": "mapi", "profile": "online", "mailbox": "it@desk.example"}
+    incoming = IncomingServer.model_validate(
+        {**mapi, "id": "in", "call_template": TEMPLATE.id, "default_logging_analyst": "ida"}
+    )
+    outgoing = OutgoingServer.model_validate({**mapi, "id": "out", "from_address": "it@desk.example"})
+    found = problems(_snapshot(PARTITION, OUTGOING, TEMPLATE, incoming, outgoing))
+    assert [(problem.key, problem.path) for problem in found] == [
+        ("incoming-server/in", ("profile",)),
+        ("outgoing-server/out", ("profile",)),
+    ]
+    assert "the MAPI Mail Server must be configured before you can configure incoming email for MAPI" in found[0].text
+    profile = MapiProfile(id="online", transport="graph", managed_identity=True)
+    assert problems(_snapshot(PARTITION, OUTGOING, TEMPLATE, incoming, outgoing, profile)) == ()
