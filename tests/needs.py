@@ -26,7 +26,7 @@ NEEDS: Mapping[str, frozenset[str]] = {
             "kerberos",
             "promtool",
             "prometheus",
-        }  # fmt: skip
+        }
     ),
     "browser": frozenset({"chromium"}),
     "pypi": frozenset({"msk_signer", "helm", "image"}),
