@@ -179,6 +179,13 @@ def _of_server(name: str, status: ServerStatus | None, now: datetime) -> Iterato
             status.last_success,
             link,
         )
+    if status.secret_ends:
+        yield Problem(
+            "warning",
+            f"{name}: the secret or certificate of its MAPI profile ends on {status.secret_ends}",
+            "Make a new one in the directory, and enter it in the MAPI profile.",
+            link=link,
+        )
     if status.not_given:
         yield Problem(
             "warning",

@@ -189,3 +189,9 @@ def test_calls_of_which_nobody_is_told_are_a_warning_until_a_server_sends() -> N
         "email-options/email-options": EmailOptions(default_outgoing_server="out"),
     }
     assert problems(known(view=ViewSnapshot(settings=SettingsSnapshot(there)))) == []
+
+
+def test_a_secret_that_ends_soon_is_a_warning_before_it_is_trouble() -> None:
+    problem = the_one(with_status(last_success=NOW, secret_ends="2026-12-24"))
+    assert (problem.severity, "ends on 2026-12-24" in problem.what) == ("warning", True)
+    assert "MAPI profile" in problem.remedy

@@ -17,6 +17,7 @@ from console.live.hub import Hub
 from console.servers import pages as servers
 from console.servers.drafts import Drafts
 from console.servers.test_runs import ServerTestRuns
+from console.settings import kind_pages
 from console.settings.locks import KeyLocks
 from console.settings.settings_file import read_settings_file
 from console.settings.state import MANAGED_BY
@@ -40,7 +41,7 @@ from tests.desks import new_desk
 DEMO = Path(__file__).parents[3] / "deploy/local/demo.yaml"
 AT = datetime(2026, 11, 29, 8, tzinfo=UTC)
 PREFIX = "t"
-SUBJECTS: tuple[ModuleType, ...] = (home, live, servers)
+SUBJECTS: tuple[ModuleType, ...] = (home, live, servers, kind_pages)
 CANARY = "canary-Pa55word"
 
 
