@@ -1,0 +1,82 @@
+"""The form of a MAPI profile in Chromium: it shows what goes with the chosen transport and log-in, in every look."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from deploy.local.readers import find_browser
+from deploy.local.window_checkers import html_faults
+from desk.engine import open_desk
+from tests.console.settings.desk_window import MemoryServices
+from tests.console.settings.test_kind_pages import SETTINGS
+from tests.console.settings.window_of_settings import window_of
+from tests.console.web.serving import served
+from tests.desks import new_desk
+from tests.window.looking import faults
+
+pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.timeout(300)]
+
+GRAPH = {
+    "Directory (tenant)": True,
+    "Client secret": True,
+    "Address of Exchange Web Services": False,
+    "Password": False,
+}
+EWS = {"Directory (tenant)": False, "Client secret": False, "Address of Exchange Web Services": True, "Password": True}
+EWS_OAUTH = {**GRAPH, "Address of Exchange Web Services": True}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    services = MemoryServices(open_desk(new_desk(tmp_path / "desk.db")), SETTINGS)
+    with served(window_of(services)) as address:
+        yield f"{address}/settings"
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+def shows(page: Page, fields: dict[str, bool]) -> None:
+    for label, is_there in fields.items():
+        expect(page.get_by_label(label, exact=False).first).to_be_visible(visible=is_there)
+
+
+def test_the_fields_follow_the_transport_and_the_log_in(page: Page, address: str) -> None:
+    page.goto(f"{address}/add-mapi-profile")
+    shows(page, GRAPH)
+    page.get_by_label("Transport").select_option("ews")
+    shows(page, EWS)
+    page.get_by_label("Authentication Method").select_option("oauth2")
+    shows(page, EWS_OAUTH)
+    page.get_by_label("Transport").select_option("graph")
+    shows(page, GRAPH)
+
+
+def test_no_look_of_a_profile_has_a_fault(page: Page, address: str, tmp_path: Path) -> None:
+    found: list[str] = []
+    sources: list[Path] = []
+    for path in ("mapi-profiles", "mapi-profiles/exchange", "mapi-profiles/exchange/update", "add-mapi-profile"):
+        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            page.set_viewport_size({"width": width, "height": 900})
+            response = page.goto(f"{address}/{path}")
+            assert response is not None
+            found += [f"{path} [{scheme}, {width}]: {fault}" for fault in faults(page)]
+        sources.append(tmp_path / f"{len(sources)}.html")
+        sources[-1].write_text(response.text())
+    found += [f"{fault['page']}:{fault['line']}: {fault['rule']}: {fault['message']}" for fault in html_faults(sources)]
+    assert not found
