@@ -28,8 +28,8 @@ NEEDS: Mapping[str, frozenset[str]] = {
             "prometheus",
         }
     ),
-    "browser": frozenset({"chromium"}),
-    "pypi": frozenset({"msk_signer", "helm", "image"}),
+    "browser": frozenset(),
+    "pypi": frozenset({"msk_signer", "graph_client", "helm", "image"}),
     "npm": frozenset({"asyncapi_parser", "oidc_provider", "oidc-provider", "grafana_schema"}),
 }
 

@@ -17,17 +17,17 @@ from deploy.local.jars import fetch
 from deploy.local.kcat import find_kcat
 from deploy.local.keda import KEDA
 from deploy.local.kerberos import find_kerberos
-from deploy.local.msk_signer import fetch_signer
 from deploy.local.oidc_provider import fetch_provider
 from deploy.local.postfix import find_postfix
 from deploy.local.prometheus import find_promtool
-from deploy.local.prometheus_operator import OPERATOR
+from deploy.local.python_packages import fetch_graph_client, fetch_signer
 from deploy.local.readers import find_browser, find_text_reader
 
 
 def main() -> None:
     needs: list[Callable[[], object]] = [lambda: fetch("greenmail"), find_dovecot, find_kerberos, find_kcat]
     needs += [find_text_reader, find_browser, find_postfix, fetch_parser, fetch_provider, fetch_signer, find_helm]
+    needs.append(fetch_graph_client)
     needs += [find_promtool, fetch_schema, lambda: fetch("strimzi"), lambda: fetch("kafka-tools"), KEDA.fetch]
     needs += [find_davmail, lambda: fetch("ews-java-api"), lambda: fetch("ecj")]
     if not os.environ.get(SERVERS_VARIABLE):

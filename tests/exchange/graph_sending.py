@@ -146,6 +146,11 @@ def message_of(body: bytes) -> dict[str, Any]:
     return message
 
 
+def parameters_of(body: bytes) -> dict[str, Any]:
+    """Those of an action, whose names may be in any case: here in lower case."""
+    return {name.lower(): value for name, value in message_of(body).items()}
+
+
 def draft_of(mailbox: Mailbox, body: bytes, kind: str) -> Item:
     raw = of_base64(body) if kind.startswith("text/plain") else of_json(message_of(body))
     item = mailbox.put(raw, "drafts", is_read=True, is_draft=True)

@@ -415,7 +415,7 @@ class GraphServer:
 
     def move(self, asked: Asked, mailbox: Mailbox, id_: str) -> Answer:
         item = self._item(mailbox, id_)
-        target = self._folder(mailbox, sending.message_of(asked.body)["destinationId"])
+        target = self._folder(mailbox, sending.parameters_of(asked.body)["destinationid"])
         return json_answer(201, _shown(mailbox.move(item, target), asked.query))
 
     def delete_message(self, _asked: Asked, mailbox: Mailbox, id_: str) -> Answer:
@@ -442,7 +442,7 @@ class GraphServer:
 
     def begin_upload(self, asked: Asked, mailbox: Mailbox, id_: str) -> Answer:
         self._item(mailbox, id_)
-        wanted = sending.message_of(asked.body)["AttachmentItem"]
+        wanted = sending.parameters_of(asked.body)["attachmentitem"]
         key = sending.upload_id()
         self._uploads[key] = Upload(mailbox, id_, wanted["name"], wanted.get("contentType") or "", wanted["size"])
         return json_answer(
@@ -490,8 +490,7 @@ class GraphServer:
         if asked.kind.startswith("text/plain"):
             raw, save = sending.of_base64(asked.body), True
         else:
-            wanted = sending.message_of(asked.body)
-            wanted = {name.lower(): value for name, value in wanted.items()}
+            wanted = sending.parameters_of(asked.body)
             raw, save = sending.of_json(wanted["message"]), wanted.get("savetosentitems", True)
         as_sent = self._send(mailbox, raw)
         if save:

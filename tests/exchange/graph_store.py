@@ -249,6 +249,5 @@ def folder_json(mailbox: Mailbox, folder: Folder) -> dict[str, object]:
         "childFolderCount": len(mailbox.children(folder.id)),
         "unreadItemCount": sum(not one.is_read for one in mails),
         "totalItemCount": len(mails),
-        "sizeInBytes": sum(len(one.raw) for one in mails),
         "isHidden": False,
     }

@@ -20,8 +20,8 @@ from faust.auth import OAuthCredentials
 from kafka.net.sasl import get_sasl_mechanism
 
 from deploy.local.certificates import make_certificates
-from deploy.local.msk_signer import fetch_signer
 from deploy.local.oauth import OAuthServer
+from deploy.local.python_packages import fetch_signer
 from runtime.config import ProcessConfig, load_config
 from runtime.kafka_login import LoginError, PasswordLogin, TokenLogin, login_of
 from runtime.kafka_security import for_faust, for_kafka_python, security_of
