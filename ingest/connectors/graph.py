@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from ingest.connectors.announced import UNKNOWN_SIZE
 from ingest.connectors.base import (
@@ -28,8 +29,16 @@ from ingest.connectors.base import (
     lies_there,
     spooled,
     take_block,
+    too_many,
 )
-from ingest.connectors.graph_folder import DIGEST_CHARACTERS, Found, GraphFolder, Listed, digest_of, find_folder
+from ingest.connectors.graph_folder import (
+    MOST_MAILS,
+    Found,
+    GraphFolder,
+    Listed,
+    digest_of,
+    find_folder,
+)
 from ingest.connectors.owed import Owed, too_much_owed
 from ingest.connectors.suspects import Suspects
 from mailserver.errors import MailServerError
@@ -58,9 +67,9 @@ class GraphConnector:
         self._server = server
         self._mailbox = account.mailbox
         self._session = GraphSession(server.id, account)
-        self._most_known = min(MOST_KNOWN, mode.cursor_bytes // (DIGEST_CHARACTERS + 3))
+        self._cursor_bytes = mode.cursor_bytes
         self._folder: GraphFolder | None = None
-        self._move_to = "deleteditems"  # id or well-known name
+        self._move_to = ""  # id of the folder that mails go to
         self._has_delta = True
         self._link: str | None = (
             None  # delta goes on there once nothing waits; "": from the start; None: not looked yet
@@ -91,10 +100,13 @@ class GraphConnector:
     def _choose_folder(self) -> str:
         server = self._server
         folder = self._folder = self._find(server.folder, "folder")
-        if server.move_to is not None:
-            self._move_to = self._find(server.move_to, "move_to").id
+        target = "deleteditems" if server.after_fetch == "delete" else server.move_to
+        if target is not None:
+            self._move_to = self._find(target, "move_to").id
             if self._move_to == folder.id:
-                raise self._refused(f"move_to {server.move_to!r} is the folder that is read: name another one")
+                raise self._refused(
+                    f"after_fetch {server.after_fetch} would put mail into the folder that is read: name another one"
+                )
         return f"{server.folder}: {lies_there(server, folder.mails)}"
 
     def _find(self, name: str, setting: str) -> GraphFolder:
@@ -139,9 +151,11 @@ class GraphConnector:
         return Block(mails, self._cursor())
 
     def _is_of_another_mailbox(self, cursor: MailboxCursor) -> bool:
-        """Another folder, protocol or transport, or another mailbox."""
-        same = cursor.delta is not None and cursor.folder == self._server.folder
-        return not same or (cursor.username or "").lower() != self._mailbox.lower()
+        """Another folder, protocol or transport; or another mailbox, unless it is the same one under a new name."""
+        if cursor.delta is None or cursor.folder != self._server.folder:
+            return True
+        renamed = (cursor.username or "").lower() != self._mailbox.lower()
+        return renamed and self._require().id not in unquote(cursor.delta)  # an id that no other mailbox has
 
     def _load(self, cursor: MailboxCursor | None) -> None:
         self._link = self._next_link = (cursor.delta or "") if cursor else ""
@@ -155,7 +169,7 @@ class GraphConnector:
         """What delta tells of, and the newest mails where a listing is due."""
         found = self._changes()
         if not self._has_delta or time.monotonic() >= self._list_at:
-            listing = self._require().newest(max(1, self._most_known // 2))
+            listing = self._require().newest(MOST_KNOWN // 2 if self._has_delta else MOST_MAILS)
             self._list_at = time.monotonic() + LISTING_SECONDS
             self._forget_gone(listing)
             found = listing.mails | found
@@ -228,10 +242,10 @@ class GraphConnector:
         self._dates = {one.id: one.received for one in new}
 
     def _know(self, ids: Iterable[str]) -> None:
-        """Of more than a cursor is to hold the first ones are forgotten."""
+        """Of many the first ones are forgotten, but for a listing alone each has to be known."""
         for id_ in ids:
             self._known[digest_of(id_)] = None
-        while len(self._known) > self._most_known:
+        while self._has_delta and len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
 
     # ---- fetching ----
@@ -322,6 +336,9 @@ class GraphConnector:
         return self._folder
 
     def _cursor(self) -> MailboxCursor:
+        told = too_many(self._known, self._cursor_bytes)
+        if told:
+            raise self._refused(told)
         told = too_much_owed(self._owed)
         if told:
             raise MailServerError(Reason.SERVER_UNREACHABLE, f"{self._session.place}: {told}", temporary=True)

@@ -115,6 +115,8 @@ class GraphFolder:
             following = page.get("@odata.nextLink")
             if following is None:
                 break
+            if len(found.mails) >= MOST_MAILS:
+                raise self._too_many()
             if len(found.mails) >= most:
                 found.is_whole = False
                 break
@@ -124,7 +126,7 @@ class GraphFolder:
             if repeats > MOST_REPEATS or barren > MOST_BARREN_PAGES:
                 raise self._circle()
         if is_delta:
-            found.link = self._delta_link(page, found)
+            found.link = self._delta_link(page)
         return found
 
     def _page(self, link: str, prefer: str) -> Mapping[str, Any]:
@@ -152,11 +154,12 @@ class GraphFolder:
                 found.removed.discard(id_)
                 found.mails[id_] = Listed(id_, _size_of(value), _received(value))
 
-    def _delta_link(self, page: Mapping[str, Any], found: Found) -> str:
+    def _too_many(self) -> MailServerError:
+        text = f"{self._session.place}: its folder holds more than {MOST_MAILS} mails: take mails out of it"
+        return MailServerError(Reason.FOLDER_REFUSED, text, temporary=False)
+
+    def _delta_link(self, page: Mapping[str, Any]) -> str:
         link = page.get("@odata.deltaLink")
-        if not found.is_whole:
-            text = f"{self._session.place}: its folder holds more than {MOST_MAILS} mails: take mails out of it"
-            raise MailServerError(Reason.FOLDER_REFUSED, text, temporary=False)
         if not isinstance(link, str) or len(link) > MAX_LINK:
             text = f"{self._session.place}: the last page of what changed does not tell where to go on"
             raise MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)

@@ -78,7 +78,7 @@ def _watch(reached: Callable[[str], None]) -> None:
         yield from content(session, path)
         reached("mail read")
 
-    GraphSession.ask = asked  # type: ignore[method-assign]
+    GraphSession.ask = asked  # type: ignore[method-assign, assignment]
     GraphSession.content = read  # type: ignore[method-assign, assignment]
 
 

@@ -192,7 +192,8 @@ def test_folders_by_their_names_and_well_known_names(graph: GraphServer) -> None
         ({"folder": "Support"}, "there is no folder 'Support': make it, or correct folder"),
         ({"folder": "Inbox/Support"}, "there is no folder 'Inbox/Support'"),
         ({"after_fetch": "move", "move_to": "Done"}, "there is no folder 'Done': make it, or correct move_to"),
-        ({"after_fetch": "move", "move_to": "Inbox"}, "move_to 'Inbox' is the folder that is read"),
+        ({"after_fetch": "move", "move_to": "Inbox"}, "after_fetch move would put mail into the folder that is read"),
+        ({"folder": "Deleted Items"}, "after_fetch delete would put mail into the folder that is read"),
     ],
 )
 def test_a_folder_that_is_not_there_is_told(graph: GraphServer, more: dict[str, Any], said: str) -> None:
@@ -281,6 +282,35 @@ def test_a_cloud_without_delta_is_read_by_listings(graph: GraphServer) -> None:
     put(graph, 3)
     reader.look().look()
     assert (reader.errors, numbers(reader.came)) == ([], [1, 2, 3])
+
+
+def test_without_delta_every_mail_is_known_or_it_is_told(graph: GraphServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connector_module, "MOST_KNOWN", 4)
+    graph.faults = {"no delta": 1.0}
+    put(graph, *range(1, 11))
+    reader = Reader(graph, after_fetch="leave").look().look()
+    assert (reader.errors, numbers(reader.came)) == ([], list(range(1, 11)))
+    connector = GraphConnector(settings(after_fetch="leave"), account_of(graph), Mode(cursor_bytes=100))
+    open_mailbox(connector)
+    with pytest.raises(MailServerError, match="more than can be kept in mind") as caught:
+        connector.next_block(None)
+    connector.close()
+    assert caught.value.reason is Reason.FOLDER_REFUSED
+
+
+def test_a_mailbox_under_a_new_name_is_read_on(graph: GraphServer) -> None:
+    put(graph, 1)
+    reader = Reader(graph, after_fetch="leave", start_from="now").look()
+    put(graph, 2)
+    renamed = "support@example.test"
+    graph.mailboxes[renamed] = graph.mailboxes.pop(ADDRESS)
+    reader.settings, reader.account = settings(mailbox=renamed, after_fetch="leave"), account_of(graph, renamed)
+    assert (numbers(reader.look().came), reader.errors) == ([2], [])
+    other = settings(mailbox="other@example.test", after_fetch="leave", start_from="now")
+    put_there = graph.mailboxes["other@example.test"].put
+    put_there(mail(3))
+    reader.settings, reader.account = other, account_of(graph, "other@example.test")
+    assert (numbers(reader.look().came), reader.skipped) == ([2], 2)
 
 
 def test_a_mail_that_delta_does_not_tell_of_is_found_by_a_listing(
@@ -612,7 +642,7 @@ def test_a_watcher_brings_all_mails_with_every_fault_at_once(graph: GraphServer,
     watcher = watcher_of(graph, broker, tmp_path)
     watcher.start()
     try:
-        broker.wait_until(lambda: len(graph.mailbox.mails("deleteditems")) == 200, 300)
+        broker.wait_until(lambda: len(graph.mailbox.mails("deleteditems")) == 200, 120)
     finally:
         watcher.stop()
         assert watcher.join(10)
