@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from email import message_from_bytes
 from threading import Timer
 from typing import Any
@@ -15,10 +14,10 @@ from outbound import graph_transport
 from outbound.graph_transport import MAX_MAIL_BYTES, PROPERTY, GraphTransport
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
-from tests.exchange.graph_server import Answer, Asked, GraphServer, Tokens, account_of
+from tests.exchange.graph_server import EVERY_ANSWER, Answer, Asked, GraphServer, Tokens, account_of
 
 ANN, BEN, EVE = "ann@firm.example", "ben@firm.example", "eve@firm.example"
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MAILS = 50
 OWN_ID = "<mailcall.0123456789abcdef0123456789abcdef@desk.example>"
 
 
@@ -51,8 +50,8 @@ def outgoing(**changes: Any) -> OutgoingServer:
     return OutgoingServer.model_validate(values | changes)
 
 
-def of(graph: GraphServer, **changes: Any) -> GraphTransport:
-    tokens = Tokens()
+def of(graph: GraphServer, tokens: Tokens | None = None, **changes: Any) -> GraphTransport:
+    tokens = tokens or Tokens()
     account: Callable[[OutgoingServer], ExchangeAccount] = lambda _: account_of(graph, tokens=tokens)  # noqa: E731
     return GraphTransport(outgoing(**changes), account)
 
@@ -269,3 +268,35 @@ def test_another_thread_ends_what_waits_for_a_silent_service(graph: GraphServer)
         transport.send("", (ANN,), mail())
     abort.join()
     assert caught.value.reason is Reason.SERVER_UNREACHABLE and "broken off" in caught.value.text
+
+
+def test_among_all_faults_at_once_every_mail_is_sent_once(graph: GraphServer) -> None:
+    """Each answer may be lost, cut off, refused, or none of the service's; the sender begins anew now and then."""
+    graph.faults = dict.fromkeys(EVERY_ANSWER, 0.03) | {"replace Message-ID": 1.0, "drop headers": 1.0}
+    graph.slow_seconds = 0.0
+    tokens = Tokens()
+    transport, troubles = of(graph, tokens), 0
+    real: dict[int, str] = {}
+    for number in range(MAILS):
+        content = mail().replace(OWN_ID.encode(), f"<mailcall.{number:032x}@desk.example>".encode())
+        recipients = (f"ann-{number}@firm.example", f"eve-{number}@firm.example")
+        content = content.replace(ANN.encode(), recipients[0].encode())
+        for _ in range(100):
+            try:
+                verdict = transport.send("", recipients, content)[recipients[1]]
+            except MailServerError as error:
+                assert error.temporary
+                troubles += 1
+                transport = of(graph, tokens) if troubles % 5 == 0 else transport
+            else:
+                assert verdict.outcome == "sent", verdict
+                real[number] = verdict.message_id
+                break
+    assert [one.recipients for one in graph.sent] == [
+        (f"ann-{number}@firm.example", f"eve-{number}@firm.example") for number in range(MAILS)
+    ]
+    assert troubles > MAILS / 2
+    assert graph.mailbox.mails("drafts") == []
+    sent = [str(message_from_bytes(one.raw)["Message-ID"]) for one in graph.sent]
+    assert all(real[number] in ("", id_) for number, id_ in enumerate(sent))
+    assert sum(real[number] == id_ for number, id_ in enumerate(sent)) > MAILS / 2
