@@ -47,11 +47,17 @@ PROPERTY = "String {b4f3d0a2-6c1e-4f0b-9a57-2d8e3c7f1a60} Name MailcallId"
 _MESSAGE_ID = re.compile(rb"(?im)^Message-ID:\s*<([^<>\r\n]{1,900})>")
 _FIT_ID = re.compile(r"<[\x21-\x7e]{1,996}>")
 _THROTTLED = frozenset({429, 503, 509})
-_NOT_ALLOWED = frozenset({401, 403})
+_TROUBLE = frozenset({401, 403, 404, 408, 410, *_THROTTLED})  # statuses that are about no mail
 _ACCEPTED = "202 Accepted"
 _LOOKED_FOR = "$select=id,isDraft,internetMessageId&$top=10"
 # Graph has the words of https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
 _RECIPIENTS = frozenset({"ErrorInvalidRecipients", "ErrorMissingRecipients", "ErrorInvalidSmtpAddress"})
+_MESSAGE = frozenset(
+    {
+        "ErrorMessageSizeExceeded", "ErrorMimeContentInvalid", "ErrorMimeContentInvalidBase64String",
+        "ErrorMimeContentConversionFailed", "ErrorContentConversionFailed", "ErrorUnsupportedMimeConversion",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,24 +271,29 @@ def _copy(session: GraphSession, mark: str) -> _Found | None:
 
 
 def _drop(session: GraphSession, id_: str) -> None:
-    """Move to Deleted Items. What is gone already is gone."""
+    """Move to Deleted Items, where it is found as well. What is gone already is gone."""
     try:
-        session.ask("DELETE", f"/messages/{id_}")
+        session.post(f"/messages/{id_}/move", {"destinationId": "deleteditems"})
     except GraphError as error:
         if error.status != 404:
             raise
 
 
 def _verdict(error: GraphError) -> Verdict | None:
-    """What a refusal says of the mail; None where it says something of the service or the log-in."""
+    """What a refusal says of the mail; None where it says something of the service or the log-in.
+
+    What is not known here may pass: a draft that is just being sent, for one, is not to be changed (409).
+    """
     reply = f"{error.status} {error.said}"
     if about_the_account(reply):
         return Verdict("deferred", Reason.ACCOUNT_LIMITED, reply)
     if error.code in _RECIPIENTS:
         return Verdict("failed", Reason.RECIPIENT_REFUSED, reply)
-    if error.status in _THROTTLED | _NOT_ALLOWED or error.status >= 500 or error.status in (404, 408, 410):
+    if error.code in _MESSAGE or error.status == 413:
+        return Verdict("failed", Reason.MESSAGE_REFUSED, reply)
+    if error.status in _TROUBLE or error.status >= 500:
         return None
-    return Verdict("failed", Reason.MESSAGE_REFUSED, reply)
+    return Verdict("deferred", Reason.SERVER_DEFERRED, reply)
 
 
 def _trouble(error: GraphError) -> MailServerError:

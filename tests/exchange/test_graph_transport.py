@@ -164,6 +164,8 @@ REFUSALS = {
     (ANN, 400, "ErrorInvalidRecipients"): ("failed", Reason.RECIPIENT_REFUSED),
     (ANN, 413, "ErrorMessageSizeExceeded"): ("failed", Reason.MESSAGE_REFUSED),
     (ANN, 400, "ErrorMimeContentInvalid"): ("failed", Reason.MESSAGE_REFUSED),
+    (ANN, 409, "ErrorIrresolvableConflict"): ("deferred", Reason.SERVER_DEFERRED),
+    (ANN, 400, "ErrorNobodyKnows"): ("deferred", Reason.SERVER_DEFERRED),
 }
 
 
