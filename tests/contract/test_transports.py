@@ -1,4 +1,4 @@
-"""The contract of outgoing transports, whichever way a mail takes: SMTP to a real server, Graph to the fake of it."""
+"""The contract of outgoing transports, whichever way a mail takes: SMTP to a real server, Graph and EWS to fakes of them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +14,8 @@ from mailserver.sasl import Credentials
 from outbound.transports import Transport, transport_for
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
+from tests.exchange.ews_accounts import account_of as ews_account_of
+from tests.exchange.ews_server import EwsServer
 from tests.exchange.graph_server import GraphServer, account_of
 
 ANN, BEN, EVE = "ann@firm.example", "ben@firm.example", "eve@firm.example"
@@ -30,7 +32,7 @@ class World:
     transport: Transport
     arrived: Callable[[], list[tuple[frozenset[str], bytes]]]
     refuse: Callable[[str, bool], None]
-    away: Callable[[], None]
+    away: Callable[[], object]
     told: list[str] = field(default_factory=list)
 
 
@@ -99,7 +101,29 @@ def _graph() -> Iterator[World]:
         )
 
 
-WORLDS = {"smtp": _smtp, "graph": _graph}
+@contextmanager
+def _ews() -> Iterator[World]:
+    told: list[str] = []
+    with EwsServer() as ews:
+        ews.account(FROM)
+        server = OutgoingServer(
+            id="out", protocol="mapi", profile="exchange", mailbox=FROM, host="-", security="none", from_address=FROM
+        )
+        account: Callable[[OutgoingServer], ExchangeAccount] = lambda _: ews_account_of(ews, FROM)  # noqa: E731
+
+        def refuse(address: str, final: bool) -> None:
+            ews.store.refused[address] = "ErrorInvalidRecipients" if final else "ErrorExceededMessageLimit"
+
+        yield World(
+            transport_for(server, account, lambda step, _: told.append(step)),
+            lambda: [(frozenset(one.recipients), one.raw) for one in ews.store.sent],
+            refuse,
+            lambda: ews.fail(unheard=True, times=1_000),
+            told,
+        )
+
+
+WORLDS = {"smtp": _smtp, "graph": _graph, "ews": _ews}
 
 
 @pytest.fixture(params=WORLDS)

@@ -152,6 +152,7 @@ class Store:
         self.lock = threading.RLock()
         self.mailboxes: dict[str, Mailbox] = {}
         self.sent: list[Sent] = []
+        self.refused: dict[str, str] = {}  # response code, by a recipient whom a mail cannot be sent to
         self.era = 1  # of sync states: those of an earlier one are not known
         self.newest_first = False  # how a first synchronisation lists
 
@@ -182,6 +183,9 @@ class Store:
         """Deliver to who stands in its headers or beside them; nobody sees who stood in Bcc."""
         fields = [item.header(name) for name in ("To", "Cc", "Bcc")]
         recipients = tuple(dict.fromkeys([*(address for _, address in getaddresses(fields) if address), *item.also_to]))
+        for one in recipients:
+            if one in self.refused:
+                raise EwsError(self.refused[one])
         if not recipients:
             raise EwsError("ErrorInvalidRecipients", "At least one recipient isn't valid.")
         sender = getaddresses([item.header("From")])
