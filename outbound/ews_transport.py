@@ -72,6 +72,12 @@ class EwsTransport:
         self._tell = tell
         self._client: EwsClient | None = None
 
+    @property
+    def copy(self) -> str:
+        if self.server.save_sent:
+            return f"a copy lies in Sent Items of {self.server.mailbox}"
+        return "no copy is kept (save_sent: false)"
+
     def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
         """Hand over one mail; the verdict for each recipient. What was handed over before is not sent again.
 

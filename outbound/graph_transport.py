@@ -85,6 +85,15 @@ class GraphTransport:
         self._tell = tell
         self._session: GraphSession | None = None
 
+    @property
+    def copy(self) -> str:
+        kept = (
+            "lies in Sent Items"
+            if self.server.save_sent
+            else "is moved from Sent Items to Deleted Items (save_sent: false)"
+        )
+        return f"the copy that Exchange keeps {kept} of {self.server.mailbox}"
+
     def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
         """Hand over one mail; the verdict for each recipient. What was handed over before is not sent again.
 

@@ -80,6 +80,7 @@ class SmtpTransport:
     """
 
     steps = ("connect", "log in", "send")
+    copy = ""
 
     def __init__(self, server: OutgoingServer, login: Login, tell: Tell = tell_nobody) -> None:
         self.server = server

@@ -25,6 +25,10 @@ class Transport(Protocol):
         """Those that `tell` hears of, in their order, and `send`."""
 
     @property
+    def copy(self) -> str:
+        """What becomes of the mailbox's own copy of a mail, in words; "" where there is no mailbox."""
+
+    @property
     def server(self) -> OutgoingServer: ...
 
     def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:

@@ -92,15 +92,8 @@ def _sent(test: ServerTest, server: OutgoingServer, transport: Transport, conten
         return [TestStep(step="send", ok=True, status=_NOT_SENT)]
     sender = headers.wire_address(server.bounce_address or "")
     told = _told(wire, transport.send(sender, tuple(wire), content))
-    return [*told, *_kept(server)] if all(step.ok for step in told) else told
-
-
-def _kept(server: OutgoingServer) -> list[TestStep]:
-    """What becomes of the copy that Exchange keeps of each mail."""
-    if server.protocol != "mapi":
-        return []
-    where = "lies in Sent Items" if server.save_sent else "is moved from Sent Items to Deleted Items (save_sent: false)"
-    return [_done("copy", f"the copy that Exchange keeps {where} of {server.mailbox}")]
+    kept = [_done("copy", transport.copy)] if transport.copy and all(step.ok for step in told) else []
+    return [*told, *kept]
 
 
 def _told(wire: Mapping[str, str], verdicts: Mapping[str, Verdict]) -> list[TestStep]:

@@ -48,8 +48,8 @@ SLOWEST_BYTES_A_SECOND = 10_000  # of a mail that is fetched or sent, beyond the
 _PAGE = 100
 _OPERATIONS = ("GetFolder", "FindFolder", "FindItem", "GetItem", "SyncFolderItems", "UpdateItem", "MoveItem",
                "DeleteItem", "CreateItem", "SendItem")  # fmt: skip
-# In a folder that a person may name; else the name is a path from the top of the mailbox.
-_WELL_KNOWN = {"inbox": "inbox"}
+# DistinguishedFolderId: what a path may begin with, whatever a mailbox calls the folder.
+_WELL_KNOWN = frozenset({"inbox", "junkemail", "deleteditems", "sentitems", "drafts"})
 
 
 class _Uncached(CachingProtocol):  # type: ignore[misc]
@@ -171,10 +171,11 @@ class EwsClient:
     # Folders
 
     def folder(self, name: str) -> FolderFound:
-        """By a path from the top of the mailbox; the inbox by any case of `INBOX`."""
+        """By a path from the top of the mailbox. It may begin with a name that is the same in every language."""
         first, *others = name.split("/")
-        known = _WELL_KNOWN.get(first.lower())
-        found = self.distinguished(known) if known else self._below(self.distinguished("msgfolderroot"), first, name)
+        known = first.lower() in _WELL_KNOWN
+        found = self.distinguished(first.lower() if known else "msgfolderroot")
+        found = found if known else self._below(found, first, name)
         for part in others:
             found = self._below(found, part, name)
         return found

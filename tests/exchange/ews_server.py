@@ -80,6 +80,7 @@ class EwsServer:
         self.bodies: list[bytes] = []
         self.anchors: list[str] = []
         self.connections = 0
+        self.asked_openly: list[bool] = []  # whether Autodiscover was asked without a log-in
         self._context = context
         self._ntlm_users = ""
 
@@ -178,6 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Autodiscover version 2: where EWS is, told to anybody."""
         if self.path.lower().startswith("/autodiscover/autodiscover.json"):
+            self.ews.asked_openly.append("Authorization" not in self.headers)
             self._answer(200, json.dumps({"Protocol": "EWS", "Url": self.ews.url}).encode(), kind="application/json")
         elif not self._who():
             return

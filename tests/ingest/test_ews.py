@@ -1,5 +1,8 @@
 """A mailbox on Exchange Server, seen through a fake of Exchange Web Services: its list, its mails, and its troubles."""
 
+import logging
+import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,12 +14,14 @@ from typing import Any
 
 import pytest
 
-from deploy.local.certificates import make_certificates
+from deploy.local.certificates import Kind, make_certificates
 from ingest.connectors import base
 from ingest.connectors import ews as ews_module
 from ingest.connectors.base import WATCH, Block, Mode, open_mailbox
 from ingest.connectors.ews import EwsConnector
 from mailserver.errors import MailServerError
+from mailserver.exchange import ews_http
+from runtime.dialling import dial
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
@@ -452,6 +457,52 @@ def test_a_test_shows_the_newest_mail_that_bears_the_marker_and_changes_nothing(
         connector.settle(connector.next_block(None))  # type: ignore[arg-type]
     assert {one.is_read for one in box.by_name["inbox"].items.values()} == {False}
     assert len(box.by_name["inbox"].items) == 3
+
+
+def test_kerberos_says_what_it_needs(ews: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gssapi", None)
+    error = refusal(ews, account={"authentication": "kerberos"})
+    assert (error.reason, "mailcall[kerberos]" in error.text) == (Reason.AUTHENTICATION_REFUSED, True)
+
+
+def test_an_address_that_is_not_set_is_asked_for_without_a_log_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificates = make_certificates(tmp_path, Kind(hosts=("autodiscover.example.test", "localhost")))
+    names: list[str] = []
+    with EwsServer(certificates.context()) as ews:
+        deliver(ews.account(ADDRESS), 1)
+
+        def dial_here(host: str, _port: int, *more: Any) -> socket.socket:
+            names.append(host)
+            return dial("127.0.0.1", ews.port, *more)
+
+        monkeypatch.setattr(ews_http, "dial", dial_here)
+        with opened(ews, account={"url": None, "ca_file": str(certificates.authority)}) as connector:
+            assert numbers(*drain(connector)) == [1]
+    assert names[0] == "autodiscover.example.test"
+    assert set(names[1:]) == {"localhost"}
+    assert ews.asked_openly == [True]
+
+
+def test_what_exchangelib_would_log_is_not_logged(
+    ews: EwsServer, box: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whole requests with their headers, and so passwords and mails."""
+    caplog.set_level(logging.DEBUG)
+    deliver(box, 1)
+    ews.fail("SyncFolderItems", status=418)
+    refusal(ews)
+    with opened(ews) as connector:
+        drain(connector)
+    assert [one for one in caplog.records if one.name.startswith("exchangelib")] == []
+    assert "Basic" not in caplog.text
+
+
+def test_nothing_of_it_is_loaded_before_it_is_used() -> None:
+    program = "import sys, ingest.connectors, outbound.transports; print({'exchangelib', 'lxml'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_where_the_extra_is_missing_it_is_named(ews: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
