@@ -15,7 +15,6 @@ From Microsoft's reference of the operations CreateItem, SendItem and FindItem:
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -26,6 +25,7 @@ from mailserver.exchange.ews_extra import ews_client
 from mailserver.exchange.ews_items import ItemError
 from outbound.account_refusals import about_the_account
 from outbound.addressed import addressed
+from outbound.message_ids import given_id, own_id
 from outbound.transport import Tell, Verdict
 from runtime.foreign_words import words
 from schemas.reasons import Reason
@@ -38,7 +38,6 @@ _PROPERTY = (
     '<t:ExtendedFieldURI PropertySetId="b4f3d0a2-6c1e-4f0b-9a57-2d8e3c7f1a60" PropertyName="MailcallId" '
     'PropertyType="String"/>'
 )
-_MESSAGE_ID = re.compile(rb"(?im)^Message-ID:\s*<([^<>\r\n]{1,900})>")
 _TOOK = "NoError: the server took the mail"
 _TOOK_BEFORE = "NoError: the server took the mail before"
 # https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
@@ -125,11 +124,11 @@ class EwsTransport:
 
     def _to_all(self, client: EwsClient, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
         """The server takes a mail for all or for none, and does not say whom it refuses: then each gets one alone."""
-        own_id = _own_id(content)
-        verdict = self._handed_over(client, recipients, content, own_id)
+        own = own_id(content)
+        verdict = self._handed_over(client, recipients, content, own)
         if verdict.reason is not Reason.RECIPIENT_REFUSED or len(recipients) == 1:
             return dict.fromkeys(recipients, verdict)
-        return {one: self._handed_over(client, [one], content, f"{own_id}/{one}") for one in recipients}
+        return {one: self._handed_over(client, [one], content, f"{own}/{one}") for one in recipients}
 
     def _handed_over(self, client: EwsClient, recipients: Sequence[str], content: bytes, mark: str) -> Verdict:
         """The verdict on a mail to just these. `mark`: what it is known by, when it is handed over again."""
@@ -138,14 +137,14 @@ class EwsTransport:
             if not self.server.save_sent:
                 client.create(mime, "", "SendOnly")
                 return Verdict("sent", None, _TOOK)
-            return self._sent_once(client, mime, mark)
+            return self._sent_once(client, mime, mark, own_id(content))
         except ItemError as error:
             return _verdict(error)
 
-    def _sent_once(self, client: EwsClient, mime: str, mark: str) -> Verdict:
+    def _sent_once(self, client: EwsClient, mime: str, mark: str, own: str) -> Verdict:
         sent, leaving, draft = client.find(_PROPERTY, mark, ("sentitems", "outbox", "drafts"))
-        if sent or leaving:
-            return Verdict("sent", None, _TOOK_BEFORE)
+        if there := sent or leaving:
+            return Verdict("sent", None, _TOOK_BEFORE, given_id(there.message_id, own))
         if draft is None:
             beside = f"<t:ExtendedProperty>{_PROPERTY}<t:Value>{escape(mark)}</t:Value></t:ExtendedProperty>"
             draft = client.create(mime, beside, "SaveOnly")
@@ -156,20 +155,21 @@ class EwsTransport:
         except ItemError as error:
             if error.is_gone:  # another process was faster, or a person at the mailbox
                 sent, leaving, _ = client.find(_PROPERTY, mark, ("sentitems", "outbox", "drafts"))
-                if sent or leaving:
-                    return Verdict("sent", None, _TOOK_BEFORE)
+                if there := sent or leaving:
+                    return Verdict("sent", None, _TOOK_BEFORE, given_id(there.message_id, own))
             else:
                 client.remove(draft)
             raise
-        return Verdict("sent", None, _TOOK)
+        return Verdict("sent", None, _TOOK, given_id(_id_of_copy(client, mark), own))
 
 
-def _own_id(content: bytes) -> str:
-    """What stands between the angle brackets of Message-ID."""
-    found = _MESSAGE_ID.search(content.partition(b"\r\n\r\n")[0])
-    if found is None:
-        raise ValueError("a mail without Message-ID could not be known again")
-    return found[1].decode("ascii", "replace")
+def _id_of_copy(client: EwsClient, mark: str) -> str:
+    """The Message-ID that the mail really has, "" where it cannot be had: it is sent, whatever trouble comes now."""
+    try:
+        [copy] = client.find(_PROPERTY, mark, ("sentitems",))
+    except (MailServerError, ItemError):
+        return ""
+    return copy.message_id if copy else ""
 
 
 def _verdict(error: ItemError) -> Verdict:

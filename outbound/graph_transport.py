@@ -16,7 +16,6 @@ From Microsoft's documents (https://learn.microsoft.com/graph/api: user-post-mes
 """
 
 import base64
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.graph import GraphError, GraphSession
 from outbound.account_refusals import about_the_account
 from outbound.addressed import shown_to
+from outbound.message_ids import given_id, own_id
 from outbound.transport import Tell, Verdict, tell_nobody
 from runtime.logs import get_logger
 from schemas.addresses import normalise
@@ -44,8 +44,6 @@ LOOK_BACK = timedelta(days=7)  # a mail is not handed over again later than that
 COPY_AFTER = (0.0, 0.3, 1.0)
 PROPERTY = "String {b4f3d0a2-6c1e-4f0b-9a57-2d8e3c7f1a60} Name MailcallId"
 
-_MESSAGE_ID = re.compile(rb"(?im)^Message-ID:\s*<([^<>\r\n]{1,900})>")
-_FIT_ID = re.compile(r"<[\x21-\x7e]{1,996}>")
 _THROTTLED = frozenset({429, 503, 509})
 _TROUBLE = frozenset({401, 403, 404, 408, 410, *_THROTTLED})  # statuses that are about no mail
 _ACCEPTED = "202 Accepted"
@@ -160,10 +158,10 @@ class GraphTransport:
         self, session: GraphSession, recipients: Sequence[str], content: bytes, *, alone: bool = False
     ) -> Verdict:
         """The verdict on a mail to just these recipients."""
-        own_id = _own_id(content)
+        own = own_id(content)
         shown, hidden = shown_to(content, recipients)
-        mark = f"{own_id}/{normalise(recipients[0])}" if alone else own_id
-        found = _look(session, _by_mark(mark)) or (None if alone else _look(session, _by_message_id(own_id)))
+        mark = f"{own}/{normalise(recipients[0])}" if alone else own
+        found = _look(session, _by_mark(mark)) or (None if alone else _look(session, _by_message_id(own)))
         draft = ""
         try:
             if found is None or found.is_draft:
@@ -177,7 +175,7 @@ class GraphTransport:
             if draft and verdict.outcome == "failed":
                 _drop(session, draft)
             return verdict
-        return Verdict("sent", None, _ACCEPTED, self._settled(session, mark, own_id))
+        return Verdict("sent", None, _ACCEPTED, self._settled(session, mark, own))
 
     def _send_draft(self, session: GraphSession, draft: str, mark: str) -> None:
         """Only 202 makes it the service's. Where the answer is lost, or the draft gone, it is looked for once more."""
@@ -194,7 +192,7 @@ class GraphTransport:
             text = f"{session.place} answered the sending of a mail with HTTP status {answer.status}, and not with 202"
             raise MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)
 
-    def _settled(self, session: GraphSession, mark: str, own_id: str) -> str:
+    def _settled(self, session: GraphSession, mark: str, own: str) -> str:
         """The Message-ID that the mail really has, "" where it is ours or cannot be had; the copy goes if it is to.
 
         The mail is sent: no trouble that comes now changes that.
@@ -205,18 +203,10 @@ class GraphTransport:
                 return ""
             if not self.server.save_sent:
                 _drop(session, copy.id)
-            return copy.message_id if copy.message_id != f"<{own_id}>" and _FIT_ID.fullmatch(copy.message_id) else ""
+            return given_id(copy.message_id, own)
         except MailServerError as error:
             log.warning("a mail was sent, its copy cannot be looked at", server=self.server.id, why=error.text)
             return ""
-
-
-def _own_id(content: bytes) -> str:
-    """What stands between the angle brackets of Message-ID."""
-    found = _MESSAGE_ID.search(content.partition(b"\r\n\r\n")[0])
-    if found is None:
-        raise ValueError("a mail without Message-ID could not be known again")
-    return found[1].decode("ascii", "replace")
 
 
 def _made(session: GraphSession, content: bytes) -> str:
@@ -239,8 +229,8 @@ def _by_mark(mark: str) -> str:
     return f"receivedDateTime ge {since} and {has}"
 
 
-def _by_message_id(own_id: str) -> str:
-    return f"internetMessageId eq '<{_quoted(own_id)}>'"
+def _by_message_id(own: str) -> str:
+    return f"internetMessageId eq '<{_quoted(own)}>'"
 
 
 def _quoted(text: str) -> str:

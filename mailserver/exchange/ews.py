@@ -247,7 +247,8 @@ class EwsClient:
     def find(self, field: str, value: str, places: Sequence[str]) -> list[Listed | None]:
         """For each of these well-known folders the first item whose `field` (an element's text) has the value."""
         payload = (
-            "<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>"
+            "<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>"
+            '<t:FieldURI FieldURI="message:InternetMessageId"/></t:AdditionalProperties></m:ItemShape>'
             '<m:IndexedPageItemView MaxEntriesReturned="1" Offset="0" BasePoint="Beginning"/>'
             f"<m:Restriction><t:IsEqualTo>{field}<t:FieldURIOrConstant><t:Constant Value={quoteattr(value)}/>"
             "</t:FieldURIOrConstant></t:IsEqualTo></m:Restriction>"
@@ -472,6 +473,7 @@ def _listed(element: Any) -> Listed | None:
         int(size) if size.isdecimal() and len(size) < 16 else 0,
         _time(element.findtext(f"{T}DateTimeReceived") or ""),
         element.findtext(f"{T}Subject") or "",
+        element.findtext(f"{T}InternetMessageId") or "",
     )
 
 

@@ -23,6 +23,7 @@ class Listed:
     size: int
     received: datetime | None
     subject: str = ""
+    message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

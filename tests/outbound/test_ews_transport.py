@@ -271,3 +271,25 @@ def test_the_steps_are_told(ews: EwsServer) -> None:
     assert [step for step, _ in told] == list(EwsTransport.steps[:-1])
     assert str(ews.port) in told[0][1]
     assert "by basic" in told[1][1]
+
+
+def test_the_id_that_the_server_gave_is_told_also_when_it_is_looked_up_later(
+    ews: EwsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver = ews.store.send
+
+    def renaming(mailbox: Any, item: Any) -> None:
+        item.raw = item.raw.replace(b"<one@example.test>", b"<renamed@exchange.example>")
+        deliver(mailbox, item)
+
+    monkeypatch.setattr(ews.store, "send", renaming)
+    assert send(transport(ews)).message_id == "<renamed@exchange.example>"
+    assert send(transport(ews)).message_id == "<renamed@exchange.example>"
+    assert [one.raw for one in ews.store.sent] == [MAIL.replace(b"one@example.test", b"renamed@exchange.example")]
+
+
+def test_an_id_that_was_kept_is_no_news_and_trouble_behind_the_sending_is_none(ews: EwsServer) -> None:
+    assert send(transport(ews)) == Verdict("sent", None, "NoError: the server took the mail")
+    ews.fail("SendItem", call=lambda: ews.fail("FindItem", status=503))
+    verdict = send(transport(ews), content=MAIL.replace(b"one@", b"two@"))
+    assert (verdict.outcome, verdict.message_id) == ("sent", "")
