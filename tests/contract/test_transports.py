@@ -1,4 +1,4 @@
-"""The contract of outgoing transports, whichever way a mail takes: SMTP to a real server, Graph and EWS to fakes of them."""
+"""The contract of outgoing transports, whichever way a mail takes: SMTP to a real server, Graph and EWS to fakes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
