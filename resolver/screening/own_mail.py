@@ -15,7 +15,7 @@ LOOP_HEADER = "X-Mailcall-Loop"
 # notification names that one last.
 _ITEM_THREAD = re.compile(r"^<[CTR]-[0-9]{6,18}\.item@[^>\s]+>$", re.ASCII | re.IGNORECASE)
 # Whoever answers or passes on a mail with a mail program has something like `Re:` before its subject.
-_PREFIX = re.compile(r"\s*[^\s\[\]:：]{1,20}\s?[:：]")
+_PREFIX = re.compile(r"\s*[^\s\[\]:：]{1,20}(?:\[\d{1,3}\])?\s?[:：]")
 
 
 def own_mail(parsed: Parsed, own_addresses: frozenset[str]) -> Finding | None:

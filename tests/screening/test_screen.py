@@ -522,6 +522,13 @@ def test_our_own_mail_is_a_loop(name: str) -> None:
     assert (judged.verdict, judged.reason) == ("rejected", Reason.LOOP)
 
 
+@pytest.mark.parametrize("prefix", ["Re: ", "Re[2]: ", "RE(3): ", "AW: ", "回复：", "Fwd : "])
+def test_an_answer_without_a_word_of_its_own_is_a_persons(prefix: str) -> None:
+    """Though the line above which answers are written is its first: its subject is that of an answer."""
+    judged = judge(f"{PERSON}Subject: {prefix}[C-000123.20783.aaaabbbbccccdddd] x\n\n{REPLY_MARKER}\n\nYour call\n")
+    assert judged.verdict == "person"
+
+
 ANSWERABLE: dict[str, tuple[str, bool]] = {
     "plain": ("", True),
     "envelope sender": ("Return-Path: <anna@example.org>\n", True),
