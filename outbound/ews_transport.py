@@ -14,7 +14,7 @@ From Microsoft's reference of the operations CreateItem, SendItem and FindItem:
 
 from __future__ import annotations
 
-import base64
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -38,6 +38,12 @@ _PROPERTY = (
     '<t:ExtendedFieldURI PropertySetId="b4f3d0a2-6c1e-4f0b-9a57-2d8e3c7f1a60" PropertyName="MailcallId" '
     'PropertyType="String"/>'
 )
+_WAY = (
+    "drafts",
+    "outbox",
+    "sentitems",
+)  # of a mail, in its order: what moves on while they are looked at is not missed
+_MESSAGE_ID = re.compile(rb"(?im)^Message-ID:\s*<([^<>\r\n]{1,900})>")
 _TOOK = "NoError: the server took the mail"
 _TOOK_BEFORE = "NoError: the server took the mail before"
 # https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
@@ -132,31 +138,28 @@ class EwsTransport:
 
     def _handed_over(self, client: EwsClient, recipients: Sequence[str], content: bytes, mark: str) -> Verdict:
         """The verdict on a mail to just these. `mark`: what it is known by, when it is handed over again."""
-        mime = base64.b64encode(addressed(content, recipients)).decode("ascii")
+        raw = addressed(content, recipients)
         try:
-            if not self.server.save_sent:
-                client.create(mime, "", "SendOnly")
-                return Verdict("sent", None, _TOOK)
-            return self._sent_once(client, mime, mark, own_id(content))
+            if self.server.save_sent:
+                return self._sent_once(client, raw, mark)
+            client.send_only(raw)
+            return Verdict("sent", None, _TOOK)
         except ItemError as error:
             return _verdict(error)
 
-    def _sent_once(self, client: EwsClient, mime: str, mark: str, own: str) -> Verdict:
-        sent, leaving, draft = client.find(_PROPERTY, mark, ("sentitems", "outbox", "drafts"))
-        if there := sent or leaving:
-            return Verdict("sent", None, _TOOK_BEFORE, given_id(there.message_id, own))
+    def _sent_once(self, client: EwsClient, raw: bytes, mark: str) -> Verdict:
+        draft, *gone_on = client.find(_PROPERTY, mark, _WAY)
+        if any(gone_on):
+            return Verdict("sent", None, _TOOK_BEFORE)
         if draft is None:
             beside = f"<t:ExtendedProperty>{_PROPERTY}<t:Value>{escape(mark)}</t:Value></t:ExtendedProperty>"
-            draft = client.create(mime, beside, "SaveOnly")
-        if draft is None:
-            raise ItemError("no ItemId", "the server made a draft and does not say which")
+            draft = client.draft(raw, beside)
         try:
-            client.send(draft, save=True)
+            client.send(draft)
         except ItemError as error:
             if error.is_gone:  # another process was faster, or a person at the mailbox
-                sent, leaving, _ = client.find(_PROPERTY, mark, ("sentitems", "outbox", "drafts"))
-                if there := sent or leaving:
-                    return Verdict("sent", None, _TOOK_BEFORE, given_id(there.message_id, own))
+                if any(client.find(_PROPERTY, mark, _WAY)[1:]):
+                    return Verdict("sent", None, _TOOK_BEFORE)
             else:
                 client.remove(draft)
             raise

@@ -30,7 +30,7 @@ from ingest.connectors.suspects import Suspects
 from mailserver.errors import MailServerError
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.ews_extra import ews_client
-from mailserver.exchange.ews_items import FolderFound, ItemError, Listed
+from mailserver.exchange.ews_items import Changes, FolderFound, ItemError, Listed
 from runtime.logs import get_logger
 from schemas.reasons import Reason
 from schemas.servers import MAX_SYNC_STATE, MailboxCursor
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 PAGES_UNTOLD = 8  # of changes that hold no new mail, before the cursor is moved on for them alone
+_NEVER = datetime.min.replace(tzinfo=UTC)  # when a mail came that has no date
 MOST_PAGES = 20_000  # of a list, before it counts as one without end: ten million mails
 
 
@@ -165,11 +166,7 @@ class EwsConnector:
 
     def _list(self, client: EwsClient, cursor: MailboxCursor | None) -> dict[str, Listed | None] | None:
         """What came, of the next page of changes; None where the cursor is of another mailbox than this."""
-        changes = client.changes(self._folder, self._state)
-        if changes is None and self._state is None:
-            raise MailServerError(
-                Reason.SERVER_UNREACHABLE, f"{client.where} refuses to list the folder anew", temporary=True
-            )
+        changes = self._page(client, self._state)
         if changes is None:
             if cursor is not None and cursor.username not in (None, self._account.mailbox):
                 return None
@@ -178,17 +175,25 @@ class EwsConnector:
             )
             self._anew, self._state, self._fetched = True, None, []
             return self._list(client, cursor)
-        if changes.state == self._state and not changes.is_last:
-            raise MailServerError(
-                Reason.SERVER_UNREACHABLE, f"{client.where} lists the same again and again", temporary=True
-            )
-        if len(changes.state) > MAX_SYNC_STATE:
-            raise self._too_large(len(changes.state))
         done = {*self._fetched, *(mail.handle for mail in self._owed.mails)}
         came = [one for one in changes.came if one.id not in done and not self._is_left_alone(one)]
-        came.sort(key=lambda one: one.received or datetime.min.replace(tzinfo=UTC))
+        came.sort(key=lambda one: one.received or _NEVER)
         self._state, self._is_last = changes.state, changes.is_last
         return {one.id: one for one in came}
+
+    def _page(self, client: EwsClient, state: str | None) -> Changes | None:
+        """The changes behind a state; None where the server has forgotten it."""
+        changes = client.changes(self._folder, state)
+        told = ""
+        if changes is None and state is None:
+            told = "refuses to list the folder from its beginning"
+        elif changes is not None and changes.state == state and not changes.is_last:
+            told = "lists the same again and again"
+        if told:
+            raise MailServerError(Reason.SERVER_UNREACHABLE, f"{client.where} {told}", temporary=True)
+        if changes is not None and len(changes.state) > MAX_SYNC_STATE:
+            raise self._too_large(len(changes.state))
+        return changes
 
     def _is_left_alone(self, one: Listed) -> bool:
         """Only of a list made anew: later a mail with an old date is one that was moved here."""
@@ -196,21 +201,22 @@ class EwsConnector:
         return self._anew and until is not None and one.received is not None and one.received <= until
 
     def _from_now_on(self, client: EwsClient) -> Block:
-        skipped, dates, state = 0, [], None
+        skipped, newest, state = 0, _NEVER, None
         for _ in range(MOST_PAGES):
-            changes = client.changes(self._folder, state)
+            changes = self._page(client, state)
             if changes is None:
                 break
             skipped += len(changes.came)
-            dates += [max((one.received for one in changes.came if one.received), default=None)]
+            newest = max(newest, *(one.received or _NEVER for one in changes.came), _NEVER)
             state = changes.state
             if changes.is_last:
-                self._left_until = max((date for date in dates if date), default=None)
+                self._left_until = None if newest is _NEVER else newest
                 self._since = self._state = state
                 self._fetched, self._anew, self._is_last = [], False, True
                 self._owed.load(())
                 return Block((), self._cursor(), skipped=skipped)
-        raise MailServerError(Reason.SERVER_UNREACHABLE, f"{client.where} lists the folder without end", temporary=True)
+        text = f"{client.where} lists the folder and comes to no end"
+        raise MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)
 
     def _fetch(self, client: EwsClient, room: int) -> Block:
         """The next of those that wait; what is not given is owed."""

@@ -4,6 +4,7 @@ exchangelib writes envelopes, finds the version that the server speaks, and read
 sessions or of addresses, no waiting, and no log: what it would log holds whole mails and passwords.
 """
 
+import base64
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -44,8 +45,8 @@ _NAMESPACES = (
     'xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"'
 )
 MAX_CHANGES = 512  # of one answer of SyncFolderItems: the most that Exchange takes
-SLOWEST_BYTES_A_SECOND = 10_000  # of a mail that is fetched or sent, beyond the time that one answer may take
-_PAGE = 100
+SLOWEST_BYTES_A_SECOND = 50_000  # of a mail that is fetched, beyond the time that one answer may take
+_MOST_BYTES = 2_000_000_000  # of a mail that time is given for, whatever the server says of its size
 _OPERATIONS = ("GetFolder", "FindFolder", "FindItem", "GetItem", "SyncFolderItems", "UpdateItem", "MoveItem",
                "DeleteItem", "CreateItem", "SendItem")  # fmt: skip
 # DistinguishedFolderId: what a path may begin with, whatever a mailbox calls the folder.
@@ -154,10 +155,8 @@ class EwsClient:
 
     def log_in(self) -> str:
         """Ask for anything: whatever is answered, the account is let in."""
-        self._asked(
-            "GetFolder",
-            f"<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape><m:FolderIds>{self._place('inbox')}</m:FolderIds>",
-        )
+        shape = "<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape>"
+        self._asked("GetFolder", f"{shape}<m:FolderIds>{self._place('inbox')}</m:FolderIds>")
         profile = self._account.profile
         return f"logged in {f'as {profile.username} ' if profile.username else ''}by {profile.authentication}"
 
@@ -226,7 +225,6 @@ class EwsClient:
             tuple(one for one in came if one is not None),
             new_state,
             answer.findtext(f"{M}IncludesLastItemInRange") == "true",
-            len(changed) > 0,
         )
 
     def newest(self, folder: FolderFound, most: int) -> list[Listed]:
@@ -271,7 +269,7 @@ class EwsClient:
             "<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>"
             f"</m:ItemShape><m:ItemIds><t:ItemId Id={quoteattr(item_id)}/></m:ItemIds>",
         )
-        seconds = self._link.seconds + 2 * size / SLOWEST_BYTES_A_SECOND
+        seconds = self._link.seconds + 2 * min(size, _MOST_BYTES) / SLOWEST_BYTES_A_SECOND
         url = operation.protocol.service_endpoint
         with self._translated():
             envelope, headers = operation.envelope(payload), operation.headers()
@@ -321,29 +319,34 @@ class EwsClient:
 
     # Sending
 
-    def create(self, mime: str, beside: str, disposition: str) -> Listed | None:
-        """An item of these bytes (in base64), with elements that stand beside them.
+    def draft(self, raw: bytes, beside: str) -> Listed:
+        """A new draft of these bytes, with elements that stand beside them."""
+        saved = f"<m:SavedItemFolderId>{self._place('drafts')}</m:SavedItemFolderId>"
+        item = self._created(raw, saved, beside, "SaveOnly").find(f"{M}Items/*")
+        draft = _listed(item) if item is not None else None
+        if draft is None:
+            raise ItemError("no ItemId", "the server made a draft and does not say which")
+        return draft
 
-        `disposition`: SaveOnly (in Drafts; the draft is answered), SendOnly, SendAndSaveCopy.
-        """
-        folder = {"SaveOnly": "drafts", "SendAndSaveCopy": "sentitems"}.get(disposition)
-        saved = f"<m:SavedItemFolderId>{self._place(folder)}</m:SavedItemFolderId>" if folder else ""
+    def send_only(self, raw: bytes) -> None:
+        """A mail of these bytes, of which the mailbox keeps nothing."""
+        self._created(raw, "", "", "SendOnly")
+
+    def _created(self, raw: bytes, saved: str, beside: str, disposition: str) -> Any:
         payload = _payload(
             "CreateItem",
             f'{saved}<m:Items><t:Message><t:MimeContent CharacterSet="UTF-8"/>{beside}</t:Message></m:Items>',
             f'MessageDisposition="{disposition}"',
         )
-        payload.find(f".//{T}MimeContent").text = mime
+        payload.find(f".//{T}MimeContent").text = base64.b64encode(raw).decode("ascii")
         (answer,) = self._answers("CreateItem", payload, 1)
-        item = self._about_the_item(answer).find(f"{M}Items/*")
-        return _listed(item) if item is not None else None
+        return self._about_the_item(answer)
 
-    def send(self, draft: Listed, *, save: bool) -> None:
-        saved = f"<m:SavedItemFolderId>{self._place('sentitems')}</m:SavedItemFolderId>" if save else ""
+    def send(self, draft: Listed) -> None:
+        """With a copy in Sent Items."""
         item = f"<t:ItemId Id={quoteattr(draft.id)} ChangeKey={quoteattr(draft.change_key)}/>"
-        flag = "true" if save else "false"
-        payload = f"<m:ItemIds>{item}</m:ItemIds>{saved}"
-        (answer,) = self._asked("SendItem", payload, f'SaveItemToFolder="{flag}"')
+        saved = f"<m:SavedItemFolderId>{self._place('sentitems')}</m:SavedItemFolderId>"
+        (answer,) = self._asked("SendItem", f"<m:ItemIds>{item}</m:ItemIds>{saved}", 'SaveItemToFolder="true"')
         self._about_the_item(answer)
 
     def remove(self, item: Listed) -> None:
@@ -414,13 +417,7 @@ class EwsClient:
         except EWSError as error:  # named as the service names its codes
             after = float(getattr(error, "back_off", None) or 0.0)
             raise ews_errors.refused(self.where, type(error).__name__, str(error), after) from error
-        except (
-            KeyError,
-            ValueError,
-            AttributeError,
-            TypeError,
-            IndexError,
-        ) as error:  # exchangelib at a foreign answer
+        except (LookupError, ValueError, AttributeError, TypeError) as error:  # exchangelib at an odd answer
             raise ews_errors.damaged(self.where, f"{type(error).__name__} while it was read") from error
 
     def _discovered(self) -> str:

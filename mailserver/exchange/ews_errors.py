@@ -1,5 +1,6 @@
 """What Exchange Web Services refuses, as an administrator should read it: response codes of Microsoft's list. Pure."""
 
+import errno
 import socket
 import ssl
 from collections.abc import Mapping
@@ -107,6 +108,9 @@ def status_refused(where: str, status: int, after: float) -> MailServerError:
 
 def broken(where: str, cause: Exception, seconds: float) -> MailServerError:
     """A connection that was not made, or broke. `seconds`: how long an answer is waited for."""
+    if getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        text = f"no room for a large mail of {where}: {words(cause)}. Give the process's temporary directory more room"
+        return MailServerError(Reason.NO_ROOM, text, temporary=True)
     if isinstance(cause, RefusedAddressError):
         text = (
             f"{where} is not connected to: {words(cause)}. Check url of the profile; is it right, ask who runs Mailcall"

@@ -28,12 +28,11 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """One answer of SyncFolderItems: what came, the state behind it, whether that is all, and if anything changed."""
+    """One answer of SyncFolderItems: what came, the state behind it, and whether that is all."""
 
     came: tuple[Listed, ...]
     state: str
     is_last: bool
-    is_any: bool
 
 
 class ItemError(Exception):
