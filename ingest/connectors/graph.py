@@ -71,9 +71,7 @@ class GraphConnector:
         self._folder: GraphFolder | None = None
         self._move_to = ""  # id of the folder that mails go to
         self._has_delta = True
-        self._link: str | None = (
-            None  # delta goes on there once nothing waits; "": from the start; None: not looked yet
-        )
+        self._link: str | None = None  # where delta goes on once nothing waits; "": from the start; None: not looked
         self._next_link = ""
         self._is_anew = False  # all is looked at because the delta link was lost
         self._list_at = 0.0  # when the next listing is due (monotonic)
@@ -146,6 +144,9 @@ class GraphConnector:
                 return self._left_alone(found)
             self._wait_for(found)
         mails = self._fetch(room)
+        while self._waiting and not mails and self._owed.mails == owed_before:  # all of them were gone
+            mails = self._fetch(room)
+        self._given = frozenset(mail.handle for mail in mails)
         if not mails and self._owed.mails == owed_before:
             return None
         return Block(mails, self._cursor())
@@ -251,31 +252,34 @@ class GraphConnector:
     # ---- fetching ----
 
     def _fetch(self, room: int) -> tuple[RemoteMail, ...]:
-        """The next of those that wait; what is not given is owed. None may be left while mails wait.
+        """The next of those that wait; what is not given is owed.
 
-        What breaks in the middle breaks only what comes after it: the mails before it go on.
+        What breaks in the middle breaks only what comes after it: the mails before it go on. Sizes are not believed:
+        what is more than `room` waits for the next block.
         """
         mails: dict[str, RemoteMail] = {}
         not_given: dict[str, str] = {}
         gone: list[str] = []
+        held = 0
         block = take_block(self._waiting, room)
-        for place, (id_, size) in enumerate(block):
+        while block and held <= room:
+            id_, size = block[0]
             try:
                 mail = self._read(id_, size, room)
             except _NotGivenError as error:
                 not_given[id_] = str(error)
             except MailServerError:
                 if not mails:
-                    self._waiting[:0] = block[place:]
-                    self._answered(mails, not_given, gone)
                     raise
-                self._waiting[:0] = block[place:]
                 break
             else:
                 if mail is None:
                     gone.append(id_)
                 else:
                     mails[id_] = mail
+                    held += len(mail.raw)
+            del block[0]
+        self._waiting[:0] = block
         self._answered(mails, not_given, gone)
         if not self._waiting:
             self._link = self._next_link

@@ -490,6 +490,34 @@ def test_a_mail_that_vanishes_between_listing_and_fetching(graph: GraphServer) -
     assert numbers(Reader(graph, after_fetch="leave").look().came) == [1, 2, 3]
 
 
+def test_mails_that_are_all_gone_hold_up_no_others(graph: GraphServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "BLOCK_MAILS", 2)
+    items = put(graph, 1, 2, 3, 4, 5)
+    for item in items[:4]:
+        graph.not_given[item.id] = 404, "ErrorItemNotFound"
+    connector = GraphConnector(settings(), account_of(graph))
+    open_mailbox(connector)
+    block = connector.next_block(None)
+    connector.close()
+    assert block is not None and numbers(list(map(content, block.mails))) == [5]
+
+
+def test_sizes_that_are_announced_too_small_fill_no_memory(graph: GraphServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_folder, "_QUERY", "$select=receivedDateTime")  # no size is told then
+    first = datetime.now(UTC) - timedelta(days=1)
+    for number in range(1, 7):
+        graph.mailbox.put(mail(number, 9_000), received=first + timedelta(minutes=number))
+    reader = Reader(graph, after_fetch="leave")
+    connector = GraphConnector(reader.settings, reader.account)
+    open_mailbox(connector)
+    blocks, cursor = [], None
+    while (block := connector.next_block(cursor, ROOM)) is not None:
+        blocks.append(numbers(list(map(content, block.mails))))
+        cursor = block.cursor
+    connector.close()
+    assert blocks == [[1, 2, 3], [4, 5, 6]]
+
+
 def test_a_token_that_ends_in_mid_fetch_is_replaced_once(graph: GraphServer) -> None:
     put(graph, *range(1, 21))
     graph.faults = {"token refused": 0.3}
