@@ -1,12 +1,12 @@
 """The form of a MAPI profile in Chromium: it shows what goes with the chosen transport and log-in, in every look."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from deploy.local.readers import find_browser
 from deploy.local.window_checkers import html_faults
 from desk.engine import open_desk
 from tests.console.settings.desk_window import MemoryServices
@@ -28,14 +28,6 @@ EWS = {"Directory (tenant)": False, "Client secret": False, "Address of Exchange
 EWS_OAUTH = {**GRAPH, "Address of Exchange Web Services": True}
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     services = MemoryServices(open_desk(new_desk(tmp_path / "desk.db")), SETTINGS)
@@ -44,10 +36,9 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page()
-    yield page
-    page.close()
+def page(chromium: Browser) -> Iterator[Page]:
+    with closing(chromium.new_context(reduced_motion="reduce")) as context:
+        yield context.new_page()
 
 
 def shows(page: Page, fields: dict[str, bool]) -> None:
