@@ -149,6 +149,20 @@ def test_what_came_meanwhile_is_asked_for_from_the_delta_link_on(graph: GraphSer
     assert reader.cursor is not None and reader.cursor.delta and graph.url in reader.cursor.delta
 
 
+def test_the_delta_link_moves_on_once_all_that_it_told_of_is_fetched(
+    graph: GraphServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "BLOCK_MAILS", 2)
+    put(graph, 1, 2, 3, 4, 5)
+    connector = GraphConnector(settings(after_fetch="leave"), account_of(graph))
+    open_mailbox(connector)
+    cursors: list[MailboxCursor] = []
+    while (block := connector.next_block(cursors[-1] if cursors else None)) is not None:
+        cursors.append(block.cursor)
+    connector.close()
+    assert [bool(cursor.delta) for cursor in cursors] == [False, False, True]
+
+
 def test_the_ids_asked_for_are_the_default_ones(graph: GraphServer) -> None:
     """A mail that was moved away and back has another id then, so that delta tells of it."""
     (item,) = put(graph, 1)
