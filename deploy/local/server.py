@@ -17,7 +17,7 @@ class Server(ABC):
     """
 
     name: str
-    start_seconds = 60.0
+    start_seconds = 180.0
     host = HOST
 
     def __init__(self, directory: Path | None = None) -> None:
