@@ -17,7 +17,7 @@ from runtime.topic_setup import create_topics
 from schemas.servers import AccountTokens
 from schemas.settings import OutgoingServer, Secret
 from schemas.topics import CALL_EVENTS, MAIL_FETCHED, MAIL_REJECTED, SERVER_TOKENS, SETTINGS, Topic
-from schemas.wire import Message, encode
+from schemas.wire import Message, Record, encode
 from tests.console.live.window import client, services
 
 pytestmark = pytest.mark.broker
@@ -182,3 +182,9 @@ def test_a_moment_that_is_none_is_told_beside_what_was_typed(topics: ConsoleConf
         assert HOSTILE not in answer.text
     for fine in ("2026-11-29 08:00", "2026-11-29T08:00+01:00", "0001-01-01"):
         assert browser.get("/operations/topics/call.events/records", params={"since": fine}).status_code == 200
+
+
+def test_a_key_of_any_length_is_shown_by_its_beginning() -> None:
+    record = Record("t", 0, 1, b"k" * 1_000_000, b"v", [("ce_id", b"i" * 1_000_000)], 0)
+    line = module._line(record)
+    assert (line.key, line.id) == ("k" * module.MOST_TEXT, "i" * module.MOST_TEXT)
