@@ -281,10 +281,13 @@ def failed(desk: Engine) -> MailTopics:
 def sending(engine: Engine, topics: MailTopics, identity: Identity = ADMINISTRATOR) -> tuple[TestClient, list[Message]]:
     """A window of deliveries, and what it publishes."""
     published: list[Message] = []
-    made = SimpleNamespace(
-        engine=engine, mail_records=topics, publisher=SimpleNamespace(publish=published.extend), config=topics.config
-    )
+    made = sending_services(engine, topics, published)
     return browser(window(made, identity, subjects=(home, item_pages, delivery_pages))), published
+
+
+def sending_services(engine: Engine, topics: MailTopics, published: list[Message]) -> SimpleNamespace:
+    publisher = SimpleNamespace(publish=published.extend)
+    return SimpleNamespace(engine=engine, mail_records=topics, publisher=publisher, config=topics.config)
 
 
 def test_a_failed_notification_is_sent_again_and_then_offered_no_more(desk: Engine, failed: MailTopics) -> None:
