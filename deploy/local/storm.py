@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from deploy.local.supervisor import interrupt_on_signals
 from desk.engine import open_desk, reading
 from desk.migrate import upgrade
 from runtime.publisher import Publisher
-from schemas.scaling import SCALED
+from schemas.scaling import SCALED, topics_of
 
 BUILD = Path("build")
 QUIET_SECONDS = 300.0  # where nothing has changed for so long, nothing will
@@ -65,12 +65,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How it stood so many seconds after the storm broke: replicas and lag by stage, and answers in the sink."""
+    """How it stood so many seconds after the storm broke: replicas and lag by stage, answers in the sink, and records
+    that wait on `.retry`, which no autoscaler counts.
+    """
 
     at: float
     replicas: Mapping[str, int]
     lag: Mapping[str, int]
     answers: int
+    deferred: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ class ScaledPipeline:
         if kind.held:
             at_work, self._held = at_work[:1], at_work[1:]
             self._end(self._held)
-        samples = [Sample(0.0, self._counts(), dict.fromkeys(self._scalers, 0), self._sink.count())]
+        samples = [Sample(0.0, self._counts(), dict.fromkeys(self._scalers, 0), self._sink.count(), 0)]
         with closing(Publisher(self._pipeline.config, "storm")) as publisher:
             publisher.publish([mail.message for mail in sent])
         with ThreadPoolExecutor(len(self._replicas)) as pool:
@@ -190,8 +193,8 @@ class ScaledPipeline:
         while True:
             lag = {stage: self._decide(stage) for stage in self._scalers}
             now = time.monotonic()
-            sample = Sample(round(now - began, 1), self._counts(), lag, self._sink.count())
-            if last is None or (last.replicas, last.lag, last.answers) != (sample.replicas, sample.lag, sample.answers):
+            sample = Sample(round(now - began, 1), self._counts(), lag, self._sink.count(), self._deferred())
+            if last is None or replace(sample, at=last.at) != last:
                 changed, last = now, sample
             elif now - changed > QUIET_SECONDS:
                 raise NotAvailableError(
@@ -215,6 +218,16 @@ class ScaledPipeline:
             self._say(f"{stage}: lag {lag}, {replicas.count} -> {decided}")
             replicas.scale(decided)
         return lag
+
+    def _deferred(self) -> int:
+        found = 0
+        for stage, scaler in self._scalers.items():
+            prefix = self._pipeline.config.topic_prefix
+            topics = [topic.retry(prefix) for topic in topics_of(stage) if topic.deferred]
+            if topics:
+                offsets = self._offsets.read(scaler.triggers[0].group, topics)
+                found += sum(one.end - max(one.committed, one.first) for all_ in offsets.values() for one in all_)
+        return found
 
     def _counts(self) -> dict[str, int]:
         return {stage: replicas.count for stage, replicas in self._replicas.items()}
