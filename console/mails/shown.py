@@ -38,6 +38,7 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
 }
 
 _OF_EVENTS = ("Event", "Event and recipient")
+_PROOF = "Proof of sender"
 # Outcome of a step of an explanation -> how it is called, where its own word is one of ours.
 _STEP_OUTCOMES: Mapping[str, str] = {
     "ok": "whole",
@@ -64,7 +65,9 @@ def outcome_name(outcome: str) -> str:
 
 
 def detail_words(name: str, value: str) -> str:
-    """A detail of a mail's way; where it begins with the name of an event, with that in words."""
+    """A detail of a mail's way; where it is, or begins with, a word of the program, with that in words."""
+    if name == _PROOF:
+        return step_outcome(value)
     if name not in _OF_EVENTS:
         return value
     event, blank, rest = value.partition(" ")
