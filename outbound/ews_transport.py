@@ -14,7 +14,6 @@ From Microsoft's reference of the operations CreateItem, SendItem and FindItem:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -38,12 +37,7 @@ _PROPERTY = (
     '<t:ExtendedFieldURI PropertySetId="b4f3d0a2-6c1e-4f0b-9a57-2d8e3c7f1a60" PropertyName="MailcallId" '
     'PropertyType="String"/>'
 )
-_WAY = (
-    "drafts",
-    "outbox",
-    "sentitems",
-)  # of a mail, in its order: what moves on while they are looked at is not missed
-_MESSAGE_ID = re.compile(rb"(?im)^Message-ID:\s*<([^<>\r\n]{1,900})>")
+_WAY = ("drafts", "outbox", "sentitems")  # looked at in this order a mail that moves on meanwhile is not missed
 _TOOK = "NoError: the server took the mail"
 _TOOK_BEFORE = "NoError: the server took the mail before"
 # https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
@@ -141,16 +135,16 @@ class EwsTransport:
         raw = addressed(content, recipients)
         try:
             if self.server.save_sent:
-                return self._sent_once(client, raw, mark)
+                return self._sent_once(client, raw, mark, own_id(content))
             client.send_only(raw)
             return Verdict("sent", None, _TOOK)
         except ItemError as error:
             return _verdict(error)
 
-    def _sent_once(self, client: EwsClient, raw: bytes, mark: str) -> Verdict:
-        draft, *gone_on = client.find(_PROPERTY, mark, _WAY)
-        if any(gone_on):
-            return Verdict("sent", None, _TOOK_BEFORE)
+    def _sent_once(self, client: EwsClient, raw: bytes, mark: str, own: str) -> Verdict:
+        draft, leaving, sent = client.find(_PROPERTY, mark, _WAY)
+        if there := sent or leaving:
+            return Verdict("sent", None, _TOOK_BEFORE, given_id(there.message_id, own))
         if draft is None:
             beside = f"<t:ExtendedProperty>{_PROPERTY}<t:Value>{escape(mark)}</t:Value></t:ExtendedProperty>"
             draft = client.draft(raw, beside)
@@ -158,8 +152,9 @@ class EwsTransport:
             client.send(draft)
         except ItemError as error:
             if error.is_gone:  # another process was faster, or a person at the mailbox
-                if any(client.find(_PROPERTY, mark, _WAY)[1:]):
-                    return Verdict("sent", None, _TOOK_BEFORE)
+                _, leaving, sent = client.find(_PROPERTY, mark, _WAY)
+                if there := sent or leaving:
+                    return Verdict("sent", None, _TOOK_BEFORE, given_id(there.message_id, own))
             else:
                 client.remove(draft)
             raise

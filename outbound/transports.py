@@ -47,9 +47,7 @@ class Transport(Protocol):
         """Break the connection from another thread: whatever waits on it ends at once."""
 
 
-EXCHANGE: Mapping[
-    str, Callable[[OutgoingServer, Callable[[OutgoingServer], ExchangeAccount], Tell], Transport]
-] = {
+EXCHANGE: Mapping[str, Callable[[OutgoingServer, Callable[[OutgoingServer], ExchangeAccount], Tell], Transport]] = {
     "graph": GraphTransport,
     "ews": EwsTransport,
 }

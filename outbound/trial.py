@@ -47,9 +47,7 @@ def try_out(test: ServerTest, server: OutgoingServer, login: Login, now: datetim
     except MailServerError as error:
         refused = TestStep(step=FIRST_STEP, ok=False, status=error.text)
         return ServerTestResult(test_id=test.test_id, ok=False, steps=(refused,))
-    alarm = threading.Timer(TRIAL_SECONDS, transport.abort)
-    alarm.daemon = True
-    alarm.start()
+    limit = TimeLimit(transport.abort)
     try:
         steps += _sent(test, server, transport, content)
     except MailServerError as error:
@@ -62,7 +60,8 @@ def try_out(test: ServerTest, server: OutgoingServer, login: Login, now: datetim
         limit.end()
         transport.quit()
     sent = content.decode() if test.probe else ""
-    return ServerTestResult(test_id=test.test_id, ok=all(step.ok for step in steps), steps=tuple(steps), sent=sent)
+    result = ServerTestResult(test_id=test.test_id, ok=all(step.ok for step in steps), steps=tuple(steps), sent=sent)
+    return limit.told(result)
 
 
 def trial_mail(test: ServerTest, server: OutgoingServer, now: datetime) -> bytes:

@@ -56,8 +56,8 @@ class MailboxCursor(Model):
     """Value of `mailbox.cursors`: how far a mailbox has been read.
 
     IMAP: `uidvalidity` and the highest `uid` fetched (RFC 3501, 2.3.1.1). POP3: the set of UIDLs fetched that are still
-    there. Folder: likewise, with the names of the files. Exchange by EWS: `sync_state`, and in `uidls` what has been
-    fetched of the changes behind it.
+    there. Folder: likewise, with the names of the files. Graph: `delta`, and digests of ids as UIDLs, of the
+    last mails fetched. EWS: `sync_state`, and in `uidls` what has been fetched of the changes behind it.
     """
 
     server_id: Id
@@ -65,6 +65,11 @@ class MailboxCursor(Model):
     uidvalidity: int | None = None
     uid: int | None = None
     uidls: tuple[str, ...] = ()
+    delta: str | None = Field(
+        None,
+        max_length=8_000,
+        description="by Microsoft Graph: address where delta goes on; empty while a folder is read the first time",
+    )
     sync_state: str | None = Field(
         None, max_length=MAX_SYNC_STATE, description="where the server's list of changes is read on (SyncFolderItems)"
     )

@@ -28,7 +28,7 @@ NEEDS: Mapping[str, frozenset[str]] = {
             "prometheus",
         }
     ),
-    "browser": frozenset(),
+    "browser": frozenset({"chromium"}),
     "pypi": frozenset({"msk_signer", "graph_client", "helm", "image"}),
     "npm": frozenset({"asyncapi_parser", "oidc_provider", "oidc-provider", "grafana_schema"}),
 }

@@ -154,7 +154,7 @@ def _run(request: Request) -> ServerTestRun | None:
 def _status(request: Request, found: ServerTestRun | None) -> dict[str, Any]:
     """What the Status shows: nothing yet, waiting, the answer, or that nobody answers."""
     if found is None:
-        return {"run": None, "result": None, "waiting": False, "silence": ""}
+        return {"run": None, "result": None, "waiting": False, "silence": "", "following": None}
     result = result_of(request, found)
     asked = request.app.state.services.answers.answer(found.test_id) is not None
     waiting = result is None and asked and datetime.now(UTC) - found.started_at < min(WAIT, STALE)

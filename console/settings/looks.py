@@ -79,6 +79,8 @@ def looks_of(
                     help="The application is the identity of the machine in Azure; the client id names one of several"
                 ),
             }
+        case "notification-rule":
+            looks["event"] = Look(choices=tuple(Choice(name, event_words(name)) for name in _EVENTS))
         case "group":
             looks["members"] = Look(help="Ids of persons, one a line; each is told at their own address")
     return looks

@@ -87,6 +87,7 @@ class Look:
     optional: bool | None = None
     offers: tuple[str, ...] = ()
     is_removable: bool = False
+    shown: Callable[[str], str] = str  # how a text is written for people; what they type is taken back by the page
 
 
 def names_of(model: type[Model], leave_out: Collection[str] = ()) -> tuple[str, ...]:

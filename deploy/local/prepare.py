@@ -20,6 +20,7 @@ from deploy.local.kerberos import find_kerberos
 from deploy.local.oidc_provider import fetch_provider
 from deploy.local.postfix import find_postfix
 from deploy.local.prometheus import find_promtool
+from deploy.local.prometheus_operator import OPERATOR
 from deploy.local.python_packages import fetch_graph_client, fetch_signer
 from deploy.local.readers import find_browser, find_text_reader
 
@@ -30,6 +31,7 @@ def main() -> None:
     needs.append(fetch_graph_client)
     needs += [find_promtool, fetch_schema, lambda: fetch("strimzi"), lambda: fetch("kafka-tools"), KEDA.fetch]
     needs += [find_davmail, lambda: fetch("ews-java-api"), lambda: fetch("ecj")]
+    needs.append(OPERATOR.fetch)
     if not os.environ.get(SERVERS_VARIABLE):
         needs.append(lambda: fetch("kafka"))
     for need in needs:

@@ -77,6 +77,7 @@ class GraphConnector:
         self._list_at = 0.0  # when the next listing is due (monotonic)
         self._known: dict[str, None] = {}  # digests of ids that were fetched or left alone, the last ones last
         self._missing: frozenset[str] = frozenset()  # of those, what the last whole listing did not have
+        self._given: frozenset[str] = frozenset()  # ids of the last block's mails
         self._moved: set[str] = set()  # ids that this connection moved away: a listing may still have them for a while
         self._left_until: datetime | None = None  # date of the newest mail that the first look left alone
         self._waiting: list[tuple[str, int]] = []  # (id, size) not yet fetched
@@ -309,14 +310,24 @@ class GraphConnector:
         return f"{self._server.folder};ID={id_}"
 
     def settle(self, block: Block) -> None:
-        if self._server.after_fetch == "leave":
+        if self._server.after_fetch == "leave" or not block.mails:
             return
-        for mail in block.mails:
+        handles = [mail.handle for mail in block.mails]
+        if not self._given.issuperset(handles):
+            handles = self._not_settled(handles)
+        for id_ in handles:
             try:
-                self._settle(self._require(), mail.handle)
+                self._settle(self._require(), id_)
             except GraphError as error:
                 if error.status != _GONE:
                     raise
+
+    def _not_settled(self, handles: list[str]) -> list[str]:
+        """Of a block that an earlier connection began to settle: what is left to be done gets less each time, even
+        where none lives long enough for all of it."""
+        there = self._require().newest(MOST_MAILS).mails
+        is_seen_enough = self._server.after_fetch == "seen"
+        return [id_ for id_ in handles if id_ in there and not (is_seen_enough and there[id_].is_read)]
 
     def _settle(self, folder: GraphFolder, id_: str) -> None:
         if self._server.after_fetch == "seen":

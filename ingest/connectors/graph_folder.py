@@ -34,7 +34,7 @@ WELL_KNOWN = frozenset(
     "archive clutter conflicts conversationhistory deleteditems drafts inbox junkemail localfailures msgfolderroot "
     "outbox recoverableitemsdeletions scheduled searchfolders sentitems serverfailures syncissues".split()
 )
-_QUERY = "$select=receivedDateTime&$expand=" + quote(f"singleValueExtendedProperties($filter=id eq '{SIZE}')")
+_QUERY = "$select=receivedDateTime,isRead&$expand=" + quote(f"singleValueExtendedProperties($filter=id eq '{SIZE}')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Listed:
     id: str
     size: int
     received: datetime | None
+    is_read: bool = False
 
 
 @dataclass(slots=True)
@@ -152,7 +153,7 @@ class GraphFolder:
                 found.mails.pop(id_, None)
             else:
                 found.removed.discard(id_)
-                found.mails[id_] = Listed(id_, _size_of(value), _received(value))
+                found.mails[id_] = Listed(id_, _size_of(value), _received(value), value.get("isRead") is True)
 
     def _too_many(self) -> MailServerError:
         text = f"{self._session.place}: its folder holds more than {MOST_MAILS} mails: take mails out of it"

@@ -20,20 +20,13 @@ from urllib.parse import quote, urlsplit
 
 from mailserver.errors import MailServerError
 from mailserver.exchange.account import ExchangeAccount
+from mailserver.exchange.clouds import graph_address
 from mailserver.exchange.http_session import Head, HttpSession, InterruptedSession, UnfinishedError, origin_of
 from runtime.dialling import RefusedAddressError
 from runtime.foreign_words import words
 from runtime.tls import trusting
 from schemas.reasons import Reason
-from schemas.settings import Cloud, MapiProfile
 
-# https://learn.microsoft.com/graph/deployments
-ROOTS: Mapping[Cloud, str] = {
-    "global": "https://graph.microsoft.com",
-    "us-government": "https://graph.microsoft.us",
-    "us-defense": "https://dod-graph.microsoft.us",
-    "china": "https://microsoftgraph.chinacloudapi.cn",
-}
 VERSION = "/v1.0"
 MAX_ANSWER_BYTES = 16_000_000  # of JSON: a page of 1,000 mails with what is asked of each has 1 MB
 MAX_LINK = 8_000  # characters of an address that an answer gives
@@ -112,11 +105,6 @@ def pace_of(root: str, mailbox: str) -> Pace:  # noqa: ARG001 - they are what it
     return Pace()
 
 
-def root_of(profile: MapiProfile) -> str:
-    """Address of the service, without version and slash at its end."""
-    return (profile.graph_url or ROOTS[profile.cloud]).rstrip("/")
-
-
 class GraphSession:
     """Requests to one mailbox, one after the other. `server_id`: whose errors they are.
 
@@ -127,7 +115,7 @@ class GraphSession:
     def __init__(self, server_id: str, account: ExchangeAccount) -> None:
         self._server_id = server_id
         self._account = account
-        self._root = root_of(account.profile)
+        self._root = graph_address(account.profile)
         self._pace = pace_of(self._root, account.mailbox.lower())
         self._http: HttpSession | None = None
         self._interrupted = threading.Event()

@@ -18,14 +18,17 @@ from deploy.local.mail_host import MailHost
 from ingest.connectors import CONNECTORS, TRANSPORTS, base, connector_for, imap_mails
 from ingest.connectors.base import WATCH, Block, Connector, Mode, RemoteMail, open_mailbox
 from ingest.connectors.ews import EwsConnector
+from ingest.connectors.graph import GraphConnector
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
 from schemas import ids
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
-from tests.exchange.ews_accounts import ADDRESS, account_of
+from tests.exchange.ews_accounts import ADDRESS
+from tests.exchange.ews_accounts import account_of as ews_account_of
 from tests.exchange.ews_server import EwsServer
+from tests.exchange.graph_server import GraphServer, Tokens, account_of
 
 PORTS = {"imap": "imap_port", "pop3": "pop3_port"}
 KINDS = {  # each with its protocol
@@ -33,9 +36,10 @@ KINDS = {  # each with its protocol
     "pop3": "pop3",
     "folder-maildir": "folder",
     "folder-eml": "folder",
+    "mapi-graph": "mapi",
     "mapi-ews": "mapi",
 }
-ACCOUNTS = ("imap", "pop3", "mapi-ews")  # those on another machine
+ACCOUNTS = ("imap", "pop3", "mapi-graph", "mapi-ews")  # those on another machine
 
 
 def mail(number: int, size: int = 0) -> bytes:
@@ -146,6 +150,38 @@ class Directory(Mailbox):
         return connector_for(self.server(path=str(self.path), **settings), Credentials("", ""), mode)
 
 
+class GraphMailbox(Mailbox):
+    """A mailbox in Exchange Online, which is a fake of Microsoft Graph's."""
+
+    protocol = "mapi"
+    locator = "INBOX;ID="
+
+    def __init__(self, graph: GraphServer) -> None:
+        self.graph = graph
+        self.address = graph.mailbox.address
+
+    def deliver(self, *numbers: int, size: int = 0) -> None:
+        for number in numbers:
+            self.graph.mailbox.put(mail(number, size))
+
+    def empty(self) -> None:
+        for item in self.graph.mailbox.mails():
+            self.graph.mailbox.remove(item)
+
+    def flags(self) -> dict[int, frozenset[str]]:
+        items = enumerate(self.graph.mailbox.mails(), 1)
+        return {number: frozenset(["read"] if item.is_read else []) for number, item in items}
+
+    def connector(
+        self, mode: Mode = WATCH, password: str | None = None, port: int | None = None, **settings: Any
+    ) -> Connector:
+        """`password`: the token that the account gets, and no other."""
+        server = self.server(profile="exchange", mailbox=self.address, **settings)
+        where: dict[str, Any] = {"graph_url": f"http://127.0.0.1:{port}/"} if port else {}
+        tokens = Tokens(password, most=1) if password else Tokens()
+        return GraphConnector(server, account_of(self.graph, tokens=tokens, **where), mode)
+
+
 class EwsMailbox(Mailbox):
     """A mailbox on an Exchange server, which is a fake of Exchange Web Services."""
 
@@ -174,14 +210,22 @@ class EwsMailbox(Mailbox):
     ) -> Connector:
         server = self.server(profile="exchange", mailbox=self.address, **settings)
         where: dict[str, Any] = {"url": f"http://127.0.0.1:{port}/"} if port else {}
-        return EwsConnector(server, account_of(self.ews, password=password, **where), mode)
+        return EwsConnector(server, ews_account_of(self.ews, password=password, **where), mode)
 
 
-def _account(request: pytest.FixtureRequest, kind: str) -> "Account | EwsMailbox":
+def _account(request: pytest.FixtureRequest, kind: str) -> "Account | GraphMailbox | EwsMailbox":
+    if kind == "mapi-graph":
+        return GraphMailbox(request.getfixturevalue("graph"))
     if kind == "mapi-ews":
         return EwsMailbox(request.getfixturevalue("ews"))
     address, password = request.getfixturevalue("mail_account")
     return Account(request.getfixturevalue("mail_host"), address, password, kind)
+
+
+@pytest.fixture
+def graph() -> Iterator[GraphServer]:
+    with GraphServer().running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -202,7 +246,7 @@ def mailbox(request: pytest.FixtureRequest, tmp_path: Path) -> Mailbox:
 
 
 @pytest.fixture(params=_params(ACCOUNTS))
-def account(request: pytest.FixtureRequest) -> Account | EwsMailbox:
+def account(request: pytest.FixtureRequest) -> Account | GraphMailbox | EwsMailbox:
     """A mailbox on another machine, which has to be reached and logged in to."""
     return _account(request, request.param)
 
@@ -406,7 +450,7 @@ def test_a_stop_ends_a_wait_at_once(mailbox: Mailbox, opened: Open) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account | EwsMailbox) -> None:
+def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account | GraphMailbox | EwsMailbox) -> None:
     connector = account.connector(password="wrong")
     with pytest.raises(MailServerError) as caught:
         open_mailbox(connector)
@@ -416,7 +460,7 @@ def test_a_wrong_password_is_told_from_trouble_that_passes(account: Account | Ew
     assert "wrong" not in caught.value.text
 
 
-def test_a_server_that_is_away_is_trouble_that_passes(account: Account | EwsMailbox) -> None:
+def test_a_server_that_is_away_is_trouble_that_passes(account: Account | GraphMailbox | EwsMailbox) -> None:
     connector = account.connector(port=1)
     with pytest.raises(MailServerError) as caught:
         open_mailbox(connector)

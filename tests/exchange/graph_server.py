@@ -145,6 +145,7 @@ class GraphServer:
         self.refused_tokens = {"wrong"}
         self.not_given: dict[str, tuple[int, str]] = {}  # by an item's id: status and code instead of its content
         self.closed: set[str] = set()  # addresses of mailboxes that the application has no right to
+        self.refusals: dict[str, tuple[int, str]] = {}  # by recipient or From: status and code when it is to be sent
         self.most_at_once = 0
         self._at_once = 0
         self._draw = draw or random.Random(7)

@@ -22,6 +22,7 @@ WELL_KNOWN = {
     "archive": "Archive",
     "outbox": "Outbox",
 }
+READ_BYTES = 1_000_000  # of a mail, for what a message resource tells of it
 KEPT_HEADERS = 30  # of a mail's header fields, in internetMessageHeaders
 
 
@@ -52,9 +53,13 @@ class Item:
     def mail(self) -> EmailMessage:
         return message_from_bytes(self.raw, policy=policy.default)
 
+    @property
+    def beginning(self) -> EmailMessage:
+        return message_from_bytes(self.raw[:READ_BYTES], policy=policy.default)
+
     def header(self, name: str) -> str:
         try:
-            value = str(self.mail.get(name, ""))
+            value = str(self.beginning.get(name, ""))
         except Exception:  # the standard library's reader raises many things on odd header fields
             value = ""
         return " ".join(value.split())
@@ -167,7 +172,7 @@ def recipient(name: str, address: str) -> dict[str, object]:
 
 def _recipients(item: Item, header: str) -> list[dict[str, object]]:
     try:
-        addresses = getattr(item.mail.get(header), "addresses", ())
+        addresses = getattr(item.beginning.get(header), "addresses", ())
     except Exception:  # as above
         return []
     return [recipient(one.display_name, one.addr_spec) for one in addresses]
@@ -201,8 +206,8 @@ def message_json(item: Item) -> dict[str, object]:
 
 
 def _read(item: Item) -> dict[str, object]:
-    """What a message resource has from the mail's text."""
-    mail = item.mail
+    """What a message resource has from the mail's text; of a large one from its beginning."""
+    mail = item.beginning
     sender = (_recipients(item, "From") or [recipient("", "nobody@example.test")])[0]
     text = mail.get_body(("plain", "html"))
     try:

@@ -215,7 +215,7 @@ def test_a_right_that_is_taken_back_fails_no_mail(graph: GraphServer) -> None:
     transport = of(graph)
     transport.open()
     graph.closed.add("desk@example.test")
-    with pytest.raises(MailServerError, match="Mail.Send") as caught:
+    with pytest.raises(MailServerError, match=r"Mail\.Send") as caught:
         transport.send("", (ANN,), mail())
     assert caught.value.reason is Reason.ACCOUNT_LIMITED
 
@@ -257,7 +257,14 @@ def test_a_mail_costs_six_requests(graph: GraphServer) -> None:
     transport.open()
     graph.requests.clear()
     transport.send("", (ANN,), mail())
-    assert asked(graph) == ["GET /messages", "GET /messages", "POST /messages", "PATCH /messages", "POST /messages/send", "GET /messages"]
+    assert asked(graph) == [
+        "GET /messages",
+        "GET /messages",
+        "POST /messages",
+        "PATCH /messages",
+        "POST /messages/send",
+        "GET /messages",
+    ]
 
 
 def test_another_thread_ends_what_waits_for_a_silent_service(graph: GraphServer) -> None:

@@ -71,7 +71,9 @@ def _transport(graph: GraphServer) -> GraphTransport:
 
 
 def _original(raw: bytes) -> Original:
-    assert b"Auto-Submitted" not in raw and b"X-Mailcall" not in raw and b"<mailcall." not in raw.partition(b"\r\n\r\n")[0]
+    assert (
+        b"Auto-Submitted" not in raw and b"X-Mailcall" not in raw and b"<mailcall." not in raw.partition(b"\r\n\r\n")[0]
+    )
     return read(raw)
 
 

@@ -114,7 +114,9 @@ def _probe(
     services = services_of(context)
     incoming = read_state(services.config).settings.incoming_server(incoming_id.rpartition("/")[2])
     if not isinstance(server, OutgoingServer):
-        raise UserError(f"{server.id} is an incoming server", "name the outgoing one first, and the incoming in --probe")
+        raise UserError(
+            f"{server.id} is an incoming server", "name the outgoing one first, and the incoming in --probe"
+        )
     if incoming is None:
         raise UserError(f"there is no incoming server {incoming_id!r}", "see `mailcall servers list`")
     if mail["cc"] or mail["bcc"] or mail["subject"] or mail["message"] or len(mail["to"]) > 1:
