@@ -36,7 +36,10 @@ def address_to_probe(server: IncomingServer) -> str:
         raise UserError(f"{server.id} is disabled, so nobody fetches from it", "enable it, or probe with another one")
     address = server.mailbox or server.username or ""
     if "@" not in address:
-        raise UserError(f"the settings of {server.id} do not say its mailbox's address", "give it with --to ADDRESS")
+        raise UserError(
+            f"the settings of {server.id} do not say its mailbox's address",
+            "give the address that the mail is to go to",
+        )
     return address
 
 
@@ -70,7 +73,7 @@ _OLD = "outbound is of an earlier release, which knows no probe: it sent a plain
 def _nothing(incoming: IncomingServer, seconds: float) -> str:
     return (
         f"{incoming.id} has fetched no such mail within {seconds:g} s; it looks every {incoming.poll_seconds:g} s: "
-        "wait longer with --wait, look for the mail in other folders (junk), and see `mailcall servers status`"
+        "wait longer, look for the mail in other folders (junk), and see the server's state"
     )
 
 

@@ -31,7 +31,8 @@ incoming_servers:
 - {id: mailbox, protocol: imap, username: u, password: {env: PW}, call_template: by-mail, default_logging_analyst: ida}
 outgoing_servers:
 - {id: smtp, from_address: it@example.test, fallback: spare}
-- {id: spare, from_address: it@example.test}
+- {id: spare, protocol: mapi, profile: online, mailbox: it@example.test, from_address: it@example.test}
+mapi_profiles: [{id: online, transport: graph, tenant: example.test, client_id: app, managed_identity: true}]
 message_templates: [{id: hello, event: CallLogged, partition: it, subject: Hello, text: Hello}]
 notification_rules: [{id: quiet, event: CallClosed, partition: it, tell: []}]
 groups: [{id: ops, name: Ops, partition: it, members: [otto]}]
@@ -54,6 +55,7 @@ IN_USE = {
     ],
     "outgoing-server/smtp": ["partition/it: outgoing_server"],
     "outgoing-server/spare": ["email-options/email-options: default_outgoing_server", "outgoing-server/smtp: fallback"],
+    "mapi-profile/online": ["outgoing-server/spare: profile"],
     "person/ida": ["incoming-server/mailbox: default_logging_analyst"],
     "person/otto": ["group/ops: members"],
 }

@@ -15,6 +15,7 @@ from outbound.render import Templates, render
 from runtime.blobs import BlobStore
 from schemas.addresses import check_address
 from schemas.events import NotificationRequested
+from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format
 from schemas.sizes import MAX_INLINE_BYTES
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
@@ -32,7 +33,7 @@ TEMPLATES = Templates(SETTINGS)
 BREAKING = st.sampled_from([
     "\r\nBcc: <victim@other.example>\r\n\r\nbody", "\nTo: x@y.example", "\rCc: x@y.example", "\u2028Bcc: x", "\0",
     "=?utf-8?q?=0D=0ABcc:_x=40y?=", "{{ 7*7 }}", "{% raw %}", '"', "\\", "<x@y.example>", ",", ";", "(", "\x85",
-    "\r\n.\r\nQUIT", "＞，＜x＠y.example", "[C-000101]", "-- write above this line --",
+    "\r\n.\r\nQUIT", "＞，＜x＠y.example", "[C-000101]", f"see {REPLY_MARKER}",
 ])  # fmt: skip
 HOSTILE = st.lists(BREAKING | st.text(max_size=10), max_size=6).map("".join)
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')

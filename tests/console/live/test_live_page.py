@@ -74,13 +74,13 @@ def test_a_servers_state_changes_on_the_open_page(config: ConsoleConfig, publish
         assert views.wait_ready(SECONDS)
         page.goto(f"{address}/operations/health")
         state = page.locator("#health td[data-label=State]")
-        expect(state).to_have_text("idle")
+        expect(state).to_have_text("Idle")
         page.evaluate("document.body.dataset.same = 'yes'")
 
         publisher.publish([status("it", "unreachable")])
-        expect(state).to_have_text("unreachable")
+        expect(state).to_have_text("Unreachable")
         publisher.publish([status("it", "connected")])
-        expect(state).to_have_text("connected")
+        expect(state).to_have_text("Connected")
         assert page.locator("body").get_attribute("data-same") == "yes"  # no page was loaded for it
 
 

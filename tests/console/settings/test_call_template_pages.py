@@ -127,5 +127,5 @@ def test_problems_are_told_in_the_order_of_the_fields(client: TestClient) -> Non
     form = form_of(client.get(ADD).text) | {"id": ["a b"], "partition": ["hr"], "impact": ["x"], "fields": ["y"]}
     sent = client.post(ADD, data=form).text
     told = re.findall(r'<li><a href="#(f-[\w-]+)">', sent)
-    assert {"f-id", "f-impact", "f-fields"} <= set(told)
+    assert {"f-id", "f-urgency", "f-fields"} <= set(told)
     assert told == sorted(told, key=lambda id_: sent.index(f'id="{id_}"'))
