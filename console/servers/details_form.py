@@ -84,7 +84,15 @@ def _looks(draft: Draft, settings: SettingsSnapshot) -> dict[str, Look]:
             help="What each of them does stands below",
         )
     if "profile" in type_.fields:
-        looks["profile"] = Look(choices=_profiles(settings), help="How Exchange is reached and logged in to")
+        profiles = _profiles(settings)
+        way = type_.direction
+        first = (
+            f"The MAPI Mail Server must be configured before you can configure {way} email for MAPI: there is none yet"
+        )
+        looks["profile"] = Look(
+            choices=(Choice("", "Select one"), *profiles),
+            help="How Exchange is reached and logged in to" if profiles else first,
+        )
     for name, where in references(draft.before, type_):
         looks[name] = Look(
             help=f"It is taken from the {where} where mail is processed. What is entered here replaces it."
@@ -117,8 +125,8 @@ def _templates(draft: Draft, settings: SettingsSnapshot) -> tuple[Choice, ...]:
 
 
 def _profiles(settings: SettingsSnapshot) -> tuple[Choice, ...]:
-    found = (Choice(one.id, f"{one.name} ({one.id})" if one.name else one.id) for one in settings.all_of(MapiProfile))
-    return (Choice("", "Select one"), *found)
+    profiles = settings.all_of(MapiProfile)
+    return tuple(Choice(one.id, f"{one.name} ({one.id})" if one.name else one.id) for one in profiles)
 
 
 def _fallbacks(draft: Draft, settings: SettingsSnapshot) -> tuple[Choice, ...]:
