@@ -123,7 +123,7 @@ def test_neither_an_outage_of_the_server_nor_a_kill_turns_mails_of_a_recipient_r
             mails = (*before.messages, *after.messages)
         assert [process.poll() for process in processes[1:]] == [None] * (PROCESSES - 1)
         still_waiting = select(func.count()).select_from(deferred_notifications)
-        assert wait_until(lambda: _count(config, still_waiting) == 0, 30)
+        assert wait_until(lambda: _count(config, still_waiting) == 0, 90)
 
     assert len(before.messages) < MAILS - 100, "the outage came too late to show anything"
     assert _inversions(mails) == []
