@@ -171,7 +171,7 @@ OUTGOING_SERVER_UP = Gauge(
 )
 MAPI_SECRET_ENDS = Gauge(
     "mailcall_mapi_secret_ends_timestamp_seconds",
-    "When the secret or certificate of a MAPI profile ends, where that is known. "
+    "When the secret or certificate of a MAPI profile ends; NaN where that is not known, or no more. "
     "If it is near, make a new one in the directory and enter it in the profile.",
     ["profile"],
 )

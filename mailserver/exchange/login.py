@@ -5,6 +5,7 @@ is not given again.
 """
 
 import hashlib
+import math
 import os
 import threading
 import time
@@ -113,9 +114,14 @@ class ExchangeLogins:
         except SecretError:
             return  # the log-in says so
         self._ends[key] = end
-        if end is not None:
-            midnight = datetime(end.year, end.month, end.day, tzinfo=UTC)
-            MAPI_SECRET_ENDS.labels(profile.id).set(midnight.timestamp())
+        MAPI_SECRET_ENDS.labels(profile.id).set_function(partial(self._end_now, profile.id))
+
+    def _end_now(self, profile_id: str) -> float:
+        """Midnight before the last day, in seconds since 1970. No number where no end is known, so that nobody is told
+        of a secret that was replaced, or whose profile is gone."""
+        profile = self._profile_of(profile_id)
+        end = self._ends.get(_account(profile)) if profile is not None else None
+        return math.nan if end is None else datetime(end.year, end.month, end.day, tzinfo=UTC).timestamp()
 
     def _password(self, profile: MapiProfile) -> str:
         try:

@@ -1,5 +1,6 @@
 """Logging in at a directory by the real msal: every way to prove the application, tokens kept, refusals in words."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from mailserver.errors import MailServerError
 from mailserver.exchange.login import ExchangeLogins
 from mailserver.oauth import FRESH_SECONDS
 from runtime.dialling import refuse_networks
+from runtime.metrics import MAPI_SECRET_ENDS
 from runtime.networks import DEFAULT
 from runtime.secrets import make_keys, seal
 from schemas.reasons import Reason
@@ -111,7 +113,6 @@ def test_a_secret_gives_a_token_for_the_mailbox(authority: Authority, logins: An
         ({"cloud": "us-government"}, "https://graph.microsoft.us/.default"),
         ({"cloud": "us-defense"}, "https://dod-graph.microsoft.us/.default"),
         ({"cloud": "china"}, "https://microsoftgraph.chinacloudapi.cn/.default"),
-        ({"transport": "ews", "authentication": "oauth2"}, "https://outlook.office365.com/.default"),
         (
             {"transport": "ews", "authentication": "oauth2", "url": "https://mail.desk.example/EWS/Exchange.asmx"},
             "https://mail.desk.example/.default",
@@ -363,10 +364,29 @@ def test_a_certificate_says_itself_when_it_ends(logins: Any, tmp_path: Path) -> 
     assert login.secret_ends(SERVER) == date(2026, 12, 3)
 
 
+def test_the_metric_tells_the_end_while_it_holds(authority: Authority) -> None:
+    def told() -> list[float]:
+        samples = (sample for metric in MAPI_SECRET_ENDS.collect() for sample in metric.samples)
+        return [sample.value for sample in samples if sample.labels == {"profile": "exchange-online"}]
+
+    fields = {"client_secret": {"env": "APPLICATION_SECRET"}, "secret_ends": "2026-12-30"}
+    profile: MapiProfile | None = MapiProfile.model_validate(authority.profile(**fields))
+    login = ExchangeLogins(Keys(), lambda _id: profile)
+    login.account(SERVER)
+    assert told() == [datetime(2026, 12, 30, tzinfo=UTC).timestamp()]
+    profile = MapiProfile.model_validate(authority.profile(**{**fields, "secret_ends": None}))  # entered anew, no end
+    assert list(map(math.isnan, told())) == [True]
+    login.account(SERVER)
+    assert list(map(math.isnan, told())) == [True]
+    profile = None
+    assert list(map(math.isnan, told())) == [True]
+
+
 def test_an_account_of_ews_has_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXCHANGE_PASSWORD", "pass word of exchange")
     profile = MapiProfile.model_validate({
         "id": "exchange-online", "transport": "ews", "username": "DESK\\it", "password": {"env": "EXCHANGE_PASSWORD"},
+        "url": "https://mail.desk.example/EWS/Exchange.asmx",
     })  # fmt: skip
     login = ExchangeLogins(Keys(), lambda _id: profile)
     account = login.account(SERVER)
