@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.access.rights import Right
+from console.desk import delivery_page
 from console.desk.journal_words import explained
 from console.desk.partitions import visible_partitions
 from console.errors import UserError
@@ -142,6 +143,7 @@ def _filter(request: Request, name: str) -> str:
 
 PAGES = (
     Page("deliveries.list", "/deliveries", list_, Right.READ_CALLS),
+    Page("deliveries.open", "/deliveries/{notification_id}", delivery_page.show, Right.READ_CALLS),
     Page("deliveries.again", "/deliveries", again, Right.READ_CALLS, ("POST",)),
 )
 ENTRIES = (Entry("Desk", "Deliveries", "deliveries.list"),)

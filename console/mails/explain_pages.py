@@ -13,6 +13,7 @@ from console.errors import UserError
 from console.mails.explaining import explainer_of
 from console.mails.pages import SHOWN
 from console.mails.visible_mails import visible_mails
+from console.settings.editing import names_of
 from console.web.current import view_of
 from console.web.page import Entry, Page
 from console.web.render import PageError, page
@@ -76,12 +77,22 @@ def _page(request: Request, account: dict[str, Any] | None = None, errors: list[
         status=422 if errors else 200,
         errors=errors or (),
         account=account,
+        analyst=_analyst(request, account),
         servers=list(_servers(request).items()),
         server=str(form.get("server", "")),
         source=str(form.get("source", "")),
         most=MAX_MAIL_BYTES // 1_000_000,
         **SHOWN,
     )
+
+
+def _analyst(request: Request, account: dict[str, Any] | None) -> str:
+    """The Logging Analyst by name."""
+    sender = (account or {}).get("sender")
+    if not sender:
+        return ""
+    id_ = str(sender["logging_analyst"])
+    return names_of(request, [id_]).get(id_, id_)
 
 
 PAGES = (

@@ -12,6 +12,7 @@ from console.servers.rows import ServerRow
 from console.servers.window import author_of, failure, state_of, wanted_row
 from console.settings import saving
 from console.settings.deletion import plan_deletion
+from console.settings.links import places
 from console.settings.referring import find_referrers
 from console.web.change_reason import reason_of
 from console.web.current import view_of
@@ -48,7 +49,7 @@ def _page(request: Request, row: ServerRow, errors: Sequence[PageError] = ()) ->
         status=422 if errors else 200,
         errors=errors,
         row=row,
-        referrers=find_referrers(view.settings, row.key),
+        referrers=places(request, find_referrers(view.settings, row.key)),
         version=view.settings.versions.get(row.key),
         change_reason=reason_of(request),
         reason_required=view.settings.email_options().change_reason_required,

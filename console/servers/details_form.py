@@ -9,6 +9,7 @@ from console.servers.methods import MethodChoice, method_choices
 from console.servers.server_types import ServerType
 from console.web import forms
 from console.web.forms import Choice, Field, Look, Values
+from console.web.names import name_of
 from console.web.render import PageError
 from mailserver.connection import PORTS
 from schemas.settings import CallTemplate, MapiProfile, OutgoingServer, Security
@@ -47,11 +48,18 @@ class ShownSection:
 
 
 def sections_of(
-    draft: Draft, values: Values, settings: SettingsSnapshot, errors: Sequence[PageError] = ()
+    draft: Draft,
+    values: Values,
+    settings: SettingsSnapshot,
+    errors: Sequence[PageError] = (),
+    people: Mapping[str, str] | None = None,
 ) -> list[ShownSection]:
-    """The sections of the draft's type, with what was typed and what is wrong."""
+    """The sections of the draft's type, with what was typed and what is wrong. `people`: names of persons by their ids,
+    where the page is only read."""
     type_ = draft.type
     looks = _looks(draft, settings)
+    if people is not None and "default_logging_analyst" in type_.fields:
+        looks["default_logging_analyst"] = Look(choices=tuple(Choice(*person) for person in people.items()))
     usual = forms.default_values(type_.model, type_.fields)
     wrong = {error.field for error in errors}
 
@@ -85,14 +93,14 @@ def _looks(draft: Draft, settings: SettingsSnapshot) -> dict[str, Look]:
         )
     if "profile" in type_.fields:
         profiles = _profiles(settings)
-        way = type_.direction
-        first = (
-            f"The MAPI Mail Server must be configured before you can configure {way} email for MAPI: there is none yet"
-        )
+        before = f"before you can configure {type_.direction} email for MAPI: there is none yet"
         looks["profile"] = Look(
             choices=(Choice("", "Select one"), *profiles),
-            help="How Exchange is reached and logged in to" if profiles else first,
+            help="How Exchange is reached and logged in to"
+            if profiles
+            else f"The MAPI Mail Server must be configured {before}",
         )
+        looks["mailbox"] = Look(help=_HELP["mailbox"], optional=False)
     for name, where in references(draft.before, type_):
         looks[name] = Look(
             help=f"It is taken from the {where} where mail is processed. What is entered here replaces it."
@@ -120,7 +128,9 @@ def _ports(type_: ServerType) -> str:
 
 def _templates(draft: Draft, settings: SettingsSnapshot) -> tuple[Choice, ...]:
     templates = settings.all_of(CallTemplate)
-    found = tuple(Choice(one.id, f"{one.id} (partition {one.partition})") for one in templates)
+    found = tuple(
+        Choice(one.id, f"{one.id} (partition {name_of(settings, 'partition', one.partition)})") for one in templates
+    )
     return found if draft.typed.get("call_template") else (Choice("", "Select one"), *found)
 
 

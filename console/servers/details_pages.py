@@ -22,7 +22,7 @@ from console.servers.details import (
     read_form,
     shown_values,
 )
-from console.servers.details_form import sections_of
+from console.servers.details_form import ShownSection, sections_of
 from console.servers.drafts import Draft
 from console.servers.rows import ServerRow
 from console.servers.server_types import find_type, type_of, types_of
@@ -34,6 +34,7 @@ from console.servers.window import (
     state_of,
     wanted_row,
 )
+from console.settings.editing import names_of
 from console.settings.secrets import sealer
 from console.web.current import view_of
 from console.web.page import Page
@@ -216,8 +217,15 @@ def _read_only(request: Request, row: ServerRow) -> Response:
         "servers/open.html",
         title=f"Email Server Details: {row.name}",
         row=row,
-        sections=sections_of(draft, shown_values(draft, server), view_of(request).settings) if draft else (),
+        sections=read_sections(request, draft) if draft else (),
     )
+
+
+def read_sections(request: Request, draft: Draft) -> list[ShownSection]:
+    """The details to be read: what was chosen is called as it was to choose, persons by their names."""
+    ids = [str(typed)] if (typed := draft.typed.get(_SEARCHED)) else []
+    people, settings = names_of(request, ids), view_of(request).settings
+    return sections_of(draft, shown_values(draft, draft.before), settings, people=people)
 
 
 def _other(request: Request, fresh: Draft | None) -> Draft | None:

@@ -1,6 +1,6 @@
 """Review: what saving the details changes, field by field, with the Change Reason; then Save."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from console.access.rights import Right
 from console.errors import UserError
 from console.servers import server_tests
 from console.servers.details import rebased, secret_fields
-from console.servers.details_pages import check_draft, form_page
+from console.servers.details_pages import check_draft, form_page, read_sections
 from console.servers.drafts import Draft
 from console.servers.rows import last_change
 from console.servers.server_settings import Server
@@ -29,16 +29,18 @@ from console.servers.window import (
 )
 from console.settings import saving
 from console.settings.apply import Change
-from console.settings.differences import Difference
+from console.settings.differences import Difference, differences
+from console.settings.setting_secrets import redacted
 from console.views.snapshot import ViewSnapshot
 from console.web.change_reason import reason_of
 from console.web.current import view_of
-from console.web.labels import label, word
+from console.web.labels import label
 from console.web.page import Page
 from console.web.render import PageError, page, redirect
 from runtime.outcomes import OutageError
 
 CATCH_UP_SECONDS = 5.0
+Words = Mapping[str, Mapping[str, str]]  # field -> value -> what it is called, for the fields of which one is chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def save(request: Request) -> Response:
             services.drafts.keep(account.account_id, rebased(draft, now_saved, view.settings.versions[_key(draft)]))
         return redirect(request, "servers.review")
     checked = check_draft(request, draft)
-    if checked.server is None or checked.plan is None or _theirs(view, draft, checked.server):
+    if checked.server is None or checked.plan is None or _theirs(view, draft, checked.server, {}):
         return _page(request, draft)
     now = datetime.now(UTC)
     looked_at = {_key_of(checked.server): draft.version}
@@ -101,7 +103,8 @@ def _page(request: Request, draft: Draft, errors: Sequence[PageError] = ()) -> R
     if checked.plan is None or checked.server is None:
         return form_page(request, draft, errors_of(checked.problems, draft.type.fields))
     [change] = checked.plan.changes
-    theirs = _theirs(view, draft, checked.server)
+    words = _words(request, draft)
+    theirs = _theirs(view, draft, checked.server, words)
     return page(
         request,
         "servers/review.html",
@@ -110,7 +113,7 @@ def _page(request: Request, draft: Draft, errors: Sequence[PageError] = ()) -> R
         errors=errors,
         draft=draft,
         is_new=change.effect == "new",
-        fields=list(changed_fields(change.fields, draft.type)),
+        fields=list(changed_fields(_told(change, draft.type), draft.type, words)),
         theirs=theirs,
         their_change=last_change(view, change.key) if theirs else None,
         unproved=bool(checked.plan.checking_nobody),
@@ -120,22 +123,44 @@ def _page(request: Request, draft: Draft, errors: Sequence[PageError] = ()) -> R
     )
 
 
-def _theirs(view: ViewSnapshot, draft: Draft, ours: Server) -> list[ChangedField]:
+def _told(change: Change, type_: ServerType) -> Iterator[Difference]:
+    """What differs; of a new server besides what the details ask for at once, also where it is as usual."""
+    differing = change.fields
+    if change.before is not None or change.after is None:
+        yield from differing
+        return
+    asked = {"protocol", *(name for section in type_.sections for name in section.fields)}
+    known = {one.field for one in differing}
+    for one in differences(None, redacted(change.after, defaults=True)):
+        if one.field in known or (one.field in asked and one.new not in ("", [])):
+            yield one
+
+
+def _words(request: Request, draft: Draft) -> Words:
+    """As they were chosen in the details."""
+    fields = (field for section in read_sections(request, draft) for field in (*section.fields, *section.more))
+    chosen = {field.name: {one.value: one.label for one in field.choices} for field in fields if field.choices}
+    return {**chosen, "protocol": {draft.type.protocol: draft.type.label}}
+
+
+def _theirs(view: ViewSnapshot, draft: Draft, ours: Server, words: Words) -> list[ChangedField]:
     """What somebody else has changed since the details were opened. `ours`: what is to be saved, and may be already."""
     saved = _saved(view, draft)
     if draft.before is None or saved is None or saved in (draft.before, ours):
         return []
-    return list(changed_fields(Change(_key(draft), "changed", draft.before, saved).fields, draft.type))
+    return list(changed_fields(Change(_key(draft), "changed", draft.before, saved).fields, draft.type, words))
 
 
-def changed_fields(found: Sequence[Difference], type_: ServerType) -> Iterator[ChangedField]:
+def changed_fields(found: Iterable[Difference], type_: ServerType, words: Words) -> Iterator[ChangedField]:
     """Each field that differs, by its label; what makes up one secret is one line."""
+    found = tuple(found)
     secrets = secret_fields(type_)
     told: set[str] = set()
     for one in found:
         secret = next((name for name in secrets if one.field == name or one.field.startswith(f"{name}.")), None)
         if secret is None:
-            yield ChangedField(label(one.field), _text(one.field, one.old), _text(one.field, one.new))
+            named = words.get(one.field, {})
+            yield ChangedField(label(one.field), _text(named, one.old), _text(named, one.new))
         elif secret not in told:
             told.add(secret)
             parts = [other for other in found if other.field == secret or other.field.startswith(f"{secret}.")]
@@ -143,9 +168,7 @@ def changed_fields(found: Sequence[Difference], type_: ServerType) -> Iterator[C
             yield ChangedField(label(secret), "set" if was else "not set", "changed" if is_now else "not set")
 
 
-def _text(field: str, value: Any) -> str:
-    if field == "authentication" and value == "none":
-        return "(No authentication)"  # as it is chosen; of Security it is None
+def _text(named: Mapping[str, str], value: Any) -> str:
     if value is None or value in ("", [], ()):
         return "–"
     if isinstance(value, bool):
@@ -153,8 +176,8 @@ def _text(field: str, value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return ", ".join(word(str(one)) for one in value)
-    return word(str(value))
+        return ", ".join(named.get(str(one), str(one)) for one in value)
+    return named.get(str(value), str(value))
 
 
 def _saved(view: ViewSnapshot, draft: Draft) -> Server | None:

@@ -7,8 +7,10 @@ from console.servers.server_types import type_of
 from console.servers.states import Tone, state_of
 from console.settings.apply import Change, event_id
 from console.views.snapshot import ViewSnapshot
+from console.web.names import name_of
 from mailserver.connection import port_of
 from schemas.servers import ServerStatus, ServerTestResult, SettingsChange
+from schemas.snapshot import SettingsSnapshot
 
 _TROUBLE = ("authentication-refused", "unreachable", "throttled")
 
@@ -83,7 +85,7 @@ def _row(view: ViewSnapshot, direction: Direction, key: str, server: Server | No
         state,
         tone,
         type_of(server).label,
-        address_of(server),
+        address_of(server, view.settings),
         status,
         "" if unreadable or not server.enabled else proof(key, server, view),
         unreadable,
@@ -91,12 +93,12 @@ def _row(view: ViewSnapshot, direction: Direction, key: str, server: Server | No
     )
 
 
-def address_of(server: Server) -> str:
-    """Where it is: host and port, or the folder."""
+def address_of(server: Server, settings: SettingsSnapshot) -> str:
+    """Where it is: host and port, the folder, or the mailbox and its profile."""
     if server.protocol == "folder":
         return getattr(server, "path", None) or ""
     if server.protocol == "mapi":
-        return f"{server.mailbox} ({server.profile})"
+        return f"{server.mailbox} ({name_of(settings, 'mapi-profile', server.profile or '')})"
     return f"{server.host}:{port_of(server, server.protocol)}"
 
 

@@ -186,7 +186,7 @@ def _page(
         draft=draft,
         direction=direction,
         type_label=type_of(server).label,
-        address=address_of(server),
+        address=address_of(server, view_of(request).settings),
         typed={field: typed.get(field, "") for field in (*_LISTS, *_TEXTS)},
         wrong={error.field: error.text for error in errors},
         reload_seconds=2 if context["waiting"] else None,

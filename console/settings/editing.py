@@ -158,6 +158,8 @@ def carry_out(request: Request, plan: Plan, version: int | None, change_reason: 
 
 def names_of(request: Request, ids: Sequence[str]) -> dict[str, str]:
     """Persons' names, or their ids where they have none; who is not known to the desk is left out."""
+    if not ids:
+        return {}
     try:
         with reading(request.app.state.services.engine) as connection:
             return {id_: person.name or id_ for id_, person in load_persons(connection, ids).items()}

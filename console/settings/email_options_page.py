@@ -48,6 +48,7 @@ LOOKS = {
     ),
     "change_reason_required": Look(help="Whoever changes a setting or a person has to say why."),
 }
+_NO_DEFAULT = Choice("", "None: partitions without one of their own tell nobody")
 NAMES = tuple(name for _, names in GROUPS for name in names)
 
 
@@ -80,8 +81,8 @@ def save(request: Request) -> Response:
 
 
 def _form(request: Request, version: int | None, values: Values, errors: Sequence[PageError] = ()) -> Response:
-    servers = tuple(Choice(one.id, one.name or one.id) for one in view_of(request).settings.all_of(OutgoingServer))
-    looks = {**LOOKS, "default_outgoing_server": Look(choices=servers)}
+    servers = (Choice(one.id, one.name or one.id) for one in view_of(request).settings.all_of(OutgoingServer))
+    looks = {**LOOKS, "default_outgoing_server": Look(choices=(_NO_DEFAULT, *servers))}
     return page(
         request,
         "settings/email_options.html",

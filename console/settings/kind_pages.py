@@ -1,8 +1,9 @@
 """The pages of every kind of setting alike: list, Add, Open, Update, Delete. What differs stands in `kinds.py`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from console.settings.editing import (
     carry_out,
     last_change,
     managed_by,
+    names_of,
     plan_change,
     plan_removal,
     referrers_of,
@@ -28,13 +30,14 @@ from console.settings.first_partition import FIRST_PARTITION
 from console.settings.kinds import KINDS, AnySetting, Kind
 from console.settings.links import places
 from console.settings.looks import looks_of
-from console.settings.shown import cells_of, difference_rows, fields_of
+from console.settings.mapi_profiles import fields_of_use
+from console.settings.shown import cells_of, difference_rows, fields_of, persons_in, with_people
 from console.web import forms, keyset
 from console.web.change_reason import reason_of
 from console.web.looked_at import version_of
 from console.web.page import Entry, Page
 from console.web.render import PageError, page, redirect, url
-from schemas.settings import Partition
+from schemas.settings import MapiProfile, Partition
 from schemas.snapshot import SettingsSnapshot
 
 SAVE, REVIEW = "save", "review"  # what a form's `action` may ask for; any other shows the form again, as it was typed
@@ -59,12 +62,13 @@ def show_list(kind: Kind, request: Request) -> Response:
     settings = settings_of(request)
     part = keyset.cut_list(settings.all_of(kind.model), keyset.asked(request, str), lambda one: (one.id,))
     here = partial(url, request, f"{kind.name}.list")
+    people = names_of(request, persons_in(kind, part.rows))
     return page(
         request,
         kind.listing,
         title=kind.many,
         kind=kind,
-        rows=[(one.id, cells_of(kind, one)) for one in part.rows],
+        rows=[(one.id, cells_of(kind, one, people)) for one in part.rows],
         before=part.before and here({"before": part.before}),
         after=part.after and here({"after": part.after}),
         **around_list(kind, settings),
@@ -73,15 +77,16 @@ def show_list(kind: Kind, request: Request) -> Response:
 
 def show(kind: Kind, request: Request) -> Response:
     settings, setting = _stored(kind, request)
+    named = with_people(kind, setting, names_of(request, persons_in(kind, [setting])))
     return page(
         request,
         kind.details,
-        title=f"{kind.one} {setting.id}",
+        title=_called(kind, setting),
         kind=kind,
         setting=setting,
         managed_by=managed_by(request, f"{kind.name}/{setting.id}"),
         last_change=last_change(request, f"{kind.name}/{setting.id}"),
-        groups_of_fields=[(group.title, fields_of(kind, setting, group.fields)) for group in kind.groups],
+        groups_of_fields=[(title, fields_of(kind, named, names)) for title, names in _groups(kind, setting)],
         **around_setting(request, kind, settings, setting),
     )
 
@@ -129,7 +134,7 @@ def delete(kind: Kind, request: Request) -> Response:
         carry_out(request, plan_removal(request, kind, setting.id), version_of(request), reason_of(request))
     except RefusedError as refused:
         return _deletion(request, kind, *_stored(kind, request), refused.errors)
-    return redirect(request, f"{kind.name}.list", f"{kind.one} {setting.id} is deleted.")
+    return redirect(request, f"{kind.name}.list", f"{_called(kind, setting)} is deleted.")
 
 
 def _submitted(kind: Kind, request: Request, settings: SettingsSnapshot, stored: AnySetting | None) -> Response:
@@ -152,7 +157,7 @@ def _submitted(kind: Kind, request: Request, settings: SettingsSnapshot, stored:
         return _form(request, settings, replace(form, errors=refused.errors))
     [change] = plan.changes
     id_ = change.key.partition("/")[2]
-    said = f"{kind.one} {id_} is saved." if plan.effective else "Nothing was changed."
+    said = f"{_called(kind, change.after)} is saved." if plan.effective else "Nothing was changed."
     return redirect(request, f"{kind.name}.open", said, id=id_)
 
 
@@ -179,7 +184,7 @@ def _form(request: Request, settings: SettingsSnapshot, form: Form) -> Response:
     return page(
         request,
         kind.form,
-        title=f"Update {kind.one} {stored.id}" if stored else f"Add {kind.one}",
+        title=f"Update {_called(kind, stored)}" if stored else f"Add {kind.one}",
         status=422 if errors else 200,
         errors=errors,
         kind=kind,
@@ -202,7 +207,7 @@ def _deletion(
     return page(
         request,
         "settings/delete.html",
-        title=f"Delete {kind.one} {setting.id}",
+        title=f"Delete {_called(kind, setting)}",
         status=422 if errors else 200,
         errors=errors,
         kind=kind,
@@ -213,6 +218,19 @@ def _deletion(
         reason_required=settings.email_options().change_reason_required,
         change_reason=reason_of(request),
     )
+
+
+def _groups(kind: Kind, setting: AnySetting) -> Iterator[tuple[str, Sequence[str]]]:
+    """Titles and fields of what is to be read."""
+    for group in kind.groups:
+        names = fields_of_use(setting, group.fields) if isinstance(setting, MapiProfile) else group.fields
+        if names:
+            yield group.title, names
+
+
+def _called(kind: Kind, setting: Any) -> str:
+    """Such as `Partition IT`."""
+    return f"{kind.one} {getattr(setting, 'name', '') or setting.id}"
 
 
 def _stored(kind: Kind, request: Request) -> tuple[SettingsSnapshot, AnySetting]:

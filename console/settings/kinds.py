@@ -139,7 +139,8 @@ KINDS: tuple[Kind, ...] = (
         one="MAPI Profile",
         many="MAPI Profiles",
         purpose="How Exchange is reached and logged in to. It has to be there before a MAPI server can be added; where "
-        "Exchange lets a mailbox in by IMAP, POP3 or SMTP, those are simpler to set up.",
+        "Exchange lets a mailbox in by IMAP, POP3 or SMTP, those are simpler to set up. Whether its log-in works is "
+        "told by Test of a server that names it.",
         groups=(
             FieldGroup("MAPI Profile", ("id", "name", "transport")),
             FieldGroup(

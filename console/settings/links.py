@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from console.settings.kinds import BY_NAME
+from console.web.current import view_of
 from console.web.labels import label
+from console.web.names import name_of
 from console.web.render import url
 
 _SERVERS = {"incoming-server": "incoming", "outgoing-server": "outgoing"}
@@ -19,9 +21,9 @@ _CALLED = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A setting, such as `Partition it`, and which of its fields is meant. `href` is empty where it has no page."""
+    """A setting, such as `Partition IT`, and which of its fields is meant. `href` is empty where it has no page."""
 
-    id: str
+    name: str
     called: str
     field: str
     href: str
@@ -42,10 +44,13 @@ def page_of(request: Request, key: str) -> str:
 
 def places(request: Request, referrers: Iterable[str]) -> list[Place]:
     """Of keys, such as `partition/it`, each with or without a field: `partition/it: outgoing_server`."""
-    found = []
+    settings, found = view_of(request).settings, []
     for referrer in referrers:
         key, _, field = referrer.partition(": ")
-        found.append(Place(key.partition("/")[2], called(key), label(field) if field else "", page_of(request, key)))
+        kind, _, id_ = key.partition("/")
+        name = name_of(settings, kind, id_)
+        text = called(f"{kind}/{name}")
+        found.append(Place(name, text, label(field) if field else "", page_of(request, key)))
     return found
 
 

@@ -8,6 +8,7 @@ from console.settings.referring import NAMING
 from console.web.events import event_words
 from console.web.forms import Choice, Look
 from console.web.labels import word
+from console.web.names import name_of
 from schemas.notifying import DEFAULT_RULES, DeskEvent, Role
 from schemas.settings import MessageTemplate, Partition
 from schemas.snapshot import SettingsSnapshot
@@ -67,10 +68,17 @@ def looks_of(
                 "certificate": Look(widget="secret-lines", rows=6, is_removable=True),
                 "client_secret": Look(is_removable=True, help="The value of the application's secret"),
                 "password": Look(is_removable=True, help=""),
-                "url": Look(help="Looked for at the mailbox's domain if empty (Autodiscover)"),
+                "url": Look(
+                    help="Such as https://mail.example.org/EWS/Exchange.asmx. With Kerberos it may stay empty: it is "
+                    "then looked for at the mailbox's domain (Autodiscover)",
+                    optional=False,
+                ),
                 "authentication": Look(help="How the account, or with OAuth2 the application, is logged in to"),
-                "impersonation": Look(help="With the role ApplicationImpersonation, and not as a delegate"),
-                "username": Look(help="DOMAIN\\name or name@domain"),
+                "impersonation": Look(
+                    help="Exchange lets the account do so by the role ApplicationImpersonation. Without it the account "
+                    "needs Full Access to each mailbox"
+                ),
+                "username": Look(help="DOMAIN\\name or name@domain", optional=False),
                 "cloud": Look(help="Whose Microsoft 365 it is"),
                 "token_file": Look(help="File with the platform's token for the application (workload identity)"),
                 "tenant": Look(help="The directory's id, or one of its domains", optional=False),
@@ -99,7 +107,16 @@ def _named(kind: Kind, field: str, settings: SettingsSnapshot, named: str) -> tu
     if kind.name == "call-template":
         return (_CHOOSE, *choices)
     required = kind.model.model_fields[field].is_required()
-    return choices if required else (Choice("", WHEN_EMPTY[field]), *choices)
+    return choices if required else (Choice("", _when_empty(field, settings)), *choices)
+
+
+def _when_empty(field: str, settings: SettingsSnapshot) -> str:
+    """What it means, with the server that then sends."""
+    if field != "outgoing_server":
+        return WHEN_EMPTY[field]
+    default = settings.email_options().default_outgoing_server
+    named = name_of(settings, "outgoing-server", default) if default else "there is none: nobody is told"
+    return f"{WHEN_EMPTY[field]} ({named})"
 
 
 def _with_name(setting: Any) -> str:

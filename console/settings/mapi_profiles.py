@@ -1,7 +1,9 @@
 """The form of a MAPI profile: what does not go with the transport that is chosen counts as not typed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from schemas.settings import MapiProfile
 
 _OF_EWS = ("url", "authentication", "impersonation")
 _OF_ACCOUNT = ("username", "password")
@@ -16,6 +18,12 @@ _OF_DIRECTORY = (
     "managed_identity",
     "login_url",
 )
+
+
+def fields_of_use(profile: MapiProfile, names: Iterable[str]) -> list[str]:
+    """Those of a saved profile's fields that mean something for it."""
+    useless = frozenset(_useless(profile.model_dump(mode="json")))
+    return [name for name in names if name not in useless]
 
 
 def of_use(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A setting as people read it: each field with its label, its value in words, and the setting that it leads to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A field as it is read. `kind` and `id`: the setting that it names, where that has a page of these.
+    """A field as it is read. `kind` and `id`: the setting that it names, where that has a page.
 
     `is_text`: it has lines of its own. `is_empty`: `value` says what it means that nothing is set.
     """
@@ -47,12 +47,25 @@ def fields_of(kind: Kind, setting: Model, names: Iterable[str]) -> list[Shown]:
     return [_shown(kind, setting, name) for name in names]
 
 
-def cells_of(kind: Kind, setting: Model) -> list[Shown]:
-    """The columns of a list, long values cut."""
+def cells_of(kind: Kind, setting: Model, people: Mapping[str, str]) -> list[Shown]:
+    """The columns of a list, long values cut. `people`: names of persons by their ids."""
     return [
         Shown(one.label, _clipped(one.value), one.kind, one.id, is_empty=one.is_empty)
-        for one in fields_of(kind, setting, kind.columns)
+        for one in fields_of(kind, with_people(kind, setting, people), kind.columns)
     ]
+
+
+def persons_in(kind: Kind, settings: Iterable[Model]) -> list[str]:
+    """The ids of the persons that settings of a kind name."""
+    fields = [field for field, named in NAMING[kind.model].items() if named == "person"]
+    return sorted({id_ for setting in settings for field in fields for id_ in getattr(setting, field)})
+
+
+def with_people(kind: Kind, setting: Model, people: Mapping[str, str]) -> Model:
+    """The setting with persons' names in the place of their ids."""
+    fields = [field for field, named in NAMING[kind.model].items() if named == "person"]
+    called = {field: tuple(people.get(id_, id_) for id_ in getattr(setting, field)) for field in fields}
+    return setting.model_copy(update=called)
 
 
 def difference_rows(fields: Iterable[Difference]) -> list[tuple[str, str | None, str | None]]:
@@ -92,7 +105,7 @@ def _shown(kind: Kind, setting: Model, name: str) -> Shown:
     named = NAMING[kind.model].get(name, "")
     if not text:
         return Shown(label(name), WHEN_EMPTY.get(name, "–"), is_empty=True)
-    leads = named if named in BY_NAME and isinstance(value, str) else ""
+    leads = named if named in (*BY_NAME, "outgoing-server") and isinstance(value, str) else ""
     return Shown(label(name), text, leads, value if leads else "", "\n" in text)
 
 
@@ -114,6 +127,8 @@ def _text(value: Any) -> str:
             return _secret(value)
         case bool():
             return "Yes" if value else "No"
+        case float():
+            return f"{value:g}"
         case tuple() | list():
             return ", ".join(map(_text, value))
         case dict():

@@ -17,6 +17,7 @@ from console.web import flash
 from console.web.explorer import explorer, may_open
 from console.web.foreign import visible
 from console.web.labels import in_labels
+from console.web.names import name_of
 from console.web.static_files import static_files
 
 _CONSOLE = Path(__file__).resolve().parents[1]
@@ -101,6 +102,7 @@ def _text(request: Request, template: str, context: Mapping[str, Any]) -> str:
             url=lambda name, query=None, **parameters: url(request, name, query, **parameters),
             may=lambda name: _may(request, name),
             static=lambda name: root_path + static_files()[name].path,
+            name_of=lambda kind, id_: name_of(request.app.state.services.views.current.settings, kind, id_),
             **context,
         )
     )

@@ -45,6 +45,10 @@ class MailRecords:
             return []
         if not self.has_index((topic,)):
             return list(read_to_end(self.config, [topic.name(self.config.topic_prefix)]))
+        return self.known(topic, mail_ids)
+
+    def known(self, topic: Topic, mail_ids: Collection[str]) -> list[Record]:
+        """The same as far as the index knows by now: for pages, which read no topic."""
         with reading(self.engine) as connection:
             found = self.at(_places_of(connection, self.config.topic_prefix, topic, mail_ids))
         return [found[place] for place in sorted(found)]

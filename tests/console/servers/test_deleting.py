@@ -26,8 +26,8 @@ def test_a_server_is_deleted_once_it_is_confirmed(client: TestClient, administra
 def test_a_server_that_something_refers_to_stays(client: TestClient, administration: Administration) -> None:
     path = DELETE.format("outgoing/it-outgoing")
     asked = client.get(path).text
-    for place in ("partition/it: outgoing_server", "email-options/email-options: default_outgoing_server"):
-        assert place in asked
+    assert '<a href="/settings/partitions/it">Partition IT</a> <span class="muted">(Outgoing server)</span>' in asked
+    assert 'Email options <span class="muted">(Default outgoing server)</span>' in asked
     refused = client.post(path, data={})
     assert refused.status_code == 422
     assert "in use by" in refused.text
@@ -38,7 +38,8 @@ def test_the_fall_back_of_another_server_stays(client: TestClient, administratio
     other = administration.setting("outgoing-server/it-outgoing")
     administration.put("outgoing-server/spare", other.model_copy(update={"id": "spare"}))
     administration.put("outgoing-server/it-outgoing", other.model_copy(update={"fallback": "spare"}))
-    assert "outgoing-server/it-outgoing: fallback" in client.get(DELETE.format("outgoing/spare")).text
+    place = '<a href="/email-settings/servers/outgoing/it-outgoing">Outgoing Email Server it-outgoing</a>'
+    assert place in client.get(DELETE.format("outgoing/spare")).text
     assert client.post(DELETE.format("outgoing/spare"), data={}).status_code == 422
 
 

@@ -55,6 +55,33 @@ def test_no_authentication_is_reviewed_as_it_is_chosen(client: TestClient) -> No
     assert "(No authentication)" in client.get(REVIEW).text
 
 
+def reviewed(text: str) -> dict[str, str]:
+    """Value by field of a new server's review."""
+    return dict(re.findall(r'<tr><th scope="row">([^<]+)</th><td data-label="Value">([^<]*)</td>', text))
+
+
+def test_the_review_of_a_new_server_tells_what_was_typed_also_where_it_is_as_usual(client: TestClient) -> None:
+    assert add(client, host="localhost").headers["location"] == REVIEW
+    told = reviewed(client.get(REVIEW).text)
+    assert told["Server"] == "localhost"
+    assert {"Name": "Support", "Email server type": "IMAP", "Password": "set"}.items() <= told.items()
+    assert "Move to" not in told and "" not in told.values()
+
+
+def test_the_review_has_what_was_chosen_in_the_words_that_were_chosen_and_a_name_as_it_is(client: TestClient) -> None:
+    assert add(client, name="none").headers["location"] == REVIEW
+    told = reviewed(client.get(REVIEW).text)
+    assert told["Name"] == "none"
+    assert told["Default Logging Analyst"] == "Ida Ingram"
+    assert told["Call Template"] == "it-by-mail (partition IT)"
+
+
+def test_the_details_that_are_read_name_the_analyst(client: TestClient) -> None:
+    text = client.get("/email-settings/servers/incoming/it-mailbox").text
+    assert re.search(r"<dt>Default Logging Analyst</dt><dd><span[^>]*>Ida Ingram</span>", text)
+    assert "it-by-mail (partition IT)" in text
+
+
 def test_the_type_is_selected_from_a_list_and_the_fields_follow_it(client: TestClient) -> None:
     for direction, types in (("incoming", ["IMAP", "POP3", "MAPI", "Folder of files"]), ("outgoing", ["SMTP", "MAPI"])):
         text = client.get(f"/email-settings/add/{direction}").text

@@ -1,5 +1,6 @@
 """MAPI servers in the window: added once there is a profile, and told when its secret ends."""
 
+import re
 from typing import Any
 
 from starlette.testclient import TestClient
@@ -26,6 +27,7 @@ def test_a_server_is_added_to_a_profile_that_is_there(client: TestClient, admini
     administration.put("mapi-profile/online", PROFILE)
     form = client.get(INCOMING).text
     assert '<option value="online">Exchange Online (online)</option>' in form
+    assert re.search(r'<label for="f-mailbox">Mailbox</label>', form), "it has to be entered"
     assert 'name="host"' not in form and 'name="password.secret"' not in form
     assert post(client, INCOMING, **SERVER).headers["location"] == REVIEW
     client.post(REVIEW, data={})
@@ -39,7 +41,7 @@ def test_a_server_is_added_to_a_profile_that_is_there(client: TestClient, admini
     relay = administration.setting("outgoing-server/relay")
     assert isinstance(relay, OutgoingServer) and (relay.protocol, relay.save_sent) == ("mapi", True)
     listed = client.get("/email-settings").text
-    assert "support@desk.example (online)" in listed and "MAPI" in listed
+    assert "support@desk.example (Exchange Online)" in listed and "MAPI" in listed
     for direction, id_ in (("incoming", "support"), ("outgoing", "relay")):
         assert client.get(f"/email-settings/servers/{direction}/{id_}").status_code == 200
 

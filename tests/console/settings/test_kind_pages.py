@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from console.settings.kinds import KINDS, Kind
+from logger.write import write_persons
 from schemas.notifying import Group, NotificationRule
 from schemas.persons import Person
 from schemas.settings import (
@@ -22,7 +23,9 @@ from schemas.settings import (
     Secret,
     Setting,
 )
-from tests.console.settings.desk_window import MemoryServices
+from schemas.topics import SETTINGS as SETTINGS_TOPIC
+from schemas.wire import encode
+from tests.console.settings.desk_window import AT, MemoryServices
 from tests.console.settings.window_of_settings import administrator
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202egpj {{ 7*7 }}"
@@ -211,3 +214,25 @@ def test_a_groups_members_are_named_and_an_unknown_one_is_told(client: TestClien
     assert 'href="#f-members"' in sent.text
     assert "nobody" in sent.text
     assert services.published == []
+
+
+def test_what_has_a_name_is_called_by_it(client: TestClient) -> None:
+    template = client.get("/settings/call-templates/it-call").text
+    assert 'by the Priority Matrix of <a href="/settings/partitions/it">Information Technology</a>' in template
+    assert '<dd><a href="/settings/partitions/it">Information Technology</a></dd>' in template
+    for path in ("/settings/call-templates", "/settings/notification-rules"):
+        assert '<a href="/settings/partitions/it">Information Technology</a>' in client.get(path).text, path
+    heading = re.compile(r"<h1[^>]*>\s*Partition Information Technology")
+    assert heading.search(client.get("/settings/partitions/it").text)
+    assert "Partition Information Technology</a>" in client.get("/settings/partitions/it/update").text
+
+
+def test_persons_are_called_by_their_names_where_a_group_is_shown(
+    client: TestClient, services: MemoryServices, desk: Engine
+) -> None:
+    with desk.begin() as connection:
+        write_persons(connection, [Person(id="bea", first_name="Bea", last_name="Byrne", is_analyst=True)])
+    group = Group(id="phones", name="Phones", members=("bea", "nobody-knows"))
+    services.publish([encode(SETTINGS_TOPIC, "group/phones", group, id="g", source="/t", time=AT)])
+    assert "Bea Byrne, nobody-knows" in client.get("/settings/groups").text
+    assert "Bea Byrne, nobody-knows" in client.get("/settings/groups/phones").text

@@ -1,13 +1,20 @@
 """A partition's pages: the matrix filled in a form, one begun with another's values, what belongs to it, gaps told."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from schemas.settings import AfterClosing, CallTemplate, Partition
+from console.access.rights import Right
+from console.servers import pages as servers
+from console.settings import email_options_page, kind_pages
+from console.web import home
+from schemas.settings import AfterClosing, CallTemplate, EmailOptions, OutgoingServer, Partition
 from tests.console.settings.desk_window import MemoryServices
 from tests.console.settings.test_kind_pages import SETTINGS, form_of
 from tests.console.settings.window_of_settings import administrator
+from tests.console.web.signed_in import ADMINISTRATOR, browser, window
 
 IT = "/settings/partitions/it"
 ADD = "/settings/add-partition"
@@ -127,3 +134,27 @@ def test_a_matrix_too_large_for_a_page_is_told_and_not_drawn(client: TestClient)
     assert sent.status_code == 422
     assert "Priority Matrix: 10000 combinations, 2 priorities." in sent.text
     assert "matrix.cell.0.0" not in sent.text
+
+
+def test_which_server_the_default_one_is_can_be_seen_where_it_is_chosen(desk: Engine) -> None:
+    by_default = CallTemplate(id="t", partition="it", impact="High", urgency="Now")
+    without = MemoryServices(desk, (*SETTINGS, by_default))
+    assert "The default outgoing server (there is none: nobody is told)" in administrator(without).get(ADD).text
+    main = OutgoingServer(id="main", name="Main relay", from_address="desk@example.com")
+    options = EmailOptions(default_outgoing_server="main")
+    there = MemoryServices(desk, (*SETTINGS, main, options))
+    assert "The default outgoing server (Main relay)" in administrator(there).get(ADD).text
+
+
+def test_without_any_outgoing_server_a_link_leads_to_choosing_one(desk: Engine) -> None:
+    [it] = [one.model_copy(update={"outgoing_server": None}) for one in SETTINGS if isinstance(one, Partition)]
+    services = MemoryServices(desk, (it,))
+    client = browser(
+        window(
+            services, replace(ADMINISTRATOR, rights=frozenset(Right)), (home, kind_pages, email_options_page, servers)
+        )
+    )
+    text = client.get(IT).text
+    assert "None: nobody is told of its calls." in text
+    assert 'href="/settings/email-options#f-default_outgoing_server"' in text
+    assert 'id="f-default_outgoing_server"' in client.get("/settings/email-options").text

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from console.views.snapshot import ViewSnapshot
+from console.views.views import Freshness
 from desk.engine import writing
 from logger.people import apply_changes
 from logger.records import PersonChange
@@ -13,6 +15,8 @@ from runtime.outcomes import OutageError
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.servers import SettingsChange
+from schemas.settings import OutgoingServer, Partition, Setting
+from schemas.snapshot import SettingsSnapshot
 from schemas.topics import PERSONS, SETTINGS_CHANGES
 from schemas.wire import Message
 
@@ -53,4 +57,22 @@ def _change(message: Message) -> PersonChange:
 
 
 def services(engine: Engine, **more: Any) -> SimpleNamespace:
-    return SimpleNamespace(engine=engine, publisher=DeskPublisher(engine), config=SimpleNamespace(**more))
+    return SimpleNamespace(
+        engine=engine, publisher=DeskPublisher(engine), config=SimpleNamespace(**more), views=views_of(*named())
+    )
+
+
+def named() -> tuple[Setting, ...]:
+    """What pages call by its name."""
+    matrix: dict[str, Any] = {"impacts": ("I",), "urgencies": ("U",), "priorities": ("P",)}
+    return (
+        Partition(id="it", name="Information Technology", **matrix, priority_matrix={"I": {"U": "P"}}),
+        OutgoingServer(id="out", name="Main relay", from_address="desk@example.test"),
+    )
+
+
+def views_of(*settings: Setting) -> SimpleNamespace:
+    """The kept view with these settings alone."""
+    changes = [(f"{one.kind}/{getattr(one, 'id', one.kind)}", one, at) for at, one in enumerate(settings, 1)]
+    current = ViewSnapshot(settings=SettingsSnapshot().with_changes(changes))
+    return SimpleNamespace(current=current, freshness=Freshness(ready=True, stale_since=None))

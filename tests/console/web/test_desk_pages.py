@@ -25,9 +25,10 @@ from desk.engine import open_desk
 from runtime.blobs import BlobStore
 from schemas.desk_requests import DeskRequest, DeskRequested, ItemToClose, ItemToWatch
 from schemas.events import NotificationRequested
+from schemas.settings import OutgoingServer
 from schemas.topics import NOTIFICATION_REQUESTED, Topic
 from schemas.wire import Message, Record, encode
-from tests.console.web.people import HOSTILE, HTML, TURN, services
+from tests.console.web.people import HOSTILE, HTML, TURN, named, services, views_of
 from tests.console.web.signed_in import ADMINISTRATOR, browser, window
 from tests.desk.rows import NOW, add, add_attempt, add_entry, add_file, add_item, add_person, add_waiting
 
@@ -248,7 +249,9 @@ class MailTopics:
         assert topic is NOTIFICATION_REQUESTED
         return self.records
 
-    def ask(self, id_: str, recipient: str, reference: str) -> None:
+    known = of
+
+    def ask(self, id_: str, recipient: str, reference: str, outcome: str = "failed", **asked_for: Any) -> None:
         """What was asked for, and failed."""
         values = {
             "notification_id": id_,
@@ -256,12 +259,14 @@ class MailTopics:
             "data": {"reference": reference},
             "event": "CallLogged",
         }
-        more = {"data": {"reference": reference}, "mail_id": id_, "requested_at": NOW}
+        more = {"mail_id": id_, "requested_at": NOW, **asked_for}
         asked = NotificationRequested.model_validate(values | more)
         message = encode(NOTIFICATION_REQUESTED, recipient, asked, id=id_, source="/t", time=NOW)
         self.records.append(Record("t", 0, len(self.records), b"k", message.value, message.headers))
         told: dict[str, Any] = {"reference": reference, "recipient": recipient, "mail_id": id_}
-        add_attempt(self.engine, id_, "failed", **told, reason="recipient-refused", smtp_reply="550 no")
+        if outcome == "failed":
+            told |= {"reason": "recipient-refused", "smtp_reply": "550 no"}
+        add_attempt(self.engine, id_, outcome, **told)
 
 
 F, G, H = "f" * 32, "9" * 32, "0" * 32
@@ -287,7 +292,8 @@ def sending(engine: Engine, topics: MailTopics, identity: Identity = ADMINISTRAT
 
 def sending_services(engine: Engine, topics: MailTopics, published: list[Message]) -> SimpleNamespace:
     publisher = SimpleNamespace(publish=published.extend)
-    return SimpleNamespace(engine=engine, mail_records=topics, publisher=publisher, config=topics.config)
+    views = views_of(*named())
+    return SimpleNamespace(engine=engine, mail_records=topics, publisher=publisher, config=topics.config, views=views)
 
 
 def test_a_failed_notification_is_sent_again_and_then_offered_no_more(desk: Engine, failed: MailTopics) -> None:
@@ -329,6 +335,71 @@ def test_nobody_sends_what_tells_of_another_partition(desk: Engine, failed: Mail
     assert not published
     assert client.post("/deliveries", data={"delivery": f"{F}/ann@example.test"}).status_code == 303
     assert len(published) == 1
+
+
+def test_a_notification_shows_its_words_and_says_that_the_mail_is_not_kept(desk: Engine, failed: MailTopics) -> None:
+    id_ = "a" * 32
+    words = {"reference": "C-000001", "subject": "Printer", "person": "Ida Ingram", "text": f"Try again. {HOSTILE}"}
+    failed.ask(id_, "ann@example.test", "C-000001", "sent", data=words, event="CallUpdated")
+    client, _ = sending(desk, failed)
+    assert f'href="/deliveries/{id_}"' in client.get("/deliveries?state=sent").text
+    assert f'href="/deliveries/{id_}"' in client.get("/items/C-000001").text
+    text = client.get(f"/deliveries/{id_}").text
+    assert "Call updated" in text and "Ida Ingram" in text
+    assert '<pre class="mail-text hostile">Try again. &lt;script&gt;' in text and is_harmless(
+        text.replace("{{ 7*7 }}", "")
+    )
+    assert "These words filled the message template of that time. The mail itself is kept nowhere in Mailcall" in text
+    assert "Dear" not in text, "no template is filled"
+
+
+def test_a_notification_that_was_given_whole_shows_subject_and_text(desk: Engine, failed: MailTopics) -> None:
+    failed.ask("b" * 32, "ann@example.test", "C-000001", "sent", subject="Back at nine", text="The lift\nworks.")
+    text = sending(desk, failed)[0].get(f"/deliveries/{'b' * 32}").text
+    assert "The subject and the text that were given to be sent." in text
+    assert "Back at nine" in text and "The lift\nworks.</pre>" in text
+
+
+@pytest.mark.usefixtures("failed")
+def test_a_notification_whose_words_are_not_known_says_so_and_every_attempt_is_told(desk: Engine) -> None:
+    add_attempt(desk, H, "sent", 2, recipient="late@example.test", reference="C-000001", message_id="<m@desk.test>")
+    client, _ = sending(desk, MailTopics(desk))
+    text = client.get(f"/deliveries/{H}").text
+    assert "no mail caused it, so that its record is in no index" in text
+    assert '<a href="/items/C-000001">journal of C-000001</a>' in text
+    assert text.index("the connection broke") < text.index("&lt;m@desk.test&gt;")
+    assert "kept no more, or cannot be read now" in client.get(f"/deliveries/{F}").text
+    assert client.get("/deliveries/n3").status_code == 200
+    assert client.get("/deliveries/nothing").status_code == 404
+
+
+def test_where_a_copy_lies_is_said_of_a_server_that_keeps_one(desk: Engine, failed: MailTopics) -> None:
+    mapi = {"id": "x", "protocol": "mapi", "profile": "p", "mailbox": "it@desk.test", "from_address": "it@desk.test"}
+    made = sending_services(desk, failed, [])
+    client = browser(window(made, subjects=(home, item_pages, delivery_pages)))
+    add_attempt(desk, "d" * 32, "sent", server_id="x", reference="C-000001")
+    for keeps, told in ((True, "lies in Sent Items of"), (False, "is with its recipients alone")):
+        made.views = views_of(OutgoingServer.model_validate({**mapi, "save_sent": keeps}))
+        text = client.get(f"/deliveries/{'d' * 32}").text
+        assert told in text and ("it@desk.test" in text) is keeps
+
+
+def test_a_notification_of_another_partition_is_not_there(desk: Engine, failed: MailTopics) -> None:
+    client, _ = sending(desk, failed, IT_ONLY)
+    assert client.get(f"/deliveries/{F}").status_code == 200
+    for hidden in (G, "n2", "n3"):
+        assert client.get(f"/deliveries/{hidden}").status_code == 404
+
+
+@pytest.mark.usefixtures("desk")
+def test_partitions_and_servers_are_called_by_their_names(open_window: Callable[..., TestClient]) -> None:
+    client = open_window()
+    assert "Information Technology" in client.get("/items").text
+    assert '<dt>Partition</dt><dd class="hostile">Information Technology</dd>' in client.get("/items/C-000001").text
+    deliveries = client.get("/deliveries").text
+    assert "Main relay" in deliveries and "Information Technology" in deliveries
+    chosen = open_window(IT_ONLY).get("/items").text
+    assert '<option value="it">Information Technology</option>' in chosen
 
 
 class Logger:

@@ -147,3 +147,8 @@ def test_a_broker_that_is_away_loses_nothing_that_was_typed(client: TestClient, 
     answer = client.post("/settings/email-options", data=FILLED)
     assert answer.status_code == 503 and "The broker cannot be reached." in answer.text
     assert "spam@example.com" in answer.text and "less spam" in answer.text and "Send it again" in answer.text
+
+
+def test_it_is_said_what_it_means_that_there_is_no_default_server(client: TestClient) -> None:
+    shown = client.get("/settings/email-options").text
+    assert '<option value="" selected>None: partitions without one of their own tell nobody</option>' in shown
