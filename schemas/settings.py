@@ -305,10 +305,30 @@ def _has_account(profile: "MapiProfile") -> bool:
     return profile.transport == "ews" and profile.authentication != "oauth2"
 
 
+def _needed_at_directory(name: str) -> Together:
+    return together(
+        f"{name} transport authentication managed_identity",
+        lambda profile: not _is_of_directory(profile) or profile.managed_identity or getattr(profile, name),
+        f"a log-in at a directory needs {name}",
+        "copy it from the application's page in Microsoft Entra",
+    )
+
+
+def _needed_with_password(name: str) -> Together:
+    return together(
+        f"{name} transport authentication",
+        lambda profile: (
+            profile.transport != "ews" or profile.authentication not in ("basic", "ntlm") or getattr(profile, name)
+        ),
+        f"basic and ntlm need {name}",
+        "enter it, or choose kerberos or oauth2",
+    )
+
+
 def _only_with(name: str, fits: Callable[["MapiProfile"], bool], what: str) -> Together:
     """The field of this name may be set only where the profile `fits`, which `what` says in words."""
     return together(
-        f"transport authentication {name}",
+        f"{name} transport authentication",
         lambda profile: not getattr(profile, name) or fits(profile),
         f"{name} goes with {what}",
         "leave it out, or choose that",
@@ -349,7 +369,7 @@ class MapiProfile(Checked):
         None,
         pattern=ADDRESS_PATTERN,
         max_length=1000,
-        description="with ews: address of its EWS; found by itself if empty",
+        description="with ews: address of its EWS; only with kerberos it is found by itself if empty",
     )
     authentication: Literal["basic", "ntlm", "kerberos", "oauth2"] = Field(
         "ntlm", description="with ews: how the account is logged in to; oauth2 takes tenant and client_id besides"
@@ -369,39 +389,31 @@ class MapiProfile(Checked):
     ca_file: Line | None = Field(None, description="PEM file of the authority that signed the servers' certificates")
     timeout_seconds: float = Field(60, gt=0, le=600, description="how long one answer is waited for")
 
+    # The first field of each is the one that is put right.
     TOGETHER = (
         together(
-            "transport authentication client_secret certificate token_file managed_identity",
+            "client_secret certificate token_file managed_identity transport authentication",
             lambda profile: not _is_of_directory(profile) or len(_given(profile, _PROOFS)) == 1,
             "the application is proved by exactly one of client_secret, certificate, token_file and managed_identity",
             "set the one that the directory knows, and leave out the others",
         ),
+        *(_needed_at_directory(name) for name in ("tenant", "client_id")),
+        *(_needed_with_password(name) for name in ("username", "password")),
+        # A ticket of Kerberos is good for one host of the realm. A password or token would be whoever's is answered.
         together(
-            "transport authentication managed_identity tenant client_id",
-            lambda profile: (
-                not _is_of_directory(profile) or profile.managed_identity or (profile.tenant and profile.client_id)
-            ),
-            "a log-in at a directory needs tenant and client_id",
-            "copy both from the application's page in Microsoft Entra",
+            "url transport authentication",
+            lambda profile: profile.transport != "ews" or profile.authentication == "kerberos" or profile.url,
+            "basic, ntlm and oauth2 need url: whoever answers for the mailbox's domain would get the password or token",
+            "enter it, such as https://mail.example.org/EWS/Exchange.asmx",
         ),
         together(
-            "transport authentication username password",
-            lambda profile: (
-                profile.transport != "ews"
-                or profile.authentication not in ("basic", "ntlm")
-                or (profile.username and profile.password is not None)
-            ),
-            "authentication basic and ntlm need username and password",
-            "set both, or choose kerberos or oauth2",
-        ),
-        together(
-            "username password",
-            lambda profile: profile.password is None or profile.username,
+            "username password authentication",
+            lambda profile: profile.password is None or profile.username or profile.authentication != "kerberos",
             "a password goes with a username",
             "set username as well, or leave the password out",
         ),
         together(
-            "client_secret secret_ends",
+            "secret_ends client_secret",
             lambda profile: profile.secret_ends is None or profile.client_secret is not None,
             "secret_ends is the end of a client_secret",
             "leave it out: a certificate says itself when it ends",

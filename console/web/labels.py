@@ -130,7 +130,18 @@ WORDS: Mapping[str, str] = {
     "sasl-oauthbearer": "SASL OAUTHBEARER Authentication",
 }
 # Fields that are called by their names, and of which operations speak.
-_PLAIN = ("move_to", "start_from", "close_words", "outgoing_server", "client_secret", "refresh_token", "token_url")
+_PLAIN = (
+    "move_to",
+    "start_from",
+    "close_words",
+    "outgoing_server",
+    "client_secret",
+    "refresh_token",
+    "token_url",
+    "token_file",
+    "managed_identity",
+    "secret_ends",
+)
 # What operations say of settings is in the words of a settings file: `move_to`, `after_fetch: move`, `sasl-plain`.
 _SETTING = re.compile(r"\b([A-Za-z][a-z_]+): ([a-z][a-z0-9-]+)\b")
 _METHOD = re.compile(r"\b(?:authentication )?(sasl-[a-z0-9-]+)\b|\bauthentication (standard|apop|none)\b", re.I)
@@ -139,6 +150,13 @@ _FIELD = re.compile(r"\b[A-Za-z][a-z]*(?:_[a-z]+)+\b")
 # What cannot be told from a mail server's own words one by one.
 _PHRASES: Mapping[str, str] = {
     "needs username": "needs user name",
+    "needs tenant": "needs the Directory (tenant)",
+    "Basic and ntlm need username": "Basic and NTLM need a User name",
+    "Basic and ntlm need password": "Basic and NTLM need a Password",
+    "choose kerberos or oauth2": "choose Kerberos or OAuth2",
+    "basic, ntlm and oauth2 need url": "Basic, NTLM and OAuth2 need the address",
+    "goes with a username": "goes with a User name",
+    "Set username as well": "Enter the User name as well",
     "Check username, password and authentication": "Check User name, Password and Authentication Method",
     "Check host": "Check Server",
     "Check port and security (tls and starttls use": "Check Port and Security (TLS and STARTTLS use",

@@ -9,29 +9,18 @@ from schemas.settings import Cloud, MapiProfile
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Origins, without a slash at the end: of the directory, of Graph, of Exchange Online."""
+    """Origins, without a slash at the end: of the directory, and of Graph."""
 
     login: str
     graph: str
-    exchange: str
 
 
 # learn.microsoft.com: "Microsoft Graph national cloud deployments", "Microsoft Entra authentication & national clouds"
 CLOUDS: Mapping[Cloud, Endpoints] = {
-    "global": Endpoints(
-        "https://login.microsoftonline.com", "https://graph.microsoft.com", "https://outlook.office365.com"
-    ),
-    "us-government": Endpoints(
-        "https://login.microsoftonline.us", "https://graph.microsoft.us", "https://outlook.office365.us"
-    ),
-    "us-defense": Endpoints(
-        "https://login.microsoftonline.us", "https://dod-graph.microsoft.us", "https://outlook-dod.office365.us"
-    ),
-    "china": Endpoints(
-        "https://login.partner.microsoftonline.cn",
-        "https://microsoftgraph.chinacloudapi.cn",
-        "https://partner.outlook.cn",
-    ),
+    "global": Endpoints("https://login.microsoftonline.com", "https://graph.microsoft.com"),
+    "us-government": Endpoints("https://login.microsoftonline.us", "https://graph.microsoft.us"),
+    "us-defense": Endpoints("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+    "china": Endpoints("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"),
 }
 
 
@@ -46,11 +35,8 @@ def graph_address(profile: MapiProfile) -> str:
 
 
 def audience(profile: MapiProfile) -> str:
-    """Whom the profile's token is for: Graph; with ews Exchange Online, or the Exchange Server that has the address."""
-    endpoints = CLOUDS[profile.cloud]
+    """Whom the profile's token is for: Graph, or the Exchange Server that has the address."""
     if profile.transport == "graph":
-        return endpoints.graph
-    if profile.url is None:
-        return endpoints.exchange
-    parts = urlsplit(profile.url)
+        return CLOUDS[profile.cloud].graph
+    parts = urlsplit(profile.url or "")
     return f"{parts.scheme}://{parts.netloc}"

@@ -35,4 +35,7 @@ def account_of(
         values |= {"tenant": "example.test", "client_id": "mailcall", "client_secret": Secret(env="NOT_READ")}
     else:
         values |= {"username": address, "password": Secret(env="NOT_READ")}
-    return ExchangeAccount(MapiProfile(**{**values, **settings}), address, token, refused, password)
+    # Only a profile with Kerberos may have no url, which this server does not speak. A copy is not checked.
+    profile = MapiProfile(**{**values, **settings, "url": ews.url})
+    profile = profile.model_copy(update={"url": settings.get("url", ews.url)})
+    return ExchangeAccount(profile, address, token, refused, password)

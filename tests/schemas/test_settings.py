@@ -21,6 +21,7 @@ PROFILE: dict[str, Any] = {
 }  # fmt: skip
 EWS: dict[str, Any] = {
     "kind": "mapi-profile", "id": "m", "transport": "ews", "username": "CORP\\it", "password": {"env": "PASSWORD"},
+    "url": "https://mail.example.org/EWS/Exchange.asmx",
 }  # fmt: skip
 TEMPLATE: dict[str, Any] = {"kind": "call-template", "id": "t", "impact": "I", "urgency": "U"}
 PARTITION: dict[str, Any] = {
@@ -50,14 +51,18 @@ PARTITION: dict[str, Any] = {
         (PROFILE | {"transport": "mapi"}, "'graph' or 'ews'"),
         (PROFILE | {"client_secret": None}, "proved by exactly one of client_secret, certificate, token_file"),
         (PROFILE | {"token_file": "/var/run/token"}, "proved by exactly one of client_secret, certificate, token_file"),
-        (PROFILE | {"tenant": None}, "needs tenant and client_id"),
-        (PROFILE | {"client_id": ""}, "needs tenant and client_id"),
+        (PROFILE | {"tenant": None}, "a log-in at a directory needs tenant"),
+        (PROFILE | {"client_id": ""}, "a log-in at a directory needs client_id"),
         (PROFILE | {"username": "CORP\\it"}, "username goes with transport: ews"),
         (PROFILE | {"url": "https://mail.example.org/"}, "url goes with transport: ews"),
         (PROFILE | {"impersonation": True}, "impersonation goes with transport: ews"),
         (PROFILE | {"graph_url": "http://mail.example.org/"}, "pattern"),
         (PROFILE | {"client_secret": None, "certificate": {"env": "C"}, "secret_ends": "2027-01-01"}, "secret_ends is"),
-        (EWS | {"password": None}, "basic and ntlm need username and password"),
+        (EWS | {"password": None}, "basic and ntlm need password"),
+        (EWS | {"username": None, "authentication": "basic"}, "basic and ntlm need username"),
+        (EWS | {"url": None}, "basic, ntlm and oauth2 need url"),
+        (EWS | {"authentication": "basic", "url": None}, "basic, ntlm and oauth2 need url"),
+        (PROFILE | {"transport": "ews", "authentication": "oauth2"}, "basic, ntlm and oauth2 need url"),
         (EWS | {"authentication": "kerberos", "username": None}, "a password goes with a username"),
         (EWS | {"authentication": "oauth2"}, "proved by exactly one of client_secret, certificate, token_file"),
         (EWS | {"authentication": "oauth2", "managed_identity": True}, "username goes with transport: ews and another"),
@@ -96,9 +101,9 @@ def test_a_wrong_setting_is_refused_with_a_sentence(setting: dict[str, Any], sen
         PROFILE | {"client_secret": None, "token_file": "/var/run/token"},
         {"kind": "mapi-profile", "id": "m", "transport": "graph", "managed_identity": True},
         EWS,
-        EWS | {"authentication": "basic", "url": "https://mail.example.org/EWS/Exchange.asmx", "impersonation": True},
+        EWS | {"authentication": "basic", "impersonation": True},
         {"kind": "mapi-profile", "id": "m", "transport": "ews", "authentication": "kerberos"},
-        PROFILE | {"transport": "ews", "authentication": "oauth2", "impersonation": True},
+        PROFILE | {"transport": "ews", "authentication": "oauth2", "impersonation": True, "url": EWS["url"]},
     ],
 )
 def test_a_mapi_profile_says_how_it_is_logged_in_to(profile: dict[str, Any]) -> None:
