@@ -12,6 +12,7 @@ from console.persons.csv_format import write_persons
 from console.persons.details import person_details
 from console.persons.exporting import every_person
 from console.persons.looks import settings_now
+from console.settings.links import places
 from console.web.foreign import short
 from console.web.keyset import asked, part
 from console.web.page import Entry, Page
@@ -55,7 +56,14 @@ def open_(request: Request) -> Response:
         if person is None:
             raise HTTPException(404)
         details = person_details(connection, person, settings)
-    return page(request, "persons/open.html", title=short(person.name or person.id), details=details, person=person)
+    return page(
+        request,
+        "persons/open.html",
+        title=short(person.name or person.id),
+        details=details,
+        person=person,
+        named_by=places(request, details.referrers),
+    )
 
 
 def export(request: Request) -> Response:

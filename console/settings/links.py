@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 
 from console.settings.kinds import BY_NAME
 from console.web.current import view_of
+from console.web.explorer import may_open
 from console.web.labels import label
 from console.web.names import name_of
 from console.web.render import url
@@ -30,16 +32,17 @@ class Place:
 
 
 def page_of(request: Request, key: str) -> str:
-    """Address of the page that shows the setting `kind/id`; empty where there is none."""
+    """Address of the page that shows the setting `kind/id`; empty where there is none for whoever asks."""
     kind, _, id_ = key.partition("/")
-    known = request.app.state.routes.by_name
+    parameters: dict[str, Any] = {}
     if kind in BY_NAME:
-        return url(request, f"{kind}.open", id=id_)
-    if kind in _SERVERS and "servers.open" in known:
-        return url(request, "servers.open", direction=_SERVERS[kind], server_id=id_)
-    if kind == "email-options" and "email-options.show" in known:
-        return url(request, "email-options.show")
-    return ""
+        name, parameters = f"{kind}.open", {"id": id_}
+    elif kind in _SERVERS:
+        name, parameters = "servers.open", {"direction": _SERVERS[kind], "server_id": id_}
+    else:
+        name = f"{kind}.show"
+    wanted = request.app.state.routes.by_name.get(name)
+    return url(request, name, **parameters) if wanted and may_open(wanted, request.state.identity) else ""
 
 
 def places(request: Request, referrers: Iterable[str]) -> list[Place]:

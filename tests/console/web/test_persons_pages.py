@@ -158,7 +158,8 @@ def test_details_tell_whose_mail_it_is_and_what_names_the_person(client: TestCli
     assert owners.index("First Found") < owners.index("the first found: used") < owners.index("Ann Lee")
     assert owners.count("the first found: used") == 1
     assert "nothing is sent there" in ann and "Send there again" in ann and "5.1.1" in ann
-    assert "incoming-server/it: default_logging_analyst" in ida and "First line" in ida
+    assert 'Incoming Email Server it <span class="muted">(Default Logging Analyst)</span>' in ida
+    assert "First line" in ida
     assert "not used: Message Format" not in ann
     assert client.get("/persons/person/nobody").status_code == 404
 
