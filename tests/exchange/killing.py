@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from random import Random
 from typing import Protocol
 
@@ -183,7 +184,7 @@ class KillingEws(EwsServer):
 
     def put(self, raw: bytes) -> None:
         with self.store.lock:
-            self._box.deliver(raw)
+            self._box.deliver(raw).received = datetime.now(UTC)  # nobody is answered after days
 
     def folder(self, name: str) -> list[bytes]:
         with self.store.lock:
