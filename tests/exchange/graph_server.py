@@ -308,6 +308,9 @@ class GraphServer:
 
     def list_messages(self, asked: Asked, mailbox: Mailbox, folder: str | None = None) -> Answer:
         items = mailbox.mails(self._folder(mailbox, folder).id) if folder else list(mailbox.items.values())
+        marked = _EXTENDED.search(asked.query.get("$filter", ""))  # first, since it costs little
+        if marked:
+            items = [item for item in items if _unquoted(marked[3]) in item.properties.values()]
         found = [(item, message_json(item)) for item in items]
         wanted = [one for one in found if _matches(one[1], asked.query.get("$filter", ""), one[0])]
         by, _, way = asked.query.get("$orderby", "receivedDateTime desc").partition(" ")
