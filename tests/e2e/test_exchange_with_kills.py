@@ -100,8 +100,8 @@ class Ran:
                 self.exchange.killer.arm(doom)
                 wait_for(doom.met.is_set, f"{victim} to come to {doom.request}")
         self._wait_until_done()
-        log.warning("%d mails, %d kills each, %d troubles, %d mails sent, in %.0f s", MAILS, KILLS, self.exchange.troubles,
-                 len(self.exchange.left), time.monotonic() - began)  # fmt: skip
+        figures = MAILS, KILLS, self.exchange.troubles, len(self.exchange.left), time.monotonic() - began
+        log.warning("%d mails, %d kills each, %d troubles, %d mails sent, in %.0f s", *figures)
 
     def _wait_until_done(self) -> None:
         config = self.pipeline.config
