@@ -40,7 +40,7 @@ def page(desk: Engine, failed: MailTopics, chromium: Browser) -> Iterator[Page]:
 
 def test_where_they_are_sent_again_nothing_is_at_fault(page: Page, tmp_path: Path) -> None:
     found: list[str] = []
-    for path in ("/deliveries", "/deliveries?state=failed"):
+    for path in ("/deliveries", "/deliveries?state=failed", f"/deliveries/{F}", "/deliveries/n3"):
         response = page.goto(path, wait_until="networkidle")
         assert response is not None
         source = tmp_path / "page.html"
