@@ -40,7 +40,7 @@ from tests.exchange import authority
 from tests.exchange.killing import PROFILE, SECRET, SECRET_VARIABLE, Doom, Exchange, KillingEws, KillingGraph
 from tests.ingest.odd_servers import mail
 
-MAILS, KILLS = int(os.environ.get("EXCHANGE_MAILS", "60")), int(os.environ.get("EXCHANGE_KILLS", "2"))
+MAILS, KILLS = int(os.environ.get("EXCHANGE_MAILS", "30")), int(os.environ.get("EXCHANGE_KILLS", "1"))
 CHANCE = 0.004  # of each fault, at each request
 VICTIMS = ("ingest", "outbound")
 ADDRESS = "it@desk.example"
