@@ -14,6 +14,7 @@ from console.access.rights import Right
 from console.web.page import Page
 from console.web.routes import routes_of
 from desk.engine import open_desk
+from tests.console.web.people import named, views_of
 from tests.console.web.signed_in import browser, window
 from tests.desk.rows import add_attempt, add_item, add_person
 from tests.desks import new_desk
@@ -37,16 +38,20 @@ def desk(tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
+def services_of(desk: Engine) -> SimpleNamespace:
+    return SimpleNamespace(engine=desk, views=views_of(*named()))
+
+
 @pytest.mark.parametrize("page", OF_AN_ITEM, ids=lambda page: page.name)
 def test_another_partitions_item_is_answered_like_one_that_is_not_there(page: Page, desk: Engine) -> None:
-    client = browser(window(SimpleNamespace(engine=desk), IT))
+    client = browser(window(services_of(desk), IT))
     theirs, nobodys = (_ask(client, page, reference) for reference in (HR, "C-000099"))
     assert (theirs.status_code, nobodys.status_code) == (404, 404)
     assert _main(theirs, HR) == _main(nobodys, "C-000099")
 
 
 def test_own_items_are_there_and_lists_hold_no_others(desk: Engine) -> None:
-    client = browser(window(SimpleNamespace(engine=desk), IT))
+    client = browser(window(services_of(desk), IT))
     assert "printer of IT" in client.get("/items/C-000001").text
     for query in ("", "?partition=hr", "?q=salary"):
         assert "of Ben" not in client.get(f"/items{query}").text
@@ -56,13 +61,13 @@ def test_own_items_are_there_and_lists_hold_no_others(desk: Engine) -> None:
 
 
 def test_whoever_reads_all_partitions_sees_both(desk: Engine) -> None:
-    client = browser(window(SimpleNamespace(engine=desk), Identity("1", "ann", frozenset(Right))))
+    client = browser(window(services_of(desk), Identity("1", "ann", frozenset(Right))))
     assert client.get(f"/items/{HR}").status_code == 200
     assert "to2@example.test" in client.get("/deliveries").text
 
 
 def test_whoever_has_no_partition_sees_none(desk: Engine) -> None:
-    client = browser(window(SimpleNamespace(engine=desk), Identity("1", "ann", frozenset(Right), frozenset())))
+    client = browser(window(services_of(desk), Identity("1", "ann", frozenset(Right), frozenset())))
     assert client.get("/items/C-000001").status_code == 404
     assert "printer" not in client.get("/items").text
 
