@@ -15,6 +15,7 @@ from outbound.render import Templates, render
 from runtime.blobs import BlobStore
 from schemas.addresses import check_address
 from schemas.events import NotificationRequested
+from schemas.reasons import Reason
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format
 from schemas.sizes import MAX_INLINE_BYTES
@@ -33,7 +34,7 @@ TEMPLATES = Templates(SETTINGS)
 BREAKING = st.sampled_from([
     "\r\nBcc: <victim@other.example>\r\n\r\nbody", "\nTo: x@y.example", "\rCc: x@y.example", "\u2028Bcc: x", "\0",
     "=?utf-8?q?=0D=0ABcc:_x=40y?=", "{{ 7*7 }}", "{% raw %}", '"', "\\", "<x@y.example>", ",", ";", "(", "\x85",
-    "\r\n.\r\nQUIT", "＞，＜x＠y.example", "[C-000101]", f"see {REPLY_MARKER}",
+    "\r\n.\r\nQUIT", "＞，＜x＠y.example", "[C-000101]", REPLY_MARKER,
 ])  # fmt: skip
 HOSTILE = st.lists(BREAKING | st.text(max_size=10), max_size=6).map("".join)
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -86,6 +87,9 @@ def test_nothing_a_mail_says_adds_a_header_or_a_recipient_to_our_answer(
     ))  # fmt: skip
     published = walk.arrive(raw, "marking-mailbox")
     requests = _requests(published)
+    for rejected in values(published, MAIL_REJECTED):  # it begins as a notification of ours does: nobody is answered
+        assert REPLY_MARKER in text and rejected.reason is Reason.LOOP and not requests
+        return
     [mail] = values(published, MAIL_RESOLVED)
     logged = walk.ledger(mail.mail_id)
     assert logged is not None
