@@ -30,13 +30,13 @@ help: ## this list
 venv: $(STAMP) ## the virtual environment .venv, from requirements/dev.txt with hashes (PYTHON=... to choose a Python)
 
 $(STAMP): requirements/dev.txt pyproject.toml
-	@$(PYTHON) deploy/local/make_venv.py $(VENV) $(STAMP)
+	@$(PYTHON) deploy/local/packages/make_venv.py $(VENV) $(STAMP)
 
 demo: $(STAMP) ## the whole pipeline on this machine, live; Ctrl-C ends it (ONCE=1: ends by itself, exit code 0 or 1)
 	@$(RUN) -m deploy.local.demo $(if $(ONCE),--once) $(ARGS)
 
 test: $(STAMP) ## every test, against real servers (ARGS=... for pytest, e.g. ARGS="tests/desk -k ledger")
-	@$(RUN) -m deploy.local.prepare
+	@$(RUN) -m deploy.local.packages.prepare
 	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
 
 test-fast: $(STAMP) ## the tests that need no server, in one to two minutes (ARGS=... as above)
@@ -53,7 +53,7 @@ bench: $(STAMP) ## mails per second, CPU per mail and latency, into build/bench.
 	@$(RUN) -m deploy.local.bench $(ARGS)
 
 screenshots: $(STAMP) ## the pictures of the window in README and docs/, made anew
-	@$(RUN) -m deploy.local.prepare
+	@$(RUN) -m deploy.local.packages.prepare
 	@$(RUN) -m tests.window.screenshots
 
 schemas: $(STAMP) ## generate JSON Schema files, AsyncAPI document and topic tables anew

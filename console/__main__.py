@@ -17,7 +17,7 @@ from console.web.set_up import next_step
 from desk.migrate import wait_until_current
 from runtime.health import Health
 from runtime.lifecycle import run
-from runtime.waiting import Outage, Stopped, wait_out
+from runtime.waiting import Outage, Stopped, retry_until_available
 
 DESK_SECONDS = 15.0  # for a statement: its pages take milliseconds, and somebody waits for them
 
@@ -50,7 +50,7 @@ def _look_at_desk(services: Services, stop: threading.Event, health: Health) -> 
     """Says when the desk's tables are there. Pages are served before, and say what is missing."""
     health.ready("desk", False, "the desk's tables are not there yet: the logger makes them")
     try:
-        wait_out(lambda: wait_until_current(services.engine, 1), Outage(PROGRAM, health), stop.wait)
+        retry_until_available(lambda: wait_until_current(services.engine, 1), Outage(PROGRAM, health), stop.wait)
     except Stopped:
         return
     health.ready("desk", True)

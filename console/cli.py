@@ -23,8 +23,8 @@ from console.topics.commands import dead_letters, kafka, topics
 from runtime.known_secrets import conceal
 from runtime.outcomes import OutageError
 from runtime.private_files import keep_private
-from runtime.reader import TopicMissingError
 from runtime.secrets import SecretError
+from runtime.topic_reader import TopicMissingError
 from runtime.version import VERSION
 
 USERS_MISTAKE = 2  # exit code

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from console.views.views import Views
     from runtime.health import Health
     from runtime.publisher import Publisher
-    from runtime.reader import RecordReader
+    from runtime.topic_reader import RecordReader
 
 
 class Services:
@@ -61,7 +61,7 @@ class Services:
     @cached_property
     def record_reader(self) -> "RecordReader":
         """Single records by their place; connects to the broker when it is first used."""
-        from runtime.reader import RecordReader
+        from runtime.topic_reader import RecordReader
 
         return RecordReader(self.config)
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from deploy.chart_settings import settings_schemas
-from deploy.local.helm import Programs, find_helm
+from deploy.local.packages.helm import Programs, find_helm
 
 DEPLOY = Path(__file__).resolve().parent
 CHART = DEPLOY / "chart"

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, select
 
-from desk.among import among
+from desk.any_of import any_of
 from desk.tables import deliveries
 from schemas.events import NotificationResult
 
 _CHUNK = 5_000
 _ATTEMPTS = (
     select(deliveries)
-    .where(among(deliveries.c.notification_id))
+    .where(any_of(deliveries.c.notification_id))
     .order_by(deliveries.c.attempt, deliveries.c.at, deliveries.c.recipient)
 )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from desk.among import among
+from desk.any_of import any_of
 from desk.tables import bounced_addresses as table
 
 
@@ -21,7 +21,7 @@ class BouncedAddress:
     marked_at: datetime | None
 
 
-_FOUND = select(table).where(among(table.c.address)).order_by(table.c.address)
+_FOUND = select(table).where(any_of(table.c.address)).order_by(table.c.address)
 
 
 def bounced(connection: Connection, addresses: Collection[str]) -> dict[str, BouncedAddress]:
@@ -49,4 +49,4 @@ def add_bounce(connection: Connection, address: str, status: str, at: datetime, 
 def forget(connection: Connection, addresses: Collection[str]) -> None:
     """Mails are sent there again, and nothing has come back from them."""
     if addresses:
-        connection.execute(delete(table).where(among(table.c.address)), {"keys": sorted(addresses)})
+        connection.execute(delete(table).where(any_of(table.c.address)), {"keys": sorted(addresses)})

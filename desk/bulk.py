@@ -26,7 +26,7 @@ class BulkInsert:
         self._processors: dict[str, tuple[_Processor, ...]] = {}
 
     def insert(self, connection: Connection, rows: Iterable[Row]) -> None:
-        """Within the connection's transaction. Errors are the driver's: call it inside `desk.engine.writing`."""
+        """Within the connection's transaction. Errors are the driver's: call it in `desk.engine.write_transaction`."""
         ready = self._processed(connection.dialect, rows)
         if not ready:
             return

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Column, Dialect, Engine, Table, delete, null, select, type_coerce, union_all
 
-from desk.among import among
-from desk.engine import KeptConnections, open_desk, reading, writing
+from desk.any_of import any_of
+from desk.engine import ConnectionCache, open_desk, read_transaction, write_transaction
 from desk.tables import deferred_notifications, deliveries
 from schemas.events import NotificationResult
 
@@ -55,13 +55,13 @@ def _nothing(column: Column[Any]) -> Any:
 # Both in one go to the database and back; mostly it finds nothing.
 _LOOK_UP = union_all(
     select(*deliveries.c, *map(_nothing, _PLACE)).where(
-        among(deliveries.c.notification_id), deliveries.c.outcome != "deferred"
+        any_of(deliveries.c.notification_id), deliveries.c.outcome != "deferred"
     ),
     select(_DEFERRED.notification_id, *map(_nothing, list(deliveries.c)[1:]), *_PLACE).where(
-        among(_DEFERRED.line, "lines")
+        any_of(_DEFERRED.line, "lines")
     ),
 )
-_DROP = delete(deferred_notifications).where(among(_DEFERRED.notification_id))
+_DROP = delete(deferred_notifications).where(any_of(_DEFERRED.notification_id))
 
 
 class DeliveryLedger:
@@ -69,7 +69,7 @@ class DeliveryLedger:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = open_desk(engine.url, autocommit=True)
-        self._kept = KeptConnections(self.engine)
+        self._kept = ConnectionCache(self.engine)
         self._record = _Upsert(
             deliveries,
             key=("notification_id", "recipient", "attempt"),
@@ -89,7 +89,7 @@ class DeliveryLedger:
         deferred: list[Deferred] = []
         if notification_ids or lines:
             keys = {"keys": list(notification_ids), "lines": list(lines)}
-            with reading(self.engine) as connection:
+            with read_transaction(self.engine) as connection:
                 for row in connection.execute(_LOOK_UP, keys):
                     if row.line is not None:
                         deferred.append(Deferred(row.notification_id, *row[-len(_PLACE) :]))
@@ -110,7 +110,7 @@ class DeliveryLedger:
     def drop(self, notification_ids: Collection[str]) -> None:
         """These wait no longer."""
         if notification_ids:
-            with writing(self.engine) as connection:
+            with write_transaction(self.engine) as connection:
                 connection.execute(_DROP, {"keys": list(notification_ids)})
 
     def close(self) -> None:

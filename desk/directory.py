@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from desk.among import among
+from desk.any_of import any_of
 from desk.tables import person_addresses, persons
 from schemas.persons import Person
 from schemas.settings import Format
@@ -14,8 +14,8 @@ _asked = person_addresses.alias("asked")
 _PERSONS = select(persons, person_addresses.c.address).outerjoin_from(
     persons, person_addresses, person_addresses.c.person_id == persons.c.id
 )
-_BY_ID = _PERSONS.where(among(persons.c.id)).order_by(persons.c.id, person_addresses.c.position)
-_IDS_BY_ADDRESS = select(_asked.c.normalised, _asked.c.person_id).where(among(_asked.c.normalised))
+_BY_ID = _PERSONS.where(any_of(persons.c.id)).order_by(persons.c.id, person_addresses.c.position)
+_IDS_BY_ADDRESS = select(_asked.c.normalised, _asked.c.person_id).where(any_of(_asked.c.normalised))
 
 
 def find_persons(connection: Connection, addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:

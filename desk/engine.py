@@ -79,14 +79,14 @@ def open_desk(url: str | URL, *, autocommit: bool = False, answer_seconds: float
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def read_transaction(engine: Engine) -> Iterator[Connection]:
     """One read-only look at the desk. Errors leave as `desk.errors` says."""
     with desk_errors(engine), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def write_transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes: committed at the end, rolled back on any exception. Errors as `desk.errors` says.
 
     On SQLite it takes the write lock at once, since a reader that begins to write later may fail at any moment.
@@ -102,7 +102,7 @@ def _libpq_options() -> frozenset[str]:
     return frozenset(option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults())
 
 
-class KeptConnections:
+class ConnectionCache:
     """For single statements again and again, each committed by itself, of an engine with `autocommit`.
 
     The driver is given them as they are: SQLAlchemy and its pool cost as much CPU as the statement. There are as many

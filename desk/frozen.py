@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, text
 
-from desk.engine import APPLICATION, writing
+from desk.engine import APPLICATION, write_transaction
 
 FROZEN_SECONDS = 30
 
@@ -20,5 +20,5 @@ def end_frozen(engine: Engine) -> int:
 
     Such a process finds its transaction gone when it goes on, takes that for an outage, and does its work again.
     """
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         return len(connection.execute(_END, {"application": APPLICATION, "seconds": FROZEN_SECONDS}).all())

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, func, select
 
+from desk.item_references import parse_reference, reference
 from desk.lists import cut, holds, words
-from desk.references import parse_reference, reference
 from desk.tables import deliveries, files, items, journal, persons, watchers
 from schemas.events import ItemKind
 
@@ -16,7 +16,7 @@ ItemStatus = Literal["open", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
-class ItemLine:
+class ItemSummary:
     """One item in a list. `user_name` is empty where the person has no name."""
 
     reference: str
@@ -98,7 +98,7 @@ class Item:
     files: tuple[ItemFile, ...] = field(repr=False)
 
 
-_LINE = tuple(name for name in ItemLine.__slots__ if name in items.c)
+_LINE = tuple(name for name in ItemSummary.__slots__ if name in items.c)
 _WHOLE = tuple(name for name in Item.__slots__ if name in items.c)
 _FILE = tuple(ItemFile.__slots__)
 _linked = items.alias("linked")
@@ -117,7 +117,7 @@ def list_items(
     place: str | None = None,
     backwards: bool = False,
     limit: int = 50,
-) -> list[ItemLine]:
+) -> list[ItemSummary]:
     """The newest items first, at most `limit` that come behind the one with the reference `place`.
 
     `backwards`: those before it, the oldest first.
@@ -140,7 +140,8 @@ def list_items(
     parsed = parse_reference(place) if place else None
     query = cut(query, [items.c.id], parsed and parsed[1:], limit, descending=True, backwards=backwards)
     return [
-        ItemLine(**_people(row), **{name: row[name] for name in _LINE}) for row in connection.execute(query).mappings()
+        ItemSummary(**_people(row), **{name: row[name] for name in _LINE})
+        for row in connection.execute(query).mappings()
     ]
 
 
@@ -188,7 +189,7 @@ def _people(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _journal(connection: Connection, item_reference: str, number: int, description: str) -> tuple[JournalEntry, ...]:
-    entries = [*_done(connection, number, description), *told_of(connection, item_reference)]
+    entries = [*_done(connection, number, description), *notifications_of(connection, item_reference)]
     return tuple(sorted(entries, key=lambda entry: entry.at))  # those of one moment stay in their order
 
 
@@ -200,7 +201,7 @@ def _done(connection: Connection, number: int, description: str) -> Iterator[Jou
         yield JournalEntry(row.at, row.kind, row.person_id, row.mail_id, row.reason, text, reply, row.html)
 
 
-def told_of(connection: Connection, item_reference: str) -> Iterator[JournalEntry]:
+def notifications_of(connection: Connection, item_reference: str) -> Iterator[JournalEntry]:
     """Every attempt to send a notification of the item, with the server's own words."""
     query = (
         select(deliveries)

@@ -5,8 +5,8 @@ from typing import Literal, cast
 
 from sqlalchemy import Connection, select
 
-from desk.among import among
-from desk.references import reference
+from desk.any_of import any_of
+from desk.item_references import reference
 from desk.tables import items, mails
 
 MailOutcome = Literal["call-logged", "item-updated", "item-closed", "item-reopened", "action-refused", "duplicate"]
@@ -17,9 +17,9 @@ _OUTCOMES = select(mails.c.mail_id, mails.c.outcome, items.c.kind, items.c.id).o
 _PRIORITIES = (
     select(mails.c.mail_id, items.c.priority)
     .join_from(mails, items, items.c.id == mails.c.item_id)
-    .where(among(mails.c.mail_id), mails.c.outcome == "call-logged")
+    .where(any_of(mails.c.mail_id), mails.c.outcome == "call-logged")
 )
-_KNOWN = select(mails.c.mail_id).where(among(mails.c.mail_id))
+_KNOWN = select(mails.c.mail_id).where(any_of(mails.c.mail_id))
 
 
 def known_mails(connection: Connection, mail_ids: Collection[str]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 from desk.errors import tables_missing
 
 _LOCK = 0x6D61696C63616C6C  # "mailcall": the key of PostgreSQL's advisory lock
@@ -25,7 +25,7 @@ def upgrade(engine: Engine) -> None:
     Raises `OutageError` where the database is away.
     """
     config = _config()
-    with writing(engine) as connection:  # on SQLite this is the lock
+    with write_transaction(engine) as connection:  # on SQLite this is the lock
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         if _is_behind(connection, ScriptDirectory.from_config(config)):
@@ -41,7 +41,7 @@ def wait_until_current(engine: Engine, seconds: float = 30) -> None:
     script = ScriptDirectory.from_config(_config())
     deadline = time.monotonic() + seconds
     while True:
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             if not _is_behind(connection, script):
                 return
         if time.monotonic() >= deadline:

@@ -10,18 +10,18 @@ from datetime import datetime
 from pydantic_core import to_json
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 from desk.tables import outbox
 from schemas.topics import BY_SHORT_NAME
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 
-Publish = Callable[[Sequence[Message]], None]
+Publish = Callable[[Sequence[OutputRecord]], None]
 
 _INSERT = insert(outbox).returning(outbox.c.id)
 _OLDEST = select(outbox.c.id, outbox.c.messages).order_by(outbox.c.id).limit(1)
 
 
-def add(connection: Connection, messages: Sequence[Message], now: datetime) -> int:
+def add(connection: Connection, messages: Sequence[OutputRecord], now: datetime) -> int:
     """Stores the messages as one row and returns its id."""
     row_id: int = connection.execute(_INSERT, {"created_at": now, "messages": pack(messages)}).scalar_one()
     return row_id
@@ -29,7 +29,7 @@ def add(connection: Connection, messages: Sequence[Message], now: datetime) -> i
 
 def discard(engine: Engine, row_id: int) -> None:
     """After its messages have been published."""
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         connection.execute(delete(outbox).where(outbox.c.id == row_id))
 
 
@@ -49,13 +49,13 @@ def relay(engine: Engine, publish: Publish, older_than: datetime) -> int:
 def _relay_one(engine: Engine, publish: Publish, older_than: datetime) -> bool:
     query = _OLDEST.where(outbox.c.created_at < older_than)
     if engine.dialect.name == "sqlite":  # a write lock during `publish` would stop every logger
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             row = connection.execute(query).one_or_none()
         if row is not None:
             publish(unpack(row.messages))
             discard(engine, row.id)
         return row is not None
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         row = connection.execute(query.with_for_update(skip_locked=True)).one_or_none()
         if row is not None:
             publish(unpack(row.messages))
@@ -63,15 +63,15 @@ def _relay_one(engine: Engine, publish: Publish, older_than: datetime) -> bool:
         return row is not None
 
 
-def pack(messages: Sequence[Message]) -> str:
+def pack(messages: Sequence[OutputRecord]) -> str:
     """JSON: a list of [topic, key, value or null, [[header, value], ...]]. Values and headers are UTF-8 already."""
     rows = [(message.topic.short, message.key, message.value, message.headers) for message in messages]
     return to_json(rows).decode()
 
 
-def unpack(packed: str) -> list[Message]:
+def unpack(packed: str) -> list[OutputRecord]:
     return [
-        Message(
+        OutputRecord(
             BY_SHORT_NAME[topic],
             key,
             None if value is None else value.encode(),

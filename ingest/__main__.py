@@ -10,11 +10,11 @@ from functools import partial
 from ingest.config import IngestConfig
 from ingest.connectors import connector_for
 from ingest.connectors.base import Connector, Mode
-from ingest.memory import Memory
-from ingest.replica import Replica
-from ingest.trial import trials
-from ingest.watcher import Surroundings
-from ingest.watchers import Watchers
+from ingest.memory import MemoryBudget
+from ingest.replica import WatcherGroupMember
+from ingest.server_test import trials
+from ingest.watcher import WatcherContext
+from ingest.watchers import WatcherPool
 from mailserver.logins import Logins
 from mailserver.token_store import TopicTokenStore
 from runtime.blobs import BlobStore
@@ -23,7 +23,7 @@ from runtime.dialling import refuse_networks
 from runtime.health import Health
 from runtime.lifecycle import beside, run
 from runtime.publisher import Publisher
-from runtime.server_trials import TrialHandler
+from runtime.server_tests import ServerTestHandler
 from runtime.settings_view import SettingsView
 from runtime.traces import current as traces
 from schemas.settings import IncomingServer
@@ -45,22 +45,22 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     watch = Mode(folder_root=config.folder_root, cursor_bytes=cursor_bytes(config.kafka_max_record_bytes))
     view = SettingsView(config, health)
     logins = Logins(config, TopicTokenStore(config, publisher.publish), lambda: view.current)
-    around = Surroundings(
+    around = WatcherContext(
         connect=partial(connect, logins, watch),
         refused=logins.refused,
         secret=logins.digest,
         secret_ends=logins.secret_ends,
         publish=traces().publishing(publisher.publish),
         blobs=BlobStore(config.blob_url),
-        memory=Memory(),
+        memory=MemoryBudget(),
         health=health,
         inline_bytes=inline_bytes(config.kafka_max_record_bytes),
     )
-    replica = Replica(config, lambda: view.current, Watchers(around), health)
+    replica = WatcherGroupMember(config, lambda: view.current, WatcherPool(around), health)
     view.on_change(replica.settings_changed)
     view.start(stop)
     look = partial(connect, logins, replace(watch, look_only=True))
-    tests = TrialHandler(trials(look), lambda: view.current, lambda: datetime.now(UTC))
+    tests = ServerTestHandler(trials(look), lambda: view.current, lambda: datetime.now(UTC))
     # With a health of its own: most replicas own no partition of the tests, and are ready all the same.
     loop = ConsumerLoop(config, tests, publisher, "ingest-tests", stop, Health(config.stall_seconds))
     try:

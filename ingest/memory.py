@@ -10,7 +10,7 @@ TOTAL_BYTES = 48_000_000
 PATIENCE_SECONDS = 10.0  # then the least is taken all the same: a slow server must not stop the others
 
 
-class Memory:
+class MemoryBudget:
     """Shared out among the watchers that have mail in hand. May be used by many threads."""
 
     def __init__(self, total: int = TOTAL_BYTES) -> None:

@@ -13,7 +13,7 @@ from schemas.servers import MailboxCursor, ServerStatus
 from schemas.settings import IncomingServer
 from schemas.sizes import MAX_INLINE_BYTES
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS
-from schemas.wire import Message, encode
+from schemas.wire import OutputRecord, encode
 
 
 class Blobs(Protocol):
@@ -31,7 +31,7 @@ def source(server_id: str) -> str:
 
 def fetched(
     server: IncomingServer, mail: RemoteMail, blobs: Blobs, now: datetime, inline_bytes: int = MAX_INLINE_BYTES
-) -> Message:
+) -> OutputRecord:
     """The `mail.fetched` record of a mail. Its blob, if it has one, is kept when this returns.
 
     A mail of more than `inline_bytes` stands in its blob alone. Of a mail above the server's limit the record holds the
@@ -79,7 +79,7 @@ def _mail_id(server_id: str, mail: RemoteMail) -> str:
     return ids.mail_id(server_id, mail.raw) if mail.spool is None else ids.mail_id_of_file(server_id, mail.spool)
 
 
-def cursor_record(cursor: MailboxCursor, now: datetime) -> Message:
+def cursor_record(cursor: MailboxCursor, now: datetime) -> OutputRecord:
     """How far a mailbox is read. The id says so too: the same progress gives the same id."""
     owed = ",".join(f"{mail.handle}/{mail.tries}" for mail in cursor.owed)
     reached = f"{cursor.uidvalidity}/{cursor.uid}/{','.join(cursor.uidls)}{f'/{owed}' if owed else ''}"
@@ -96,7 +96,7 @@ def cursor_record(cursor: MailboxCursor, now: datetime) -> Message:
     )
 
 
-def status_record(status: ServerStatus, now: datetime) -> Message:
+def status_record(status: ServerStatus, now: datetime) -> OutputRecord:
     """How a server is."""
     return encode(
         SERVER_STATUS,

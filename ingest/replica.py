@@ -9,7 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
-from ingest.watchers import Watchers
+from ingest.watchers import WatcherPool
 from runtime.broker_rights import require_topics
 from runtime.clients import broker_errors, make_consumer, partition_counts, position
 from runtime.config import ProcessConfig
@@ -17,8 +17,8 @@ from runtime.consumer import PROBE_MS, PROBE_SECONDS
 from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
-from runtime.reader import to_record
-from runtime.waiting import Outage, Stopped, wait_for_broker, wait_out
+from runtime.topic_reader import to_record
+from runtime.waiting import Outage, Stopped, retry_until_available, wait_for_broker
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAILBOX_CURSORS
 from schemas.wire import Record, UndecodableError, decode
@@ -31,7 +31,7 @@ SESSION_MS = 6_000  # the least that brokers allow by default; a replica that is
 HEARTBEAT_MS = 2_000
 
 
-class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no types
+class WatcherGroupMember(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no types
     """Shares the servers out with the other replicas through a consumer group; commits nothing.
 
     A partition that comes to us is read from its beginning to its end, so that all cursors are known, and then paused:
@@ -39,7 +39,7 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
     """
 
     def __init__(
-        self, config: ProcessConfig, settings: Callable[[], SettingsSnapshot], watchers: Watchers, health: Health
+        self, config: ProcessConfig, settings: Callable[[], SettingsSnapshot], watchers: WatcherPool, health: Health
     ) -> None:
         self._config = config
         self._settings = settings
@@ -66,7 +66,7 @@ class Replica(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no typ
         outage = Outage("ingest", self._health)
         try:
             while not stop.is_set():
-                wait_out(lambda: self._turn(consumer), outage, stop.wait)
+                retry_until_available(lambda: self._turn(consumer), outage, stop.wait)
         except Stopped:
             pass
         finally:

@@ -18,7 +18,7 @@ UNREADABLE = "(it cannot be shown)"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class MailPreview:
     """Without control characters but for the message's line ends."""
 
     sender: str
@@ -26,13 +26,13 @@ class Shown:
     message: str
 
 
-def shown(raw: bytes) -> Shown:
+def shown(raw: bytes) -> MailPreview:
     """What stands in the beginning of a mail. What cannot be read is told as such."""
     try:
         mail = message_from_bytes(raw)
-        return Shown(_header(mail, "From"), _header(mail, "Subject"), _message(mail))
+        return MailPreview(_header(mail, "From"), _header(mail, "Subject"), _message(mail))
     except Exception:  # the standard library's reader raises many things on hostile bytes
-        return Shown("", "", UNREADABLE)
+        return MailPreview("", "", UNREADABLE)
 
 
 def header_of(raw: bytes) -> bytes:

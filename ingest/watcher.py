@@ -16,22 +16,22 @@ from datetime import UTC, date, datetime
 
 from ingest import gauges, records
 from ingest.backoff import delay
-from ingest.connectors.base import Block, Connector, RemoteMail, open_mailbox
+from ingest.connectors.base import Connector, FetchedBatch, RemoteMail, open_mailbox
 from ingest.connectors.owed import named
 from ingest.connectors.suspects import Suspects
-from ingest.memory import Memory
+from ingest.memory import MemoryBudget
 from ingest.status import StatusTracker, state_after
-from mailserver.errors import MailServerError, place
+from mailserver.errors import MailServerError, server_label
 from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.metrics import INGEST_CPU_SECONDS, MAIL_SERVER_ERRORS, MAILS_FETCHED
 from runtime.outcomes import OutageError
-from runtime.waiting import Outage, Stopped, wait_out
+from runtime.waiting import Outage, Stopped, retry_until_available
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor, ServerState
 from schemas.settings import IncomingServer
 from schemas.sizes import MAX_INLINE_BYTES
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 
 log = get_logger(__name__)
 
@@ -39,7 +39,7 @@ SECRET_SECONDS = 15.0  # how often it is looked whether a refused secret was rep
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class WatcherContext:
     """What a watcher needs of the process. `publish` returns once all is acknowledged; `blobs` keeps what is large:
     mails of more than `inline_bytes`.
 
@@ -50,9 +50,9 @@ class Surroundings:
     connect: Callable[[IncomingServer], Connector]
     refused: Callable[[IncomingServer], bool]
     secret: Callable[[IncomingServer], str]
-    publish: Callable[[list[Message]], None]
+    publish: Callable[[list[OutputRecord]], None]
     blobs: records.Blobs
-    memory: Memory
+    memory: MemoryBudget
     health: Health
     secret_ends: Callable[[IncomingServer], date | None] = lambda _server: None
     inline_bytes: int = MAX_INLINE_BYTES
@@ -60,16 +60,16 @@ class Surroundings:
     draw: Callable[[], float] = random.random
 
 
-class Watcher:
+class MailboxWatcher:
     """Watches one server until it is stopped. A changed setting makes a new watcher."""
 
-    def __init__(self, server: IncomingServer, cursor: MailboxCursor | None, around: Surroundings) -> None:
+    def __init__(self, server: IncomingServer, cursor: MailboxCursor | None, around: WatcherContext) -> None:
         self.server = server
         self.cursor = cursor
         self._around = around
         self._stop = threading.Event()
         self._connector: Connector | None = None
-        self._unsettled: Block | None = None  # published, and not yet settled: the connection broke in between
+        self._unsettled: FetchedBatch | None = None  # published, and not yet settled: the connection broke in between
         self._suspects = Suspects()
         self._finishing = False  # between publishing a block and its cursor
         self._outage = Outage("ingest", around.health)
@@ -109,7 +109,7 @@ class Watcher:
                 self._failed(error)
             except Exception as error:
                 log.exception("a watcher met a fault of the program", server=self.server.id)
-                text = f"{place(self.server)}: unexpected {type(error).__name__}, see the log of ingest"
+                text = f"{server_label(self.server)}: unexpected {type(error).__name__}, see the log of ingest"
                 self._failed(MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True))
 
     def _watch(self) -> None:
@@ -147,7 +147,7 @@ class Watcher:
             self._connector = None
             connector.close()
 
-    def _take(self, connector: Connector, block: Block) -> None:
+    def _take(self, connector: Connector, block: FetchedBatch) -> None:
         self._finishing = True
         try:
             if self._stop.is_set():  # what was read while the connection was broken off is not trusted
@@ -160,12 +160,12 @@ class Watcher:
         if connector.backlog:
             self._tell("connected", backlog=connector.backlog)
 
-    def _remembering(self, block: Block) -> Block:
+    def _remembering(self, block: FetchedBatch) -> FetchedBatch:
         """The block, its cursor knowing how many mails the first look left alone."""
         before = self.cursor.left_alone if self.cursor else None
         return replace(block, cursor=block.cursor.model_copy(update={"left_alone": block.skipped or before}))
 
-    def _publish_block(self, block: Block) -> None:
+    def _publish_block(self, block: FetchedBatch) -> None:
         if block.skipped:
             log.info("first look: only new mail is taken", server=self.server.id, left_unread=block.skipped)
         now = self._around.now()
@@ -181,7 +181,7 @@ class Watcher:
         self._tell_owed(block.cursor)
         self.cursor, self._unsettled = block.cursor, _handles_of(_kept_whole(block))
 
-    def _record(self, mail: RemoteMail, now: datetime) -> Message:
+    def _record(self, mail: RemoteMail, now: datetime) -> OutputRecord:
         return records.fetched(self.server, mail, self._around.blobs, now, self._around.inline_bytes)
 
     def _tell_owed(self, cursor: MailboxCursor) -> None:
@@ -202,18 +202,18 @@ class Watcher:
         if self._unsettled is not None:
             self._settle(connector, self._unsettled)
 
-    def _settle(self, connector: Connector, block: Block) -> None:
+    def _settle(self, connector: Connector, block: FetchedBatch) -> None:
         with _cpu("settle"):
             connector.settle(block)
         self._publish(lambda: [records.cursor_record(block.cursor, self._around.now())])
         self._unsettled = None
 
-    def _publish(self, make: Callable[[], list[Message]]) -> None:
+    def _publish(self, make: Callable[[], list[OutputRecord]]) -> None:
         """Broker or blob store away: waited out here, with the mails in hand. Raises `Stopped`."""
         with _cpu("publish"):
-            wait_out(lambda: self._send(make()), self._outage, self._stop.wait)
+            retry_until_available(lambda: self._send(make()), self._outage, self._stop.wait)
 
-    def _send(self, messages: list[Message]) -> None:
+    def _send(self, messages: list[OutputRecord]) -> None:
         with self._around.health.step(f"incoming server {self.server.id}"):
             self._around.publish(messages)
 
@@ -269,12 +269,12 @@ class Watcher:
         return True
 
 
-def _kept_whole(block: Block) -> Block:
+def _kept_whole(block: FetchedBatch) -> FetchedBatch:
     """The block without the mails of which only the beginning goes on: nothing is done with those on their server."""
     return replace(block, mails=tuple(mail for mail in block.mails if mail.is_kept_whole))
 
 
-def _handles_of(block: Block) -> Block:
+def _handles_of(block: FetchedBatch) -> FetchedBatch:
     """What settling needs of a block: not the mails themselves, which may have to be waited with for long."""
     return replace(block, mails=tuple(replace(mail, raw=b"", spool=None) for mail in block.mails))
 

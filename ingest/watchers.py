@@ -4,9 +4,9 @@ import time
 from collections.abc import Collection, Iterable
 
 from ingest import gauges, records
-from ingest.ownership import Watched, changes, partition_of, servers_of
+from ingest.server_assignment import Watched, changes, partition_of, servers_of
 from ingest.status import StatusTracker
-from ingest.watcher import Surroundings, Watcher
+from ingest.watcher import MailboxWatcher, WatcherContext
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
 from schemas.servers import MailboxCursor
@@ -20,12 +20,12 @@ log = get_logger(__name__)
 STOP_SECONDS = 3.0  # a rebalance waits for it without a heartbeat: with one interval less than the session's time-out
 
 
-class Watchers:
+class WatcherPool:
     """One watcher a server, and the cursors of all servers of the owned partitions, watched or not."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: WatcherContext) -> None:
         self._around = around
-        self._running: dict[str, Watcher] = {}
+        self._running: dict[str, MailboxWatcher] = {}
         self._made_of: dict[str, Watched] = {}  # by id, for each that runs
         self._cursors: dict[str, MailboxCursor] = {}
         self._disabled: dict[str, IncomingServer] = {}
@@ -46,7 +46,7 @@ class Watchers:
         self._stop(change.stop)
         for made_of in change.start:
             server = made_of.server
-            watcher = Watcher(server, self._cursors.get(server.id), self._around)
+            watcher = MailboxWatcher(server, self._cursors.get(server.id), self._around)
             self._running[server.id], self._made_of[server.id] = watcher, made_of
             watcher.start()
             log.info("watching", server=server.id, protocol=server.protocol, folder=server.folder)

@@ -14,7 +14,7 @@ from runtime.health import Health
 from runtime.lifecycle import beside, run
 from runtime.publisher import Publisher
 from runtime.settings_view import SettingsView
-from runtime.waiting import Outage, Stopped, wait_out
+from runtime.waiting import Outage, Stopped, retry_until_available
 
 
 def main(config: LoggerConfig, stop: threading.Event, health: Health) -> None:
@@ -22,7 +22,7 @@ def main(config: LoggerConfig, stop: threading.Event, health: Health) -> None:
     engine = open_desk(config.desk_url)
     publisher = Publisher(config)
     try:
-        wait_out(lambda: upgrade(engine), Outage("logger", health), stop.wait)
+        retry_until_available(lambda: upgrade(engine), Outage("logger", health), stop.wait)
         health.ready("database", True)
         view = SettingsView(config, health)
         view.start(stop)

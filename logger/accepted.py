@@ -16,7 +16,7 @@ from desk.tables import TIME
 from logger.floods import Accepted, window_start
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
-from schemas.settings import Floods
+from schemas.settings import RateLimits
 
 # One row a sender at a server, or a server, with the window that all of its mails look back upon.
 _ASKED = {
@@ -63,7 +63,7 @@ def load_accepted(
     connection: Connection,
     mails: Sequence[ResolvedMail],
     acting: Mapping[str, Person],
-    limits: Mapping[str, Floods],
+    limits: Mapping[str, RateLimits],
 ) -> Accepted:
     """As much as `flood_of` needs for these mails. `acting`: the person by `sender.person_id`."""
     by_sender: defaultdict[_Whose, list[datetime]] = defaultdict(list)
@@ -87,7 +87,7 @@ def _near_a_limit(
     connection: Connection,
     statements: _Statements,
     received: Mapping[_Whose, Sequence[datetime]],
-    limits: Mapping[str, Floods],
+    limits: Mapping[str, RateLimits],
 ) -> Iterable[Any]:
     """The stored mails of those who reach a limit if all that are stored and at hand lie in one window."""
     if not received:
@@ -103,13 +103,13 @@ def _near_a_limit(
     return (row for row in found if row.server_id == row.server)
 
 
-def _lowest(floods: Floods, person: str | None) -> int:
+def _lowest(floods: RateLimits, person: str | None) -> int:
     if person is None:
         return floods.per_server
     return min(filter(None, (floods.per_sender, floods.per_sender_and_item)))
 
 
-def _window(whose: _Whose, received: Sequence[datetime], limits: Mapping[str, Floods]) -> dict[str, str | None]:
+def _window(whose: _Whose, received: Sequence[datetime], limits: Mapping[str, RateLimits]) -> dict[str, str | None]:
     server, person = whose
     since = window_start(min(received), limits[server].minutes)
     return {"server": server, "person": person, "since": _utc(since), "until": _utc(max(received))}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from desk.among import among
+from desk.any_of import any_of
 from desk.bulk import BulkInsert
 from desk.tables import items, message_ids
 from logger.find_item import message_key
@@ -13,9 +13,9 @@ from schemas.events import NotificationResult
 _ITEMS = (
     select(message_ids.c.message_id, items.c.id, items.c.partition)
     .join_from(message_ids, items, items.c.id == message_ids.c.item_id)
-    .where(among(message_ids.c.message_id))
+    .where(any_of(message_ids.c.message_id))
 )
-_TAKEN = select(message_ids.c.message_id).where(among(message_ids.c.message_id))
+_TAKEN = select(message_ids.c.message_id).where(any_of(message_ids.c.message_id))
 _ALIAS_ROW = BulkInsert(message_ids, ("message_id", "item_id"))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, or_, select
 
-from desk.among import among
+from desk.any_of import any_of
 from desk.bulk import BulkInsert
 from desk.tables import answers, persons
 from logger.answers import (
@@ -22,11 +22,11 @@ from logger.answers import (
 )
 from schemas.events import NotificationRequested
 from schemas.ids import MADE_BY_MAIL
-from schemas.notifying import Answers
+from schemas.notification_rules import AutoReplyLimits
 from schemas.snapshot import SettingsSnapshot
 
 _SINCE = answers.c.at > bindparam("since", type_=answers.c.at.type)
-_BEFORE = select(answers).where(among(answers.c.address), or_(_SINCE, among(answers.c.item_id, "items")))
+_BEFORE = select(answers).where(any_of(answers.c.address), or_(_SINCE, any_of(answers.c.item_id, "items")))
 _RECENT = select(func.count()).select_from(answers).where(_SINCE)
 _ENTERED = select(func.count()).select_from(persons).where(persons.c.id.not_like(f"{MADE_BY_MAIL}%"))
 _ROW = BulkInsert(answers, ("address", "item_id", "notification_id", "event", "at"))
@@ -54,7 +54,7 @@ def limit_answers(
     return limited
 
 
-def _answered(connection: Connection, asked: Collection[Answer], limits: Answers, now: datetime) -> Answered:
+def _answered(connection: Connection, asked: Collection[Answer], limits: AutoReplyLimits, now: datetime) -> Answered:
     found = Answered()
     hour_ago, items = now - HOUR, sorted({one.item for one in asked})
     for row in connection.execute(_BEFORE, {"keys": addresses(asked), "items": items, "since": hour_ago}):

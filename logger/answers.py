@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from schemas.addresses import normalise, without_tag
 from schemas.events import NotificationRequested
-from schemas.notifying import Answers
+from schemas.notification_rules import AutoReplyLimits
 from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
 
@@ -51,7 +51,7 @@ class Answered:
     in_hour: int = 0
     persons: int = 0
 
-    def why_not(self, answer: Answer, limits: Answers) -> Reason | None:
+    def why_not(self, answer: Answer, limits: AutoReplyLimits) -> Reason | None:
         """Why the answer is withheld; None where it may be sent."""
         obstacles = (
             (limits.all_in_ten_minutes, self.in_ten_minutes, Reason.ANSWERS_STOPPED),
@@ -61,7 +61,7 @@ class Answered:
         )
         return next((reason for limit, count, reason in obstacles if limit and count >= limit), None)
 
-    def _unproved(self, limits: Answers) -> int:
+    def _unproved(self, limits: AutoReplyLimits) -> int:
         limit = limits.unproved_in_hour
         return max(FEWEST_UNPROVED, self.persons) if limit is None else limit
 
@@ -81,7 +81,7 @@ class Limited:
     withheld: Mapping[Reason, int]
 
 
-def unlimited(limits: Answers) -> bool:
+def unlimited(limits: AutoReplyLimits) -> bool:
     """Whether nothing has to be counted."""
     return all(limit == 0 for _, limit in limits)
 
@@ -109,7 +109,7 @@ def limit(
     told: Mapping[str, Sequence[NotificationRequested]],
     answers: Mapping[str, Answer],
     before: Answered,
-    limits: Answers,
+    limits: AutoReplyLimits,
 ) -> Limited:
     """What may be sent, in the order of the mails. Changes `before` as it goes."""
     kept: list[Answer] = []

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from desk.references import reference
+from desk.item_references import reference
 from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem, UpdateItem
 from logger.state import ItemState
 from schemas.events import (

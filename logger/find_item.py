@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from desk.references import parse_reference
+from desk.item_references import parse_reference
 from logger.state import ItemState, Known, is_party, is_trusted
 from schemas.ids import notification_of
 from schemas.mail import ConversationReferences, ResolvedMail

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from logger.decide import Intent
 from schemas.mail import ResolvedMail
-from schemas.settings import Floods
+from schemas.settings import RateLimits
 
 # Whose mails are counted: a server's, those of one person at it, those of this person to one item.
 Key = tuple[str] | tuple[str, str] | tuple[str, str, int]
@@ -50,7 +50,7 @@ def window_start(until: datetime, minutes: int) -> datetime:
     return max(until, _EARLIEST) - timedelta(minutes=minutes)
 
 
-def flood_of(intent: Intent, limits: Mapping[str, Floods], accepted: Accepted) -> Flood | None:
+def flood_of(intent: Intent, limits: Mapping[str, RateLimits], accepted: Accepted) -> Flood | None:
     """Whether the mail of this intent is one too many. `limits` by incoming server.
 
     A mail that an administrator released is none.

@@ -14,7 +14,7 @@ from logger.requests.store import store_requests
 from logger.store import Stored, store
 from runtime.logs import get_logger
 from runtime.metrics import FETCHED_TO_LOGGED_SECONDS, NOTIFICATIONS_WITHHELD
-from runtime.outcomes import Dead, Ok, Outcome
+from runtime.outcomes import Dead, FinalOutcome, Ok
 from schemas.events import NotificationResult
 from schemas.reasons import EXPLANATIONS, Reason
 from schemas.snapshot import SettingsSnapshot
@@ -47,7 +47,7 @@ class LoggerHandler:
         self._unpublished: deque[Stored] = deque()
         self._stopped = False  # whether answers were, when last one was asked for
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
+    def handle(self, records: Sequence[Record]) -> Sequence[FinalOutcome]:
         """Stores the batch, then publishes what tells of it: a record is done when both are.
 
         Requests have a transaction of their own, after that of the mails: each locks all its items at once, in order.
@@ -102,7 +102,7 @@ class LoggerHandler:
             self._unpublished.popleft()
 
 
-def _outcome(opened: Opened, of_mails: Stored, of_requests: Stored) -> Outcome:
+def _outcome(opened: Opened, of_mails: Stored, of_requests: Stored) -> FinalOutcome:
     match opened:
         case Mail():
             return of_mails.undone.get(opened.mail.mail_id, _OK)

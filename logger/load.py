@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, false, select, true, union_all
 
-from desk.among import among
+from desk.any_of import any_of
 from desk.directory import find_persons, load_persons
 from desk.tables import items, mails, message_ids, rejected_mails, watchers
 from logger.accepted import load_accepted
@@ -20,12 +20,12 @@ from schemas.persons import Person
 from schemas.snapshot import SettingsSnapshot
 
 _KNOWN_MAILS = union_all(
-    select(mails.c.mail_id, false().label("rejected")).where(among(mails.c.mail_id)),
-    select(rejected_mails.c.mail_id, true()).where(among(rejected_mails.c.mail_id)),
+    select(mails.c.mail_id, false().label("rejected")).where(any_of(mails.c.mail_id)),
+    select(rejected_mails.c.mail_id, true()).where(any_of(rejected_mails.c.mail_id)),
 )
-_HINTS = select(message_ids.c.message_id, message_ids.c.item_id).where(among(message_ids.c.message_id))
-_CONTENTS = select(mails.c.content_id, mails.c.item_id).where(among(mails.c.content_id))
-_WATCHERS = select(watchers).where(among(watchers.c.item_id)).order_by(watchers.c.person_id)
+_HINTS = select(message_ids.c.message_id, message_ids.c.item_id).where(any_of(message_ids.c.message_id))
+_CONTENTS = select(mails.c.content_id, mails.c.item_id).where(any_of(mails.c.content_id))
+_WATCHERS = select(watchers).where(any_of(watchers.c.item_id)).order_by(watchers.c.person_id)
 _STATE = (
     "id",
     "kind",
@@ -39,7 +39,7 @@ _STATE = (
     "assigned_group",
 )
 # Every logger locks in the same order, so that none waits for another that waits for it.
-_ITEMS = select(*(items.c[name] for name in _STATE)).where(among(items.c.id)).order_by(items.c.id).with_for_update()
+_ITEMS = select(*(items.c[name] for name in _STATE)).where(any_of(items.c.id)).order_by(items.c.id).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from desk.references import reference
+from desk.item_references import reference
 from logger.decide import Intent
 from logger.events import event_name
 from logger.recipients import People, Recipient, others
@@ -15,12 +15,12 @@ from logger.state import ItemState, is_party, is_trusted
 from schemas import ids
 from schemas.addresses import is_program, normalise
 from schemas.events import NotificationRequested
-from schemas.notifying import DeskEvent
+from schemas.notification_rules import DeskEvent
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import UNPARTITIONED
 from schemas.snapshot import SettingsSnapshot
-from schemas.template_words import words
+from schemas.template_words import template_variables
 
 MAX_AGE = timedelta(hours=1)  # a backlog that is worked off must not answer last week's mail
 MAX_REFERENCES = 20
@@ -97,7 +97,7 @@ def told(
         role=recipient.role,
         partition=item.partition,
         event=news.event,
-        data=words(
+        data=template_variables(
             event=news.event,
             role=recipient.role,
             reference=reference(item.kind, item.number),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection, Insert, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from desk.among import among
+from desk.any_of import any_of
 from desk.bulk import BulkInsert
 from desk.tables import person_addresses, persons
 from logger import rows
@@ -18,10 +18,10 @@ log = get_logger(__name__)
 
 _ADDRESS = BulkInsert(person_addresses, rows.ADDRESS)
 # Locked: another logger that flags a person as a User raises the version. All lock in the same order.
-_VERSIONS = select(persons.c.id, persons.c.version).where(among(persons.c.id)).order_by(persons.c.id).with_for_update()
+_VERSIONS = select(persons.c.id, persons.c.version).where(any_of(persons.c.id)).order_by(persons.c.id).with_for_update()
 # Never deleted: calls refer to them. After a deletion any version is accepted.
-_DISABLE = update(persons).where(among(persons.c.id)).values(disabled=True, version=0)
-_FORGET_ADDRESSES = delete(person_addresses).where(among(person_addresses.c.person_id))
+_DISABLE = update(persons).where(any_of(persons.c.id)).values(disabled=True, version=0)
+_FORGET_ADDRESSES = delete(person_addresses).where(any_of(person_addresses.c.person_id))
 
 
 def apply_changes(connection: Connection, changes: Sequence[PersonChange]) -> None:

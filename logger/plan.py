@@ -13,7 +13,7 @@ from runtime.outcomes import Dead, Reject
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.settings import Floods
+from schemas.settings import RateLimits
 from schemas.snapshot import SettingsSnapshot
 
 
@@ -82,7 +82,7 @@ class Plan:
         return {**self.dead, **{one.mail.mail_id: Reject(Reason.FLOOD) for one in self.floods}}
 
 
-def flood_limits(mails: Sequence[ResolvedMail], settings: SettingsSnapshot) -> Mapping[str, Floods]:
+def flood_limits(mails: Sequence[ResolvedMail], settings: SettingsSnapshot) -> Mapping[str, RateLimits]:
     """By incoming server. One that has been deleted meanwhile has no limits any more."""
     servers = map(settings.incoming_server, {mail.server_id for mail in mails})
     return {server.id: server.floods for server in servers if server is not None}

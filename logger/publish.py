@@ -11,7 +11,7 @@ from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
 from runtime.publisher import UnpublishableError
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 
 log = get_logger(__name__)
 
@@ -19,7 +19,7 @@ EVERY_SECONDS = 10.0
 LEFT_BEHIND = timedelta(seconds=30)  # a logger at work publishes its rows sooner, or knows them and tries again
 
 
-def publish_all(publish: outbox.Publish, messages: Sequence[Message]) -> None:
+def publish_all(publish: outbox.Publish, messages: Sequence[OutputRecord]) -> None:
     """Publishes all, less what the broker refuses for what it is: that is logged, and stops nothing else."""
     try:
         publish(messages)
@@ -37,7 +37,7 @@ def relay_until(
 ) -> None:
     """Publishes what other loggers left behind, at once all of it and then now and again, until `stop`."""
 
-    def send(messages: Sequence[Message]) -> None:
+    def send(messages: Sequence[OutputRecord]) -> None:
         with health.step("outbox"):
             publish_all(publish, messages)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from logger.state import ItemState
 from schemas.addresses import is_program, normalise
-from schemas.notifying import Role
+from schemas.notification_rules import Role
 from schemas.persons import Person
 from schemas.settings import Format
 from schemas.snapshot import SettingsSnapshot

@@ -12,7 +12,7 @@ from logger.floods import Flood
 from logger.reports import ENTRIES, is_hard
 from runtime.outcomes import Dead
 from schemas import ids
-from schemas.desk_requests import DeskRequest
+from schemas.desk_commands import DeskCommand
 from schemas.events import OUTCOME, RENAMED, REPORTS, ItemEvent, NotificationRequested, NotificationResult
 from schemas.keyed import decode_keyed, key_of
 from schemas.mail import REJECTED_SUBJECT, RejectedMail, ResolvedMail
@@ -28,7 +28,7 @@ from schemas.topics import (
     PERSONS,
     Topic,
 )
-from schemas.wire import Context, Message, Record, UndecodableError, decode, encode
+from schemas.wire import EventAttributes, OutputRecord, Record, UndecodableError, decode, encode
 
 SOURCE = "/mailcall/logger"
 # Headers of the results that are read, beside those of reports.
@@ -58,7 +58,7 @@ class Mail:
 class Asked:
     """What another system asks for."""
 
-    request: DeskRequest
+    request: DeskCommand
     traceparent: str
 
 
@@ -87,7 +87,7 @@ def _asked(record: Record) -> Asked:
     return Asked(request, _trace(context, ids.event_id(request.request_id, "request")))
 
 
-def _trace(context: Context, cause_id: str) -> str:
+def _trace(context: EventAttributes, cause_id: str) -> str:
     given = context.traceparent
     return given if _TRACEPARENT.fullmatch(given) else ids.traceparent(cause_id)
 
@@ -125,7 +125,7 @@ _OPENERS: Mapping[str, Callable[[Record], Opened]] = {
 }
 
 
-def person_messages(persons: Iterable[Person], now: datetime) -> Iterator[Message]:
+def person_messages(persons: Iterable[Person], now: datetime) -> Iterator[OutputRecord]:
     """Persons made or changed by mail, for the CMDB."""
     for person in persons:
         event = ids.event_id(person.id, f"version {person.version}")
@@ -137,7 +137,7 @@ def mail_messages(
     told: Mapping[str, Sequence[NotificationRequested]],
     traceparents: Mapping[str, str],
     now: datetime,
-) -> Iterator[Message]:
+) -> Iterator[OutputRecord]:
     """Of each mail its call event, then its notifications. Both mappings by mail id."""
     for intent in intents:
         mail_id = intent.mail.mail_id
@@ -146,7 +146,7 @@ def mail_messages(
 
 def told_of(
     event: ItemEvent, cause: str, told: Sequence[NotificationRequested], traceparent: str, now: datetime
-) -> Iterator[Message]:
+) -> Iterator[OutputRecord]:
     """The event, then the notifications of it. `cause`: what the event's id is derived from."""
     event_id = ids.event_id(cause, type(event).__name__)
     yield encode(CALL_EVENTS, event.reference, event, id=event_id, source=SOURCE, time=now, traceparent=traceparent)
@@ -162,7 +162,9 @@ def told_of(
         )
 
 
-def rejected_messages(floods: Iterable[Flood], traceparents: Mapping[str, str], now: datetime) -> Iterator[Message]:
+def rejected_messages(
+    floods: Iterable[Flood], traceparents: Mapping[str, str], now: datetime
+) -> Iterator[OutputRecord]:
     for one in floods:
         mail = one.mail
         rejected = RejectedMail(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from desk.among import among
+from desk.any_of import any_of
 from desk.bounced_addresses import add_bounce
 from desk.bulk import BulkInsert
 from desk.tables import deliveries, handled, items, journal, message_ids
@@ -44,13 +44,13 @@ _WHY: Mapping[Trouble, str] = {
     Trouble.UNKNOWN: "",
 }
 
-_HANDLED = select(handled.c.key).where(among(handled.c.key))
+_HANDLED = select(handled.c.key).where(any_of(handled.c.key))
 _ITEMS = (
     select(message_ids.c.message_id, items.c.id, items.c.user_id)
     .join_from(message_ids, items, items.c.id == message_ids.c.item_id)
-    .where(among(message_ids.c.message_id))
+    .where(any_of(message_ids.c.message_id))
 )
-_SENT = select(deliveries.c.notification_id, deliveries.c.recipient).where(among(deliveries.c.notification_id))
+_SENT = select(deliveries.c.notification_id, deliveries.c.recipient).where(any_of(deliveries.c.notification_id))
 _JOURNAL_ROW = BulkInsert(journal, ("item_id", "at", "kind", "person_id", "mail_id", "reason", "text"))
 _HANDLED_ROW = BulkInsert(handled, ("key", "outcome", "item_id", "handled_at"))
 

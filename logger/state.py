@@ -8,7 +8,7 @@ from typing import Protocol
 from schemas.events import ItemKind
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
-from schemas.settings import Closer
+from schemas.settings import ItemRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def is_trusted(mail: ResolvedMail) -> bool:
     return mail.trust not in ("failed", "unproved")
 
 
-def standing(person: Person, item: ItemState) -> frozenset[Closer]:
+def standing(person: Person, item: ItemState) -> frozenset[ItemRole]:
     """What the person is in the item: its User, its Logging Analyst, any Analyst. A disabled one acts as no Analyst."""
     acts_as = {
         "user": person.id == item.user,
@@ -63,4 +63,4 @@ def is_party(person: Person, item: ItemState) -> bool:
     return bool(standing(person, item))
 
 
-CLOSERS: tuple[Closer, ...] = ("user", "logging-analyst", "any-analyst")
+CLOSERS: tuple[ItemRole, ...] = ("user", "logging-analyst", "any-analyst")

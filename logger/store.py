@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from desk import outbox
 from desk.directory import load_persons
-from desk.engine import writing
+from desk.engine import write_transaction
 from desk.errors import ConflictError, LockedError
 from desk.frozen import end_frozen
 from logger.aliases import is_renamed, learn_aliases
@@ -39,7 +39,7 @@ from schemas.events import NotificationRequested, NotificationResult
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 
 ATTEMPTS = 3  # at a batch that another logger's gets in the way of
 
@@ -53,7 +53,7 @@ class Stored:
     """
 
     undone: Mapping[str, Dead | Reject]
-    messages: tuple[Message, ...] = ()
+    messages: tuple[OutputRecord, ...] = ()
     outbox_row: int = 0
     withheld: Mapping[Reason, int] = field(default_factory=dict)
     logged: Sequence[tuple[str, datetime | None]] = ()
@@ -96,7 +96,7 @@ def _attempt(
     settings: SettingsSnapshot,
     now: datetime,
 ) -> Stored:
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         if mails:
             wait_for_others(connection, mails, settings)
         if changes:
@@ -130,7 +130,7 @@ def _write(
     taken: Mapping[str, int],
     settings: SettingsSnapshot,
     now: datetime,
-) -> tuple[tuple[Message, ...], Mapping[Reason, int]]:
+) -> tuple[tuple[OutputRecord, ...], Mapping[Reason, int]]:
     """Stores what is intended; says what is published of it, and which answers are not. `taken`: for `write_hints`."""
     performing = {intent.person.id for intent in intents}
     new_persons = [one for one in loaded.senders.new if one.id in performing]

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
 
-from desk.among import among
+from desk.any_of import any_of
 from desk.bulk import BulkInsert
 from desk.tables import files, items, journal, mails, message_ids, person_addresses, persons, rejected_mails
 from logger import rows
@@ -30,12 +30,12 @@ _MESSAGE_ID = BulkInsert(message_ids, rows.MESSAGE_ID)
 _PERSON = BulkInsert(persons, rows.PERSON)
 _ADDRESS = BulkInsert(person_addresses, rows.ADDRESS)
 
-_TOUCH = update(items).where(among(items.c.id)).values(version=items.c.version + 1)
-_CLOSE = update(items).where(among(items.c.id)).values(status="closed", closed_at=bindparam("closed"))
-_REOPEN = update(items).where(among(items.c.id)).values(status="open", closed_at=None)
+_TOUCH = update(items).where(any_of(items.c.id)).values(version=items.c.version + 1)
+_CLOSE = update(items).where(any_of(items.c.id)).values(status="closed", closed_at=bindparam("closed"))
+_REOPEN = update(items).where(any_of(items.c.id)).values(status="open", closed_at=None)
 _FLAG_USERS = (
     update(persons)
-    .where(among(persons.c.id), persons.c.is_user.is_(False))
+    .where(any_of(persons.c.id), persons.c.is_user.is_(False))
     .values(is_user=True, version=persons.c.version + 1)
     .returning(persons.c.id)
 )

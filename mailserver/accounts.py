@@ -3,14 +3,14 @@
 import hashlib
 import os
 
-from mailserver.authentication import METHODS, Need, unusable
+from mailserver.authentication import METHODS, CredentialKind, unusable
 from mailserver.oauth import Tokens
 from mailserver.sasl import Credentials
 from runtime.secrets import HasSecretKey, SecretError, reveal
 from schemas.settings import MailServer, Secret
 
 
-class Accounts:
+class CredentialProvider:
     """Passwords revealed and tokens got for the servers of one process. May be used by many threads."""
 
     def __init__(self, config: HasSecretKey, tokens: Tokens) -> None:
@@ -22,9 +22,9 @@ class Accounts:
         """User name, and password or access token. Raises `MailServerError`."""
         need = METHODS[server.authentication].needs
         username = server.username or ""
-        if need is Need.TOKEN and server.oauth is not None:
+        if need is CredentialKind.TOKEN and server.oauth is not None:
             return Credentials(username, self._tokens.access_token(server, server.oauth))
-        if need is Need.NOTHING or server.password is None:
+        if need is CredentialKind.NOTHING or server.password is None:
             return Credentials(username)
         return Credentials(username, self._password(server, server.password))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mailserver.connection import Protocol, port_of
-from mailserver.errors import MailServerError, place
+from mailserver.errors import MailServerError, server_label
 from mailserver.sasl import Credentials, SaslExchange, Target
 from mailserver.sasl_error import SaslError
 from mailserver.security import check_password_may_travel
@@ -17,7 +17,7 @@ from schemas.reasons import Reason
 from schemas.settings import Authentication, MailServer
 
 
-class Exchange(StrEnum):
+class LoginScheme(StrEnum):
     """How the user and the password reach the server."""
 
     NOTHING = "nothing"
@@ -26,7 +26,7 @@ class Exchange(StrEnum):
     SASL = "sasl"  # AUTHENTICATE or AUTH with a mechanism (RFC 4422)
 
 
-class Need(StrEnum):
+class CredentialKind(StrEnum):
     """What of a server's settings a method logs in with."""
 
     NOTHING = "nothing"
@@ -43,8 +43,8 @@ class Method:
     `excluded`: protocols it cannot go with, and why, in a sentence.
     """
 
-    exchange: Exchange
-    needs: Need = Need.PASSWORD
+    exchange: LoginScheme
+    needs: CredentialKind = CredentialKind.PASSWORD
     mechanisms: tuple[str, ...] = ()
     in_clear: bool = False
     proves_server: bool = False
@@ -60,9 +60,14 @@ _NO_LOGIN: Mapping[Protocol, str] = {
 }
 
 
-def _sasl(*mechanisms: str, needs: Need = Need.PASSWORD, in_clear: bool = False, proves_server: bool = False) -> Method:
+def _sasl(
+    *mechanisms: str,
+    needs: CredentialKind = CredentialKind.PASSWORD,
+    in_clear: bool = False,
+    proves_server: bool = False,
+) -> Method:
     return Method(
-        exchange=Exchange.SASL,
+        exchange=LoginScheme.SASL,
         needs=needs,
         mechanisms=mechanisms,
         in_clear=in_clear,
@@ -73,13 +78,15 @@ def _sasl(*mechanisms: str, needs: Need = Need.PASSWORD, in_clear: bool = False,
 
 METHODS: Mapping[Authentication, Method] = {
     Authentication.NONE: Method(
-        exchange=Exchange.NOTHING, needs=Need.NOTHING, excluded={"imap": _NEEDS_ACCOUNT, "pop3": _NEEDS_ACCOUNT}
+        exchange=LoginScheme.NOTHING,
+        needs=CredentialKind.NOTHING,
+        excluded={"imap": _NEEDS_ACCOUNT, "pop3": _NEEDS_ACCOUNT},
     ),
     Authentication.STANDARD: Method(
-        exchange=Exchange.COMMAND, in_clear=True, excluded={"smtp": _SMTP_HAS_NO_LOGIN, **_NO_LOGIN}
+        exchange=LoginScheme.COMMAND, in_clear=True, excluded={"smtp": _SMTP_HAS_NO_LOGIN, **_NO_LOGIN}
     ),
     Authentication.APOP: Method(
-        exchange=Exchange.APOP, excluded={"imap": _APOP_IS_POP3, "smtp": _APOP_IS_POP3, **_NO_LOGIN}
+        exchange=LoginScheme.APOP, excluded={"imap": _APOP_IS_POP3, "smtp": _APOP_IS_POP3, **_NO_LOGIN}
     ),
     Authentication.SASL_LOGIN: _sasl("LOGIN", in_clear=True),
     Authentication.SASL_PLAIN: _sasl("PLAIN", in_clear=True),
@@ -87,10 +94,10 @@ METHODS: Mapping[Authentication, Method] = {
     Authentication.SASL_DIGEST_MD5: _sasl("DIGEST-MD5", proves_server=True),
     Authentication.SASL_NTLM: _sasl("NTLM"),
     Authentication.SASL_MSN: _sasl("MSN", "NTLM"),  # Requirement R10.21: NTLM, by the name that the server gives it
-    Authentication.SASL_GSS: _sasl("GSSAPI", needs=Need.TICKET),
+    Authentication.SASL_GSS: _sasl("GSSAPI", needs=CredentialKind.TICKET),
     Authentication.SASL_SCRAM_SHA_256: _sasl("SCRAM-SHA-256", proves_server=True),
-    Authentication.SASL_XOAUTH2: _sasl("XOAUTH2", needs=Need.TOKEN, in_clear=True),
-    Authentication.SASL_OAUTHBEARER: _sasl("OAUTHBEARER", needs=Need.TOKEN, in_clear=True),
+    Authentication.SASL_XOAUTH2: _sasl("XOAUTH2", needs=CredentialKind.TOKEN, in_clear=True),
+    Authentication.SASL_OAUTHBEARER: _sasl("OAUTHBEARER", needs=CredentialKind.TOKEN, in_clear=True),
 }
 _SERVICES: Mapping[Protocol, str] = {"imap": "imap", "pop3": "pop", "smtp": "smtp"}
 
@@ -106,15 +113,15 @@ def problem(authentication: Authentication, protocol: Protocol) -> str | None:
 def missing(server: MailServer) -> str | None:
     """What the server's method needs and its settings do not give, in a sentence; None where all is there."""
     given = {
-        Need.NOTHING: True,
-        Need.PASSWORD: bool(server.username) and server.password is not None,
-        Need.TOKEN: bool(server.username) and server.oauth is not None,
-        Need.TICKET: bool(server.username) or server.password is None,
+        CredentialKind.NOTHING: True,
+        CredentialKind.PASSWORD: bool(server.username) and server.password is not None,
+        CredentialKind.TOKEN: bool(server.username) and server.oauth is not None,
+        CredentialKind.TICKET: bool(server.username) or server.password is None,
     }
     need = METHODS[server.authentication].needs
     if given[need]:
         return None
-    what = "a username beside the password" if need is Need.TICKET else str(need)
+    what = "a username beside the password" if need is CredentialKind.TICKET else str(need)
     return f"authentication {server.authentication} needs {what}"
 
 
@@ -164,7 +171,7 @@ def _mechanism(server: MailServer, method: Method, offered: set[str]) -> str:
     raise unusable(server, text)
 
 
-def answer_in_base64(exchange: SaslExchange, challenge: bytes) -> str:
+def response_in_base64(exchange: SaslExchange, challenge: bytes) -> str:
     """The line that answers a challenge, as POP3 (RFC 5034, 4) and SMTP (RFC 4954, 4) carry both."""
     try:
         decoded = base64.b64decode(challenge)
@@ -181,7 +188,7 @@ def logged_in(server: MailServer) -> str:
 def refused(server: MailServer, said: str, *, temporary: bool = False) -> MailServerError:
     """The server did not let the account in; `said` are its own words."""
     text = (
-        f"{place(server)} refused the log-in of {server.username!r} by {server.authentication}: {said}. "
+        f"{server_label(server)} refused the log-in of {server.username!r} by {server.authentication}: {said}. "
         "Check username, password and authentication"
     )
     return MailServerError(Reason.AUTHENTICATION_REFUSED, text, temporary=temporary)
@@ -189,4 +196,4 @@ def refused(server: MailServer, said: str, *, temporary: bool = False) -> MailSe
 
 def unusable(server: MailServer, text: str) -> MailServerError:
     """The log-in cannot be tried as it is set."""
-    return MailServerError(Reason.AUTHENTICATION_REFUSED, f"{place(server)}: {text}", temporary=False)
+    return MailServerError(Reason.AUTHENTICATION_REFUSED, f"{server_label(server)}: {text}", temporary=False)

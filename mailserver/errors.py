@@ -30,7 +30,7 @@ def words_of(error: Exception) -> str:
     return words(error.args[0] if error.args else type(error).__name__)
 
 
-def place(server: MailServer) -> str:
+def server_label(server: MailServer) -> str:
     """The server in an error's text."""
     mailbox = getattr(server, "mailbox", None)  # with MAPI, where the profile says which machine it is
     if mailbox:
@@ -40,7 +40,7 @@ def place(server: MailServer) -> str:
 
 def connection_error(server: MailServer, error: Exception) -> MailServerError:
     """A failure of socket, name look-up or TLS, as an administrator should read it."""
-    where = place(server)
+    where = server_label(server)
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         text = f"no room for a large mail of {where}: {words(error)}. Give the process's temporary directory more room"
         return MailServerError(Reason.NO_ROOM, text, temporary=True)

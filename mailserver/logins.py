@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 
-from mailserver.accounts import Accounts
+from mailserver.accounts import CredentialProvider
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.login import ExchangeLogins
 from mailserver.oauth import Tokens, TokenStore
@@ -20,7 +20,7 @@ class Logins:
     """Those of one process, got at each connection: a changed secret is taken up. May be used by many threads."""
 
     def __init__(self, config: HasSecretKey, store: TokenStore, settings: Callable[[], SettingsSnapshot]) -> None:
-        self._accounts = Accounts(config, Tokens(config, store))
+        self._accounts = CredentialProvider(config, Tokens(config, store))
         self._exchange = ExchangeLogins(config, lambda id_: settings().mapi_profile(id_))
 
     def account(self, server: Server) -> Account:

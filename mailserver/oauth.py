@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mailserver.authentication import unusable
-from mailserver.errors import MailServerError, place
+from mailserver.errors import MailServerError, server_label
 from runtime.known_secrets import remember
 from runtime.logs import get_logger
 from runtime.secrets import HasSecretKey, SecretError, reveal
-from runtime.token_request import Granted, TokenRefused, request_token
+from runtime.token_request import TokenRefused, TokenResponse, request_token
 from schemas.reasons import Reason
 from schemas.settings import MailServer, OAuth, Secret
 
@@ -24,7 +24,7 @@ FRESH_SECONDS = 60.0  # a token younger than this is not refused for its age
 
 
 @dataclass(frozen=True, slots=True)
-class KeptTokens:
+class StoredTokens:
     """The tokens of one account. Times in seconds since 1970. `refresh_token`: the newest, "" in the other flow."""
 
     access_token: str = field(repr=False)
@@ -40,10 +40,10 @@ class KeptTokens:
 class TokenStore(Protocol):
     """Where tokens outlive a process: `mailserver.token_store.TopicTokenStore`."""
 
-    def load(self, account: str) -> KeptTokens | None:
+    def load(self, account: str) -> StoredTokens | None:
         """The newest tokens that any process kept for the account."""
 
-    def save(self, account: str, server_id: str, tokens: KeptTokens) -> None:
+    def save(self, account: str, server_id: str, tokens: StoredTokens) -> None:
         """Keep them; where that cannot be done now, the log says so."""
 
 
@@ -57,7 +57,7 @@ class Tokens:
         self._config = config
         self._store = store
         self._now = now
-        self._kept: dict[str, KeptTokens] = {}
+        self._kept: dict[str, StoredTokens] = {}
         self._refused: dict[str, str] = {}  # access token that a server refused, by account
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -86,10 +86,10 @@ class Tokens:
             self._refused[account] = kept.access_token
             return True
 
-    def _good(self, account: str, kept: KeptTokens | None) -> bool:
+    def _good(self, account: str, kept: StoredTokens | None) -> bool:
         return kept is not None and kept.good_at(self._now()) and kept.access_token != self._refused.get(account)
 
-    def _renew(self, server: MailServer, oauth: OAuth, kept: KeptTokens | None) -> KeptTokens:
+    def _renew(self, server: MailServer, oauth: OAuth, kept: StoredTokens | None) -> StoredTokens:
         configured = self._secret(server, oauth.refresh_token)
         refresh = (kept and kept.refresh_token) or configured
         try:
@@ -104,9 +104,9 @@ class Tokens:
                 raise _failed(server, again) from again
         now = self._now()
         newest = granted.refresh_token or refresh if refresh else ""
-        return KeptTokens(granted.access_token, now, now + granted.lifetime, newest)
+        return StoredTokens(granted.access_token, now, now + granted.lifetime, newest)
 
-    def _request(self, server: MailServer, oauth: OAuth, refresh_token: str) -> Granted:
+    def _request(self, server: MailServer, oauth: OAuth, refresh_token: str) -> TokenResponse:
         secret = self._secret(server, oauth.client_secret)
         form = {
             "grant_type": "refresh_token" if refresh_token else "client_credentials",
@@ -135,7 +135,7 @@ def _account(oauth: OAuth) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def _remember(tokens: KeptTokens | None) -> None:
+def _remember(tokens: StoredTokens | None) -> None:
     """No text of this process shows them from now on."""
     if tokens is not None:
         remember(tokens.access_token)
@@ -144,5 +144,5 @@ def _remember(tokens: KeptTokens | None) -> None:
 
 def _failed(server: MailServer, error: TokenRefused) -> MailServerError:
     if error.temporary:
-        return MailServerError(Reason.SERVER_UNREACHABLE, f"{place(server)}: {error.text}", temporary=True)
+        return MailServerError(Reason.SERVER_UNREACHABLE, f"{server_label(server)}: {error.text}", temporary=True)
     return unusable(server, f"{error.text}. Check oauth: client_id, client_secret, refresh_token, scope and token_url")

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 
-from mailserver.digests import DigestMd5, cram_md5
+from mailserver.challenge_responses import DigestMd5, cram_md5
 from mailserver.sasl_error import SaslError
 from runtime.foreign_words import words
 

@@ -3,7 +3,7 @@
 import ssl
 from ipaddress import ip_address
 
-from mailserver.errors import MailServerError, place
+from mailserver.errors import MailServerError, server_label
 from runtime.foreign_words import words
 from runtime.tls import trusting
 from schemas.reasons import Reason
@@ -19,7 +19,7 @@ def tls_context(server: MailServer) -> ssl.SSLContext:
         return trusting(server.ca_file, server.minimum_tls)
     except (OSError, ValueError) as error:
         text = (
-            f"ca_file {server.ca_file!r} of {place(server)} cannot be used: {words(error)}. "
+            f"ca_file {server.ca_file!r} of {server_label(server)} cannot be used: {words(error)}. "
             "It must be a PEM file that this process can read"
         )
         raise MailServerError(Reason.SECURITY_REFUSED, text, temporary=False) from error
@@ -30,7 +30,7 @@ def check_password_may_travel(server: MailServer) -> None:
     if server.security is not Security.NONE or server.allow_password_in_clear or is_loopback(server.host):
         return
     text = (
-        f"the password for {place(server)} would travel unencrypted. Set security to tls or starttls; "
+        f"the password for {server_label(server)} would travel unencrypted. Set security to tls or starttls; "
         "if it has to be so, set allow_password_in_clear"
     )
     raise MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
@@ -39,7 +39,7 @@ def check_password_may_travel(server: MailServer) -> None:
 def starttls_missing(server: MailServer) -> MailServerError:
     """The server offers no STARTTLS, or refused it: never gone on in clear text."""
     text = (
-        f"{place(server)} offers no STARTTLS: nothing was sent. Set security to tls with that port, or ask the "
+        f"{server_label(server)} offers no STARTTLS: nothing was sent. Set security to tls with that port, or ask the "
         "server's administrator whether somebody in between removes the offer"
     )
     return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)

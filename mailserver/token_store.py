@@ -5,16 +5,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from mailserver.oauth import KeptTokens
+from mailserver.oauth import StoredTokens
 from runtime.config import ProcessConfig
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
-from runtime.reader import TopicMissingError, read_to_end
 from runtime.secrets import SecretError, seal_for_us, unseal
+from runtime.topic_reader import TopicMissingError, read_to_end
 from schemas import ids
 from schemas.servers import AccountTokens
 from schemas.topics import SERVER_TOKENS
-from schemas.wire import Message, UndecodableError, decode, encode
+from schemas.wire import OutputRecord, UndecodableError, decode, encode
 
 log = get_logger(__name__)
 
@@ -22,11 +22,11 @@ log = get_logger(__name__)
 class TopicTokenStore:
     """`mailserver.oauth.TokenStore`. Without a secret key nothing can be sealed, and tokens live in memory alone."""
 
-    def __init__(self, config: ProcessConfig, publish: Callable[[list[Message]], None]) -> None:
+    def __init__(self, config: ProcessConfig, publish: Callable[[list[OutputRecord]], None]) -> None:
         self._config = config
         self._publish = publish
 
-    def load(self, account: str) -> KeptTokens | None:
+    def load(self, account: str) -> StoredTokens | None:
         if self._config.secret_key_file is None:
             return None
         newest: AccountTokens | None = None
@@ -39,7 +39,7 @@ class TopicTokenStore:
             log.warning("kept tokens cannot be read; new ones are asked for", account=account, why=str(error)[:300])
             return None
 
-    def save(self, account: str, server_id: str, tokens: KeptTokens) -> None:
+    def save(self, account: str, server_id: str, tokens: StoredTokens) -> None:
         if self._config.secret_key_file is None:
             if tokens.refresh_token:
                 log.warning(
@@ -58,5 +58,5 @@ class TopicTokenStore:
             log.warning("renewed tokens could not be kept", server=server_id, why=str(error))
 
 
-def _open(text: str) -> KeptTokens:
-    return KeptTokens(**json.loads(text))
+def _open(text: str) -> StoredTokens:
+    return StoredTokens(**json.loads(text))

@@ -13,18 +13,18 @@ from mailserver.token_store import TopicTokenStore
 from outbound.config import OutboundConfig
 from outbound.delivery import Delivery
 from outbound.handler import OutboundHandler
-from outbound.pace import Pace
-from outbound.server_states import ServerStates
-from outbound.trial import trials
+from outbound.pace import RateLimiter
+from outbound.server_states import CircuitBreakers
+from outbound.server_test import trials
 from runtime.consumer import ConsumerLoop
 from runtime.dialling import refuse_networks
 from runtime.health import Health
 from runtime.lifecycle import beside, run
 from runtime.publisher import Publisher
-from runtime.server_trials import TrialHandler
+from runtime.server_tests import ServerTestHandler
 from runtime.settings_view import SettingsView
 from runtime.token_keys import token_keys_of
-from runtime.waiting import Outage, Stopped, wait_out
+from runtime.waiting import Outage, Stopped, retry_until_available
 
 
 def _now() -> datetime:
@@ -41,18 +41,18 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     ledger = DeliveryLedger(engine)
     publisher = Publisher(config)
     logins = Logins(config, TopicTokenStore(config, publisher.publish), lambda: view.current)
-    states = ServerStates(logins.secret_ends)
+    states = CircuitBreakers(logins.secret_ends)
     states.settings_changed(view.current)
     view.on_change(states.settings_changed)
     delivery = Delivery(ledger, states, logins.account, _now, lambda one: view.current.mapi_profile(one.profile or ""))
-    pace = Pace(lambda: loop.share(), time.monotonic)
+    pace = RateLimiter(lambda: loop.share(), time.monotonic)
     handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now, pace, token_keys)
     loop = ConsumerLoop(config, handler, publisher, "outbound", stop, health)
-    tests = TrialHandler(trials(logins.account, _now), lambda: view.current, _now)
+    tests = ServerTestHandler(trials(logins.account, _now), lambda: view.current, _now)
     # With a health of its own: most replicas own no partition of the tests, and are ready all the same.
     test_loop = ConsumerLoop(config, tests, publisher, "outbound-tests", stop, Health(config.stall_seconds))
     try:
-        wait_out(lambda: wait_until_current(engine, 1), Outage("outbound", health), stop.wait)
+        retry_until_available(lambda: wait_until_current(engine, 1), Outage("outbound", health), stop.wait)
         with beside(test_loop.run, stop):
             loop.run()
     except Stopped:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from mailserver.authentication import refused
-from mailserver.errors import MailServerError, place
+from mailserver.errors import MailServerError, server_label
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 
@@ -108,7 +108,7 @@ def about_the_account(reply: str) -> bool:
 def account_error(server: OutgoingServer, reason: Reason | None, reply: str) -> MailServerError | None:
     """The trouble that a server with such a reply is in; None where its refusal was about the mail."""
     if reason is Reason.ACCOUNT_LIMITED:
-        return MailServerError(reason, f"{place(server)}: {meaning(reply)}", temporary=True)
+        return MailServerError(reason, f"{server_label(server)}: {meaning(reply)}", temporary=True)
     if reason is Reason.AUTHENTICATION_REFUSED:
         return refused(server, reply, temporary=True)
     return None

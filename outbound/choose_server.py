@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from outbound.server_states import Trouble
+from outbound.server_states import OpenCircuit
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 
-TroubleOf = Callable[[OutgoingServer], Trouble | None]
+TroubleOf = Callable[[OutgoingServer], OpenCircuit | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, wait
 from datetime import datetime
 
-from outbound.lane import DeliveryContext, Lane, Ledger, Mail, ProfileOf
+from outbound.lane import DeliveryContext, Lane, Ledger, OutgoingMail, ProfileOf
 from outbound.results import Results
-from outbound.server_states import ServerStates
+from outbound.server_states import CircuitBreakers
 from outbound.transports import Login
 
 BRIEFLY_SECONDS = 0.5  # quick lanes are waited for: so long at most, and little longer than their mails should take
@@ -28,7 +28,7 @@ class Delivery:
     def __init__(
         self,
         ledger: Ledger,
-        states: ServerStates,
+        states: CircuitBreakers,
         login: Login,
         now: Callable[[], datetime],
         profile_of: ProfileOf = lambda _server: None,
@@ -49,7 +49,7 @@ class Delivery:
         """Record what was sent while the database was away. Raises `OutageError` while it still is."""
         self._post.record_late()
 
-    def deliver(self, mails: Sequence[Mail], planned: float) -> dict[str, "Future[Results] | None"]:
+    def deliver(self, mails: Sequence[OutgoingMail], planned: float) -> dict[str, "Future[Results] | None"]:
         """By notification id, the results to come for each recipient; None where its lane has too much in hand, or
         another lane has an earlier mail of its line, which it would overtake. `planned`: as `Lane.take` has it.
 
@@ -57,7 +57,7 @@ class Delivery:
         are in the ledger when they are there. A future raises `OutageError` where the ledger is away: then the lane
         sends nothing more, and what was sent is not sent again when the same mails come once more.
         """
-        parted: dict[_Key, list[Mail]] = {}
+        parted: dict[_Key, list[OutgoingMail]] = {}
         taken: dict[str, Future[Results] | None] = {}
         lane_of: dict[str, _Key | None]
         lane_of = {line: key for line, (key, work) in self._lines.items() if not work.done()}
@@ -94,7 +94,7 @@ class Delivery:
         for lane in lanes:
             lane.close()
 
-    def _lane_key(self, mail: Mail) -> _Key:
+    def _lane_key(self, mail: OutgoingMail) -> _Key:
         """Mails of one line go through one lane, so that they arrive in their order."""
         return mail.server.id, zlib.crc32(mail.order.line.encode()) % mail.server.connections
 

@@ -25,7 +25,7 @@ from mailserver.exchange.ews_items import ItemError
 from outbound.account_refusals import about_the_account
 from outbound.addressed import addressed
 from outbound.message_ids import given_id, own_id
-from outbound.transport import Tell, Verdict
+from outbound.transport import OnStep, RecipientResult
 from runtime.foreign_words import words
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
@@ -64,7 +64,7 @@ class EwsTransport:
         self,
         server: OutgoingServer,
         account: Callable[[OutgoingServer], ExchangeAccount],
-        tell: Tell = lambda _step, _status: None,
+        tell: OnStep = lambda _step, _status: None,
     ) -> None:
         self.server = server
         self._account = account
@@ -77,7 +77,7 @@ class EwsTransport:
             return f"a copy lies in Sent Items of {self.server.mailbox}"
         return "no copy is kept (save_sent: false)"
 
-    def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
+    def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, RecipientResult]:
         """Hand over one mail; the verdict for each recipient. What was handed over before is not sent again.
 
         Raises `MailServerError` where the server is in trouble. `sender` is not asked for: it is the mailbox.
@@ -122,7 +122,7 @@ class EwsTransport:
                 raise _trouble(error) from error
         return self._client
 
-    def _to_all(self, client: EwsClient, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
+    def _to_all(self, client: EwsClient, recipients: Sequence[str], content: bytes) -> dict[str, RecipientResult]:
         """The server takes a mail for all or for none, and does not say whom it refuses: then each gets one alone."""
         own = own_id(content)
         verdict = self._handed_over(client, recipients, content, own)
@@ -130,21 +130,21 @@ class EwsTransport:
             return dict.fromkeys(recipients, verdict)
         return {one: self._handed_over(client, [one], content, f"{own}/{one}") for one in recipients}
 
-    def _handed_over(self, client: EwsClient, recipients: Sequence[str], content: bytes, mark: str) -> Verdict:
+    def _handed_over(self, client: EwsClient, recipients: Sequence[str], content: bytes, mark: str) -> RecipientResult:
         """The verdict on a mail to just these. `mark`: what it is known by, when it is handed over again."""
         raw = addressed(content, recipients)
         try:
             if self.server.save_sent:
                 return self._sent_once(client, raw, mark, own_id(content))
             client.send_only(raw)
-            return Verdict("sent", None, _TOOK)
+            return RecipientResult("sent", None, _TOOK)
         except ItemError as error:
             return _verdict(error)
 
-    def _sent_once(self, client: EwsClient, raw: bytes, mark: str, own: str) -> Verdict:
+    def _sent_once(self, client: EwsClient, raw: bytes, mark: str, own: str) -> RecipientResult:
         draft, leaving, sent = client.find(_PROPERTY, mark, _WAY)
         if there := sent or leaving:
-            return Verdict("sent", None, _TOOK_BEFORE, given_id(there.message_id, own))
+            return RecipientResult("sent", None, _TOOK_BEFORE, given_id(there.message_id, own))
         if draft is None:
             beside = f"<t:ExtendedProperty>{_PROPERTY}<t:Value>{escape(mark)}</t:Value></t:ExtendedProperty>"
             draft = client.draft(raw, beside)
@@ -154,11 +154,11 @@ class EwsTransport:
             if error.is_gone:  # another process was faster, or a person at the mailbox
                 _, leaving, sent = client.find(_PROPERTY, mark, _WAY)
                 if there := sent or leaving:
-                    return Verdict("sent", None, _TOOK_BEFORE, given_id(there.message_id, own))
+                    return RecipientResult("sent", None, _TOOK_BEFORE, given_id(there.message_id, own))
             else:
                 client.remove(draft)
             raise
-        return Verdict("sent", None, _TOOK, given_id(_id_of_copy(client, mark), own))
+        return RecipientResult("sent", None, _TOOK, given_id(_id_of_copy(client, mark), own))
 
 
 def _id_of_copy(client: EwsClient, mark: str) -> str:
@@ -170,16 +170,16 @@ def _id_of_copy(client: EwsClient, mark: str) -> str:
     return copy.message_id if copy else ""
 
 
-def _verdict(error: ItemError) -> Verdict:
+def _verdict(error: ItemError) -> RecipientResult:
     """What a refusal says of the mail. What is not known here may pass."""
     reply = words(str(error))
     if about_the_account(reply):
-        return Verdict("deferred", Reason.ACCOUNT_LIMITED, reply)
+        return RecipientResult("deferred", Reason.ACCOUNT_LIMITED, reply)
     if error.code in _RECIPIENTS:
-        return Verdict("failed", Reason.RECIPIENT_REFUSED, reply)
+        return RecipientResult("failed", Reason.RECIPIENT_REFUSED, reply)
     if error.code in _MESSAGE:
-        return Verdict("failed", Reason.MESSAGE_REFUSED, reply)
-    return Verdict("deferred", Reason.SERVER_DEFERRED, reply)
+        return RecipientResult("failed", Reason.MESSAGE_REFUSED, reply)
+    return RecipientResult("deferred", Reason.SERVER_DEFERRED, reply)
 
 
 def _trouble(error: MailServerError) -> MailServerError:

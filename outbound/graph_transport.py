@@ -29,7 +29,7 @@ from mailserver.exchange.graph import GraphError, GraphSession
 from outbound.account_refusals import about_the_account
 from outbound.addressed import shown_to
 from outbound.message_ids import given_id, own_id
-from outbound.transport import Tell, Verdict, tell_nobody
+from outbound.transport import OnStep, RecipientResult, tell_nobody
 from runtime.logs import get_logger
 from schemas.addresses import normalise
 from schemas.reasons import Reason
@@ -76,7 +76,7 @@ class GraphTransport:
     steps = ("connect", "log in", "mailbox", "send")
 
     def __init__(
-        self, server: OutgoingServer, account: Callable[[OutgoingServer], ExchangeAccount], tell: Tell = tell_nobody
+        self, server: OutgoingServer, account: Callable[[OutgoingServer], ExchangeAccount], tell: OnStep = tell_nobody
     ) -> None:
         self.server = server
         self._account = account
@@ -92,7 +92,7 @@ class GraphTransport:
         )
         return f"the copy that Exchange keeps {kept} of {self.server.mailbox}"
 
-    def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
+    def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, RecipientResult]:
         """Hand over one mail; the verdict for each recipient. What was handed over before is not sent again.
 
         Raises `MailServerError` where the service is in trouble. `sender` is not asked for: it is the mailbox.
@@ -100,7 +100,7 @@ class GraphTransport:
         del sender
         if len(content) > MAX_MAIL_BYTES:
             words = f"the mail has {len(content)} bytes, and Microsoft Graph takes mails of {MAX_MAIL_BYTES} at most"
-            return dict.fromkeys(recipients, Verdict("failed", Reason.MESSAGE_REFUSED, words))
+            return dict.fromkeys(recipients, RecipientResult("failed", Reason.MESSAGE_REFUSED, words))
         session = self._opened()
         try:
             return dict(self._to_all(session, recipients, content))
@@ -144,7 +144,7 @@ class GraphTransport:
 
     def _to_all(
         self, session: GraphSession, recipients: Sequence[str], content: bytes
-    ) -> Iterator[tuple[str, Verdict]]:
+    ) -> Iterator[tuple[str, RecipientResult]]:
         """Where the service refuses a recipient it takes the mail for none, and does not say whom it means: then each
         gets a mail of their own."""
         verdict = self._handed_over(session, recipients, content)
@@ -156,7 +156,7 @@ class GraphTransport:
 
     def _handed_over(
         self, session: GraphSession, recipients: Sequence[str], content: bytes, *, alone: bool = False
-    ) -> Verdict:
+    ) -> RecipientResult:
         """The verdict on a mail to just these recipients."""
         own = own_id(content)
         shown, hidden = shown_to(content, recipients)
@@ -175,7 +175,7 @@ class GraphTransport:
             if draft and verdict.outcome == "failed":
                 _drop(session, draft)
             return verdict
-        return Verdict("sent", None, _ACCEPTED, self._settled(session, mark, own))
+        return RecipientResult("sent", None, _ACCEPTED, self._settled(session, mark, own))
 
     def _send_draft(self, session: GraphSession, draft: str, mark: str) -> None:
         """Only 202 makes it the service's. Where the answer is lost, or the draft gone, it is looked for once more."""
@@ -278,21 +278,21 @@ def _drop(session: GraphSession, id_: str) -> None:
             raise
 
 
-def _verdict(error: GraphError) -> Verdict | None:
+def _verdict(error: GraphError) -> RecipientResult | None:
     """What a refusal says of the mail; None where it says something of the service or the log-in.
 
     What is not known here may pass: a draft that is just being sent, for one, is not to be changed (409).
     """
     reply = f"{error.status} {error.said}"
     if about_the_account(reply):
-        return Verdict("deferred", Reason.ACCOUNT_LIMITED, reply)
+        return RecipientResult("deferred", Reason.ACCOUNT_LIMITED, reply)
     if error.code in _RECIPIENTS:
-        return Verdict("failed", Reason.RECIPIENT_REFUSED, reply)
+        return RecipientResult("failed", Reason.RECIPIENT_REFUSED, reply)
     if error.code in _MESSAGE or error.status == 413:
-        return Verdict("failed", Reason.MESSAGE_REFUSED, reply)
+        return RecipientResult("failed", Reason.MESSAGE_REFUSED, reply)
     if error.status in _TROUBLE or error.status >= 500:
         return None
-    return Verdict("deferred", Reason.SERVER_DEFERRED, reply)
+    return RecipientResult("deferred", Reason.SERVER_DEFERRED, reply)
 
 
 def _trouble(error: GraphError) -> MailServerError:

@@ -12,16 +12,16 @@ from outbound.choose_server import Chosen, NoServer, choose_server
 from outbound.compose import compose
 from outbound.cpu import counted
 from outbound.delivery import Delivery
-from outbound.lane import Ledger, Mail
-from outbound.pace import Pace
+from outbound.lane import Ledger, OutgoingMail
+from outbound.pace import RateLimiter
 from outbound.render import RenderError, Templates, render
-from outbound.results import Order, Results, given_up, open_order, result_records, unpublished_results
-from outbound.server_states import ServerStates, Trouble, status_message
+from outbound.results import DeliveryJob, Results, given_up, open_order, result_records, unpublished_results
+from outbound.server_states import CircuitBreakers, OpenCircuit, status_message
 from outbound.turns import Turns, Waiting, keep, place
 from runtime.decoding import decode_batch
 from runtime.logs import get_logger
 from runtime.metrics import BROKEN_TEMPLATES, REQUESTED_TO_SENT_SECONDS
-from runtime.outcomes import Answer, Dead, Ok, Outcome, Pending, Reject, Retry, answer_with_outputs, with_outputs
+from runtime.outcomes import Dead, FinalOutcome, InFlight, Ok, Outcome, Reject, Retry, answer_with_outputs, with_outputs
 from runtime.template_trials import TemplateTrials
 from schemas.events import NotificationResult
 from schemas.reasons import Reason
@@ -57,9 +57,9 @@ class OutboundHandler:
         settings: Callable[[], SettingsSnapshot],
         ledger: LookUpLedger,
         delivery: Delivery,
-        states: ServerStates,
+        states: CircuitBreakers,
         now: Callable[[], datetime],
-        pace: Pace,
+        pace: RateLimiter,
         token_keys: TokenKeys = NO_KEYS,
     ) -> None:
         self._settings = settings
@@ -74,11 +74,11 @@ class OutboundHandler:
         self._templates = (SettingsSnapshot(), Templates(SettingsSnapshot()))
         self._warned: set[str] = set()  # the broken ones among these templates
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Answer]:
+    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
         """One answer a record. Every mail whose results are there is in the ledger when it returns."""
         self._delivery.settle()
         orders, outcomes = decode_batch(records, open_order)
-        answers: list[Answer | None] = list(outcomes)
+        answers: list[Outcome | None] = list(outcomes)
         # Before the ledger is asked: what is in hand no longer by then is in the ledger.
         in_hand = {order.id: work for _, order in orders if (work := self._delivery.in_hand(order.id))}
         planned_at = self._delivery.held.clock()
@@ -86,12 +86,12 @@ class OutboundHandler:
         finished = known.finished
         snapshot = self._settings()
         turns = Turns(known.deferred, self._is_in_hand, self._now(), self._since)
-        mails: dict[str, tuple[int, Mail]] = {}
+        mails: dict[str, tuple[int, OutgoingMail]] = {}
         with counted("render"):
             for index, order in sorted(orders, key=place):
                 done = finished.get(order.id, ())
                 planned = Ok() if order.id in mails else self._plan(order, done, in_hand.get(order.id), snapshot, turns)
-                if isinstance(planned, Mail):
+                if isinstance(planned, OutgoingMail):
                     mails[order.id] = index, planned
                 else:
                     answers[index] = planned
@@ -111,26 +111,26 @@ class OutboundHandler:
                 )
         return self._with_statuses([answer for answer in answers if answer is not None])
 
-    def _answer(self, order: Order, work: "Future[Results] | None", snapshot: SettingsSnapshot) -> Answer:
+    def _answer(self, order: DeliveryJob, work: "Future[Results] | None", snapshot: SettingsSnapshot) -> Outcome:
         """`work`: of the lane that has the mail; None where it has too many."""
         if work is None:
             return Retry(Reason.SERVER_SLOW, retry_after(order.id, 1))
         if work.done():
             return self._outcome(order, work.result(), snapshot)
-        return Pending(
+        return InFlight(
             work,
             lambda: self._with_status(self._settled(order, work.result(), snapshot)),
             Retry(Reason.SERVER_SLOW, IN_HAND_SECONDS),
             lambda fallback: self._let_go(order, work, fallback),
         )
 
-    def _settled(self, order: Order, results: Results, snapshot: SettingsSnapshot) -> Outcome:
+    def _settled(self, order: DeliveryJob, results: Results, snapshot: SettingsSnapshot) -> FinalOutcome:
         """Of a mail that was in hand."""
         outcome = self._outcome(order, results, snapshot)
         self._keep([(order, outcome)], (order.id,) if order.attempt > 1 else ())
         return outcome
 
-    def _let_go(self, order: Order, work: "Future[Results]", fallback: Retry) -> None:
+    def _let_go(self, order: DeliveryJob, work: "Future[Results]", fallback: Retry) -> None:
         """Its record is deferred while a lane may still be sending the mail: once that is done, nobody waits for it."""
         self._keep([(order, fallback)], ())
 
@@ -140,20 +140,20 @@ class OutboundHandler:
 
         work.add_done_callback(ended)
 
-    def _keep(self, answers: Sequence[tuple[Order, Answer]], waited: Collection[str]) -> None:
+    def _keep(self, answers: Sequence[tuple[DeliveryJob, Outcome]], waited: Collection[str]) -> None:
         keep(self._ledger, answers, waited, self._now())
         for order, answer in answers:
-            if not isinstance(answer, Pending):
+            if not isinstance(answer, InFlight):
                 self._delivery.held.kept(order)
 
     def _plan(
         self,
-        order: Order,
+        order: DeliveryJob,
         known: Results,
         in_hand: "Future[Results] | None",
         snapshot: SettingsSnapshot,
         turns: Turns,
-    ) -> Mail | Answer:
+    ) -> OutgoingMail | Outcome:
         """The mail to be sent, or what is to be done instead. `known`: what is final from earlier attempts."""
         left = order.left(known)
         if not left:
@@ -177,12 +177,12 @@ class OutboundHandler:
             return behind
         return self._mail(order, left, chosen, snapshot, now)
 
-    def _trouble_of(self, server: OutgoingServer) -> Trouble | None:
+    def _trouble_of(self, server: OutgoingServer) -> OpenCircuit | None:
         return self._states.trouble(server, self._now())
 
     def _mail(
-        self, order: Order, left: tuple[str, ...], chosen: Chosen, snapshot: SettingsSnapshot, now: datetime
-    ) -> Mail | Outcome:
+        self, order: DeliveryJob, left: tuple[str, ...], chosen: Chosen, snapshot: SettingsSnapshot, now: datetime
+    ) -> OutgoingMail | FinalOutcome:
         format_ = choose_format(snapshot.email_options(), order.request.recipient_format)
         try:
             rendered = render(order.request, self._templates_of(snapshot), format_)
@@ -191,9 +191,9 @@ class OutboundHandler:
         if rendered.broken:
             BROKEN_TEMPLATES.labels(order.request.event).inc()
             self._warn(rendered.broken, rendered.fault)
-        return Mail(order, chosen.server, compose(order.request, rendered, chosen, now, self._token_keys), left)
+        return OutgoingMail(order, chosen.server, compose(order.request, rendered, chosen, now, self._token_keys), left)
 
-    def _without_template(self, order: Order, left: tuple[str, ...], why: str, now: datetime) -> Dead:
+    def _without_template(self, order: DeliveryJob, left: tuple[str, ...], why: str, now: datetime) -> Dead:
         """Whoever asked is told; the ledger is not, so the record can be replayed once there is a template."""
         failed = order.results(left, "failed", Reason.UNKNOWN_TEMPLATE, now)
         return Dead(Reason.UNKNOWN_TEMPLATE, why, result_records(order, failed))
@@ -213,7 +213,7 @@ class OutboundHandler:
             self._warned.add(template)
             log.warning("a message template is broken; mails are told by the built-in text", template=template, why=why)
 
-    def _outcome(self, order: Order, results: Results, snapshot: SettingsSnapshot) -> Outcome:
+    def _outcome(self, order: DeliveryJob, results: Results, snapshot: SettingsSnapshot) -> FinalOutcome:
         """What the shell is to do after an attempt, which is recorded: defer the record for those left, or be done."""
         _measure(order, results, snapshot)
         waiting = [one for one in results if one.outcome == "deferred"]
@@ -231,7 +231,7 @@ class OutboundHandler:
         failed = next((one.reason for one in results if one.outcome == "failed" and one.reason), None)
         return Ok(result_records(order, results)) if failed is None else Reject(failed, result_records(order, results))
 
-    def _retry_after(self, order: Order, waiting: NotificationResult, snapshot: SettingsSnapshot) -> float:
+    def _retry_after(self, order: DeliveryJob, waiting: NotificationResult, snapshot: SettingsSnapshot) -> float:
         """At once where another server stands in by now for the one that failed."""
         chosen = choose_server(snapshot, order.request.partition, self._trouble_of)
         if isinstance(chosen, Chosen) and waiting.server_id not in (None, chosen.server.id):
@@ -248,21 +248,21 @@ class OutboundHandler:
             self._ledger.record(*kept)
         return kept
 
-    def _with_statuses(self, answers: list[Answer]) -> list[Answer]:
+    def _with_statuses(self, answers: list[Outcome]) -> list[Outcome]:
         """Hands the servers' changed states to the first answer that can carry them."""
         for index, answer in enumerate(answers):
-            if not isinstance(answer, Dead | Pending):
+            if not isinstance(answer, Dead | InFlight):
                 answers[index] = self._with_status(answer)
                 break
         return answers
 
-    def _with_status(self, outcome: Outcome) -> Outcome:
+    def _with_status(self, outcome: FinalOutcome) -> FinalOutcome:
         if isinstance(outcome, Dead):
             return outcome
         return with_outputs(outcome, tuple(status_message(status) for status in self._states.take_changes()))
 
 
-def _measure(order: Order, results: Results, snapshot: SettingsSnapshot) -> None:
+def _measure(order: DeliveryJob, results: Results, snapshot: SettingsSnapshot) -> None:
     """How long it took until each recipient's mail was sent. Others may name partitions that the settings have not."""
     partition = order.request.partition or ""
     known = partition if snapshot.partition(partition) else ""

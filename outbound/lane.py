@@ -15,8 +15,8 @@ from outbound.compose import Composed
 from outbound.cpu import counted
 from outbound.group_commit import GroupCommit
 from outbound.headers import wire_address
-from outbound.results import Order, Results
-from outbound.server_states import ServerStates
+from outbound.results import DeliveryJob, Results
+from outbound.server_states import CircuitBreakers
 from outbound.transports import Login, Transport, transport_for
 from outbound.turns import Held
 from runtime.logs import get_logger
@@ -45,10 +45,10 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class OutgoingMail:
     """A mail ready to be sent, what asked for it, and to whom it is still to go."""
 
-    order: Order
+    order: DeliveryJob
     server: OutgoingServer
     composed: Composed
     recipients: tuple[str, ...]
@@ -58,7 +58,7 @@ class DeliveryContext:
     """What the lanes share: the ledger, the servers' states, and what is held back."""
 
     def __init__(
-        self, ledger: Ledger, states: ServerStates, now: Callable[[], datetime], profile_of: ProfileOf
+        self, ledger: Ledger, states: CircuitBreakers, now: Callable[[], datetime], profile_of: ProfileOf
     ) -> None:
         self.states = states
         self.profile_of = profile_of
@@ -117,7 +117,7 @@ class Lane:
         """What those that it has in hand should take."""
         return self._waiting * self.seconds_a_mail
 
-    def take(self, mails: Sequence[Mail], planned: float) -> list["Future[Results] | None"]:
+    def take(self, mails: Sequence[OutgoingMail], planned: float) -> list["Future[Results] | None"]:
         """Begin with these mails, once those taken before are done; with as many of them as are not too many.
 
         `planned`: when the ledger was asked about them, by the clock of `Held`.
@@ -146,7 +146,9 @@ class Lane:
             else:
                 self._transport.quit()
 
-    def _run(self, mails: Sequence[tuple[Mail, "Future[Results]"]], planned: float, start_before: float) -> None:
+    def _run(
+        self, mails: Sequence[tuple[OutgoingMail, "Future[Results]"]], planned: float, start_before: float
+    ) -> None:
         for mail, future in mails:
             if self._stopping.is_set():
                 return
@@ -158,7 +160,7 @@ class Lane:
                 self._waiting -= 1
                 self._fewer.notify()
 
-    def _end(self, mail: Mail, future: "Future[Results]", planned: float, in_time: bool) -> None:
+    def _end(self, mail: OutgoingMail, future: "Future[Results]", planned: float, in_time: bool) -> None:
         try:
             results = self._attempt(mail, planned, in_time)
             if any(one.outcome == "deferred" for one in results):
@@ -174,12 +176,12 @@ class Lane:
                 self._transport.close()
             future.set_exception(error)
 
-    def _attempt(self, mail: Mail, planned: float, in_time: bool) -> Results:
+    def _attempt(self, mail: OutgoingMail, planned: float, in_time: bool) -> Results:
         if self._post.held.is_behind(mail.order, planned):
             return self._deferred(mail, mail.recipients, Reason.EARLIER_DEFERRED)
         return self._deliver(mail) if in_time else self._deferred(mail, mail.recipients)
 
-    def _deliver(self, mail: Mail) -> Results:
+    def _deliver(self, mail: OutgoingMail) -> Results:
         """One attempt. Each part of the recipients is recorded before the next part gets the mail."""
         self._post.check()
         results: list[NotificationResult] = []
@@ -196,7 +198,7 @@ class Lane:
             results += part
         return tuple(results)
 
-    def _hand_over(self, mail: Mail, recipients: tuple[str, ...]) -> tuple[Results, bool]:
+    def _hand_over(self, mail: OutgoingMail, recipients: tuple[str, ...]) -> tuple[Results, bool]:
         """One hand-over to the server; and whether the server answered it, well or not."""
         order, server, states = mail.order, mail.server, self._post.states
         trouble = states.trouble(server, self._post.now())
@@ -235,7 +237,7 @@ class Lane:
         log.warning("outgoing server is in trouble", server=server.id, reason=error.reason, why=error.text)
 
     def _deferred(
-        self, mail: Mail, recipients: tuple[str, ...], reason: Reason = Reason.SERVER_SLOW, reply: str = ""
+        self, mail: OutgoingMail, recipients: tuple[str, ...], reason: Reason = Reason.SERVER_SLOW, reply: str = ""
     ) -> Results:
         now, server = self._post.now(), mail.server
         return mail.order.results(recipients, "deferred", reason, now, server_id=server.id, reply=reply)

@@ -11,7 +11,7 @@ from jinja2 import Template
 from markupsafe import Markup, escape
 
 from schemas.events import NotificationRequested
-from schemas.notifying import Role
+from schemas.notification_rules import Role
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate
 from schemas.snapshot import SettingsSnapshot

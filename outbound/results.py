@@ -11,7 +11,7 @@ from schemas.events import OUTCOME, RENAMED, NotificationRequested, Notification
 from schemas.ids import event_id
 from schemas.reasons import Reason
 from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
-from schemas.wire import Message, Record, decode, encode
+from schemas.wire import OutputRecord, Record, decode, encode
 
 SOURCE = "/mailcall/outbound"
 Outcome = Literal["sent", "deferred", "failed"]
@@ -19,7 +19,7 @@ Results = tuple[NotificationResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class DeliveryJob:
     """A notification that is asked for, with what its record says beside it. `attempt` counts from 1.
 
     `line`: what those have in common that arrive in their order, the desk's partition and the recipient. `partition`
@@ -100,7 +100,7 @@ class Order:
         )
 
 
-def result_message(result: NotificationResult, traceparent: str) -> Message:
+def result_message(result: NotificationResult, traceparent: str) -> OutputRecord:
     """The record that tells a result. The same result told again has the same id."""
     return encode(
         NOTIFICATION_RESULTS,
@@ -114,22 +114,24 @@ def result_message(result: NotificationResult, traceparent: str) -> Message:
     )
 
 
-def open_order(record: Record) -> Order:
+def open_order(record: Record) -> DeliveryJob:
     """The order of a record, new or deferred before. Raises `UndecodableError`."""
     context, request = decode(NOTIFICATION_REQUESTED, record)
-    return Order(request, context.traceparent, attempt_of(record), _line(request), record.partition, record.offset)
+    return DeliveryJob(
+        request, context.traceparent, attempt_of(record), _line(request), record.partition, record.offset
+    )
 
 
 def _line(request: NotificationRequested) -> str:
     return f"{request.partition or ''}/{normalise(request.recipient)}"
 
 
-def result_records(order: Order, results: Results) -> tuple[Message, ...]:
+def result_records(order: DeliveryJob, results: Results) -> tuple[OutputRecord, ...]:
     """The records that tell these results."""
     return tuple(result_message(result, order.traceparent) for result in results)
 
 
-def unpublished_results(order: Order, known: Results) -> Results:
+def unpublished_results(order: DeliveryJob, known: Results) -> Results:
     """What the ledger knows and perhaps nobody else: a crash may have come between it and `notification.results`.
 
     Results of earlier attempts were told before the record was deferred. Where nobody is left, all is told again.

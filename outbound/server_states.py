@@ -14,7 +14,7 @@ from schemas.servers import ServerState, ServerStatus
 from schemas.settings import MapiProfile, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SERVER_STATUS
-from schemas.wire import Message, encode
+from schemas.wire import OutputRecord, encode
 
 FIRST_HOLD = timedelta(seconds=15)
 LONGEST_HOLD = timedelta(minutes=5)
@@ -26,7 +26,7 @@ _STATES: Mapping[Reason, ServerState] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class OpenCircuit:
     """A server that does not take mail now. Until `until` nobody tries it; then one mail does."""
 
     server: OutgoingServer
@@ -36,7 +36,7 @@ class Trouble:
     until: datetime
 
 
-class ServerStates:
+class CircuitBreakers:
     """The states of all outgoing servers. Every method may be called from any thread."""
 
     def __init__(self, secret_ends: Callable[[OutgoingServer], date | None] = lambda _server: None) -> None:
@@ -44,11 +44,11 @@ class ServerStates:
         self._secret_ends = secret_ends
         self._profiles: dict[str, MapiProfile] = {}
         self._lock = threading.Lock()
-        self._troubles: dict[str, Trouble] = {}
+        self._troubles: dict[str, OpenCircuit] = {}
         self._statuses: dict[str, ServerStatus] = {}
         self._changed: dict[str, ServerStatus] = {}
 
-    def trouble(self, server: OutgoingServer, now: datetime) -> Trouble | None:
+    def trouble(self, server: OutgoingServer, now: datetime) -> OpenCircuit | None:
         """Why the server is to be left alone now, or None. A server whose settings were changed is tried at once."""
         trouble = self._troubles.get(server.id)
         if trouble is None or now >= trouble.until or trouble.server != server:
@@ -78,7 +78,7 @@ class ServerStates:
             longest = LIMITED_HOLD if error.reason is Reason.ACCOUNT_LIMITED else LONGEST_HOLD
             asked = timedelta(seconds=min(error.after, longest.total_seconds()))
             hold = max(asked, min(FIRST_HOLD * 2 ** min(failures - 1, 8), longest))
-            self._troubles[server.id] = Trouble(server, error.reason, str(error), failures, now + hold)
+            self._troubles[server.id] = OpenCircuit(server, error.reason, str(error), failures, now + hold)
             before = self._statuses.get(server.id)
             state = _STATES.get(error.reason, "unreachable")
             if before is None or (before.state, before.reason) != (state, error.reason):
@@ -116,7 +116,7 @@ class ServerStates:
         OUTGOING_SERVER_UP.labels(status.server_id).set(status.state == "connected")
 
 
-def status_message(status: ServerStatus) -> Message:
+def status_message(status: ServerStatus) -> OutputRecord:
     """The record that tells how a server is."""
     return encode(
         SERVER_STATUS,

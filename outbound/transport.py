@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mailserver.authentication import Exchange, answer_in_base64, method_for, refused, sasl_log_in
+from mailserver.authentication import LoginScheme, method_for, refused, response_in_base64, sasl_log_in
 from mailserver.connection import connect, connected, port_of, shut_down
 from mailserver.errors import MailServerError, connection_error
 from mailserver.sasl import Credentials
@@ -23,14 +23,14 @@ MAX_ANSWER_BYTES = 64 * 1024  # RFC 5321, section 4.5.3.1.5: a line of an answer
 _AT_ONCE = 8 * 1024
 
 Login = Callable[[OutgoingServer], Credentials]
-Tell = Callable[[str, str], None]  # gets each step of opening a connection, and its status in words
+OnStep = Callable[[str, str], None]  # gets each step of opening a connection, and its status in words
 
 
 def tell_nobody(_step: str, _status: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RecipientResult:
     """What a server said about one recipient of one mail. `reply`: its last words, one line.
 
     `message_id`: the one that the server gave the mail, where it is not ours.
@@ -57,16 +57,16 @@ class _Reply:
     def ok(self) -> bool:
         return 200 <= self.code < 300
 
-    def refusal(self, permanent: Reason) -> Verdict:
+    def refusal(self, permanent: Reason) -> RecipientResult:
         """RFC 5321, section 4.2.1: 4yz is to be tried again, 5yz is not, unless it is about our login or account."""
         reply = self.text
         if self.code in _LOGIN_NEEDED:
-            return Verdict("deferred", Reason.AUTHENTICATION_REFUSED, reply)
+            return RecipientResult("deferred", Reason.AUTHENTICATION_REFUSED, reply)
         if about_the_account(reply):
-            return Verdict("deferred", Reason.ACCOUNT_LIMITED, reply)
+            return RecipientResult("deferred", Reason.ACCOUNT_LIMITED, reply)
         if self.code >= 500:
-            return Verdict("failed", permanent, reply)
-        return Verdict("deferred", Reason.SERVER_DEFERRED, reply)
+            return RecipientResult("failed", permanent, reply)
+        return RecipientResult("deferred", Reason.SERVER_DEFERRED, reply)
 
 
 _NO_UTF8 = _Reply(553, b"the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")
@@ -82,13 +82,13 @@ class SmtpTransport:
     steps = ("connect", "log in", "send")
     copy = ""
 
-    def __init__(self, server: OutgoingServer, login: Login, tell: Tell = tell_nobody) -> None:
+    def __init__(self, server: OutgoingServer, login: Login, tell: OnStep = tell_nobody) -> None:
         self.server = server
         self._login = login
         self._tell = tell
         self._smtp: _Smtp | None = None
 
-    def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
+    def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, RecipientResult]:
         """Hand over one mail; the verdict for each recipient.
 
         Raises `MailServerError` where the connection cannot be made or breaks: the server, not this mail, is in
@@ -138,7 +138,7 @@ class SmtpTransport:
         except OSError:
             self.close()
 
-    def _begin_on_live_connection(self, sender: str, recipients: Sequence[str]) -> tuple["_Smtp", "_Begun"]:
+    def _begin_on_live_connection(self, sender: str, recipients: Sequence[str]) -> tuple["_Smtp", "_EnvelopeReplies"]:
         if self._smtp is not None:
             try:
                 begun = _begin(self._smtp, sender, recipients)
@@ -156,7 +156,7 @@ class SmtpTransport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class _EnvelopeReplies:
     """Replies to the envelope of one mail."""
 
     sender: _Reply
@@ -198,7 +198,7 @@ class _Smtp(smtplib.SMTP):
         """smtplib's, where the answer is one (RFC 5321, section 4.2) and is there as a whole in time."""
         assert self.sock is not None
         if self.file is None:
-            self.file = _Answers(self.sock)
+            self.file = _SmtpReplyReader(self.sock)
         self.file.begin(self._server.timeout_seconds)
         code, said = super().getreply()
         if not 200 <= code < 600:  # whatever comes next would be taken for the answer to something else
@@ -207,7 +207,7 @@ class _Smtp(smtplib.SMTP):
         return code, said
 
 
-class _Answers:
+class _SmtpReplyReader:
     """What smtplib reads a server's answers from: one that has no end, or comes byte by byte, is given up."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -248,10 +248,10 @@ class _Answers:
         return bool(received)
 
 
-def _open(server: OutgoingServer, login: Login, tell: Tell) -> _Smtp:
+def _open(server: OutgoingServer, login: Login, tell: OnStep) -> _Smtp:
     """A connection that is protected and logged in, ready for mail. Raises `MailServerError`."""
     method = method_for(server, "smtp")
-    account = None if method.exchange is Exchange.NOTHING else login(server)
+    account = None if method.exchange is LoginScheme.NOTHING else login(server)
     smtp = None
     try:
         smtp = _Smtp(server)
@@ -299,13 +299,13 @@ def _authenticate(smtp: _Smtp, server: OutgoingServer, account: Credentials) -> 
     with sasl_log_in(server, "smtp", account, offered) as (mechanism, exchange):
         reply = smtp.command("AUTH", mechanism)
         while reply.code == 334:
-            reply = smtp.command(answer_in_base64(exchange, reply.said))
+            reply = smtp.command(response_in_base64(exchange, reply.said))
         if reply.code != 235:
             raise refused(server, f"{reply.text} {exchange.said}".strip(), temporary=reply.code < 500)
     return f"logged in as {account.username or 'the account of this process'} by {mechanism}"
 
 
-def _begin(smtp: _Smtp, sender: str, recipients: Sequence[str]) -> _Begun:
+def _begin(smtp: _Smtp, sender: str, recipients: Sequence[str]) -> _EnvelopeReplies:
     """The envelope. Where the server takes no addresses beyond ASCII, those of them are refused by us (RFC 6531)."""
     beyond = [address for address in (sender, *recipients) if not address.isascii()]
     takes_all = not beyond or smtp.has_extn("smtputf8")
@@ -315,12 +315,14 @@ def _begin(smtp: _Smtp, sender: str, recipients: Sequence[str]) -> _Begun:
     refused = {} if takes_all else dict.fromkeys(beyond, _NO_UTF8)
     taken = [address for address in recipients if address not in refused]
     if sender in refused or not taken:
-        return _Begun(_NO_UTF8, {})
+        return _EnvelopeReplies(_NO_UTF8, {})
     replies = smtp.commands(f"MAIL FROM:<{sender}>{parameter}", *(f"RCPT TO:<{address}>" for address in taken))
-    return _Begun(replies[0], {**refused, **dict(zip(taken, replies[1:], strict=True))})
+    return _EnvelopeReplies(replies[0], {**refused, **dict(zip(taken, replies[1:], strict=True))})
 
 
-def _transfer(smtp: _Smtp, begun: _Begun, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
+def _transfer(
+    smtp: _Smtp, begun: _EnvelopeReplies, recipients: Sequence[str], content: bytes
+) -> dict[str, RecipientResult]:
     if not begun.sender.ok:
         return dict.fromkeys(recipients, begun.sender.refusal(Reason.MESSAGE_REFUSED))
     replies = begun.recipients
@@ -331,14 +333,14 @@ def _transfer(smtp: _Smtp, begun: _Begun, recipients: Sequence[str], content: by
     return verdicts | dict.fromkeys(taken, _data(smtp, content)) if taken else verdicts
 
 
-def _data(smtp: _Smtp, content: bytes) -> Verdict:
+def _data(smtp: _Smtp, content: bytes) -> RecipientResult:
     """The mail itself. Only the reply after its last dot makes it the server's (RFC 5321, section 6.1)."""
     reply = smtp.command("DATA")
     if reply.code == 354:
         smtp.send(_dot_stuffed(content) + b".\r\n")
         reply = smtp.reply()
         if reply.ok:
-            return Verdict("sent", None, reply.text)
+            return RecipientResult("sent", None, reply.text)
     return reply.refusal(Reason.MESSAGE_REFUSED)
 
 

@@ -8,7 +8,7 @@ from mailserver.logins import Account
 from mailserver.sasl import Credentials
 from outbound.ews_transport import EwsTransport
 from outbound.graph_transport import GraphTransport
-from outbound.transport import SmtpTransport, Tell, Verdict, tell_nobody
+from outbound.transport import OnStep, RecipientResult, SmtpTransport, tell_nobody
 from schemas.settings import OutgoingServer
 
 Login = Callable[[OutgoingServer], Account]
@@ -31,7 +31,7 @@ class Transport(Protocol):
     @property
     def server(self) -> OutgoingServer: ...
 
-    def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, Verdict]:
+    def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, RecipientResult]:
         """Hand over one mail; the verdict for each recipient."""
 
     def open(self) -> None:
@@ -47,13 +47,13 @@ class Transport(Protocol):
         """Break the connection from another thread: whatever waits on it ends at once."""
 
 
-EXCHANGE: Mapping[str, Callable[[OutgoingServer, Callable[[OutgoingServer], ExchangeAccount], Tell], Transport]] = {
+EXCHANGE: Mapping[str, Callable[[OutgoingServer, Callable[[OutgoingServer], ExchangeAccount], OnStep], Transport]] = {
     "graph": GraphTransport,
     "ews": EwsTransport,
 }
 
 
-def transport_for(server: OutgoingServer, login: Login, tell: Tell = tell_nobody) -> Transport:
+def transport_for(server: OutgoingServer, login: Login, tell: OnStep = tell_nobody) -> Transport:
     """Not yet connected. `login` is asked at each opening, and here for the transport that a MAPI profile names.
 
     Raises `MailServerError`.

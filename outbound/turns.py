@@ -15,8 +15,8 @@ from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from desk.deliveries import Deferred
-from outbound.results import Order
-from runtime.outcomes import Answer, Dead, Ok, Reject, Retry
+from outbound.results import DeliveryJob
+from runtime.outcomes import Dead, Ok, Outcome, Reject, Retry
 from schemas.reasons import Reason
 
 # So long after its server first asked to be tried again later for its own sake, a mail holds up no other: not two days.
@@ -50,7 +50,7 @@ class Turns:
         for line in self._lines.values():
             heapify(line)
 
-    def ahead(self, order: Order) -> Retry | None:
+    def ahead(self, order: DeliveryJob) -> Retry | None:
         """What is to be done with an order that an earlier one is deferred before; None where it is its turn.
 
         `RATE_LIMITED` where the earlier one has just been given a turn at its server: this one may ask for its own.
@@ -69,7 +69,7 @@ class Turns:
         """It holds up nobody: a lane has it, or it is done."""
         self._gone.add(id_)
 
-    def waits(self, order: Order, retry: Retry) -> None:
+    def waits(self, order: DeliveryJob, retry: Retry) -> None:
         """It is deferred now."""
         if retry.reason is Reason.RATE_LIMITED:
             self._paced.add(order.id)
@@ -93,25 +93,25 @@ class Held:
         self._lines: dict[tuple[str, int], dict[int, float]] = {}  # by offset: since when the ledger tells of it
         self._since: deque[tuple[float, tuple[str, int], int]] = deque()
 
-    def hold(self, order: Order) -> None:
+    def hold(self, order: DeliveryJob) -> None:
         """A lane has deferred it."""
         line = order.line, order.partition
         with self._lock:
             self._lines.setdefault(line, {})[order.offset] = math.inf
             self._since.append((self.clock(), line, order.offset))
 
-    def give_up(self, order: Order) -> None:
+    def give_up(self, order: DeliveryJob) -> None:
         """No lane will begin with it any more. Of those that are planned from now on, the ledger tells."""
         self.hold(order)
         self.kept(order)
 
-    def release(self, order: Order) -> None:
+    def release(self, order: DeliveryJob) -> None:
         """A lane is done with it."""
         if self._lines:
             with self._lock:
                 self._forget((order.line, order.partition), order.offset)
 
-    def kept(self, order: Order) -> None:
+    def kept(self, order: DeliveryJob) -> None:
         """From now on the ledger tells whether it waits."""
         if self._lines:
             with self._lock:
@@ -119,7 +119,7 @@ class Held:
                 if order.offset in held:
                     held[order.offset] = self.clock()
 
-    def is_behind(self, order: Order, planned: float) -> bool:
+    def is_behind(self, order: DeliveryJob, planned: float) -> bool:
         """Whether an earlier one of its line was deferred, which the ledger did not tell of at that time."""
         if not self._lines:
             return False
@@ -143,12 +143,14 @@ class Waiting(Protocol):
     def drop(self, notification_ids: Collection[str]) -> None: ...
 
 
-def keep(ledger: Waiting, answers: Iterable[tuple[Order, Answer]], waited: Collection[str], now: datetime) -> None:
+def keep(
+    ledger: Waiting, answers: Iterable[tuple[DeliveryJob, Outcome]], waited: Collection[str], now: datetime
+) -> None:
     """Puts into the ledger which of these wait, and takes out who waits no longer. `waited`: who did so before.
 
     Before the deferred records are published: whoever reads one of them knows of all that are before it.
     """
-    last: dict[str, tuple[Order, Answer]] = {}
+    last: dict[str, tuple[DeliveryJob, Outcome]] = {}
     for order, answer in answers:
         if order.id not in last or isinstance(answer, Retry):  # a record may be there twice
             last[order.id] = order, answer
@@ -158,12 +160,12 @@ def keep(ledger: Waiting, answers: Iterable[tuple[Order, Answer]], waited: Colle
     ledger.drop([id_ for id_, (_, answer) in last.items() if id_ in waited and isinstance(answer, Ok | Reject | Dead)])
 
 
-def place(numbered: tuple[int, Order]) -> tuple[int, int]:
+def place(numbered: tuple[int, DeliveryJob]) -> tuple[int, int]:
     """By it the orders of a batch come in the order in which they were asked for."""
     return numbered[1].partition, numbered[1].offset
 
 
-def _deferred(order: Order, retry: Retry, now: datetime) -> Deferred:
+def _deferred(order: DeliveryJob, retry: Retry, now: datetime) -> Deferred:
     """What the ledger keeps of an order that is deferred now."""
     own = retry.reason is Reason.SERVER_DEFERRED
     return Deferred(

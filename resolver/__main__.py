@@ -9,21 +9,21 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from desk.directory import find_persons
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from desk.errors import DeskUrlError
 from desk.migrate import wait_until_current
 from resolver.config import ResolverConfig
 from resolver.handler import ResolverHandler
-from resolver.reading.reader import Reader
+from resolver.sandbox.reader import SandboxedParser
 from runtime.blobs import BlobStore
 from runtime.config import WRONG_CONFIGURATION
 from runtime.faust_loop import run_faust
 from runtime.health import Health
 from runtime.lifecycle import StopProcess, run
-from runtime.reader import read_to_end
 from runtime.settings_view import SettingsView
 from runtime.token_keys import token_keys_of
-from runtime.waiting import Outage, Stopped, wait_out
+from runtime.topic_reader import read_to_end
+from runtime.waiting import Outage, Stopped, retry_until_available
 from schemas.persons import Person
 from schemas.sizes import inline_bytes
 from schemas.snapshot import SettingsSnapshot
@@ -40,12 +40,12 @@ def main(config: ResolverConfig, stop: threading.Event, health: Health) -> None:
     except DeskUrlError as error:
         raise StopProcess(WRONG_CONFIGURATION, f"MAILCALL_DESK_URL: {error}") from None
     try:
-        wait_out(lambda: wait_until_current(engine, seconds=0), Outage(STAGE, health), stop.wait)
+        retry_until_available(lambda: wait_until_current(engine, seconds=0), Outage(STAGE, health), stop.wait)
     except Stopped:
         return
     view = SettingsView(config, health)
     view.start(stop)
-    reader = Reader()
+    reader = SandboxedParser()
     handler = ResolverHandler(
         settings=lambda: view.current,
         newest=lambda: newest_settings(config),
@@ -63,7 +63,7 @@ def main(config: ResolverConfig, stop: threading.Event, health: Health) -> None:
 
 def persons_of(engine: Engine, addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:
     """Who has these addresses, by the desk. Raises `OutageError`."""
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return find_persons(connection, addresses)
 
 

@@ -15,7 +15,7 @@ from schemas.settings import EmailOptions, IncomingServer
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class AdmissionInput:
     """A person's mail, and the settings that apply to it. `truncated`: its size in bytes where that is too much."""
 
     examined: Examined
@@ -24,7 +24,7 @@ class Case:
     truncated: int | None
 
 
-def blocked(case: Case) -> Finding | None:
+def blocked(case: AdmissionInput) -> Finding | None:
     """The sender, or the sender's domain, is one of the blocked senders; or the one in whose name the mail is."""
     sender = case.examined.sender
     for address in (sender.address, sender.in_name_of):
@@ -34,7 +34,7 @@ def blocked(case: Case) -> Finding | None:
     return None
 
 
-def oversize(case: Case) -> Finding | None:
+def oversize(case: AdmissionInput) -> Finding | None:
     """The mail is above the server's limit, and the server rejects such mails."""
     if case.truncated is None or case.server.oversize != "reject":
         return None
@@ -42,7 +42,7 @@ def oversize(case: Case) -> Finding | None:
     return Finding(Reason.OVERSIZE, f"{case.truncated} bytes; {case.server.id} takes {limit} at most")
 
 
-def quarantine(case: Case) -> Finding | None:
+def quarantine(case: AdmissionInput) -> Finding | None:
     """The mail does not come from whom it says, and the server holds such mails."""
     if case.server.trust != "quarantine":
         return None
@@ -50,7 +50,7 @@ def quarantine(case: Case) -> Finding | None:
     return Finding(Reason.QUARANTINE, trust.reason) if trust.verdict == "failed" else None
 
 
-CHECKS: tuple[Callable[[Case], Finding | None], ...] = (blocked, oversize, quarantine)
+CHECKS: tuple[Callable[[AdmissionInput], Finding | None], ...] = (blocked, oversize, quarantine)
 
 
 def admit(
@@ -67,7 +67,7 @@ def admit(
         return examined if loop else replace(examined, screening=Screening(verdict="person", evidence=_by(released)))
     if examined.screening.verdict != "person":
         return examined
-    case = Case(examined, server, options, truncated)
+    case = AdmissionInput(examined, server, options, truncated)
     finding = next((found for check in CHECKS if (found := check(case)) is not None), None)
     if finding is None:
         return examined

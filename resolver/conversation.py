@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Literal
 
 from schemas.mail import ConversationReferences, ParsedMail
-from schemas.tokens import TAG, Judge, Verdict, own_token
+from schemas.tokens import TAG, TokenStatus, TokenVerifier, own_token
 
 Wanted = Literal["log-or-update", "close"]
 
@@ -23,7 +23,7 @@ MAX_ADDRESSES = 100
 _ITEM_REFERENCE = re.compile(r"(?<![\w-])([CTR]-[0-9]{6,18})(?![\w-])", re.IGNORECASE | re.ASCII)
 
 # Where an id of our own mail, or the reference in a tag, is put: by what its token is worth.
-_OWN_MESSAGE_ID_FIELDS: Mapping[Verdict, str] = {
+_OWN_MESSAGE_ID_FIELDS: Mapping[TokenStatus, str] = {
     "good": "own_message_ids",
     "passed-on": "own_message_ids",
     "forged": "doubtful",
@@ -31,7 +31,7 @@ _OWN_MESSAGE_ID_FIELDS: Mapping[Verdict, str] = {
     "unsigned": "message_ids",
     "unchecked": "message_ids",
 }
-_TAG_FIELDS: Mapping[Verdict, str] = {
+_TAG_FIELDS: Mapping[TokenStatus, str] = {
     "good": "tokens",
     "passed-on": "tokens",
     "forged": "doubtful",
@@ -49,7 +49,7 @@ _MOST = {
 }
 
 
-def references(mail: ParsedMail, senders: Collection[str], judge: Judge) -> ConversationReferences:
+def references(mail: ParsedMail, senders: Collection[str], judge: TokenVerifier) -> ConversationReferences:
     """All of them, each once. Ids stand nearest first: In-Reply-To names the parent, References ends with it.
 
     (RFC 5322, 3.6.4.) A forged token never counts as a plain Message-ID or number besides. `senders`: the addresses

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Protocol
 
 from resolver.admission import admit
-from resolver.outputs import Origin, rejected, resolved
+from resolver.outputs import SourceRecord, rejected, resolved
 from resolver.report_results import notification_results, reported_notification
 from resolver.resolve import Examined, own_addresses, resolve
 from resolver.sender import known_as, persons_known_as
 from runtime.blobs import BlobMissingError
 from runtime.decoding import decode_batch
 from runtime.logs import get_logger
-from runtime.outcomes import Dead, Ok, Outcome, Reject
+from runtime.outcomes import Dead, FinalOutcome, Ok, Reject
 from schemas import ids
 from schemas.fetched import FetchedMail, open_fetched, record_moment
 from schemas.persons import Person
@@ -23,7 +23,7 @@ from schemas.release_marks import is_released
 from schemas.settings import CallTemplate, EmailOptions, IncomingServer
 from schemas.sizes import MAX_INLINE_BYTES
 from schemas.snapshot import SettingsSnapshot
-from schemas.tokens import NO_KEYS, Judge, TokenKeys
+from schemas.tokens import NO_KEYS, TokenKeys, TokenVerifier
 from schemas.topics import MAIL_FETCHED, Topic
 from schemas.wire import Record
 
@@ -47,10 +47,10 @@ class Blobs(Protocol):
 class _Opened:
     """A fetched mail with the settings that apply to it."""
 
-    origin: Origin
+    origin: SourceRecord
     server: IncomingServer
     template: CallTemplate
-    judge: Judge
+    judge: TokenVerifier
     plus_tags: bool
 
     def admit(self, examined: Examined, options: EmailOptions) -> Examined:
@@ -90,7 +90,7 @@ class ResolverHandler:
         self._token_keys = token_keys
         self._inline_bytes = inline_bytes
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
+    def handle(self, records: Sequence[Record]) -> Sequence[FinalOutcome]:
         fetched, outcomes = decode_batch(records, open_fetched)
         snapshot = self._snapshot(mail for _, mail in fetched)
         opened: list[tuple[int, _Opened]] = []
@@ -149,7 +149,7 @@ class ResolverHandler:
             )
             fetched = replace(fetched, released="", release_mark="")
         keys = (f"incoming-server/{server.id}", f"call-template/{template.id}")
-        origin = Origin(
+        origin = SourceRecord(
             fetched=fetched,
             raw=raw,
             key=(record.key or b"").decode("utf-8", "replace"),
@@ -159,12 +159,12 @@ class ResolverHandler:
         )
         options = snapshot.email_options()
         # As it was when the mail came: the same mail gives the same result however late it is resolved.
-        judge: Judge = partial(self._token_keys.verdict, at=fetched.received, valid_days=options.token_days)
+        judge: TokenVerifier = partial(self._token_keys.verdict, at=fetched.received, valid_days=options.token_days)
         return _Opened(origin, server, template, judge, options.plus_tags)
 
     def _answer(
         self, one: _Opened, examined: Examined, persons: Mapping[str, tuple[Person, ...]], now: datetime
-    ) -> Outcome:
+    ) -> FinalOutcome:
         screening = examined.screening
         if screening.verdict == "person":
             senders = persons_known_as(examined.sender.address, one.plus_tags, persons)

@@ -24,7 +24,7 @@ from schemas.mail import (
 )
 from schemas.reasons import Reason
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED
-from schemas.wire import Message, encode
+from schemas.wire import OutputRecord, encode
 
 Keep = Callable[[bytes, str], str]  # the bytes and their SHA-256, hexadecimal
 SOURCE = REPORTS
@@ -51,7 +51,7 @@ LIMITS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class SourceRecord:
     """The fetched record that a record is made from.
 
     `versions`: of the settings it was decided with. `fetched_at`: when the record was
@@ -67,14 +67,14 @@ class Origin:
 
 
 def resolved(
-    origin: Origin,
+    origin: SourceRecord,
     examined: Examined,
     resolution: Resolution,
     template: str,
     keep: Keep,
     now: datetime,
     inline_bytes: int,
-) -> Message:
+) -> OutputRecord:
     """A `mail.resolved` record with a value of less than `inline_bytes`; its files are kept when it returns."""
     for limits in LIMITS:
         mail = _resolved_mail(origin, examined, resolution, template, keep, limits)
@@ -84,7 +84,7 @@ def resolved(
     return message
 
 
-def rejected(origin: Origin, examined: Examined, keep: Keep, now: datetime) -> Message:
+def rejected(origin: SourceRecord, examined: Examined, keep: Keep, now: datetime) -> OutputRecord:
     """A `mail.rejected` record. With a mail in quarantine stands all that is needed to release it."""
     screening, fetched = examined.screening, origin.fetched
     held = _held(origin, keep) if screening.reason is Reason.QUARANTINE else None
@@ -113,12 +113,12 @@ class Context(TypedDict):
     traceparent: str
 
 
-def context_of(origin: Origin, now: datetime) -> Context:
+def context_of(origin: SourceRecord, now: datetime) -> Context:
     """Every record made from a mail carries the mail's id: what comes again is known again."""
     return {"id": origin.fetched.mail_id, "source": SOURCE, "time": now, "traceparent": origin.traceparent}
 
 
-def _held(origin: Origin, keep: Keep) -> FetchedMail:
+def _held(origin: SourceRecord, keep: Keep) -> FetchedMail:
     """The fetched mail as a claim check: `mail.fetched` forgets it sooner than `mail.rejected` does."""
     fetched = origin.fetched
     if fetched.dataref:
@@ -127,7 +127,7 @@ def _held(origin: Origin, keep: Keep) -> FetchedMail:
 
 
 def _resolved_mail(
-    origin: Origin, examined: Examined, resolution: Resolution, template: str, keep: Keep, limits: Limits
+    origin: SourceRecord, examined: Examined, resolution: Resolution, template: str, keep: Keep, limits: Limits
 ) -> ResolvedMail:
     fetched, mail = origin.fetched, examined.mail
     content = _content_ids(fetched, origin.raw, mail.message_id)
@@ -162,7 +162,7 @@ def _resolved_mail(
     )
 
 
-def _files(origin: Origin, examined: Examined, keep: Keep, limits: Limits) -> Iterator[StoredFile]:
+def _files(origin: SourceRecord, examined: Examined, keep: Keep, limits: Limits) -> Iterator[StoredFile]:
     """Attachments, then what did not fit into the record, then the raw mail where it says more than all of these."""
     mail, files = examined.mail, examined.files
     if origin.fetched.truncated is not None:  # what was read is its beginning: the files in it may be cut in the middle

@@ -3,19 +3,19 @@
 from datetime import datetime
 from typing import Literal
 
-from resolver.outputs import Origin, context_of
+from resolver.outputs import SourceRecord, context_of
 from schemas.events import NotificationResult
 from schemas.ids import notification_of
 from schemas.mail import ParsedMail, Screening, Undelivered
 from schemas.reasons import Reason
-from schemas.tokens import Judge, Verdict, own_token
+from schemas.tokens import TokenStatus, TokenVerifier, own_token
 from schemas.topics import NOTIFICATION_RESULTS
-from schemas.wire import Message, encode
+from schemas.wire import OutputRecord, encode
 
-_OURS: frozenset[Verdict] = frozenset(("good", "passed-on", "expired", "unchecked"))
+_OURS: frozenset[TokenStatus] = frozenset(("good", "passed-on", "expired", "unchecked"))
 
 
-def reported_notification(screening: Screening, mail: ParsedMail, judge: Judge) -> str | None:
+def reported_notification(screening: Screening, mail: ParsedMail, judge: TokenVerifier) -> str | None:
     """Id of the notification that a report is about: what the screening found, else what it answers to.
 
     None where it names no mail of ours, or one that we did not sign. A mail is still ours when its token has expired,
@@ -29,8 +29,8 @@ def reported_notification(screening: Screening, mail: ParsedMail, judge: Judge) 
 
 
 def notification_results(
-    origin: Origin, notification_id: str, screening: Screening, now: datetime
-) -> tuple[Message, ...]:
+    origin: SourceRecord, notification_id: str, screening: Screening, now: datetime
+) -> tuple[OutputRecord, ...]:
     """`notification.results` records: what a report says became of one of our own notifications, for each recipient
     who does not have it; else one for the report as a whole."""
     of_each = screening.bounce.undelivered if screening.bounce else ()
@@ -41,8 +41,8 @@ def notification_results(
 
 
 def _notification_result(
-    origin: Origin, notification_id: str, screening: Screening, one: Undelivered | None, index: int, now: datetime
-) -> Message:
+    origin: SourceRecord, notification_id: str, screening: Screening, one: Undelivered | None, index: int, now: datetime
+) -> OutputRecord:
     """The first record has the mail's id, the next ones that id and their number: each is known again."""
     result = NotificationResult(
         notification_id=notification_id,

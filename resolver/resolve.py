@@ -21,7 +21,7 @@ from schemas.mail import ConversationReferences, Mailbox, ParsedMail, Screening,
 from schemas.persons import Person
 from schemas.settings import CallTemplate, IncomingServer, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
-from schemas.tokens import Judge
+from schemas.tokens import TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def resolve(
     server: IncomingServer,
     template: CallTemplate,
     persons: Sequence[Person],
-    judge: Judge,
+    judge: TokenVerifier,
     *,
     plus_tags: bool = False,
 ) -> Resolution:

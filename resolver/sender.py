@@ -35,7 +35,7 @@ class SenderAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SenderRule:
     """Requirement R11.1: one row of its table, who is Logging Analyst; and whether the User flag is set."""
 
     linked: bool
@@ -48,20 +48,20 @@ _NOT_LINKED = f"Use Linked Analyst is deselected: {_DEFAULT}"
 _LINKED = "Use Linked Analyst is selected: the Logging Analyst is the person sending the email"
 
 # (who sends, Use Linked Analyst) -> what follows. The option makes no difference for whoever is no Analyst.
-ROWS: Mapping[tuple[PersonKind, bool], Row] = {
-    ("unknown", False): Row(False, False, f"no person has this address: a new User is made; {_DEFAULT}"),
-    ("unknown", True): Row(False, False, f"no person has this address: a new User is made; {_DEFAULT}"),
-    ("user-only", False): Row(False, False, f"a User: {_DEFAULT}"),
-    ("user-only", True): Row(False, False, f"a User: {_DEFAULT}, whether Use Linked Analyst is selected or not"),
-    ("analyst-only", False): Row(False, True, f"an Analyst who becomes a User as well. {_NOT_LINKED}"),
-    ("analyst-only", True): Row(True, True, f"an Analyst who becomes a User as well. {_LINKED}"),
-    ("analyst-and-user", False): Row(False, False, f"an Analyst and User. {_NOT_LINKED}"),
-    ("analyst-and-user", True): Row(True, False, f"an Analyst and User. {_LINKED}"),
+ROWS: Mapping[tuple[PersonKind, bool], SenderRule] = {
+    ("unknown", False): SenderRule(False, False, f"no person has this address: a new User is made; {_DEFAULT}"),
+    ("unknown", True): SenderRule(False, False, f"no person has this address: a new User is made; {_DEFAULT}"),
+    ("user-only", False): SenderRule(False, False, f"a User: {_DEFAULT}"),
+    ("user-only", True): SenderRule(False, False, f"a User: {_DEFAULT}, whether Use Linked Analyst is selected or not"),
+    ("analyst-only", False): SenderRule(False, True, f"an Analyst who becomes a User as well. {_NOT_LINKED}"),
+    ("analyst-only", True): SenderRule(True, True, f"an Analyst who becomes a User as well. {_LINKED}"),
+    ("analyst-and-user", False): SenderRule(False, False, f"an Analyst and User. {_NOT_LINKED}"),
+    ("analyst-and-user", True): SenderRule(True, False, f"an Analyst and User. {_LINKED}"),
 }
 # Instead of an Analyst's rows: whoever is disabled is changed by the CMDB only; and where it is not proved that the
 # Analyst wrote the mail.
-_DISABLED = Row(False, False, f"a disabled person, who acts as no Analyst: {_DEFAULT}")
-_NOT_TRUSTED = Row(False, False, f"an Analyst, who is not proved to have sent the email: {_DEFAULT}")
+_DISABLED = SenderRule(False, False, f"a disabled person, who acts as no Analyst: {_DEFAULT}")
+_NOT_TRUSTED = SenderRule(False, False, f"an Analyst, who is not proved to have sent the email: {_DEFAULT}")
 
 
 # Who wrote a mail in another's name: what forms, lists and groups that put their own address into From keep of it.
@@ -178,7 +178,7 @@ def decide_sender(
     )
 
 
-def _row(person: Person | None, server: IncomingServer, trusted: bool) -> Row:
+def _row(person: Person | None, server: IncomingServer, trusted: bool) -> SenderRule:
     if person is not None and person.is_analyst:
         if person.disabled:
             return _DISABLED

@@ -28,12 +28,12 @@ from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.metrics import PENDING
 from runtime.outcomes import Handler, OutageError
-from runtime.ownership import Ownership
+from runtime.ownership import RebalanceListener
 from runtime.publisher import Publisher, UnpublishableError
-from runtime.reader import to_record
-from runtime.stage import Stage
+from runtime.stage import HandlerRunner
+from runtime.topic_reader import to_record
 from runtime.waiting import Outage, Stopped, wait_for_broker
-from runtime.work import Pended, Work
+from runtime.work import BatchRunner, InFlightRecord
 from schemas.wire import Record
 
 log = get_logger(__name__)
@@ -71,10 +71,10 @@ class ConsumerLoop:
         self._topics = [*(topic.name(prefix) for topic in handler.topics), *self._retry_topics]
         self._stage = handler.stage
         self._backlog = Backlog(handler, config)
-        self._work = Work(Stage(handler, config), publisher, self._retry_topics, self._health)
+        self._work = BatchRunner(HandlerRunner(handler, config), publisher, self._retry_topics, self._health)
         self._outage = Outage(handler.stage, self._health)
         self._due_at: dict[TopicPartition, float] = {}  # paused `.retry` partitions, and when to look again
-        self._pended: list[Pended] = []
+        self._pended: list[InFlightRecord] = []
         self._committed_at = time.monotonic()
         self._probed_at = 0.0
 
@@ -114,7 +114,7 @@ class ConsumerLoop:
             heartbeat_interval_ms=int(self._config.session_seconds * 300),
             max_poll_interval_ms=300_000,
         )
-        self._ownership = Ownership(self._stage, consumer, self._health, self._let_go, self._drop)
+        self._ownership = RebalanceListener(self._stage, consumer, self._health, self._let_go, self._drop)
         consumer.subscribe(self._topics, listener=self._ownership)
         try:
             with broker_errors():
@@ -210,12 +210,12 @@ class ConsumerLoop:
         still = {id(one.raw) for one in again}
         self._ownership.settled(one.raw for one in ready if id(one.raw) not in still)
 
-    def _keep(self, pended: Sequence[Pended]) -> None:
+    def _keep(self, pended: Sequence[InFlightRecord]) -> None:
         """Has these in hand, unless their partitions were taken away meanwhile."""
         self._pended += pended
         self._drop(self._ownership.lost)
 
-    def _drop(self, partitions: set[TopicPartition]) -> list[Pended]:
+    def _drop(self, partitions: set[TopicPartition]) -> list[InFlightRecord]:
         """Those of these partitions are in hand no longer; what of them has not begun never will.
 
         Without a word: whoever has the partitions now is given the records as well.
@@ -232,7 +232,7 @@ class ConsumerLoop:
         """Of partitions that are to be taken away; called while the main thread polls."""
         self._hand_on(self._drop(partitions), min(HAND_OVER_SECONDS, self._config.session_seconds / 4))
 
-    def _hand_on(self, pended: Sequence[Pended], seconds: float) -> None:
+    def _hand_on(self, pended: Sequence[InFlightRecord], seconds: float) -> None:
         """What does not end within so many seconds is deferred.
 
         Where that cannot be published the records come again, to whoever has their partitions then.
@@ -247,7 +247,7 @@ class ConsumerLoop:
         else:
             self._ownership.settled(one.raw for one in pended)
 
-    def _look_after(self, work: "Future[list[Pended]]") -> list[Pended]:
+    def _look_after(self, work: "Future[list[InFlightRecord]]") -> list[InFlightRecord]:
         """What the work returns once it is done; raises what it raised; stays in the group if it takes long."""
         started = time.monotonic()
         paused = False
@@ -313,7 +313,7 @@ def split(records: Sequence[Record], max_bytes: int) -> Iterator[tuple[int, int]
         yield start, len(records)
 
 
-def _partition(pended: Pended) -> TopicPartition:
+def _partition(pended: InFlightRecord) -> TopicPartition:
     return TopicPartition(pended.raw.topic, pended.raw.partition)
 
 

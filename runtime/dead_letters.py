@@ -10,7 +10,7 @@ from runtime.deferral import attempt_of, plain_headers
 from runtime.known_secrets import conceal
 from runtime.logs import redact_text
 from runtime.outcomes import Dead
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from schemas.reasons import Reason
 from schemas.topics import Topic
 from schemas.wire import Header, Record
@@ -21,7 +21,7 @@ MAX_BESIDE = 64 * 1024  # bytes of key and headers of a dead letter without valu
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
-def dead_letter(record: Record, topic: Topic, dead: Dead, stage: str, prefix: str, now: datetime) -> Outgoing:
+def dead_letter(record: Record, topic: Topic, dead: Dead, stage: str, prefix: str, now: datetime) -> ProducerRecord:
     """The record as it goes to its topic's `.dlq`. A replay of it is the record without the `dlq-` headers."""
     headers: list[Header] = [header for header in plain_headers(record) if not header[0].startswith(PREFIX)]
     headers += [
@@ -36,18 +36,18 @@ def dead_letter(record: Record, topic: Topic, dead: Dead, stage: str, prefix: st
         (f"{PREFIX}failed-at", now.astimezone(UTC).isoformat().encode()),
     ]
     key = b"" if record.key is None and record.value is None else record.key  # Kafka's clients refuse to send nothing
-    return Outgoing(topic.dlq(prefix), key, record.value, tuple(headers))
+    return ProducerRecord(topic.dlq(prefix), key, record.value, tuple(headers))
 
 
-def without_value(letter: Outgoing) -> Outgoing:
+def without_value(letter: ProducerRecord) -> ProducerRecord:
     """The dead letter of a record that is too large for the `.dlq` topic: it says where the original lies.
 
     Without the record's own key and headers, too, where those alone are many bytes.
     """
-    kept = Outgoing(letter.topic, letter.key or b"", None, letter.headers)
+    kept = ProducerRecord(letter.topic, letter.key or b"", None, letter.headers)
     if kept.size > MAX_BESIDE:
         ours = tuple(header for header in letter.headers if header[0].startswith(PREFIX))
-        kept = Outgoing(letter.topic, b"", None, ours)
+        kept = ProducerRecord(letter.topic, b"", None, ours)
     dropped = (f"{PREFIX}value-dropped", b"%d bytes" % (letter.size - kept.size))
     return replace(kept, headers=(*kept.headers, dropped))
 

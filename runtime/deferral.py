@@ -7,7 +7,7 @@ that is not due is looked at again after `TURN_MS` at the latest: if it still is
 from dataclasses import replace
 
 from runtime.outcomes import Retry
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from schemas.topics import Topic
 from schemas.wire import Header, Record
 
@@ -22,7 +22,7 @@ def attempt_of(record: Record) -> int:
     return max(1, _number(record, ATTEMPT, 1))
 
 
-def deferred(record: Record, topic: Topic, retry: Retry, prefix: str, now_ms: int) -> Outgoing:
+def deferred(record: Record, topic: Topic, retry: Retry, prefix: str, now_ms: int) -> ProducerRecord:
     """The record as it goes to the topic's `.retry`. `record` is as the handler got it."""
     origin = zip(_ORIGIN, (record.partition, record.offset, record.timestamp_ms), strict=True)
     headers: list[Header] = [
@@ -31,7 +31,7 @@ def deferred(record: Record, topic: Topic, retry: Retry, prefix: str, now_ms: in
         (ATTEMPT, b"%d" % (attempt_of(record) + 1)),
         *((name, b"%d" % value) for name, value in origin),
     ]
-    return Outgoing(topic.retry(prefix), record.key or b"", record.value, tuple(headers))
+    return ProducerRecord(topic.retry(prefix), record.key or b"", record.value, tuple(headers))
 
 
 def plain_headers(record: Record) -> list[Header]:
@@ -39,9 +39,11 @@ def plain_headers(record: Record) -> list[Header]:
     return [(name, value or b"") for name, value in record.headers if not name.startswith("retry-")]
 
 
-def put_back(record: Record) -> Outgoing:
+def requeue(record: Record) -> ProducerRecord:
     """The record as it is, for the end of its `.retry` topic."""
-    return Outgoing(record.topic, record.key or b"", record.value, tuple((n, v or b"") for n, v in record.headers))
+    return ProducerRecord(
+        record.topic, record.key or b"", record.value, tuple((n, v or b"") for n, v in record.headers)
+    )
 
 
 def milliseconds_to_wait(record: Record, now_ms: int) -> int:

@@ -26,9 +26,9 @@ from runtime.lag import LagProbe
 from runtime.logs import get_logger
 from runtime.outcomes import Handler, OutageError
 from runtime.publisher import Publisher
-from runtime.stage import Stage
+from runtime.stage import HandlerRunner
 from runtime.waiting import Outage, Stopped, wait_for_broker
-from runtime.work import Work
+from runtime.work import BatchRunner
 from schemas.wire import Record
 
 log = get_logger(__name__)
@@ -65,9 +65,9 @@ async def _serve(
 ) -> None:
     app = make_app(config, group, datadir)
     publisher = Publisher(config, handler.stage)
-    inbox = Inbox(config.batch_records, config.batch_bytes)
+    inbox = EventBuffer(config.batch_records, config.batch_bytes)
     backlog = Backlog(handler, config)
-    work = Work(Stage(handler, config), publisher, {}, health)
+    work = BatchRunner(HandlerRunner(handler, config), publisher, {}, health)
     _add_agent(app, [topic.name(config.topic_prefix) for topic in handler.topics], inbox)
     _follow_assignment(app, handler.stage, health)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix=handler.stage) as thread:
@@ -83,7 +83,7 @@ async def _serve(
             publisher.close()
 
 
-class Inbox:
+class EventBuffer:
     """Events between the agent and the worker, in order and bounded. `take` waits for one and gives all there are."""
 
     def __init__(self, max_records: int, max_bytes: int) -> None:
@@ -115,7 +115,7 @@ class Inbox:
         return batch
 
 
-def _add_agent(app: App, topics: Sequence[str], inbox: Inbox) -> None:
+def _add_agent(app: App, topics: Sequence[str], inbox: EventBuffer) -> None:
     async def take(stream: Any) -> None:
         async for event in stream.noack().events():
             await inbox.put(event)
@@ -136,7 +136,7 @@ def _follow_assignment(app: App, stage: str, health: Health) -> None:
     app.on_partitions_revoked.connect(revoked, weak=False)
 
 
-async def _work_through(inbox: Inbox, work: Work, backlog: Backlog, thread: ThreadPoolExecutor) -> None:
+async def _work_through(inbox: EventBuffer, work: BatchRunner, backlog: Backlog, thread: ThreadPoolExecutor) -> None:
     """Handles batch after batch. What it raises ends the loop with nothing of that batch acknowledged."""
     loop = asyncio.get_running_loop()
     while True:
@@ -159,7 +159,7 @@ async def _until_stop(app: App, worker: "asyncio.Task[None]", stop: threading.Ev
             raise RuntimeError(f"Faust's {crashed} has crashed; the process has to start anew")
 
 
-async def _leave(app: App, worker: "asyncio.Task[None]", work: Work) -> None:
+async def _leave(app: App, worker: "asyncio.Task[None]", work: BatchRunner) -> None:
     """Stops fetching, lets the batch in work finish, commits and leaves the group.
 
     A batch that waits for an outage is given up: Faust would wait for its acknowledgement for ever, as it does for a

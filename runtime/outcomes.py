@@ -7,14 +7,14 @@ from typing import Any, Protocol
 
 from schemas.reasons import EXPLANATIONS, Reason
 from schemas.topics import Topic
-from schemas.wire import Message, Record
+from schemas.wire import OutputRecord, Record
 
 
 @dataclass(frozen=True, slots=True)
 class Ok:
     """Handled: publish the outputs, then the record is done."""
 
-    outputs: tuple[Message, ...] = ()
+    outputs: tuple[OutputRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Reject:
     """Handled, to no effect downstream: publish the outputs (a `mail.rejected`), count the reason; then it is done."""
 
     reason: Reason
-    outputs: tuple[Message, ...] = ()
+    outputs: tuple[OutputRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Retry:
 
     reason: Reason
     after_seconds: float
-    outputs: tuple[Message, ...] = ()
+    outputs: tuple[OutputRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,17 @@ class Dead:
 
     reason: Reason
     text: str
-    outputs: tuple[Message, ...] = ()
+    outputs: tuple[OutputRecord, ...] = ()
 
 
-Outcome = Ok | Reject | Retry | Dead
+FinalOutcome = Ok | Reject | Retry | Dead
 
 
 def _nothing_to_keep(_fallback: Retry) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class InFlight:
     """In hand: others need not wait for it. Like `Retry` only for topics of the catalogue that are `deferred`.
 
     `work` ends with whatever it ends with, and may be cancelled as long as it has not begun. `outcome` is asked for
@@ -63,24 +63,24 @@ class Pending:
     """
 
     work: "Future[Any]"
-    outcome: Callable[[], Outcome]
+    outcome: Callable[[], FinalOutcome]
     fallback: Retry
     letting_go: Callable[[Retry], None] = _nothing_to_keep
 
 
-Answer = Outcome | Pending
+Outcome = FinalOutcome | InFlight
 
 
-def with_outputs(outcome: Outcome, more: tuple[Message, ...]) -> Outcome:
+def with_outputs(outcome: FinalOutcome, more: tuple[OutputRecord, ...]) -> FinalOutcome:
     """The outcome with further outputs. A dead letter has none but its own."""
     if isinstance(outcome, Dead) or not more:
         return outcome
     return replace(outcome, outputs=outcome.outputs + more)
 
 
-def answer_with_outputs(answer: Answer, more: tuple[Message, ...]) -> Answer:
+def answer_with_outputs(answer: Outcome, more: tuple[OutputRecord, ...]) -> Outcome:
     """As `with_outputs`; of what is pending, once its outcome is there."""
-    if isinstance(answer, Pending):
+    if isinstance(answer, InFlight):
         pending = answer
         return replace(pending, outcome=lambda: with_outputs(pending.outcome(), more))
     return with_outputs(answer, more)
@@ -104,11 +104,11 @@ class Handler(Protocol):
     `handle` gets a batch in the order of each partition and answers with one outcome a record, in the same order. Every
     effect of its own is durable when it returns, and idempotent: the same records may come again. It raises
     `OutageError` to be called again with the same batch later; after any other exception the loop hands it the records
-    one by one, and the record that still fails is a dead letter (`handler-failed`). Of a `Pending` record the effects
+    one by one, and the record that still fails is a dead letter (`handler-failed`). Of a `InFlight` record the effects
     are durable when its outcome is there.
     """
 
     stage: str
     topics: tuple[Topic, ...]
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Answer]: ...
+    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]: ...

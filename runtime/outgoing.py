@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from schemas.wire import Header, Message
+from schemas.wire import Header, OutputRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class ProducerRecord:
     """One record to be produced: the topic's full name, raw key and value, as dead letters and deferred records are."""
 
     topic: str
@@ -20,6 +20,8 @@ class Outgoing:
         return len(self.key or b"") + len(self.value or b"") + sum(len(n) + len(v) for n, v in self.headers)
 
 
-def prepare(message: Message, prefix: str) -> Outgoing:
+def prepare(message: OutputRecord, prefix: str) -> ProducerRecord:
     """A message of the catalogue with its topic's name at the broker."""
-    return Outgoing(message.topic.name(prefix), message.key.encode("utf-8", "replace"), message.value, message.headers)
+    return ProducerRecord(
+        message.topic.name(prefix), message.key.encode("utf-8", "replace"), message.value, message.headers
+    )

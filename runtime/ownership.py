@@ -9,13 +9,13 @@ from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError
 from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.metrics import COMMIT_FAILURES
-from runtime.window import Window
+from runtime.window import OffsetTracker
 from schemas.wire import Record
 
 log = get_logger(__name__)
 
 
-class Ownership(AsyncConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
+class RebalanceListener(AsyncConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
     """The consumer's rebalance listener. Its callbacks run while the main thread is inside `poll`, never beside it."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Ownership(AsyncConsumerRebalanceListener):  # type: ignore[misc] # kafka-p
         self._health = health
         self._let_go = let_go
         self._drop = drop
-        self._window = Window()
+        self._window = OffsetTracker()
         self._in_work = False
         self.lost: set[TopicPartition] = set()  # taken away since `begin`
 

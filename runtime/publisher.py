@@ -10,9 +10,9 @@ from runtime.clients import DELIVERY_SECONDS, broker_trouble, make_producer
 from runtime.config import ProcessConfig
 from runtime.metrics import PUBLISH_FAILURES, PUBLISHED
 from runtime.outcomes import OutageError
-from runtime.outgoing import Outgoing, prepare
+from runtime.outgoing import ProducerRecord, prepare
 from schemas.reasons import Reason
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 
 if TYPE_CHECKING:
     from kafka import KafkaProducer
@@ -38,7 +38,7 @@ class Publisher:
         self._lock = threading.Lock()
         self._producer: KafkaProducer | None = None
 
-    def publish(self, messages: Sequence[Message | Outgoing]) -> None:
+    def publish(self, messages: Sequence[OutputRecord | ProducerRecord]) -> None:
         """Returns when all are acknowledged (acks=all, idempotent); the order of each key is kept.
 
         Bounded: raises once nothing has come back for `FLUSH_SECONDS`, for every thread that waits by then.
@@ -48,7 +48,7 @@ class Publisher:
         if not messages:
             return
         prefix = self._config.topic_prefix
-        records = [prepare(message, prefix) if isinstance(message, Message) else message for message in messages]
+        records = [prepare(message, prefix) if isinstance(message, OutputRecord) else message for message in messages]
         for record in records:
             check_size(record, self._config.kafka_max_record_bytes)
         producer = self._connect()
@@ -82,7 +82,7 @@ class Publisher:
         _end(producer)
 
 
-def check_size(record: Outgoing, max_record_bytes: int) -> None:
+def check_size(record: ProducerRecord, max_record_bytes: int) -> None:
     """Raises `UnpublishableError` where the record is larger than our topics accept."""
     if record.size > max_record_bytes - OVERHEAD_BYTES:
         raise UnpublishableError(
@@ -101,7 +101,7 @@ def _end(producer: "KafkaProducer") -> None:
         producer.close(timeout=0)
 
 
-def _send_all(producer: "KafkaProducer", records: Sequence[Outgoing], config: ProcessConfig) -> None:
+def _send_all(producer: "KafkaProducer", records: Sequence[ProducerRecord], config: ProcessConfig) -> None:
     from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
     refused = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, TypeError, ValueError)

@@ -10,8 +10,8 @@ from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.metrics import SETTINGS_RECORDS, SETTINGS_VERSION
 from runtime.outcomes import OutageError
-from runtime.reader import TopicMissingError, assign_whole, to_record, unread
-from runtime.waiting import Outage, Stopped, wait_for_broker, wait_out
+from runtime.topic_reader import TopicMissingError, assign_whole, to_record, unread
+from runtime.waiting import Outage, Stopped, retry_until_available, wait_for_broker
 from schemas.keyed import decode_keyed, key_of
 from schemas.reasons import Reason
 from schemas.settings import Setting
@@ -89,7 +89,7 @@ class SettingsView:
                 if not self._complete.is_set() and not unread(consumer, ends):
                     self._complete.set()
                     self._tell()
-                batches = wait_out(lambda: _poll(consumer), outage, stop.wait)
+                batches = retry_until_available(lambda: _poll(consumer), outage, stop.wait)
                 self.apply(record for batch in batches.values() for record in map(to_record, batch))
         except Stopped:
             pass

@@ -12,16 +12,16 @@ from runtime.deferral import deferred
 from runtime.lifecycle import TOO_MANY_DEAD_LETTERS, StopProcess
 from runtime.logs import get_logger
 from runtime.metrics import BATCH_RECORDS, BATCH_SECONDS, DEAD_LETTERS, HANDOVER_SECONDS, RECORDS
-from runtime.outcomes import Answer, Dead, Handler, Ok, OutageError, Outcome, Pending, Reject, Retry
-from runtime.outgoing import Outgoing, prepare
+from runtime.outcomes import Dead, FinalOutcome, Handler, InFlight, Ok, OutageError, Outcome, Reject, Retry
+from runtime.outgoing import ProducerRecord, prepare
 from schemas.topics import Topic, without_prefix
 from schemas.wire import Record
 
 log = get_logger(__name__)
-_WORDS: dict[type[Outcome], str] = {Ok: "ok", Reject: "reject", Retry: "retry", Dead: "dead"}
+_WORDS: dict[type[FinalOutcome], str] = {Ok: "ok", Reject: "reject", Retry: "retry", Dead: "dead"}
 
 
-class Stage:
+class HandlerRunner:
     """One handler of one process, for one loop."""
 
     def __init__(self, handler: Handler, config: ProcessConfig) -> None:
@@ -35,7 +35,7 @@ class Stage:
         }
         self._dead_in_a_row = 0
 
-    def decide(self, records: Sequence[Record]) -> list[Answer]:
+    def decide(self, records: Sequence[Record]) -> list[Outcome]:
         """The handler's answer to each record. After an exception the records are handed to it one by one.
 
         Raises `OutageError`: decide the same records again later.
@@ -50,7 +50,7 @@ class Stage:
             log.warning("a batch failed and is handled one by one", stage=self.name, error=type(error).__name__)
             return [outcome for record in records for outcome in self.decide([record])]
 
-    def outcome(self, record: Record, pending: Pending) -> Outcome:
+    def outcome(self, record: Record, pending: InFlight) -> FinalOutcome:
         """Of a record whose work is done. Raises `OutageError`: decide it again later; `CancelledError`: at once."""
         try:
             return pending.outcome()
@@ -59,7 +59,7 @@ class Stage:
         except Exception as error:
             return self._failed(record, error)
 
-    def outgoing(self, record: Record, outcome: Outcome) -> list[Outgoing]:
+    def outgoing(self, record: Record, outcome: FinalOutcome) -> list[ProducerRecord]:
         """What is to be published for one outcome, before the record is done."""
         topic = self._topics[record.topic]
         if isinstance(outcome, Dead):
@@ -80,10 +80,10 @@ class Stage:
             outputs.append(deferred(record, topic, outcome, self._prefix, now_ms))
         return outputs
 
-    def _outputs(self, outcome: Outcome) -> list[Outgoing]:
+    def _outputs(self, outcome: FinalOutcome) -> list[ProducerRecord]:
         return [prepare(message, self._prefix) for message in outcome.outputs]
 
-    def check_limit(self, outcomes: Sequence[Outcome]) -> None:
+    def check_limit(self, outcomes: Sequence[FinalOutcome]) -> None:
         """Raises `StopProcess` when too many records in a row are dead letters; then none of them is published.
 
         Those of which whoever asked is told neither count nor end the row.
@@ -102,7 +102,7 @@ class Stage:
                     "MAILCALL_DEAD_LETTER_LIMIT=0 lets them all through.",
                 )
 
-    def count(self, records: Sequence[Record], outcomes: Sequence[Outcome]) -> None:
+    def count(self, records: Sequence[Record], outcomes: Sequence[FinalOutcome]) -> None:
         """Counts records whose outputs are acknowledged, and what each took since it was published."""
         for (kind, reason), number in Counter((type(o), getattr(o, "reason", "")) for o in outcomes).items():
             RECORDS.labels(self.name, _WORDS[kind], reason).inc(number)
@@ -118,21 +118,21 @@ class Stage:
         BATCH_SECONDS.labels(self.name).observe(seconds)
         BATCH_RECORDS.labels(self.name).observe(records)
 
-    def _ask(self, records: Sequence[Record]) -> list[Answer]:
+    def _ask(self, records: Sequence[Record]) -> list[Outcome]:
         outcomes = list(self._handler.handle(records))
         if len(outcomes) != len(records):
             raise RuntimeError("the handler answered with another number of outcomes than it got records")
         for record, outcome in zip(records, outcomes, strict=True):
-            if isinstance(outcome, Retry | Pending) and not self._topics[record.topic].deferred:
+            if isinstance(outcome, Retry | InFlight) and not self._topics[record.topic].deferred:
                 raise RuntimeError("the handler defers a record of a topic that is not deferred")
         return outcomes
 
-    def _failed(self, record: Record, error: Exception) -> Outcome:
+    def _failed(self, record: Record, error: Exception) -> FinalOutcome:
         outcome = fault(error)
         log.error("the handler failed", stage=self.name, topic=record.topic, offset=record.offset, why=outcome.text)
         return outcome
 
 
-def word(outcome: Outcome) -> str:
+def word(outcome: FinalOutcome) -> str:
     """As metrics and traces name it."""
     return _WORDS[type(outcome)]

@@ -21,7 +21,7 @@ _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class TokenResponse:
     """What the endpoint gave: seconds that the access token is good for, a new refresh token where it was renewed."""
 
     access_token: str
@@ -42,7 +42,9 @@ class TokenRefused(Exception):  # noqa: N818 - it is the server's word
         self.error = error
 
 
-def request_token(url: str, ca_file: str | None, form: Mapping[str, str], seconds: float | None = None) -> Granted:
+def request_token(
+    url: str, ca_file: str | None, form: Mapping[str, str], seconds: float | None = None
+) -> TokenResponse:
     """Post the form, and wait so long for all of the answer. Raises `TokenRefused`."""
     host = urllib.parse.urlsplit(url).hostname or ""
     body = urllib.parse.urlencode(form).encode()
@@ -57,7 +59,7 @@ def request_token(url: str, ca_file: str | None, form: Mapping[str, str], second
         raise TokenRefused(text, temporary=not refused) from None
 
 
-def _posted(opener: urllib.request.OpenerDirector, request: urllib.request.Request, host: str) -> Granted:
+def _posted(opener: urllib.request.OpenerDirector, request: urllib.request.Request, host: str) -> TokenResponse:
     try:
         with opener.open(request) as response:
             return _granted(host, _read(response))
@@ -72,14 +74,14 @@ def _read(response: Any) -> bytes:
     return answer
 
 
-def _granted(host: str, body: bytes) -> Granted:
+def _granted(host: str, body: bytes) -> TokenResponse:
     """Section 5.1."""
     answer = _json(body)
     token = answer.get("access_token")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
         raise TokenRefused(f"the token endpoint {host} answered without an access token", temporary=True)
     lifetime, refresh = answer.get("expires_in"), answer.get("refresh_token")
-    return Granted(
+    return TokenResponse(
         token,
         float(lifetime) if isinstance(lifetime, int | float) and lifetime > 0 else DEFAULT_LIFETIME,
         refresh if isinstance(refresh, str) and refresh else None,

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from schemas.wire import Message, Record
+from schemas.wire import OutputRecord, Record
 
 EXPORTER = "OTEL_TRACES_EXPORTER"
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 PROTOCOL = "http/protobuf"
 EXTRA = "mailcall[otel]"
-Publish = Callable[[list[Message]], None]
+Publish = Callable[[list[OutputRecord]], None]
 
 
 class Span(Protocol):

@@ -21,7 +21,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from runtime.traces import NO_SPAN, Batch, Publish, Span
 from runtime.version import VERSION
 from schemas.topics import MAIL_FETCHED
-from schemas.wire import Header, Message, Record
+from schemas.wire import Header, OutputRecord, Record
 
 TRACEPARENT = "traceparent"
 SERVER = "ce_serverid"
@@ -78,7 +78,7 @@ class OtelTraces:
         return replace(record, headers=_with(record.headers, span)), _Open(span)
 
     def publishing(self, publish: Publish) -> Publish:
-        def traced(messages: list[Message]) -> None:
+        def traced(messages: list[OutputRecord]) -> None:
             begun = [self._begin(message) for message in messages]
             publish([message for message, _ in begun])
             for _, span in begun:
@@ -86,7 +86,7 @@ class OtelTraces:
 
         return traced
 
-    def _begin(self, message: Message) -> tuple[Message, Span]:
+    def _begin(self, message: OutputRecord) -> tuple[OutputRecord, Span]:
         """A mail's first span is the one that its derived `traceparent` names, so that its trace has the mail's id."""
         parent = _parent(_header(message.headers)) if message.topic is MAIL_FETCHED else None
         if parent is None:

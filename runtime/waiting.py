@@ -86,7 +86,7 @@ class Outage:
             self._counted = now
 
 
-def wait_out(attempt: Callable[[], R], outage: Outage, wait: Callable[[float], bool]) -> R:
+def retry_until_available(attempt: Callable[[], R], outage: Outage, wait: Callable[[float], bool]) -> R:
     """What `attempt` returns once it raises no `OutageError`; raises `Stopped` when `wait(seconds)` answers True."""
     while True:
         try:
@@ -100,8 +100,8 @@ def wait_out(attempt: Callable[[], R], outage: Outage, wait: Callable[[float], b
 
 
 def wait_for_broker(attempt: Callable[[], R], stage: str, health: Health, stop: threading.Event) -> R:
-    """Like `wait_out` for the start of a process; states that the broker is there."""
-    result = wait_out(attempt, Outage(stage, health), stop.wait)
+    """Like `retry_until_available` for the start of a process; states that the broker is there."""
+    result = retry_until_available(attempt, Outage(stage, health), stop.wait)
     health.ready(CONDITION[Reason.BROKER_AWAY], True)
     return result
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from kafka import TopicPartition
 
 
-class Window:
+class OffsetTracker:
     """What can be committed: of each partition the first record in hand, else the one after the last that was seen."""
 
     def __init__(self) -> None:

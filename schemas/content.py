@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.former_content import former_content_id
-from schemas.line_ends import to_lf
+from schemas.line_endings import to_lf
 
 # Who wrote to whom, when, what about and in answer to what (RFC 5322, 3.6.1 to 3.6.5), how the body is to be read (RFC
 # 2045, 2183), and who sent the mail on by hand (RFC 5322, 3.6.6): such a copy is a mail of its own. Not Sender, which

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from schemas.addresses import SafeAddress
 from schemas.base import Id, Line, Model
-from schemas.notifying import Role
+from schemas.notification_rules import Role
 from schemas.reasons import Reason
 from schemas.settings import Format
 from schemas.undelivered import Trouble

@@ -14,7 +14,7 @@ from schemas import ids
 from schemas.base import Id
 from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED
-from schemas.wire import Envelope, Record, UndecodableError, open_envelope
+from schemas.wire import CloudEvent, Record, UndecodableError, open_envelope
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
@@ -63,7 +63,7 @@ class FetchedMail:
         }
 
     @classmethod
-    def from_envelope(cls, envelope: Envelope, timestamp_ms: int) -> Self:
+    def from_envelope(cls, envelope: CloudEvent, timestamp_ms: int) -> Self:
         """`timestamp_ms`: of the record, for a mail without a date of its own. Raises `UndecodableError`."""
         context, raw = envelope.context, envelope.data
         known = context.extensions

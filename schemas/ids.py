@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from schemas.line_ends import to_lf
+from schemas.line_endings import to_lf
 
 # What mail stores add or rewrite when they keep a mail: the same mail read over IMAP and POP3, or after a re-import,
 # must have the same id. (mbox format: Status, X-Status, X-UID, X-Keywords; Content-Length and Lines of SysV mbox;

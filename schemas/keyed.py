@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.reasons import Reason
 from schemas.topics import PERSONS, SETTINGS, Topic
-from schemas.wire import Context, Record, UndecodableError, decode
+from schemas.wire import EventAttributes, Record, UndecodableError, decode
 
 # Short name of a topic -> the key that a value of it has.
 _KEYS: Mapping[str, Callable[[Any], str]] = {
@@ -19,7 +19,7 @@ def key_of(record: Record) -> str:
     return (record.key or b"").decode("utf-8", "replace")
 
 
-def decode_keyed(topic: Topic, record: Record) -> tuple[Context, Any]:
+def decode_keyed(topic: Topic, record: Record) -> tuple[EventAttributes, Any]:
     """As `decode`, for `settings` and `persons`. Raises `UndecodableError` also where the key is not the value's own.
 
     A record under another's key would be taken for that other one by some readers, and by compaction.

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from schemas.notifying import Group, NotificationRule
+from schemas.notification_rules import Group, NotificationRule
 from schemas.settings import CallTemplate, IncomingServer, MapiProfile, MessageTemplate, OutgoingServer, Partition
 from schemas.snapshot import SettingsSnapshot
 

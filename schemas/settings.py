@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from schemas.addresses import SafeAddress, SenderPattern
 from schemas.base import FieldName, Id, Line, Model
-from schemas.notifying import Answers, Group, NotificationRule, Role
+from schemas.notification_rules import AutoReplyLimits, Group, NotificationRule, Role
 from schemas.together import Checked, Misfit, Together, together
 
 # https, but for this machine itself
@@ -125,7 +125,7 @@ class MailServer(Checked):
     timeout_seconds: float = Field(60, gt=0, le=600, description="how long one answer of the server is waited for")
 
 
-class Floods(Model):
+class RateLimits(Model):
     """How many mails are accepted within `minutes` before the rest is taken for a flood; 0: any number."""
 
     minutes: int = Field(60, ge=1, le=1440, description="the window that is looked back upon, by the mails' own dates")
@@ -139,7 +139,7 @@ def _off(value: object) -> object:
     return "off" if value is False else value
 
 
-Closer = Literal["user", "logging-analyst", "any-analyst"]
+ItemRole = Literal["user", "logging-analyst", "any-analyst"]
 
 _MAPI = (
     together(
@@ -190,7 +190,7 @@ class IncomingServer(MailServer):
     close_words: tuple[Line, ...] = Field(
         ("#close", "#closed", "#resolved"), description="first line or subject that closes the item"
     )
-    may_close: tuple[Closer, ...] = Field(
+    may_close: tuple[ItemRole, ...] = Field(
         ("user", "logging-analyst", "any-analyst"),
         description="who may close an item by mail: as what they stand in it",
     )
@@ -212,7 +212,7 @@ class IncomingServer(MailServer):
         "X-Original-From or X-Original-Sender",
     )
     oversize: Literal["log", "reject"] = Field("log", description="what becomes of a mail above max_mail_bytes")
-    floods: Floods = Field(default_factory=Floods, description="when many mails are a flood")
+    floods: RateLimits = Field(default_factory=RateLimits, description="when many mails are a flood")
 
     @model_validator(mode="before")
     @classmethod
@@ -564,7 +564,9 @@ class EmailOptions(Model):
     bounces_until_marked: int = Field(
         3, ge=0, description="hard bounces after which nothing more is sent to an address; 0: never"
     )
-    answers: Answers = Field(default_factory=Answers, description="how often a sender is answered by the desk itself")
+    answers: AutoReplyLimits = Field(
+        default_factory=AutoReplyLimits, description="how often a sender is answered by the desk itself"
+    )
     change_reason_required: bool = Field(
         False, description="whether whoever changes a setting or a person has to give a Change Reason"
     )

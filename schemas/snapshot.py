@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar, cast
 
-from schemas.notifying import DEFAULT_RULES, DeskEvent, Group, NotificationRule, Role
+from schemas.notification_rules import DEFAULT_RULES, DeskEvent, Group, NotificationRule, Role
 from schemas.settings import (
     CallTemplate,
     EmailOptions,

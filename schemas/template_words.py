@@ -26,7 +26,7 @@ MAX_TEXT = 20_000  # characters of what somebody wrote
 _MORE = "\n[...]\n"
 
 
-def words(
+def template_variables(
     *,
     event: str,
     role: str,

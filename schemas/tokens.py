@@ -23,9 +23,9 @@ from schemas.ids import OWN_MESSAGE_ID
 # nobody in particular. forged: not signed with them, which is also how the token of another installation looks.
 # expired: signed, but too long ago, or for a day that has not come. unsigned: no token at all. unchecked: there is no
 # key to check it with.
-Verdict = Literal["good", "passed-on", "forged", "expired", "unsigned", "unchecked"]
+TokenStatus = Literal["good", "passed-on", "forged", "expired", "unsigned", "unchecked"]
 # What a token is worth in a mail of whoever has these addresses: `TokenKeys.verdict` at some time.
-Judge = Callable[[str, Collection[str]], Verdict]
+TokenVerifier = Callable[[str, Collection[str]], TokenStatus]
 
 MIN_KEY_BYTES = 32
 DAY_SECONDS = 86_400
@@ -58,7 +58,7 @@ class TokenKeys:
         key, day = self.keys[0], str(max(0, _day(at)))
         return f"{about}.{day}.{_signature(key, about, day)}{_for_recipient(key, about, day, recipient)}"
 
-    def verdict(self, token: str, senders: Collection[str], at: datetime, valid_days: int) -> Verdict:
+    def verdict(self, token: str, senders: Collection[str], at: datetime, valid_days: int) -> TokenStatus:
         """What a token is worth that was received at `at`, when tokens are good for `valid_days` days.
 
         `senders`: the addresses of whoever shows it. With a plus tag or without, an address is the same one here.

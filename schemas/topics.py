@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from schemas.desk_requests import DeskRequested
+from schemas.desk_commands import DeskRequested
 from schemas.events import CallEvent, NotificationRequested, NotificationResult
 from schemas.mail import RejectedMail, ResolvedMail
 from schemas.persons import Person

@@ -38,7 +38,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class OutputRecord:
     """One record to be produced: topic of the catalogue, not yet prefixed."""
 
     topic: Topic
@@ -48,7 +48,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class EventAttributes:
     """What a record's headers say: id, source, type, time, trace, and CloudEvents extensions without `ce_`."""
 
     id: str = ""
@@ -60,10 +60,10 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class CloudEvent:
     """A record taken apart: context and data bytes, whichever CloudEvents mode it came in."""
 
-    context: Context
+    context: EventAttributes
     data: bytes
 
 
@@ -85,7 +85,7 @@ def encode(
     time: datetime,
     traceparent: str = "",
     extensions: Mapping[str, str] | None = None,
-) -> Message:
+) -> OutputRecord:
     """A message in binary mode. `source` is a URI reference such as `/mailcall/resolver`; `time` is aware."""
     raw = isinstance(body, bytes)
     headers: list[Header] = [
@@ -100,15 +100,15 @@ def encode(
         headers.append(("traceparent", traceparent.encode()))
     headers += [(f"ce_{name}", value.encode("utf-8", "replace")) for name, value in (extensions or {}).items()]
     value = body if isinstance(body, bytes) else _models(topic).dump_json(body, by_alias=True)
-    return Message(topic, key, value, tuple(headers))
+    return OutputRecord(topic, key, value, tuple(headers))
 
 
-def tombstone(topic: Topic, key: str) -> Message:
+def tombstone(topic: Topic, key: str) -> OutputRecord:
     """The record that deletes a key of a compacted topic."""
-    return Message(topic, key, None)
+    return OutputRecord(topic, key, None)
 
 
-def open_envelope(topic: Topic, record: Record) -> Envelope:
+def open_envelope(topic: Topic, record: Record) -> CloudEvent:
     """Context and data of a record; checks type and version. Raises `UndecodableError`."""
     if record.value is None:
         raise UndecodableError(Reason.NULL_VALUE, "the record has no value")
@@ -123,12 +123,12 @@ def open_envelope(topic: Topic, record: Record) -> Envelope:
         envelope = _structured(record.value)
     else:
         extensions = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
-        envelope = Envelope(_context(extensions, headers.get("traceparent", "")), record.value)
+        envelope = CloudEvent(_context(extensions, headers.get("traceparent", "")), record.value)
     _check_type(topic, envelope.context.type)
     return envelope
 
 
-def decode(topic: Topic, record: Record) -> tuple[Context, Any]:
+def decode(topic: Topic, record: Record) -> tuple[EventAttributes, Any]:
     """Context and model of a record of a topic with a model. Raises `UndecodableError`."""
     models = _models(topic)
     envelope = open_envelope(topic, record)
@@ -144,13 +144,13 @@ def _models(topic: Topic) -> TypeAdapter[Any]:
     return topic.value
 
 
-def _context(attributes: dict[str, str], traceparent: str) -> Context:
+def _context(attributes: dict[str, str], traceparent: str) -> EventAttributes:
     known = {name: attributes.pop(name, "") for name in ("id", "source", "type", "time")}
     attributes.pop("specversion", None)
-    return Context(**known, traceparent=traceparent or attributes.pop("traceparent", ""), extensions=attributes)
+    return EventAttributes(**known, traceparent=traceparent or attributes.pop("traceparent", ""), extensions=attributes)
 
 
-def _structured(value: bytes) -> Envelope:
+def _structured(value: bytes) -> CloudEvent:
     try:
         event = json.loads(value)
         if not isinstance(event, dict):
@@ -161,7 +161,7 @@ def _structured(value: bytes) -> Envelope:
             data = json.dumps(event.pop("data")).encode()
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
         raise UndecodableError(Reason.WRONG_SCHEMA, "the value is no CloudEvent in structured mode") from None
-    return Envelope(_context({str(k): str(v) for k, v in event.items()}, ""), data)
+    return CloudEvent(_context({str(k): str(v) for k, v in event.items()}, ""), data)
 
 
 def _check_type(topic: Topic, type_: str) -> None:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from deploy.local.broker import Broker
-    from deploy.local.database import Database
-    from deploy.local.dovecot import Dovecot
-    from deploy.local.kerberos import Realm, User
-    from deploy.local.mail_host import MailHost
-    from deploy.local.oauth import OAuthServer
-    from deploy.local.postfix import Postfix
-    from deploy.local.smtp_sink import SmtpSink
+    from deploy.local.servers.broker import Broker
+    from deploy.local.servers.database import Database
+    from deploy.local.servers.dovecot import Dovecot
+    from deploy.local.servers.kerberos import Realm, User
+    from deploy.local.servers.mail_host import MailHost
+    from deploy.local.servers.oauth import OAuthServer
+    from deploy.local.servers.postfix import Postfix
+    from deploy.local.servers.smtp_sink import SmtpSink
     from runtime.config import ProcessConfig
     from runtime.publisher import Publisher
 
@@ -182,7 +182,7 @@ def mail_account(mail_host: "MailHost") -> tuple[str, str]:
 
 @pytest.fixture
 def smtp_sink() -> "Iterator[SmtpSink]":
-    from deploy.local.smtp_sink import SmtpSink
+    from deploy.local.servers.smtp_sink import SmtpSink
 
     with SmtpSink() as sink:
         yield sink
@@ -191,7 +191,7 @@ def smtp_sink() -> "Iterator[SmtpSink]":
 @pytest.fixture(scope="session")
 def promtool() -> Path:
     """Prometheus' own program that checks and tests rules."""
-    from deploy.local.prometheus import find_promtool
+    from deploy.local.servers.prometheus import find_promtool
 
     return find_promtool()
 
@@ -199,7 +199,7 @@ def promtool() -> Path:
 @pytest.fixture(scope="session")
 def dovecot_relay() -> "Iterator[SmtpSink]":
     """Where mails go that are submitted to Dovecot: shared by all tests, so look for your own recipient."""
-    from deploy.local.smtp_sink import SmtpSink
+    from deploy.local.servers.smtp_sink import SmtpSink
 
     with SmtpSink() as sink:
         yield sink
@@ -208,7 +208,7 @@ def dovecot_relay() -> "Iterator[SmtpSink]":
 @pytest.fixture(scope="session")
 def oauth(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[OAuthServer]":
     """Shared by all tests: register a client of your own for the mailbox it may open."""
-    from deploy.local.oauth import OAuthServer
+    from deploy.local.servers.oauth import OAuthServer
 
     with OAuthServer(tmp_path_factory.mktemp("oauth")) as oauth:
         yield oauth
@@ -217,7 +217,7 @@ def oauth(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[OAuthServer]":
 @pytest.fixture(scope="session")
 def dovecot(dovecot_relay: "SmtpSink", oauth: "OAuthServer") -> "Iterator[Dovecot]":
     """Shared by all tests: every user name is an account, `dovecot_account` is one of your own."""
-    from deploy.local.dovecot_container import choose_dovecot
+    from deploy.local.servers.dovecot_container import choose_dovecot
 
     with choose_dovecot()("s3cret", dovecot_relay.port, oauth) as dovecot:
         yield dovecot
@@ -226,7 +226,7 @@ def dovecot(dovecot_relay: "SmtpSink", oauth: "OAuthServer") -> "Iterator[Doveco
 @pytest.fixture(scope="session")
 def postfix(dovecot: "Dovecot", dovecot_relay: "SmtpSink") -> "Iterator[Postfix]":
     """Shared by all tests: whoever `dovecot` lets in may send, and the mail goes where Dovecot's goes."""
-    from deploy.local.postfix import Postfix
+    from deploy.local.servers.postfix import Postfix
 
     with Postfix(dovecot.auth_port, dovecot_relay.port) as postfix:
         yield postfix
@@ -235,7 +235,7 @@ def postfix(dovecot: "Dovecot", dovecot_relay: "SmtpSink") -> "Iterator[Postfix]
 @pytest.fixture(scope="session")
 def plain_dovecot(dovecot_relay: "SmtpSink", oauth: "OAuthServer") -> "Iterator[Dovecot]":
     """As `dovecot`, but it offers PLAIN and LOGIN only."""
-    from deploy.local.dovecot_container import choose_dovecot
+    from deploy.local.servers.dovecot_container import choose_dovecot
 
     with choose_dovecot()("s3cret", dovecot_relay.port, oauth, mechanisms=("plain", "login")) as dovecot:
         yield dovecot
@@ -244,8 +244,8 @@ def plain_dovecot(dovecot_relay: "SmtpSink", oauth: "OAuthServer") -> "Iterator[
 @pytest.fixture(scope="session")
 def faulty_dovecots(dovecot_relay: "SmtpSink", oauth: "OAuthServer") -> "Iterator[Mapping[str, Dovecot]]":
     """As `dovecot`, but with a bad certificate each: `expired`, `other host`, `self-signed`."""
-    from deploy.local.certificates import FAULTY
-    from deploy.local.dovecot_container import choose_dovecot
+    from deploy.local.servers.certificates import FAULTY
+    from deploy.local.servers.dovecot_container import choose_dovecot
 
     with ExitStack() as stack:
         yield {
@@ -257,7 +257,7 @@ def faulty_dovecots(dovecot_relay: "SmtpSink", oauth: "OAuthServer") -> "Iterato
 @pytest.fixture(scope="session")
 def kerberos(dovecot: "Dovecot") -> "Iterator[Realm]":
     """The realm whose users `dovecot` lets in by GSSAPI. Shared by all tests: `kerberos_user` is one of your own."""
-    from deploy.local.kerberos import Realm
+    from deploy.local.servers.kerberos import Realm
 
     with Realm() as realm:
         dovecot.join(realm)

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import psycopg
 from sqlalchemy import create_engine, text
 
-from deploy.local.database import Database
+from deploy.local.servers.database import Database
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from desk.tables import metadata

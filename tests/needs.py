@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from deploy.local.server import Server
+from deploy.local.servers.server import Server
 
 # Marker -> what needs it: fixtures, and the `name` of servers that a test may start by itself.
 NEEDS: Mapping[str, frozenset[str]] = {

@@ -17,19 +17,19 @@ from tests.canary import RUNNING
 
 
 def _broker() -> Any:
-    from deploy.local.broker import choose_broker
+    from deploy.local.servers.broker import choose_broker
 
     return choose_broker()
 
 
 def _database() -> Any:
-    from deploy.local.database import Database
+    from deploy.local.servers.database import Database
 
     return Database()
 
 
 def _mail_host() -> Any:
-    from deploy.local.mail_host import MailHost
+    from deploy.local.servers.mail_host import MailHost
 
     return MailHost()
 

@@ -23,7 +23,7 @@ from console.access.sessions import (
     needs_touch,
     touch,
 )
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -67,7 +67,7 @@ class Access:
         if isinstance(account, NotSignedIn):
             return account
         renewed = hash_password(password) if is_outdated(account.password or "") else None
-        with writing(self.engine) as connection:
+        with write_transaction(self.engine) as connection:
             if renewed:
                 renew_hash(connection, account, renewed)
             token = begin_session(connection, account.id, "password", client, self.now(), self.times)
@@ -79,7 +79,7 @@ class Access:
         if wait_until:
             log.warning("too many attempts to sign in", client=client.address)
             return NotSignedIn(wait_until)
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             account = account_named(connection, name)
         is_right = verify(account.password if account else None, password)
         if account is None or account.disabled or not is_right:
@@ -93,7 +93,7 @@ class Access:
         """By a one-time link, which is used up by that. None where it is good no longer."""
         hashed = None if new_password is None else hash_password(new_password)
         now = self.now()
-        with writing(self.engine) as connection:
+        with write_transaction(self.engine) as connection:
             account_id = use_link(connection, link, now)
             account = find_account(connection, account_id) if account_id else None
             if account_id is None or account is None:
@@ -105,7 +105,7 @@ class Access:
 
     def sign_in_by_oidc(self, account_id: str, client: Client) -> Began | None:
         """As an account whose link with an OIDC provider's login was just proved. None where it is disabled."""
-        with writing(self.engine) as connection:
+        with write_transaction(self.engine) as connection:
             account = find_account(connection, account_id)
             if account is None or account.disabled:
                 return None
@@ -115,16 +115,16 @@ class Access:
     def look_up(self, token: str, *, is_use: bool = True) -> SignedIn | None:
         """Who sends this token, as of now. `is_use`: somebody does something, so that the session goes on."""
         now = self.now()
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             found = look_up(connection, token, now, self.times)
         if is_use and found and found.identity and needs_touch(found.session, now):
-            with writing(self.engine) as connection:
+            with write_transaction(self.engine) as connection:
                 touch(connection, found.session, now)
         return found
 
     def sign_out(self, token: str) -> None:
         """Ends the token's session, if it has one."""
-        with writing(self.engine) as connection:
+        with write_transaction(self.engine) as connection:
             found = look_up(connection, token, self.now(), self.times)
             if found:
                 end_session(connection, found.session.account_id, found.session.id, self.now())

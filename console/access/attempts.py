@@ -15,7 +15,7 @@ from sqlalchemy import Engine, bindparam, delete, select, text
 
 from console.access.roles import key_of
 from console.access.tokens import digest
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 from desk.tables import TIME
 from desk.tables import sign_in_attempts as table
 
@@ -75,18 +75,18 @@ class _DeskStorage(Storage):
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         now = self._now()
         values = {"key": key, "amount": amount, "now": now, "expires_at": now + timedelta(seconds=expiry)}
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             connection.execute(delete(table).where(table.c.expires_at <= now, table.c.key != key))
             counted: int = connection.execute(_COUNT, values).scalar_one()
         return counted
 
     def get(self, key: str) -> int:
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             query = select(table.c.attempts).where(table.c.key == key, table.c.expires_at > self._now())
             return connection.scalar(query) or 0
 
     def get_expiry(self, key: str) -> float:
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             expires_at = connection.scalar(select(table.c.expires_at).where(table.c.key == key))
         return (expires_at or self._now()).timestamp()
 
@@ -94,11 +94,11 @@ class _DeskStorage(Storage):
         return True
 
     def reset(self) -> None:
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             connection.execute(delete(table))
 
     def clear(self, key: str) -> None:
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             connection.execute(delete(table).where(table.c.key == key))
 
 

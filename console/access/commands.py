@@ -108,9 +108,9 @@ def end_sessions(context: typer.Context, name: Name, who: Who = "", change_reaso
 @contextmanager
 def _changing(context: typer.Context) -> "Iterator[Connection]":
     from console.desk.desk import desk_engine
-    from desk.engine import writing
+    from desk.engine import write_transaction
 
-    with desk_engine(config_of(context)) as engine, writing(engine) as connection:
+    with desk_engine(config_of(context)) as engine, write_transaction(engine) as connection:
         yield connection
 
 

@@ -10,7 +10,7 @@ from console.access.rights import LABELS, Right
 from console.access.visitor import access_of
 from console.web.page import Page
 from console.web.render import page, url
-from desk.engine import reading
+from desk.engine import read_transaction
 
 _PAGE_SIZE = 50
 _ACTIONS = {
@@ -31,7 +31,7 @@ _LABELS: Mapping[str, str] = {right.value: label for right, label in LABELS.item
 def history(request: Request) -> Response:
     before = request.query_params.get("before", "")
     before_id = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None
-    with reading(access_of(request).engine) as connection:
+    with read_transaction(access_of(request).engine) as connection:
         found = list_changes(connection, before_id=before_id, limit=_PAGE_SIZE + 1)
     shown = found[:_PAGE_SIZE]
     after = url(request, "access.history", {"before": shown[-1].id}) if len(found) > len(shown) else None

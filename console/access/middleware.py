@@ -16,7 +16,7 @@ from console.access.local_paths import path_within
 from console.access.sessions import SignedIn
 from console.web.bodies import limited, read_form
 from console.web.page import MAX_BODY_BYTES
-from desk.engine import writing
+from desk.engine import write_transaction
 from runtime.outcomes import OutageError
 
 SIGN_IN_PATH = "/sign-in"
@@ -100,7 +100,7 @@ class Sessions:
         return response
 
     def _store(self, account_id: str, posted: Posted) -> str:
-        with writing(self._access.engine) as connection:
+        with write_transaction(self._access.engine) as connection:
             return kept_input.keep(connection, account_id, posted, self._access.now())
 
     async def _resend(
@@ -119,7 +119,7 @@ class Sessions:
         return None, _once(body, receive)
 
     def _take(self, account_id: str, key: str, path: str) -> Posted | None:
-        with writing(self._access.engine) as connection:
+        with write_transaction(self._access.engine) as connection:
             posted = kept_input.look(connection, account_id, key, self._access.now())
             if posted is None or posted.path != path or not kept_input.forget(connection, account_id, key):
                 return None

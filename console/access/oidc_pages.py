@@ -15,7 +15,7 @@ from console.errors import UserError
 from console.web.page import Page
 from console.web.render import page, redirect
 from console.web.render import url as url_of
-from desk.engine import writing
+from desk.engine import write_transaction
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -71,7 +71,7 @@ def _off(request: Request, client: OidcClient, attempt: Attempt) -> Response:
 
 def _signed_in(request: Request, attempt: Attempt, login: Login) -> Response:
     access = access_of(request)
-    with writing(access.engine) as connection:
+    with write_transaction(access.engine) as connection:
         account = account_of_subject(connection, login.issuer, login.subject)
         if account is None:
             account = add_new_login(connection, By("sign-in", access.now()), login, access.oidc_role)
@@ -85,7 +85,7 @@ def _linked(request: Request, attempt: Attempt, login: Login) -> Response:
     access = access_of(request)
     if request.state.identity is None or not attempt.links(request.state.session_token):
         raise OidcError("this was not begun from your account's page")
-    with writing(access.engine) as connection:
+    with write_transaction(access.engine) as connection:
         account = needed(connection, request.state.identity.account_id)
         link_subject(connection, by(request), account, login.issuer, login.subject)
     return redirect(request, "access.account", f"From now on {login.name or 'this login'} signs you in.")

@@ -13,7 +13,7 @@ from console.access.sessions import Session, end_session, end_sessions, live_ses
 from console.access.visitor import access_of, by, client_of, typed
 from console.web.page import Page
 from console.web.render import PageError, page, redirect
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 
 OLD = "old"
 
@@ -34,7 +34,7 @@ def post_password(request: Request) -> Response:
     if errors or faults:
         return _own_page(request, *errors, *faults)
     hashed = hash_password(password)
-    with writing(access.engine) as connection:
+    with write_transaction(access.engine) as connection:
         set_password(connection, by(request), account, hashed, keep_session=request.state.session.id)
     return redirect(request, "access.account", "The new password holds. All your other sessions are ended.")
 
@@ -43,7 +43,7 @@ def post_end_session(request: Request) -> Response:
     """One of them, or all but this one."""
     access, account = access_of(request), _account(request)
     id_, this = typed(request.state.form, "session"), request.state.session.id
-    with writing(access.engine) as connection:
+    with write_transaction(access.engine) as connection:
         if id_ and id_ != this:
             ended = int(end_session(connection, account.id, id_, access.now()))
         else:
@@ -56,13 +56,13 @@ def post_unlink(request: Request) -> Response:
     access, account = access_of(request), _account(request)
     if account.password is None:
         return _own_page(request, PageError("new", "Set a password first: else you could not sign in any more."))
-    with writing(access.engine) as connection:
+    with write_transaction(access.engine) as connection:
         unlink_subject(connection, by(request), account)
     return redirect(request, "access.account", "Your login there is no longer linked with this account.")
 
 
 def _account(request: Request) -> Account:
-    with reading(access_of(request).engine) as connection:
+    with read_transaction(access_of(request).engine) as connection:
         return needed(connection, request.state.identity.account_id)
 
 
@@ -73,7 +73,7 @@ def _needs_old_password(account: Account, session: Session) -> bool:
 
 def _own_page(request: Request, *errors: PageError) -> Response:
     access, account = access_of(request), _account(request)
-    with reading(access.engine) as connection:
+    with read_transaction(access.engine) as connection:
         sessions = live_sessions(connection, account.id, access.now(), access.times)
     return page(
         request,

@@ -14,7 +14,7 @@ from console.web.forms import Choice, Field, told
 from console.web.looked_at import version_of
 from console.web.page import Page
 from console.web.render import PageError, page, redirect
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 from desk.errors import ConflictError
 from schemas.settings import Partition
 
@@ -29,7 +29,7 @@ _EXPLAINED = {
 
 
 def roles(request: Request) -> Response:
-    with reading(access_of(request).engine) as connection:
+    with read_transaction(access_of(request).engine) as connection:
         found, numbers = load_roles(connection), accounts_by_role(connection)
     rows = [
         (role, [LABELS[right] for right in Right if right in role.rights], numbers.get(role.id, 0)) for role in found
@@ -46,7 +46,7 @@ def post_add(request: Request) -> Response:
     if faults := _faults(request, form):
         return _page(request, None, *faults)
     try:
-        with writing(access_of(request).engine) as connection:
+        with write_transaction(access_of(request).engine) as connection:
             role = add_role(
                 connection,
                 by(request, typed(form, "change_reason")),
@@ -68,7 +68,7 @@ def post_role(request: Request) -> Response:
     if faults := _faults(request, form):
         return _page(request, before, *faults)
     try:
-        with writing(access_of(request).engine) as connection:
+        with write_transaction(access_of(request).engine) as connection:
             change_role(
                 connection,
                 by(request, typed(form, "change_reason")),
@@ -88,7 +88,7 @@ def post_role(request: Request) -> Response:
 def post_delete(request: Request) -> Response:
     found = _role(request)
     try:
-        with writing(access_of(request).engine) as connection:
+        with write_transaction(access_of(request).engine) as connection:
             delete_role(connection, by(request, typed(request.state.form, "change_reason")), found.id)
     except UserError as error:
         return _page(request, found, *page_errors(error, "name"), keep_typed=False)
@@ -96,7 +96,7 @@ def post_delete(request: Request) -> Response:
 
 
 def _role(request: Request) -> Role:
-    with reading(access_of(request).engine) as connection:
+    with read_transaction(access_of(request).engine) as connection:
         found = find_role(connection, request.path_params["id"])
     if found is None:
         raise HTTPException(404)

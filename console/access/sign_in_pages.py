@@ -16,7 +16,7 @@ from console.access.new_password import new_password
 from console.access.visitor import access_of, client_of, redirect_to, signed_in, typed
 from console.web.page import Page
 from console.web.render import PageError, page
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 
 _WRONG = "The name or the password is wrong."
 
@@ -56,7 +56,7 @@ def link(request: Request) -> Response:
 def post_link(request: Request) -> Response:
     access, form = access_of(request), request.state.form
     token = request.path_params["token"]
-    with reading(access.engine) as connection:
+    with read_transaction(access.engine) as connection:
         account_id = account_of_link(connection, token, access.now())
         account = find_account(connection, account_id) if account_id else None
     if account is None:
@@ -74,7 +74,7 @@ def kept(request: Request) -> Response:
     """What was typed before the session ended: sent by whoever typed it, or not at all."""
     access, account_id = access_of(request), request.state.identity.account_id
     key = cookies.read(request, cookies.KEPT)
-    with reading(access.engine) as connection:
+    with read_transaction(access.engine) as connection:
         posted = kept_input.look(connection, account_id, key, access.now()) if key else None
     action = None
     if posted:
@@ -85,7 +85,7 @@ def kept(request: Request) -> Response:
 def post_kept(request: Request) -> Response:
     """It is thrown away."""
     access = access_of(request)
-    with writing(access.engine) as connection:
+    with write_transaction(access.engine) as connection:
         kept_input.forget(connection, request.state.identity.account_id, cookies.read(request, cookies.KEPT))
     response = redirect_to(request, "/")
     cookies.drop(request, response, cookies.KEPT)
@@ -108,7 +108,7 @@ def _sign_in_page(request: Request, name: str, next_: str, error: PageError | No
 
 def _link_page(request: Request, *errors: PageError) -> Response:
     access = access_of(request)
-    with reading(access.engine) as connection:
+    with read_transaction(access.engine) as connection:
         account_id = account_of_link(connection, request.path_params["token"], access.now())
         account = find_account(connection, account_id) if account_id else None
     return page(

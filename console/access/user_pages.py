@@ -24,7 +24,7 @@ from console.web.forms import Choice, Field
 from console.web.looked_at import version_of
 from console.web.page import Page
 from console.web.render import PageError, page, redirect, url
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 from desk.errors import ConflictError
 
 _PATH = "/access/users"
@@ -33,7 +33,7 @@ _PAGE_SIZE = 50
 
 def users(request: Request) -> Response:
     key, id_ = request.query_params.get("after", ""), request.query_params.get("id", "")
-    with reading(access_of(request).engine) as connection:
+    with read_transaction(access_of(request).engine) as connection:
         found = list_accounts(connection, after=(key, id_) if id_ else None, limit=_PAGE_SIZE + 1)
     shown = found[:_PAGE_SIZE]
     after = None
@@ -50,7 +50,7 @@ def post_add(request: Request) -> Response:
     access, form = access_of(request), request.state.form
     by_ = by(request, typed(form, "change_reason"))
     try:
-        with writing(access.engine) as connection:
+        with write_transaction(access.engine) as connection:
             account = add_account(
                 connection, by_, typed(form, "name"), typed(form, "address"), typed_all(form, "roles")
             )
@@ -67,7 +67,7 @@ def user(request: Request) -> Response:
 def post_user(request: Request) -> Response:
     access, form, account = access_of(request), request.state.form, _account(request)
     try:
-        with writing(access.engine) as connection:
+        with write_transaction(access.engine) as connection:
             change_account(
                 connection,
                 by(request, typed(form, "change_reason")),
@@ -90,14 +90,14 @@ def post_link(request: Request) -> Response:
     access, account = access_of(request), _account(request)
     if account.disabled:
         return _user_page(request, account, PageError("disabled", "Enable the account before it gets a link."))
-    with writing(access.engine) as connection:
+    with write_transaction(access.engine) as connection:
         token = make_link(connection, by(request), account.id)
     return _link_made(request, account, token)
 
 
 def post_end_sessions(request: Request) -> Response:
     access, account = access_of(request), _account(request)
-    with writing(access.engine) as connection:
+    with write_transaction(access.engine) as connection:
         ended = end_all_sessions(connection, by(request), account)
     if account.id == request.state.identity.account_id:
         return redirect(request, "access.sign-in")
@@ -106,13 +106,13 @@ def post_end_sessions(request: Request) -> Response:
 
 def post_unlink(request: Request) -> Response:
     access, account = access_of(request), _account(request)
-    with writing(access.engine) as connection:
+    with write_transaction(access.engine) as connection:
         unlink_subject(connection, by(request), account)
     return redirect(request, "access.user", f"{account.name} signs in by the provider no longer.", id=account.id)
 
 
 def _account(request: Request) -> Account:
-    with reading(access_of(request).engine) as connection:
+    with read_transaction(access_of(request).engine) as connection:
         account = find_account(connection, request.path_params["id"])
     if account is None:
         raise HTTPException(404)
@@ -133,7 +133,7 @@ def _add_page(request: Request, *errors: PageError) -> Response:
 
 def _user_page(request: Request, account: Account, *errors: PageError, keep_typed: bool = True) -> Response:
     access = access_of(request)
-    with reading(access.engine) as connection:
+    with read_transaction(access.engine) as connection:
         sessions = live_sessions(connection, account.id, access.now(), access.times)
     return page(
         request,
@@ -153,7 +153,7 @@ def _fields(
 ) -> list[Field]:
     """As typed, where something was sent and is wrong; else as stored."""
     form = getattr(request.state, "form", None) if errors and keep_typed else None
-    with reading(access_of(request).engine) as connection:
+    with read_transaction(access_of(request).engine) as connection:
         roles = load_roles(connection)
     if form is not None:
         name, address, chosen = typed(form, "name"), typed(form, "address"), set(typed_all(form, "roles"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from console.settings.differences import Difference, differences
 from runtime.config import ProcessConfig
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.servers import SettingsChange
 from schemas.topics import SETTINGS_CHANGES
 from schemas.wire import UndecodableError, decode

@@ -27,7 +27,7 @@ from console.web.looked_at import version_of
 from console.web.page import Entry, Page
 from console.web.render import PageError, page, redirect, url
 from desk.directory import load_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from schemas.settings import IncomingServer
 
 EFFECTS = {
@@ -166,7 +166,7 @@ def _state(request: Request, past: PastChange) -> State:
     kind, _, id_ = past.key.partition("/")
     named |= {id_} if kind == "person" else set()
     named |= {str(one) for one in _named_by(past)}
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         persons = load_persons(connection, sorted(named))
     return State(view.settings, persons, view.undecodable, managed=view.managed)
 

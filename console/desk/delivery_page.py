@@ -19,7 +19,7 @@ from console.web.labels import label
 from console.web.render import page
 from desk.attempts import attempts
 from desk.delivery_list import are_visible
-from desk.engine import reading
+from desk.engine import read_transaction
 from runtime.outcomes import OutageError
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.settings import OutgoingServer
@@ -33,7 +33,7 @@ _ELSEWHERE = ("event", "reference", "role", "text")  # words that the page shows
 def show(request: Request) -> Response:
     services, partitions = request.app.state.services, visible_partitions(request)
     id_ = request.path_params["notification_id"]
-    with reading(services.engine) as connection:
+    with read_transaction(services.engine) as connection:
         tried = list(attempts(connection, [id_]))
         if not tried or not (partitions is None or are_visible(connection, [id_], partitions)):
             raise HTTPException(404)

@@ -19,7 +19,7 @@ from console.web.keyset import Cut, Part, asked, part
 from console.web.page import Entry, Page
 from console.web.render import PageError, page, redirect
 from desk.delivery_list import Delivery, Ended, WaitingDelivery, are_visible, list_deliveries, list_waiting
-from desk.engine import reading
+from desk.engine import read_transaction
 
 STATES: Mapping[str, tuple[Ended, ...]] = {"failed": ("failed", "bounced"), "sent": ("sent",)}
 _FEW = 10  # rows of each kind where no kind was chosen
@@ -34,7 +34,7 @@ def list_(request: Request, errors: Sequence[PageError] = ()) -> Response:
     form = getattr(request.state, "form", None)
     chosen = {name: _filter(request, name) for name in ("state", "recipient", "server")}
     state = chosen["state"] if chosen["state"] in (*STATES, "waiting") else ""
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         look = _Look(connection, request, chosen)
         lists: dict[str, Part[Any]] = {name: look(name, _cut(request, name, state)) for name in _shown(state)}
         failed = [_key(one) for one in lists["failed"].rows] if "failed" in lists else []
@@ -85,7 +85,7 @@ def _are_visible(request: Request, keys: Iterable[Key]) -> bool:
     partitions = visible_partitions(request)
     if partitions is None:
         return True
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         return are_visible(connection, {id_ for id_, _ in keys}, partitions)
 
 

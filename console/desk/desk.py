@@ -10,16 +10,16 @@ from sqlalchemy import URL, Connection, Engine
 from console.errors import Remedy, UserError
 from desk import items
 from desk.directory import load_persons
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from desk.errors import DeskUrlError, tables_missing
-from desk.items import Item, ItemLine, ItemStatus
+from desk.items import Item, ItemStatus, ItemSummary
 from runtime.config import ProcessConfig
 from schemas.events import ItemKind
 
 
 def list_items(
     config: ProcessConfig, *, kind: str | None, partition: str | None, status: str | None, limit: int
-) -> list[ItemLine]:
+) -> list[ItemSummary]:
     """The newest items first. Raises `UserError` where kind or status is no such word, `OutageError`."""
     _one_of("kind", kind, get_args(ItemKind))
     _one_of("status", status, get_args(ItemStatus))
@@ -46,7 +46,7 @@ def names_of(config: ProcessConfig, ids: Iterable[str]) -> dict[str, str]:
 @contextmanager
 def desk(config: ProcessConfig) -> Iterator[Connection]:
     """One look at the desk's database. Raises `UserError` for a URL that cannot be used, `OutageError`."""
-    with desk_engine(config) as engine, reading(engine) as connection:
+    with desk_engine(config) as engine, read_transaction(engine) as connection:
         yield connection
 
 

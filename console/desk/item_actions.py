@@ -12,18 +12,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.access.accounts import find_account
-from console.desk.desk_requests import Answer, ask, build, check
+from console.desk.desk_commands import CommandResult, ask, build, check
 from console.errors import UserError
 from console.services import Services
 from console.settings.state import State
 from console.web.forms import Field
 from console.web.render import PageError, redirect
 from desk.directory import find_persons, load_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.items import Item
 from schemas.addresses import normalise
-from schemas.desk_requests import (
-    DeskRequest,
+from schemas.desk_commands import (
+    DeskCommand,
     ExistingItem,
     ItemToClose,
     ItemToReopen,
@@ -88,14 +88,14 @@ def refused(request: Request, item: Item) -> Response | Sequence[PageError]:
     return redirect(request, "items.open", action.done, reference=item.reference)
 
 
-def _answer(services: Services, asked: DeskRequest, now: datetime) -> Answer | None:
+def _answer(services: Services, asked: DeskCommand, now: datetime) -> CommandResult | None:
     """What became of it; None where that is not known in time. What was asked already is not asked again."""
     future = services.answers.answer(asked.request_id)
     if future is None:
         future = services.answers.expect(asked.request_id)
         ask(services.config, services.publisher, asked, now, 0)
     try:
-        answer: Answer = future.result(WAIT_SECONDS)
+        answer: CommandResult = future.result(WAIT_SECONDS)
     except (TimeoutError, CancelledError):
         return None
     return answer
@@ -160,7 +160,7 @@ def _performer(request: Request, form: FormData) -> tuple[Person | None, list[Pa
 
 def _own_address(request: Request) -> str:
     """Of whoever is signed in, where it is an Analyst's: then nobody has to be named."""
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         account = find_account(connection, request.state.identity.account_id)
     person = _find(request, account.address) if account and account.address else None
     return account.address if account and person and _may_perform(person) else ""
@@ -171,7 +171,7 @@ def _may_perform(person: Person) -> bool:
 
 
 def _find(request: Request, typed: str) -> Person | None:
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         if "@" in typed:
             found = find_persons(connection, [normalise(typed)]).get(normalise(typed), ())
             if found:

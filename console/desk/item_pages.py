@@ -22,9 +22,9 @@ from console.web.page import Entry, Page
 from console.web.render import PageError, page, url
 from desk.delivery_list import item_deliveries
 from desk.directory import find_persons, load_persons
-from desk.engine import reading
+from desk.engine import read_transaction
+from desk.item_references import parse_reference, reference
 from desk.items import Item, ItemStatus, list_items
-from desk.references import parse_reference, reference
 from runtime.blobs import BlobMissingError, BlobStore
 from schemas.addresses import normalise
 from schemas.events import ItemKind
@@ -43,7 +43,7 @@ def list_(request: Request) -> Response:
     if parsed is not None:
         return RedirectResponse(url(request, "items.open", reference=reference(*parsed)), 303)
     cut = asked(request, str)
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         found = list_items(
             connection,
             kind=_one_of(ItemKind, filters["kind"]),
@@ -85,7 +85,7 @@ def act(request: Request) -> Response:
 def show(request: Request, item: Item, errors: Sequence[PageError] = ()) -> Response:
     cut = asked(request, int, rows=_ENTRIES)
     entries = list(enumerate(item.journal))
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         names = _names(connection, _persons_of(item))
         told = item_deliveries(connection, item.reference)
     return page(

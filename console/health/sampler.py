@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 
 from console.health.looks import SAMPLE_SECONDS, Looks, Traffic, trouble_of
 from console.live.hub import Tell
-from desk.engine import reading
+from desk.engine import read_transaction
 from runtime.config import ProcessConfig
 from runtime.logs import get_logger
 
@@ -64,5 +64,5 @@ class Sampler:
             self._looks.close()
 
     def _ask_desk(self) -> None:
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             connection.execute(text("SELECT 1"))

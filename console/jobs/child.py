@@ -18,7 +18,7 @@ from console.jobs.kinds import BY_NAME
 from runtime.known_secrets import conceal
 from runtime.logs import configure
 from runtime.outcomes import OutageError
-from runtime.reader import TopicMissingError
+from runtime.topic_reader import TopicMissingError
 
 TELL_SECONDS = 0.25  # progress is told no more often than this
 

@@ -14,8 +14,8 @@ from console.errors import UserError
 from console.mails.index.records import MailRecords
 from console.mails.rejected import still_held
 from console.mails.safe_html import safe_html
-from resolver.reading.reader import Reader
 from resolver.resolve import Examined
+from resolver.sandbox.reader import SandboxedParser
 from runtime.blobs import BlobMissingError, BlobStore
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.mail import Attachment, ParsedMail
@@ -43,10 +43,10 @@ class Contents:
 class MailContents:
     """The contents of mails of one installation. For many threads; one mail is read at a time."""
 
-    def __init__(self, records: MailRecords, blobs: BlobStore, reader: Reader | None = None) -> None:
+    def __init__(self, records: MailRecords, blobs: BlobStore, reader: SandboxedParser | None = None) -> None:
         self._records = records
         self._blobs = blobs
-        self._reader = reader or Reader()
+        self._reader = reader or SandboxedParser()
         self._lock = threading.Lock()
         self._kept: _Kept[Contents] = _Kept(KEPT_BYTES)
 

@@ -10,16 +10,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from resolver.admission import admit
-from resolver.reading.reader import Reader
 from resolver.resolve import Examined, Resolution, Step, own_addresses, resolve, trust_in
+from resolver.sandbox.reader import SandboxedParser
 from resolver.sender import known_as, persons_known_as
 from schemas.addresses import normalise
 from schemas.mail import Sender, Trust
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.settings import CallTemplate, Floods, IncomingServer
+from schemas.settings import CallTemplate, IncomingServer, RateLimits
 from schemas.snapshot import SettingsSnapshot
-from schemas.tokens import Judge, own_token
+from schemas.tokens import TokenVerifier, own_token
 
 Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
 
@@ -47,11 +47,13 @@ class Explainer:
     template: CallTemplate
     directory: Directory
     own: frozenset[str]
-    judge: Judge
-    _reader: Reader = field(default_factory=Reader)
+    judge: TokenVerifier
+    _reader: SandboxedParser = field(default_factory=SandboxedParser)
 
     @classmethod
-    def at(cls, settings: SettingsSnapshot, server: IncomingServer, directory: Directory, judge: Judge) -> "Explainer":
+    def at(
+        cls, settings: SettingsSnapshot, server: IncomingServer, directory: Directory, judge: TokenVerifier
+    ) -> "Explainer":
         """Raises `LookupError` where the server's call template does not exist."""
         template = settings.call_template(server.call_template)
         if template is None:
@@ -160,7 +162,7 @@ def directory_of(persons: Collection[Person]) -> Directory:
     return lambda addresses: {address: by_address[address] for address in addresses if address in by_address}
 
 
-def _limits(floods: Floods) -> str:
+def _limits(floods: RateLimits) -> str:
     limits = (
         (floods.per_sender, "of one sender"),
         (floods.per_sender_and_item, "of one sender to one item"),

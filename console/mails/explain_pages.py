@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from console.access.rights import Right
 from console.errors import UserError
-from console.mails.explaining import explainer_of
+from console.mails.explain_sources import explainer_of
 from console.mails.pages import SHOWN
 from console.mails.visible_mails import visible_mails
 from console.settings.editing import names_of

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from console.topics.committed_offsets import StageOffsets, read_stage_offsets
 from console.topics.dead_letters import dead_letters
-from console.topics.positions import StageOffsets, read_stage_offsets
 from console.topics.seen import Seen, counted, ignore
 from desk.attempts import attempts
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from runtime.config import ProcessConfig
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.addresses import normalise
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.topics import NOTIFICATION_REQUESTED
@@ -155,7 +155,7 @@ def read_attempts(config: ProcessConfig, notification_ids: list[str]) -> dict[st
     found: defaultdict[str, list[NotificationResult]] = defaultdict(list)
     engine = open_desk(config.desk_url)
     try:
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             for one in attempts(connection, notification_ids):
                 found[one.notification_id].append(one)
     finally:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from console.desk.desk_requests import checked_reference
+from console.desk.desk_commands import checked_reference
 from console.errors import Remedy, UserError
 from console.mails.index.facts import header_texts
 from console.mails.notification_reconciliation import (
@@ -16,7 +16,7 @@ from console.mails.notification_reconciliation import (
     status_of,
 )
 from runtime.config import ProcessConfig
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.events import OUTCOME, NotificationResult
 from schemas.topics import NOTIFICATION_RESULTS
 from schemas.wire import UndecodableError, decode

@@ -32,7 +32,7 @@ from console.web.foreign import foreign, visible
 from console.web.foreign_page import foreign_page
 from console.web.page import Entry, Page
 from console.web.render import PageError, page, url
-from desk.engine import reading
+from desk.engine import read_transaction
 
 FIELDS = ("words", "sender", "subject", "message_id", "reference", "outcome", "server", "since", "until")
 SHOWN: dict[str, Any] = {
@@ -52,7 +52,7 @@ def show_list(request: Request) -> Response:
     typed = {name: request.query_params.get(name, "").strip() for name in FIELDS}
     query, errors = query_of(request.query_params)
     after, within = place_asked(request), visible_mails(request)
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         found = find_mails(connection, query, after, within=within) if not errors else None
         servers = [one for one in indexed_servers(connection) if within is None or one in within.servers]
     given = {name: value or None for name, value in typed.items()}

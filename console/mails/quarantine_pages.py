@@ -18,7 +18,7 @@ from console.mails.visible_mails import visible_mails
 from console.web import keyset
 from console.web.page import Entry, Page
 from console.web.render import PageError, page, redirect, url
-from desk.engine import reading
+from desk.engine import read_transaction
 from schemas.ids import MAIL_ID
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED
 
@@ -32,7 +32,7 @@ def show_list(request: Request, status: int = 200, errors: Sequence[PageError] =
     chosen = frozenset(form.getlist("mail")) if form is not None else frozenset()
     words = request.query_params.get("words", "").strip()
     after, within = place_asked(request), visible_mails(request)
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         found = find_mails(connection, Query(words=words, outcome=QUARANTINED), after, within=within)
     given = {"words": words or None}
     return page(
@@ -82,7 +82,7 @@ def _are_visible(request: Request, mail_ids: Sequence[str]) -> bool:
     within = visible_mails(request)
     if within is None:
         return True
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         return are_within(connection, mail_ids, within)
 
 

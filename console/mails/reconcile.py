@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from console.mails.index.facts import header_texts
+from console.topics.committed_offsets import Positions, read_positions
 from console.topics.dead_letters import DeadLetter, dead_letters
-from console.topics.positions import Positions, read_positions
 from console.topics.seen import Seen, counted, ignore
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from desk.ledger import mail_outcomes
 from runtime.config import ProcessConfig
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.events import REPORTS
 from schemas.fetched import open_fetched
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
@@ -42,7 +42,7 @@ STAGES = {"resolver": MAIL_FETCHED, "logger": MAIL_RESOLVED}
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ReconcileInput:
     """What is known of the mails. `ends`: mail id -> (way it ended, item reference or reason), each once.
 
     `places`: mail id -> where it waits or waited: (stage that reads it there, partition, offset), one for every record.
@@ -59,7 +59,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class MailOutcome:
     """Where one mail is: `end` is a way it ended, or `on the way`, `missing` or `double`."""
 
     mail_id: str
@@ -68,11 +68,11 @@ class Fate:
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class Reconciliation:
     """The account. Balanced when no mail is missing and none ended twice."""
 
     records: int
-    fates: tuple[Fate, ...]
+    fates: tuple[MailOutcome, ...]
     outcomes: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -91,57 +91,57 @@ class Balance:
 ON_THE_WAY, MISSING, DOUBLE = "on-the-way", "missing", "double"
 
 
-def reconcile(config: ProcessConfig, seen: Seen = ignore) -> Balance:
+def reconcile(config: ProcessConfig, seen: Seen = ignore) -> Reconciliation:
     """The balance at this moment. Raises `OutageError`, `TopicMissingError`."""
     return balance(gather(config, seen))
 
 
-def balance(facts: Facts) -> Balance:
+def balance(facts: ReconcileInput) -> Reconciliation:
     """Each fetched mail with its one end, or with what is wrong."""
     fates = tuple(_fate(mail_id, facts) for mail_id in facts.fetched)
     counts = Counter(fate.end for fate in fates)
     shown = {end: counts[end] for end in (*ENDS, ON_THE_WAY, MISSING, DOUBLE)}
-    return Balance(sum(facts.fetched.values()), fates, shown)
+    return Reconciliation(sum(facts.fetched.values()), fates, shown)
 
 
-def gather(config: ProcessConfig, seen: Seen = ignore) -> Facts:
+def gather(config: ProcessConfig, seen: Seen = ignore) -> ReconcileInput:
     """Everything the topics and the desk say now of the mails that `mail.fetched` still holds."""
     positions = read_positions(config, STAGES)
     letters = [letter for letter in dead_letters(config, (MAIL_FETCHED, MAIL_RESOLVED)) if letter.replayed_at is None]
-    reading_of = _Gathering(config)
+    reading_of = _Collector(config)
     reading_of.topics(seen)
     reading_of.dead_letters(letters)
     engine = open_desk(config.desk_url)
     try:
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             for mail_id, outcome, reference in mail_outcomes(connection):
                 reading_of.ends[mail_id].add((outcome, reference or ""))
     finally:
         engine.dispose()
     ends = {mail_id: frozenset(found) for mail_id, found in reading_of.ends.items()}
     places = {mail_id: tuple(found) for mail_id, found in reading_of.places.items()}
-    return Facts(reading_of.fetched, ends, places, positions, frozenset(reading_of.again))
+    return ReconcileInput(reading_of.fetched, ends, places, positions, frozenset(reading_of.again))
 
 
-def _fate(mail_id: str, facts: Facts) -> Fate:
+def _fate(mail_id: str, facts: ReconcileInput) -> MailOutcome:
     ends = facts.ends.get(mail_id, frozenset())
     # A mail that was fetched again after it had been dead-lettered ends as the later try does, and so does one that was
     # released or replayed after it had been rejected.
     passing = {DEAD_LETTERED, REJECTED, NOTIFICATION_RESULT} if mail_id in facts.again else {DEAD_LETTERED}
     final = {end: detail for end, detail in sorted(ends) if end not in passing}
     if len(final) > 1:
-        return Fate(mail_id, DOUBLE, ", ".join(final))
+        return MailOutcome(mail_id, DOUBLE, ", ".join(final))
     for end, detail in final.items():
-        return Fate(mail_id, end, detail)
+        return MailOutcome(mail_id, end, detail)
     for stage, partition, offset in facts.places.get(mail_id, ()):
         if offset >= facts.positions.get((stage, partition), 0):
-            return Fate(mail_id, ON_THE_WAY, f"waits for the {stage}")
+            return MailOutcome(mail_id, ON_THE_WAY, f"waits for the {stage}")
     for end, detail in sorted(ends):
-        return Fate(mail_id, end, detail)
-    return Fate(mail_id, MISSING, "every stage has passed it, and no end is known")
+        return MailOutcome(mail_id, end, detail)
+    return MailOutcome(mail_id, MISSING, "every stage has passed it, and no end is known")
 
 
-class _Gathering:
+class _Collector:
     """What one run over the topics finds."""
 
     def __init__(self, config: ProcessConfig) -> None:
@@ -203,7 +203,7 @@ def fetched_id(record: Record) -> str:
         return f"{record.partition}/{record.offset}"
 
 
-def summary(balance: Balance, each: Iterable[Fate] = ()) -> dict[str, object]:
+def summary(balance: Reconciliation, each: Iterable[MailOutcome] = ()) -> dict[str, object]:
     """The balance as plain data: what `mailcall reconcile --json` prints."""
     wrong = [fate for fate in balance.fates if fate.end in (MISSING, DOUBLE)]
     return {

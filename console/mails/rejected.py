@@ -13,7 +13,7 @@ from datetime import datetime
 from console.errors import Remedy, UserError
 from console.mails.index.records import MailRecords
 from console.settings.secrets import token_keys
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.ledger import known_mails
 from runtime.blobs import digest_of
 from runtime.publisher import Publisher
@@ -22,7 +22,7 @@ from schemas.mail import RejectedMail
 from schemas.reasons import Reason
 from schemas.release_marks import released_by
 from schemas.topics import DAY_MS, MAIL_FETCHED, MAIL_REJECTED
-from schemas.wire import Context, Envelope, Message, Record, UndecodableError, decode, encode
+from schemas.wire import CloudEvent, EventAttributes, OutputRecord, Record, UndecodableError, decode, encode
 
 _SOURCE = "/mailcall/console"
 _DAYS = (MAIL_FETCHED.retention_ms or 0) // DAY_MS
@@ -33,7 +33,7 @@ class Rejection:
     """What `mail.rejected` says last of a mail, and the record that says it."""
 
     mail: RejectedMail
-    context: Context
+    context: EventAttributes
     record: Record
 
 
@@ -43,7 +43,7 @@ def held(records: MailRecords) -> list[RejectedMail]:
     Raises `OutageError`, `TopicMissingError`.
     """
     mails = [one.mail for one in _rejections(records.held()).values() if _is_held(one.mail)]
-    with reading(records.engine) as connection:
+    with read_transaction(records.engine) as connection:
         known = known_mails(connection, [mail.mail_id for mail in mails])
     waiting = [mail for mail in mails if mail.mail_id not in known]
     return sorted(waiting, key=lambda mail: (mail.received.timestamp() if mail.received else 0, mail.mail_id))
@@ -134,7 +134,7 @@ def _releasable(mail_id: str, rejections: dict[str, Rejection]) -> Rejection:
 
 def _held_mail(rejection: Rejection) -> FetchedMail:
     """The mail as its rejection describes it, its bytes in the blob store."""
-    return FetchedMail.from_envelope(Envelope(rejection.context, b""), rejection.record.timestamp_ms)
+    return FetchedMail.from_envelope(CloudEvent(rejection.context, b""), rejection.record.timestamp_ms)
 
 
 def _still_fetched(records: MailRecords, mail_ids: Collection[str]) -> dict[str, FetchedMail]:
@@ -155,7 +155,7 @@ def _sha256(mail: FetchedMail) -> str:
     return digest_of(mail.dataref) if mail.dataref else hashlib.sha256(mail.raw).hexdigest()
 
 
-def _let_through(rejection: Rejection, mail: FetchedMail, now: datetime) -> Message:
+def _let_through(rejection: Rejection, mail: FetchedMail, now: datetime) -> OutputRecord:
     return encode(
         MAIL_FETCHED,
         _key(rejection),
@@ -168,7 +168,7 @@ def _let_through(rejection: Rejection, mail: FetchedMail, now: datetime) -> Mess
     )
 
 
-def _note(rejection: Rejection, said: dict[str, str], now: datetime) -> Message:
+def _note(rejection: Rejection, said: dict[str, str], now: datetime) -> OutputRecord:
     """The rejection once more, with what was done about it by whom: it can be released from this record as well."""
     undone = {"released": "", "discarded": "", "note": ""}
     return encode(

@@ -19,17 +19,17 @@ from console.mails.reconcile import REPLAYED, fetched_id
 from console.settings.secrets import token_keys
 from console.settings.state import read_state
 from desk.directory import find_persons
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from desk.ledger import priorities
 from resolver.handler import ResolverHandler
-from resolver.reading.reader import Reader
+from resolver.sandbox.reader import SandboxedParser
 from runtime.blobs import BlobStore, key_of
 from runtime.config import ProcessConfig
-from runtime.outcomes import Dead, Outcome, Pending
-from runtime.outgoing import Outgoing
+from runtime.outcomes import Dead, FinalOutcome, InFlight
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import kept_since, read_between
-from runtime.stage import Stage
+from runtime.stage import HandlerRunner
+from runtime.topic_reader import kept_since, read_between
 from schemas.events import REPORTS
 from schemas.fetched import open_fetched
 from schemas.persons import Person
@@ -55,7 +55,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Today:
+class CurrentDecision:
     """What would be decided about one stored mail now. `timestamp_ms`: of its record."""
 
     mail_id: str
@@ -121,7 +121,7 @@ def send_on(
     sent = 0
     for record in _stored(config, period, None):
         if (record.partition, record.offset) in places:
-            publisher.publish([Outgoing(record.topic, record.key, record.value, (*record.headers, mark))])
+            publisher.publish([ProducerRecord(record.topic, record.key, record.value, (*record.headers, mark))])
             sent += 1
     return sent
 
@@ -142,9 +142,9 @@ def _server_of(record: Record) -> str | None:
 
 def _decided_today(
     config: ProcessConfig, engine: Engine, settings: SettingsSnapshot, records: Iterator[Record]
-) -> Iterator[Today]:
+) -> Iterator[CurrentDecision]:
     def directory(addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             return find_persons(connection, addresses)
 
     blobs = _UnchangedBlobs(BlobStore(config.blob_url))
@@ -153,17 +153,17 @@ def _decided_today(
     def now() -> datetime:
         return datetime.now(UTC)
 
-    with closing(Reader()) as reader:
+    with closing(SandboxedParser()) as reader:
         inline = inline_bytes(config.kafka_max_record_bytes)
         handler = ResolverHandler(
             lambda: settings, lambda: settings, directory, blobs, now, reader.examine, keys, inline
         )
-        stage = Stage(handler, config)
+        stage = HandlerRunner(handler, config)
         while batch := list(islice(records, BATCH)):
             for record, outcome in zip(batch, stage.decide(batch), strict=True):
-                assert not isinstance(outcome, Pending)  # the resolver has nothing in hand
+                assert not isinstance(outcome, InFlight)  # the resolver has nothing in hand
                 place = (record.partition, record.offset)
-                yield Today(fetched_id(record), place, record.timestamp_ms, _now(outcome, settings))
+                yield CurrentDecision(fetched_id(record), place, record.timestamp_ms, _now(outcome, settings))
 
 
 class _UnchangedBlobs:
@@ -176,7 +176,7 @@ class _UnchangedBlobs:
         return key_of(sha256)
 
 
-def _now(outcome: Outcome, settings: SettingsSnapshot) -> Decision:
+def _now(outcome: FinalOutcome, settings: SettingsSnapshot) -> Decision:
     if isinstance(outcome, Dead):
         return dead_lettered(outcome.reason)
     message = outcome.outputs[0]  # of a report, one for each recipient: what was decided is the same
@@ -188,10 +188,10 @@ def _now(outcome: Outcome, settings: SettingsSnapshot) -> Decision:
     return decision(value, priority)
 
 
-def _compared(config: ProcessConfig, engine: Engine, mails: Sequence[Today]) -> Iterator[Replayed]:
+def _compared(config: ProcessConfig, engine: Engine, mails: Sequence[CurrentDecision]) -> Iterator[Replayed]:
     """A mail that was fetched twice within the slice is shown once."""
     by_id = {mail.mail_id: mail for mail in mails}
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         logged = priorities(connection, by_id)
     then = _then(config, by_id, min(mail.timestamp_ms for mail in mails) - SKEW_MS, logged)
     for mail_id, mail in by_id.items():

@@ -15,15 +15,15 @@ from console.errors import Problem, Remedy, UserError
 from console.mails.index.records import MailRecords
 from desk.attempts import attempts
 from desk.bounced_addresses import bounced
-from desk.engine import reading
+from desk.engine import read_transaction
 from runtime.publisher import Publisher
-from runtime.reader import read_between
+from runtime.topic_reader import read_between
 from schemas import ids
 from schemas.addresses import normalise
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.reasons import Reason
 from schemas.topics import NOTIFICATION_REQUESTED
-from schemas.wire import Context, Message, Record, UndecodableError, decode, encode
+from schemas.wire import EventAttributes, OutputRecord, Record, UndecodableError, decode, encode
 
 SOURCE = "/mailcall/console"
 AGAIN, AGAIN_BY = "again", "againby"  # CloudEvents attributes: the notification that is repeated, and who wants it
@@ -96,7 +96,7 @@ def send_again(
     Raises `UserError` with all that is in the way, `OutageError`, `TopicMissingError`.
     """
     keys = list(dict.fromkeys(keys))
-    with reading(records.engine) as connection:
+    with read_transaction(records.engine) as connection:
         tried, again = attempts_of(connection, keys), sent_again(connection, keys)
         marks = bounced(connection, {normalise(recipient) for _, recipient in keys})
     marked = {address for address, one in marks.items() if one.marked_at is not None}
@@ -141,7 +141,7 @@ def _problem(
     return None
 
 
-_Found = Mapping[Key, tuple[Context, NotificationRequested]]
+_Found = Mapping[Key, tuple[EventAttributes, NotificationRequested]]
 
 
 def _requests(records: MailRecords, tried: Mapping[Key, Sequence[NotificationResult]]) -> _Found:
@@ -158,7 +158,7 @@ def _requests(records: MailRecords, tried: Mapping[Key, Sequence[NotificationRes
 
 def _matching(
     records: Iterable[Record], keys: Collection[Key]
-) -> Iterable[tuple[Key, tuple[Context, NotificationRequested]]]:
+) -> Iterable[tuple[Key, tuple[EventAttributes, NotificationRequested]]]:
     wanted: dict[str, list[Key]] = {}
     for key in keys:
         wanted.setdefault(key[0], []).append(key)
@@ -179,12 +179,12 @@ def _matching(
 
 def _repeated(
     key: Key,
-    context: Context,
+    context: EventAttributes,
     request: NotificationRequested,
     tried: Sequence[NotificationResult],
     who: str,
     now: datetime,
-) -> Message:
+) -> OutputRecord:
     """For this recipient alone. It refers to the mail that failed, so that an answer finds the same item."""
     earlier = tuple(dict.fromkeys(one.message_id for one in tried if one.message_id))
     repeated = request.model_copy(

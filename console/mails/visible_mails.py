@@ -6,7 +6,7 @@ from starlette.requests import Request
 from console.access.identity import Identity
 from console.mails.index.within import Within, are_within
 from console.web.current import view_of
-from desk.engine import reading
+from desk.engine import read_transaction
 from schemas.ids import MAIL_ID
 from schemas.settings import IncomingServer
 from schemas.snapshot import SettingsSnapshot
@@ -33,7 +33,7 @@ def visible_mail(request: Request) -> str:
         raise HTTPException(404)
     within = visible_mails(request)
     if within is not None:
-        with reading(request.app.state.services.engine) as connection:
+        with read_transaction(request.app.state.services.engine) as connection:
             if not are_within(connection, [mail_id], within):
                 raise HTTPException(404)
     return mail_id

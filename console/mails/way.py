@@ -15,8 +15,8 @@ from console.mails.index.records import MOST_STEPS, MailRecords, steps_of
 from console.mails.index.search import IndexedMail, one_mail
 from console.topics.dead_letters import DeadLetter, letter_of
 from desk import tables
-from desk.engine import reading
-from runtime.reader import Place
+from desk.engine import read_transaction
+from runtime.topic_reader import Place
 from schemas.mail import RejectedMail, ResolvedMail
 from schemas.topics import (
     BY_SHORT_NAME,
@@ -27,7 +27,7 @@ from schemas.topics import (
     NOTIFICATION_REQUESTED,
     NOTIFICATION_RESULTS,
 )
-from schemas.wire import Context, Record, UndecodableError, decode
+from schemas.wire import EventAttributes, Record, UndecodableError, decode
 
 _LETTERS = select(tables.dead_letters).order_by(tables.dead_letters.c.at).limit(MOST_STEPS)
 _LEDGER = select(tables.mails.c.outcome, tables.mails.c.logged_at)
@@ -82,7 +82,7 @@ class Way:
 
 def way_of(records: MailRecords, mail_id: str) -> Way | None:
     """The way of a mail; None where the index has no such mail. Raises `OutageError`."""
-    with reading(records.engine) as connection:
+    with read_transaction(records.engine) as connection:
         mail = one_mail(connection, mail_id)
         if mail is None:
             return None
@@ -135,7 +135,7 @@ def timed(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     return tuple(done)
 
 
-Told = tuple[Context, Any] | None
+Told = tuple[EventAttributes, Any] | None
 
 
 def _fetched(here: Stage, step: Step, _told: Told) -> Iterator[Stage]:

@@ -3,7 +3,7 @@
 import time
 from datetime import datetime
 
-from console.desk import desk_requests
+from console.desk import desk_commands as desk_requests
 from console.desk.desk import desk
 from console.errors import UserError
 from console.settings.state import State
@@ -11,7 +11,7 @@ from desk.bounced_addresses import bounced
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
 from schemas.addresses import normalise
-from schemas.desk_requests import AddressToUnmark
+from schemas.desk_commands import AddressToUnmark
 
 _LOOK_SECONDS = 0.2
 

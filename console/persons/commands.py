@@ -89,7 +89,7 @@ def update(
     json: Json = False,
 ) -> None:
     """Change fields of a person's details; the others stay as they are. What the CMDB publishes later counts again."""
-    from console.command_line.words import fields_of
+    from console.command_line.assignments import fields_of
     from console.persons.person_changes import change, planned
     from console.settings.saving import Author, check_reason_now
     from console.settings.state import read_state

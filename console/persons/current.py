@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Engine
 
-from console.topics.positions import read_stage_offsets
+from console.topics.committed_offsets import read_stage_offsets
 from desk.directory import find_persons, load_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.person_search import PersonQuery, search_persons
 from runtime.config import ProcessConfig
-from runtime.reader import read_from
+from runtime.topic_reader import read_from
 from schemas.addresses import normalise
 from schemas.keyed import decode_keyed, key_of
 from schemas.persons import Person
@@ -38,7 +38,7 @@ class CurrentPersons:
         """Those who have one of these ids or addresses (normalised), by id; disabled ones too. Raises `OutageError`."""
         wanted = set(addresses)
         recent = {id_ for id_, records in self._recent.items() if any(_has(one, wanted) for one in records)}
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             by_address = find_persons(connection, wanted)
             known = load_persons(connection, {*ids, *recent})
         stored = {one.id: one for persons in by_address.values() for one in persons} | known
@@ -49,7 +49,7 @@ class CurrentPersons:
 
     def resembling(self, name: str) -> list[Person]:
         """Some whose ids or addresses begin as this name does, so that one can be proposed. Raises `OutageError`."""
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             stored = search_persons(connection, PersonQuery(name[:_ALIKE]), limit=_MOST_ALIKE)
         recent = (one for records in self._recent.values() for one in records if one is not None)
         return [*stored, *itertools.islice(recent, _MOST_ALIKE)]

@@ -9,7 +9,7 @@ from console.settings.referring import find_referrers
 from desk.bounced_addresses import BouncedAddress, bounced
 from desk.directory import find_persons
 from schemas.addresses import normalise
-from schemas.notifying import Group
+from schemas.notification_rules import Group
 from schemas.persons import Person, first_found
 from schemas.snapshot import SettingsSnapshot
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.person_search import PersonQuery, place_of, search_persons
 from schemas.persons import Person
 
@@ -15,7 +15,7 @@ def every_person(engine: Engine, query: PersonQuery) -> Iterator[Person]:
     """In the order of the list. Raises `OutageError`."""
     place = None
     while True:
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             found = search_persons(connection, query, place=place, limit=_PART)
         yield from found
         if len(found) < _PART:

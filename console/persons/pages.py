@@ -18,7 +18,7 @@ from console.web.keyset import asked, part
 from console.web.page import Entry, Page
 from console.web.render import page
 from desk.directory import load_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.person_search import Flag, PersonQuery, place_of, search_persons
 
 FLAGS: dict[Flag, str] = {
@@ -35,7 +35,7 @@ _EXPORT_BOM = "\ufeff"  # without it spreadsheets take UTF-8 for something else
 
 def list_(request: Request) -> Response:
     query, cut = query_of(request), asked(request, str, str, str)
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         found = search_persons(connection, query, place=cut.key, backwards=cut.backwards, limit=cut.rows + 1)  # type: ignore[arg-type]
     return page(
         request,
@@ -51,7 +51,7 @@ def list_(request: Request) -> Response:
 def open_(request: Request) -> Response:
     services, id_ = request.app.state.services, request.path_params["person_id"]
     settings = settings_now(services)
-    with reading(services.engine) as connection:
+    with read_transaction(services.engine) as connection:
         person = load_persons(connection, [id_]).get(id_)
         if person is None:
             raise HTTPException(404)

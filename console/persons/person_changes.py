@@ -12,7 +12,7 @@ from console.settings.entries import fixed_faults, read_entry, refusal
 from console.settings.merging import merge_entry
 from console.settings.settings_file import SettingsFile
 from console.settings.state import State
-from console.topics.answers import arriving, from_now
+from console.topics.responses import new_records, tail
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
 from schemas.keyed import decode_keyed
@@ -74,7 +74,7 @@ def change(
     (`look`) and our writing is undone by ours. So it is looked for once ours is there, and the fields are changed in
     that one anew. `version` and errors as for `planned`; raises `OutageError`, `TopicMissingError`.
     """
-    with from_now(config, "persons", [PERSONS.name(config.topic_prefix)]) as consumer:
+    with tail(config, "persons", [PERSONS.name(config.topic_prefix)]) as consumer:
         next_ = planned(look(), person_id, fields, version)
         for _ in range(_ATTEMPTS):
             publish(next_, publisher, who, change_reason, datetime.now(UTC))
@@ -104,7 +104,7 @@ def _undone(consumer: "KafkaConsumer", person_id: str, ours: Change) -> Person |
     before = ours.before
     assert isinstance(before, Person)
     between = before
-    for record in arriving(consumer, _SECONDS):
+    for record in new_records(consumer, _SECONDS):
         if record.key != person_id.encode():
             continue
         if record.value is None:

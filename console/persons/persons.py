@@ -9,7 +9,7 @@ from console.errors import Remedy, UserError
 from console.persons.current import CurrentPersons
 from console.settings.entries import nearest
 from desk.bounced_addresses import BouncedAddress, bounced
-from desk.engine import reading
+from desk.engine import read_transaction
 from schemas.addresses import normalise
 from schemas.persons import Person, first_found
 from schemas.settings import EmailOptions
@@ -61,7 +61,7 @@ def details(engine: Engine, current: CurrentPersons, person: Person, options: Em
     """What concerns mail to this person. Raises `OutageError`."""
     addresses = _addresses(person)
     others = sorted(id_ for id_ in current.find((), addresses) if id_ != person.id)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         found = bounced(connection, addresses)
     return Details(person, options.message_format_per_person, tuple(others), tuple(found.values()))
 

@@ -29,7 +29,7 @@ from console.web.looked_at import version_of
 from console.web.page import Page
 from console.web.render import PageError, page, redirect
 from desk.directory import load_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from schemas.persons import Person
 
 NAMES = ("first_name", "last_name", "addresses", "is_user", "is_analyst", "email_format", "office", "disabled")
@@ -149,7 +149,7 @@ def unmark(request: Request) -> Response:
 def _person(request: Request) -> Person:
     """The person of the address, as the desk has it."""
     id_ = request.path_params["person_id"]
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         person = load_persons(connection, [id_]).get(id_)
     if person is None:
         raise HTTPException(404)
@@ -256,7 +256,7 @@ def _saved(request: Request, person_id: str, after: Any, what: str) -> Response:
 def _wait_until_stored(engine: Engine, person_id: str, is_stored: Any) -> bool:
     deadline = time.monotonic() + STORED_SECONDS
     while True:
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             if is_stored(load_persons(connection, [person_id]).get(person_id)):
                 return True
         if time.monotonic() >= deadline:

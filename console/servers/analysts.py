@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from console.errors import Problem
 from desk.directory import load_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.person_search import PersonQuery, search_persons
 from schemas.persons import Person
 
@@ -30,7 +30,7 @@ def find_analyst(engine: Engine, text: str) -> Found:
     text = text.strip()
     if not text:
         return Found()
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         person = load_persons(connection, [text]).get(text)
         if person is not None:
             return Found(person.id, person)

@@ -7,7 +7,7 @@ from typing import Any
 from console.errors import Problem, Remedy, SettingsError
 from console.servers.server_settings import Server, all_servers, as_file
 from console.settings.apply import Plan, plan
-from console.settings.entries import Fault, read_entry
+from console.settings.entries import FieldError, read_entry
 from console.settings.state import State
 from console.web.labels import label
 from schemas.misplaced_secrets import misplaced_secrets
@@ -51,7 +51,7 @@ def check_secrets(server: Server, saved: Server, entered: Collection[str]) -> No
         raise SettingsError.of(found)
 
 
-def _of_fault(fault: Fault) -> Problem:
+def _of_fault(fault: FieldError) -> Problem:
     return Problem(fault.text, fault.remedy, fields=fault.fields or (fault.path,))
 
 

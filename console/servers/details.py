@@ -16,7 +16,7 @@ from console.settings.setting_secrets import secret_places
 from console.web import forms
 from console.web.forms import Values
 from console.web.labels import label
-from mailserver.authentication import METHODS, Need
+from mailserver.authentication import METHODS, CredentialKind
 from schemas.settings import Authentication, Secret
 
 Seal = Callable[[str], Secret]
@@ -84,7 +84,7 @@ def entry_of(draft: Draft, saved: Server | None) -> dict[str, Any]:
     entry = forms.entry_of(type_.model, typed, FormData(), None)
     entry["protocol"] = type_.protocol
     needs = _needs(entry.get("authentication"))
-    if needs is not Need.TOKEN:
+    if needs is not CredentialKind.TOKEN:
         entry.pop("oauth", None)
     for name in secret_fields(type_):
         secret = draft.secrets.get(name) or _saved_secret(saved, name)
@@ -153,15 +153,19 @@ def _blank_end(name: str) -> tuple[str, str]:
     return name, text
 
 
-def _needs(authentication: object) -> Need:
+def _needs(authentication: object) -> CredentialKind:
     try:
         return METHODS[Authentication(str(authentication))].needs
     except ValueError:  # it is told as a fault of that field
-        return Need.NOTHING
+        return CredentialKind.NOTHING
 
 
-def _is_needed(name: str, needs: Need) -> bool:
-    return needs is Need.TOKEN if name.startswith("oauth.") else needs in (Need.PASSWORD, Need.TICKET)
+def _is_needed(name: str, needs: CredentialKind) -> bool:
+    return (
+        needs is CredentialKind.TOKEN
+        if name.startswith("oauth.")
+        else needs in (CredentialKind.PASSWORD, CredentialKind.TICKET)
+    )
 
 
 def _saved_secret(saved: Server | None, name: str) -> Secret | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from console.web.labels import in_labels, word
-from mailserver.authentication import METHODS, Need, problem
+from mailserver.authentication import METHODS, CredentialKind, problem
 from mailserver.connection import Protocol
 from schemas.settings import Authentication
 
@@ -57,7 +57,7 @@ class MethodChoice:
     value: Authentication
     label: str
     description: str
-    needs: Need
+    needs: CredentialKind
     in_clear: bool
     why_not: str
 

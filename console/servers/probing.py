@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from console.errors import UserError
 from console.servers.probe import Row, compared, is_probe
-from console.servers.server_tests import Answer, ask
-from console.topics.answers import arriving, from_now
+from console.servers.server_tests import ServerTestResponse, ask
+from console.topics.responses import new_records, tail
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
 from schemas.fetched import open_fetched
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Probed:
     """What the test of sending found, and what became of the mail; `note` says why there is nothing to compare."""
 
-    answer: Answer
+    answer: ServerTestResponse
     rows: tuple[Row, ...] = ()
     note: str = ""
 
@@ -56,7 +56,7 @@ def probe(
 
     Raises `OutageError`, `TopicMissingError`.
     """
-    with from_now(config, "probe", [MAIL_FETCHED.name(config.topic_prefix)]) as consumer:
+    with tail(config, "probe", [MAIL_FETCHED.name(config.topic_prefix)]) as consumer:
         answer = ask(config, publisher, outgoing, asked, now, seconds)
         if answer.result is None or not answer.result.ok or not answer.result.sent:
             return Probed(answer, note="" if answer.result is None or not answer.result.ok else _OLD)
@@ -79,7 +79,7 @@ def _nothing(incoming: IncomingServer, seconds: float) -> str:
 
 def _fetched(consumer: "KafkaConsumer", server_id: str, seconds: float) -> Iterator[bytes]:
     """The mails of a server as they come; of those above some size only where they lie."""
-    for record in arriving(consumer, seconds):
+    for record in new_records(consumer, seconds):
         try:
             mail = open_fetched(record)
         except UndecodableError:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from console.servers.server_settings import Server
 from console.settings.apply import SOURCE
-from console.topics.answers import arriving, from_now
+from console.topics.responses import new_records, tail
 from runtime.config import ProcessConfig
 from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
-from runtime.reader import TopicMissingError
+from runtime.topic_reader import TopicMissingError
 from schemas import ids
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.topics import SERVER_TEST_RESULTS, SERVER_TESTS
@@ -27,7 +27,7 @@ _PROCESSES: Mapping[str, str] = {"incoming-server": "ingest", "outgoing-server":
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServerTestResponse:
     """What came of asking: the process's result, or a note that says why there is none."""
 
     result: ServerTestResult | None = None
@@ -40,19 +40,21 @@ def request(now: datetime, **asked: Any) -> ServerTest:
     return made.model_copy(update={"test_id": ids.event_id(made.model_dump_json(), now.isoformat())})
 
 
-def look_at_saved(config: ProcessConfig, publisher: Publisher, server: Server, now: datetime, seconds: float) -> Answer:
+def look_at_saved(
+    config: ProcessConfig, publisher: Publisher, server: Server, now: datetime, seconds: float
+) -> ServerTestResponse:
     """Asks the process that uses a server to look at it once it is saved. Never raises: it is saved, come what may.
 
     No mail is sent. The setting goes with the request: a process may read the request before it reads the setting.
     """
     if not seconds:
-        return Answer()
+        return ServerTestResponse()
     if not server.enabled:
-        return Answer(note="the server is disabled, so nobody looks at it")
+        return ServerTestResponse(note="the server is disabled, so nobody looks at it")
     try:
         return ask(config, publisher, server, request(now, server_id=server.id, server=server), now, seconds)
     except (OutageError, TopicMissingError) as error:
-        return Answer(note=f"{_PROCESSES[server.kind]} could not be asked to look: {error}")
+        return ServerTestResponse(note=f"{_PROCESSES[server.kind]} could not be asked to look: {error}")
 
 
 def publish_request(publisher: Publisher, asked: ServerTest, now: datetime) -> None:
@@ -67,16 +69,16 @@ def nobody(server: Server, seconds: float) -> str:
 
 def ask(
     config: ProcessConfig, publisher: Publisher, server: Server, asked: ServerTest, now: datetime, seconds: float
-) -> Answer:
+) -> ServerTestResponse:
     """Makes the request and waits for the answer of ingest or outbound. Raises `OutageError`, `TopicMissingError`."""
-    with from_now(config, "server-tests", [SERVER_TEST_RESULTS.name(config.topic_prefix)]) as consumer:
+    with tail(config, "server-tests", [SERVER_TEST_RESULTS.name(config.topic_prefix)]) as consumer:
         publish_request(publisher, asked, now)
         result = _result(consumer, asked.test_id, seconds)
-    return Answer(result) if result else Answer(note=nobody(server, seconds))
+    return ServerTestResponse(result) if result else ServerTestResponse(note=nobody(server, seconds))
 
 
 def _result(consumer: "KafkaConsumer", test_id: str, seconds: float) -> ServerTestResult | None:
-    for record in arriving(consumer, seconds):
+    for record in new_records(consumer, seconds):
         found = read_result(record)
         if found is not None and found[0] == test_id:
             return found[1]

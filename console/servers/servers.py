@@ -8,7 +8,7 @@ from console.servers.server_settings import Direction, Server, all_servers, dire
 from console.settings.setting_secrets import redacted
 from console.settings.state import read_state
 from runtime.config import ProcessConfig
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.servers import ServerStatus
 from schemas.topics import SERVER_STATUS
 from schemas.wire import UndecodableError, decode

@@ -23,7 +23,7 @@ from console.web.current import view_of
 from console.web.page import Page
 from console.web.render import PageError, fragment, page, redirect, url
 from runtime.outcomes import OutageError
-from runtime.server_trials import STALE
+from runtime.server_tests import STALE
 from schemas.addresses import check_address
 from schemas.servers import ServerTest
 

@@ -19,9 +19,9 @@ from console.web.forms import page_errors, told
 from console.web.labels import in_labels, label
 from console.web.render import PageError
 from desk.directory import load_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from runtime.outcomes import OutageError
-from schemas.notifying import Group
+from schemas.notification_rules import Group
 from schemas.persons import Person
 from schemas.servers import ServerTestResult
 from schemas.settings import IncomingServer
@@ -42,7 +42,7 @@ def state_of(request: Request, view: ViewSnapshot, further: Iterable[str] = ()) 
 
 def persons_of(request: Request, ids: Iterable[str]) -> dict[str, Person]:
     """By id, from the desk. Raises `OutageError`."""
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         return load_persons(connection, [id_ for id_ in ids if id_])
 
 

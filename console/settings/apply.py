@@ -6,19 +6,19 @@ from typing import Literal
 
 from console.errors import SettingsError, UserError
 from console.persons.email_formats import wrong_email_formats
+from console.settings.cross_references import unresolved
 from console.settings.differences import Difference, differences
-from console.settings.references import unresolved
 from console.settings.setting_secrets import redacted_change
+from console.settings.settings_checks import unworkable
 from console.settings.settings_file import SettingsFile
 from console.settings.state import MANAGED_BY, PERSON, State
-from console.settings.workable import unworkable
 from runtime.publisher import Publisher, UnpublishableError
 from schemas import ids
 from schemas.persons import Person
 from schemas.servers import SettingsChange
 from schemas.settings import IncomingServer, OutgoingServer, Setting
 from schemas.topics import PERSONS, SETTINGS, SETTINGS_CHANGES
-from schemas.wire import Message, encode, tombstone
+from schemas.wire import OutputRecord, encode, tombstone
 
 SOURCE = "/mailcall/console"
 Effect = Literal["new", "changed", "unchanged", "rewritten", "labelled", "deleted"]
@@ -152,7 +152,7 @@ def event_id(change: Change) -> str:
     return ids.event_id(change.key, change.after.model_dump_json() if change.after else "deleted")
 
 
-def _message(change: Change, now: datetime) -> Message:
+def _message(change: Change, now: datetime) -> OutputRecord:
     topic, key = (PERSONS, change.key.removeprefix(PERSON)) if change.is_person else (SETTINGS, change.key)
     if change.after is None:
         return tombstone(topic, key)
@@ -160,7 +160,7 @@ def _message(change: Change, now: datetime) -> Message:
     return encode(topic, key, change.after, id=event_id(change), source=SOURCE, time=now, extensions=label)
 
 
-def _recorded(change: Change, who: str, change_reason: str, now: datetime) -> Message:
+def _recorded(change: Change, who: str, change_reason: str, now: datetime) -> OutputRecord:
     """The change as the history tells of it."""
     shown_before, shown_after = redacted_change(change.before, change.after)
     record = SettingsChange(

@@ -23,7 +23,7 @@ from console.web.events import event_words
 from console.web.forms import Values, told
 from console.web.labels import word
 from console.web.render import PageError
-from schemas.notifying import Group, NotificationRule
+from schemas.notification_rules import Group, NotificationRule
 from schemas.settings import CallTemplate, MessageTemplate, Partition
 from schemas.snapshot import SettingsSnapshot
 

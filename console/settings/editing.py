@@ -26,11 +26,11 @@ from console.web.current import view_of
 from console.web.labels import label
 from console.web.render import PageError
 from desk.directory import load_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.in_use import item_values_in_use, offices_in_use
 from runtime.outcomes import OutageError
 from schemas.misplaced_secrets import misplaced_secrets
-from schemas.notifying import Group
+from schemas.notification_rules import Group
 from schemas.persons import Person
 from schemas.servers import SettingsChange
 from schemas.settings import MapiProfile, Setting
@@ -161,7 +161,7 @@ def names_of(request: Request, ids: Sequence[str]) -> dict[str, str]:
     if not ids:
         return {}
     try:
-        with reading(request.app.state.services.engine) as connection:
+        with read_transaction(request.app.state.services.engine) as connection:
             return {id_: person.name or id_ for id_, person in load_persons(connection, ids).items()}
     except OutageError:
         return {}
@@ -170,7 +170,7 @@ def names_of(request: Request, ids: Sequence[str]) -> dict[str, str]:
 def in_use(request: Request, settings: SettingsSnapshot) -> dict[str, tuple[str, ...]]:
     """What can be offered for a call template; without the desk, what the settings alone tell."""
     try:
-        with reading(request.app.state.services.engine) as connection:
+        with read_transaction(request.app.state.services.engine) as connection:
             offices, held = offices_in_use(connection, MAX_OFFERED), item_values_in_use(connection, FIELDS)
     except OutageError:
         offices, held = (), {}
@@ -206,7 +206,7 @@ def _members(request: Request, setting: AnySetting) -> dict[str, Person]:
     """The members of a group, as the desk knows them."""
     if not isinstance(setting, Group):
         return {}
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         return load_persons(connection, setting.members)
 
 

@@ -77,7 +77,7 @@ _PATTERNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldError:
     """What is wrong at `path` within an entry, and what to do about it.
 
     `fields`: where it is about several fields, all of them; `path` is then what holds them, `()` for the entry itself.
@@ -89,12 +89,12 @@ class Fault:
     fields: tuple[FieldPath, ...] = ()
 
 
-def read_entry(entry: Any, model: type[M], seal: Seal | None) -> tuple[M | None, tuple[Fault, ...]]:
+def read_entry(entry: Any, model: type[M], seal: Seal | None) -> tuple[M | None, tuple[FieldError, ...]]:
     """The checked value, or None and everything that is wrong. `seal` as for `read_settings_file`."""
-    faults: list[Fault] = []
+    faults: list[FieldError] = []
     if isinstance(entry, dict):
         entry, secret_faults = seal_clear(entry, model, seal)
-        faults += [Fault(fault.place, fault.text, fault.remedy) for fault in secret_faults]
+        faults += [FieldError(fault.place, fault.text, fault.remedy) for fault in secret_faults]
     try:
         value = model.model_validate(entry, extra="forbid")
     except ValidationError as error:
@@ -104,16 +104,16 @@ def read_entry(entry: Any, model: type[M], seal: Seal | None) -> tuple[M | None,
     return (None if faults else value), tuple(faults)
 
 
-def fixed_faults(fields: Mapping[str, Any], fixed: Mapping[str, Any], remedy: str) -> tuple[Fault, ...]:
+def fixed_faults(fields: Mapping[str, Any], fixed: Mapping[str, Any], remedy: str) -> tuple[FieldError, ...]:
     """Fields that a change may name only as they are."""
     return tuple(
-        Fault((name,), "it stays what it is", remedy)
+        FieldError((name,), "it stays what it is", remedy)
         for name, value in fixed.items()
         if name in fields and fields[name] != value
     )
 
 
-def refusal(faults: Iterable[Fault]) -> SettingsError:
+def refusal(faults: Iterable[FieldError]) -> SettingsError:
     """Everything that is wrong, each by its field."""
     return SettingsError.of(
         Problem(fault.text, fault.remedy, dotted(fault.path), fields=fault.fields or (fault.path,)) for fault in faults
@@ -136,19 +136,21 @@ def near(word: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word, known, n=1)), None)
 
 
-def _fault(error: Mapping[str, Any], model: type[Model]) -> Fault:
+def _fault(error: Mapping[str, Any], model: type[Model]) -> FieldError:
     """One validation error, told."""
     kind, place = error["type"], error["loc"]
     if kind == "extra_forbidden":
         around = model_at(model, place[:-1])
-        return Fault(place, "there is no such field", nearest(str(place[-1]), around.model_fields if around else ()))
+        return FieldError(
+            place, "there is no such field", nearest(str(place[-1]), around.model_fields if around else ())
+        )
     if kind == "string_pattern_mismatch":
-        return Fault(place, *_pattern_fault(place, error["ctx"]["pattern"]))
+        return FieldError(place, *_pattern_fault(place, error["ctx"]["pattern"]))
     if kind == "value_error":  # raised by a check of ours, in words of ours
-        return Fault(place, str(error["ctx"]["error"]), "put the value right")
+        return FieldError(place, str(error["ctx"]["error"]), "put the value right")
     limits = error.get("ctx", {})
     text, remedy = WORDS.get(kind, _OTHERWISE)
-    return Fault(place, text.format(**limits), remedy if isinstance(remedy, Remedy) else remedy.format(**limits))
+    return FieldError(place, text.format(**limits), remedy if isinstance(remedy, Remedy) else remedy.format(**limits))
 
 
 def _pattern_fault(place: FieldPath, pattern: str) -> tuple[str, str]:
@@ -161,7 +163,7 @@ def _is_misfit(error: Mapping[str, Any]) -> bool:
     return isinstance(error.get("ctx", {}).get("error"), MisfitError)
 
 
-def _misfits(entry: Any, model: type[Model], around: FieldPath = ()) -> Iterator[Fault]:
+def _misfits(entry: Any, model: type[Model], around: FieldPath = ()) -> Iterator[FieldError]:
     """What does not fit together, in the entry and in what is nested in it; of fields that are right by themselves."""
     if not isinstance(entry, dict):
         return
@@ -183,7 +185,7 @@ def _misfits(entry: Any, model: type[Model], around: FieldPath = ()) -> Iterator
     if issubclass(model, Checked):
         for one in misfits(model, model.model_construct(**right), frozenset(wrong)):
             fields = tuple((*around, *path) for path in one.fields)
-            yield Fault(fields[0] if len(fields) == 1 else around, one.text, one.remedy, fields)
+            yield FieldError(fields[0] if len(fields) == 1 else around, one.text, one.remedy, fields)
 
 
 @cache

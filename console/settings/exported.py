@@ -8,7 +8,7 @@ So `mailcall apply` can tell what somebody has changed since. A file that is wri
 from collections.abc import Mapping
 from typing import Any
 
-from console.settings.entries import Fault
+from console.settings.entries import FieldError
 from console.settings.state import PERSON, State
 
 EXPORTED = "exported"
@@ -21,14 +21,14 @@ def exported_versions(state: State) -> dict[str, int]:
     return {key: version for key in keys if (version := state.version(key)) is not None}
 
 
-def read_exported(section: Any) -> tuple[Mapping[str, int] | None, tuple[Fault, ...]]:
+def read_exported(section: Any) -> tuple[Mapping[str, int] | None, tuple[FieldError, ...]]:
     """The section as read, None where there is none; and what is wrong with it."""
     if section is None:
         return None, ()
     if not isinstance(section, dict):
-        return None, (Fault((EXPORTED,), "this section has a version for each setting and person", _LEAVE),)
+        return None, (FieldError((EXPORTED,), "this section has a version for each setting and person", _LEAVE),)
     faults = tuple(
-        Fault((EXPORTED, key), "a version is a whole number", _LEAVE)
+        FieldError((EXPORTED, key), "a version is a whole number", _LEAVE)
         for key, version in section.items()
         if isinstance(version, bool) or not isinstance(version, int)
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from schemas.notifying import Group
+from schemas.notification_rules import Group
 from schemas.settings import CallTemplate
 from schemas.snapshot import SettingsSnapshot
 

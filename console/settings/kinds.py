@@ -6,7 +6,7 @@ Mail servers have pages of their own (`console/servers/`), and so have the e-mai
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.notifying import Group, NotificationRule
+from schemas.notification_rules import Group, NotificationRule
 from schemas.settings import CallTemplate, MapiProfile, MessageTemplate, Partition
 
 AnySetting = Partition | CallTemplate | MessageTemplate | NotificationRule | Group | MapiProfile

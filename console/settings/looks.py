@@ -9,7 +9,7 @@ from console.web.events import event_words
 from console.web.forms import Choice, Look
 from console.web.labels import word
 from console.web.names import name_of
-from schemas.notifying import DEFAULT_RULES, DeskEvent, Role
+from schemas.notification_rules import DEFAULT_RULES, DeskEvent, Role
 from schemas.settings import MessageTemplate, Partition
 from schemas.snapshot import SettingsSnapshot
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.notifying import Group, NotificationRule
+from schemas.notification_rules import Group, NotificationRule
 from schemas.settings import CallTemplate, IncomingServer, MessageTemplate, Partition
 from schemas.snapshot import SettingsSnapshot
 

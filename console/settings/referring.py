@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from schemas.base import Model
-from schemas.notifying import Group, NotificationRule
+from schemas.notification_rules import Group, NotificationRule
 from schemas.settings import (
     CallTemplate,
     EmailOptions,

@@ -21,7 +21,7 @@ from console.settings.referring import find_referrers
 from console.settings.setting_secrets import redacted_change
 from console.settings.state import MANAGED_BY
 from runtime.outcomes import OutageError
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.base import Model
 from schemas.keyed import decode_keyed, key_of
 from schemas.persons import Person

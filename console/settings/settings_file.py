@@ -4,7 +4,8 @@
     call_templates, mapi_profiles, incoming_servers, outgoing_servers, message_templates, notification_rules, groups,
         persons: [{id: ..., ...}, ...]
 
-The keys are the fields of the models in `schemas/settings.py`, `schemas/notifying.py` and `schemas/persons.py`. What is
+The keys are the fields of the models in `schemas/settings.py`, `schemas/notification_rules.py` and
+`schemas/persons.py`. What is
 set up already and not named stays as it is (`merging.py`). The section `exported` is `export`'s (`exported.py`).
 """
 
@@ -21,7 +22,7 @@ from console.settings.setting_secrets import Seal
 from console.settings.state import PERSON, State
 from runtime.yaml_lines import MAX_BYTES, Document, Path, YamlError, load
 from schemas.base import Model
-from schemas.notifying import Group, NotificationRule
+from schemas.notification_rules import Group, NotificationRule
 from schemas.persons import Person
 from schemas.settings import (
     CallTemplate,

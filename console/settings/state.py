@@ -50,7 +50,9 @@ class State:
 
 def read_state(config: "ProcessConfig") -> State:
     """Settings and persons as they stand on the broker now. Raises `OutageError`, `TopicMissingError`."""
-    from runtime.reader import read_to_end  # here: explaining with a settings file needs no broker and starts faster
+    from runtime.topic_reader import (
+        read_to_end,  # here: explaining with a settings file needs no broker and starts faster
+    )
 
     settings, persons = SETTINGS.name(config.topic_prefix), PERSONS.name(config.topic_prefix)
     reading = _Reading()
@@ -62,7 +64,7 @@ def read_state(config: "ProcessConfig") -> State:
 
 def read_settings(config: "ProcessConfig") -> SettingsSnapshot:
     """Settings alone, which are few: there may be very many persons. Raises as `read_state`."""
-    from runtime.reader import read_to_end
+    from runtime.topic_reader import read_to_end
 
     reading = _Reading()
     for record in read_to_end(config, [SETTINGS.name(config.topic_prefix)]):

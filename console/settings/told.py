@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.notifying import DEFAULT_RULES, DeskEvent, NotificationRule, Role
+from schemas.notification_rules import DEFAULT_RULES, DeskEvent, NotificationRule, Role
 from schemas.snapshot import SettingsSnapshot
 
 

@@ -17,7 +17,7 @@ from console.web.forms import Values
 from console.web.labels import label, word
 from console.web.page import Page
 from console.web.render import PageError
-from schemas.notifying import DeskEvent
+from schemas.notification_rules import DeskEvent
 from schemas.settings import MessageTemplate
 from schemas.snapshot import SettingsSnapshot
 from schemas.template_language import TemplateFault

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import get_args
 
 from schemas.events import NotificationRequested
-from schemas.notifying import DeskEvent, Role
+from schemas.notification_rules import DeskEvent, Role
 from schemas.reasons import Reason
 from schemas.settings import MessageTemplate
-from schemas.template_words import words
+from schemas.template_words import template_variables
 
 _READERS: dict[Role | None, str] = {
     None: "Ursula Usher",
@@ -31,7 +31,7 @@ def sample_notification(template: MessageTemplate, partition_name: str) -> Notif
     """
     event, role = template.event, template.recipient
     kind, reference = next((known for name, known in _KINDS.items() if event.startswith(name)), _KINDS["Call"])
-    data = words(
+    data = template_variables(
         event=event,
         role=role or "",
         reference=reference,

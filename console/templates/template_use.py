@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import cast, get_args
 
 from outbound.render import Templates, built_in
-from schemas.notifying import DeskEvent, NotificationRule, Role
+from schemas.notification_rules import DeskEvent, NotificationRule, Role
 from schemas.settings import MessageTemplate, Partition
 from schemas.snapshot import SettingsSnapshot
 

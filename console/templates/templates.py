@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, get_args
 
 from console.desk.desk import list_items, show_item
 from console.errors import Remedy, UserError
+from console.settings.settings_checks import MEND_TEMPLATE, check_workable
 from console.settings.settings_file import read_settings_file
 from console.settings.state import State, read_state
-from console.settings.workable import MEND_TEMPLATE, check_workable
 from desk.items import Item
 from outbound.render import RenderError, Source, Templates, built_in, fill, source_of
 from runtime.template_trials import TemplateTrials
 from schemas.events import ItemKind, NotificationRequested
-from schemas.notifying import DeskEvent, Role
+from schemas.notification_rules import DeskEvent, Role
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import Format, MessageTemplate, Partition, Secret
 from schemas.snapshot import SettingsSnapshot
-from schemas.template_words import words
+from schemas.template_words import template_variables
 
 if TYPE_CHECKING:
     from runtime.config import ProcessConfig
@@ -30,7 +30,7 @@ _ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class TemplateUse:
     """The template by which somebody is told. `recipient` and `partition` are None where it is the same for all.
 
     `template`: `message-template/ID`, `built-in/EVENT`, or empty where there is none. `fault`: why it cannot be used.
@@ -45,7 +45,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A mail as it would be. `template` as in `Used`; outbound puts the item's signed tag before `subject`."""
+    """A mail as it would be. `template` as in `TemplateUse`; outbound puts the item's signed tag before `subject`."""
 
     template: str
     reference: str
@@ -54,14 +54,14 @@ class Preview:
     html: str
 
 
-def used_templates(settings: SettingsSnapshot) -> list[Used]:
+def used_templates(settings: SettingsSnapshot) -> list[TemplateUse]:
     """For each event who is told by which template; those of the desk first, then the integrators'."""
     faults = TemplateTrials().faults(settings.all_of(MessageTemplate))
     templates = Templates(settings, faults)
     own = {template.event: None for template in settings.all_of(MessageTemplate)}
     partitions = tuple(partition.id for partition in settings.all_of(Partition))
     return [
-        Used(event, role, partition, name, faults.get(name.removeprefix("message-template/"), ""))
+        TemplateUse(event, role, partition, name, faults.get(name.removeprefix("message-template/"), ""))
         for event in dict.fromkeys((*_EVENTS, *own))
         for role, partition, name in _differing(event, templates, partitions)
     ]
@@ -183,7 +183,7 @@ def _request(item: Item, state: State, event: str, role: Role | None) -> Notific
         recipient_name=readers.get(role or "user", ""),
         role=role,
         event=event,
-        data=words(
+        data=template_variables(
             event=event,
             role=role or "",
             reference=item.reference,

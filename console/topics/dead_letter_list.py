@@ -11,7 +11,7 @@ from console.mails.index.within import Within
 from console.topics.dead_letters import DeadLetter, letter_of
 from console.web import keyset
 from desk import tables
-from desk.among import among
+from desk.any_of import any_of
 
 MOST_COUNTED = 10_000  # so many are looked at to count causes
 _LETTER = tables.dead_letters.c
@@ -60,7 +60,7 @@ def one_letter(connection: Connection, letter_id: str, within: Within | None = N
 
 def are_visible(connection: Connection, ids: Collection[str], within: Within | None) -> bool:
     """Whether there are dead letters of all these ids, and all lie within."""
-    query = select(_LETTER.id).where(among(_LETTER.id), _visible(within))
+    query = select(_LETTER.id).where(any_of(_LETTER.id), _visible(within))
     return set(connection.scalars(query, {"keys": sorted(set(ids))})) == set(ids)
 
 

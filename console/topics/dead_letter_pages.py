@@ -19,7 +19,7 @@ from console.topics.dead_letters import discard, replay
 from console.web import keyset
 from console.web.page import Entry, Page
 from console.web.render import PageError, page, redirect, url
-from desk.engine import reading
+from desk.engine import read_transaction
 
 MOST_AT_ONCE = 500
 NOT_OF_THE_LIST = f"Choose at most {MOST_AT_ONCE} dead letters of the list."
@@ -31,7 +31,7 @@ def show_list(request: Request, status: int = 200, errors: Sequence[PageError] =
     state = str(given.get("state", OPEN))
     state = state if state in STATES else OPEN
     reason, within = str(given.get("reason", "")), visible_mails(request)
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         part = list_letters(connection, state, reason, keyset.asked(request, datetime, str), within)
         counted = causes(connection, state, within)
     kept = {"state": state if state != OPEN else None, "reason": reason or None}
@@ -58,7 +58,7 @@ def show_list(request: Request, status: int = 200, errors: Sequence[PageError] =
 
 def show_one(request: Request, status: int = 200, errors: Sequence[PageError] = ()) -> Response:
     given, within = request.path_params, visible_mails(request)
-    with reading(request.app.state.services.engine) as connection:
+    with read_transaction(request.app.state.services.engine) as connection:
         listed = one_letter(connection, f"{given['topic']}/{given['partition']}/{given['offset']}", within)
     if listed is None:
         raise HTTPException(404)
@@ -75,7 +75,7 @@ def settle(request: Request) -> Response:
     note, reason = str(form.get("note", "")).strip(), str(form.get("reason", ""))
     ids = [one for one in form.getlist("letter") if isinstance(one, str)]
     within = visible_mails(request)
-    with reading(services.engine) as connection:
+    with read_transaction(services.engine) as connection:
         if is_all:
             ids = ids_of(connection, reason, MOST_AT_ONCE, within)
         errors = _faults(action, ids, note)

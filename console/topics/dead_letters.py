@@ -28,18 +28,18 @@ from console.mails.index.facts import (
 from console.mails.index.records import MailRecords, mail_records
 from console.mails.index.store import OPEN
 from desk import tables
-from desk.among import among
-from desk.engine import reading
+from desk.any_of import any_of
+from desk.engine import read_transaction
 from runtime.config import ProcessConfig
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.topics import BY_SHORT_NAME, Topic
 from schemas.wire import Record
 
 # What the pipeline wrote onto a record about its failures; a replayed record starts afresh.
 _OURS = ("dlq-", "retry-")
-_OF_IDS = select(tables.dead_letters).where(among(tables.dead_letters.c.id))
+_OF_IDS = select(tables.dead_letters).where(any_of(tables.dead_letters.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ def letters_of(records: MailRecords, topics: Sequence[Topic]) -> list[DeadLetter
     """The same of an open index, or of the topics where there is none."""
     if not records.has_index((), topics):
         return _read_whole(records, topics)
-    query = select(tables.dead_letters).where(among(tables.dead_letters.c.topic, "topics"))
-    with reading(records.engine) as connection:
+    query = select(tables.dead_letters).where(any_of(tables.dead_letters.c.topic, "topics"))
+    with read_transaction(records.engine) as connection:
         rows = connection.execute(query, {"topics": [topic.short for topic in topics]}).all()
     return sorted(map(letter_of, rows), key=lambda one: (one.failed_at, one.id))
 
@@ -210,7 +210,7 @@ def _chosen(records: MailRecords, topics: Sequence[Topic], ids: Collection[str])
 def _of_ids(records: MailRecords, topics: Sequence[Topic], ids: Collection[str]) -> Iterable[DeadLetter]:
     if not records.has_index((), topics):
         return _read_whole(records, topics)
-    with reading(records.engine) as connection:
+    with read_transaction(records.engine) as connection:
         rows = connection.execute(_OF_IDS, {"keys": sorted(ids)}).all()
     shorts = {topic.short for topic in topics}
     return [letter_of(row) for row in rows if row.topic in shorts]
@@ -255,15 +255,15 @@ def _letter(letter_id: str, topic: str, headers: dict[str, str], size: int, done
     )
 
 
-def _sent_back(prefix: str, letter: DeadLetter, record: Record) -> Outgoing:
+def _sent_back(prefix: str, letter: DeadLetter, record: Record) -> ProducerRecord:
     """The original record."""
     headers = tuple((name, value) for name, value in record.headers if not name.lower().startswith(_OURS))
     mark = (REPLAYED, letter.id.encode())
-    return Outgoing(BY_SHORT_NAME[letter.topic].name(prefix), record.key or b"", record.value, (*headers, mark))
+    return ProducerRecord(BY_SHORT_NAME[letter.topic].name(prefix), record.key or b"", record.value, (*headers, mark))
 
 
-def _note(prefix: str, letter: DeadLetter, names: tuple[str, str], now: datetime, who: str, why: str) -> Outgoing:
+def _note(prefix: str, letter: DeadLetter, names: tuple[str, str], now: datetime, who: str, why: str) -> ProducerRecord:
     """What was done about it, behind it on its topic, of which there is one partition."""
     said = ((names[0], letter.id), (names[1], now.isoformat()), (SETTLED_BY, who), (SETTLED_WHY, why))
     headers = tuple((name, text.encode("utf-8", "replace")) for name, text in said if text)
-    return Outgoing(BY_SHORT_NAME[letter.topic].dlq(prefix), letter.id.encode(), None, headers)
+    return ProducerRecord(BY_SHORT_NAME[letter.topic].dlq(prefix), letter.id.encode(), None, headers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runtime.clients import broker_errors, make_consumer, poll, position
 from runtime.config import ProcessConfig
-from runtime.reader import OFFSETS_MS, assign_whole, to_record
+from runtime.topic_reader import OFFSETS_MS, assign_whole, to_record
 from schemas.wire import Record
 
 if TYPE_CHECKING:

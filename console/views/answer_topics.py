@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from console.desk.desk_requests import read_dead_letter, read_event
+from console.desk.desk_commands import read_dead_letter, read_event
 from console.servers.server_tests import read_result
 from console.views.answers import Reader
 from schemas.topics import CALL_EVENTS, DESK_REQUESTED, SERVER_TEST_RESULTS

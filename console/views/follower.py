@@ -12,8 +12,8 @@ from runtime.config import ProcessConfig
 from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
-from runtime.reader import TopicMissingError, assign_whole, to_record
-from runtime.waiting import Outage, Stopped, wait_out
+from runtime.topic_reader import TopicMissingError, assign_whole, to_record
+from runtime.waiting import Outage, Stopped, retry_until_available
 from schemas.reasons import Reason
 from schemas.wire import Record
 
@@ -146,16 +146,16 @@ class Follower:
 
     def _follow(self, stop: threading.Event) -> None:
         outage = Outage(self._name, self._health)
-        consumer, ends = wait_out(lambda: self._heard(self._open), outage, stop.wait)
+        consumer, ends = retry_until_available(lambda: self._heard(self._open), outage, stop.wait)
         try:
             probed = time.monotonic()
             while not stop.is_set():
                 # Before the poll: one of an empty topic takes its time.
-                wait_out(lambda: self._move(consumer, ends), outage, stop.wait)
+                retry_until_available(lambda: self._move(consumer, ends), outage, stop.wait)
                 if time.monotonic() - probed > PROBE_SECONDS:
-                    wait_out(lambda: self._heard(lambda: _probe(consumer)), outage, stop.wait)
+                    retry_until_available(lambda: self._heard(lambda: _probe(consumer)), outage, stop.wait)
                     probed = time.monotonic()
-                records = wait_out(lambda: _poll(consumer), outage, stop.wait)
+                records = retry_until_available(lambda: _poll(consumer), outage, stop.wait)
                 if records:
                     self._take(records)
         finally:

@@ -14,7 +14,7 @@ from console.web.first_run import SetUp, is_finished, steps
 from console.web.page import Entry, Page
 from console.web.render import fragment, page
 from console.web.set_up import desk_set_up
-from desk.engine import reading
+from desk.engine import read_transaction
 from runtime.outcomes import OutageError
 
 WORST = 3  # problems that the page shows; Health has all of them
@@ -52,7 +52,7 @@ def _context(request: Request) -> dict[str, Any]:
 def _held(request: Request) -> str:
     """How many mails are in quarantine, as a number or "more than"; empty where none is."""
     try:
-        with reading(request.app.state.services.engine) as connection:
+        with read_transaction(request.app.state.services.engine) as connection:
             found = find_mails(connection, Query(outcome=QUARANTINED))
     except OutageError:
         return ""

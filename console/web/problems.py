@@ -21,7 +21,7 @@ from console.web.render import url
 from runtime.known_secrets import conceal
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
-from runtime.reader import TopicMissingError
+from runtime.topic_reader import TopicMissingError
 from schemas.reasons import Reason
 
 log = get_logger(__name__)

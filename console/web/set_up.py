@@ -8,8 +8,8 @@ from starlette.requests import Request
 from console.access.rights import Right
 from console.web.first_run import SetUp, is_finished, steps
 from console.web.render import NextStep, url
-from desk.engine import reading
-from desk.references import reference
+from desk.engine import read_transaction
+from desk.item_references import reference
 from desk.tables import items, persons
 from runtime.outcomes import OutageError
 
@@ -28,7 +28,7 @@ def desk_set_up(request: Request) -> DeskSetUp:
     analyst = select(persons.c.id).where(persons.c.is_analyst, ~persons.c.disabled).limit(1)
     first = select(items.c.kind, items.c.id).order_by(items.c.id).limit(2)
     try:
-        with reading(request.app.state.services.engine) as connection:
+        with read_transaction(request.app.state.services.engine) as connection:
             found = connection.execute(first).all()
             is_there = connection.scalar(analyst) is not None
     except OutageError:

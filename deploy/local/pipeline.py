@@ -18,7 +18,7 @@ from console.settings.state import read_state
 from deploy.local import NotAvailableError
 from deploy.local.ports import HOST, free_ports, wait_until
 from deploy.local.supervisor import Program, Supervisor
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from desk.tables import persons
 from runtime.clients import broker_errors, make_admin
 from runtime.config import ENV_PREFIX, ProcessConfig
@@ -37,7 +37,7 @@ APPLIED_SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def patiently(action: Callable[[], R], seconds: float = READY_SECONDS) -> R:
+def retry_while_starting(action: Callable[[], R], seconds: float = READY_SECONDS) -> R:
     """What it returns; done again while the broker is not there: a new one is busy with its topics for a while."""
     deadline = time.monotonic() + seconds
     while True:
@@ -113,7 +113,7 @@ class Pipeline:
         return f"http://{HOST}:{self.ports[name]}/metrics"
 
     def create_topics(self) -> None:
-        patiently(lambda: create_topics(self.config))
+        retry_while_starting(lambda: create_topics(self.config))
 
     def delete_topics(self) -> None:
         """For a broker that others use too: leave nothing there. The processes must have ended."""
@@ -129,7 +129,7 @@ class Pipeline:
                 planned = plan(file, read_state(self.config))
                 publish(planned, publisher, "deploy.local", change_reason, datetime.now(UTC))
 
-        patiently(publish_changes)
+        retry_while_starting(publish_changes)
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
         """Until each process says that it is. Raises `NotAvailableError` with the logs of those that are not."""
@@ -141,7 +141,7 @@ class Pipeline:
         wanted = set(file.persons)
 
         def stored() -> bool:
-            with reading(engine) as connection:
+            with read_transaction(engine) as connection:
                 return wanted <= set(connection.scalars(select(persons.c.id)))
 
         try:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from console.access.accounts import add_administrator
 from console.access.history import By
 from console.access.links import link_path, make_link
-from desk.engine import writing
+from desk.engine import write_transaction
 from runtime.config import ENV_PREFIX
 from runtime.secrets import make_keys
 
@@ -18,7 +18,7 @@ ADMINISTRATOR = "admin"
 def first_administrator(engine: Engine, window_url: str) -> str:
     """Makes the account `admin`; returns the address that signs it in once, within a day, and has it set a password."""
     by = By("deploy.local", datetime.now(UTC))
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         account = add_administrator(connection, by, ADMINISTRATOR, "")
         return window_url + link_path(make_link(connection, by, account.id))
 

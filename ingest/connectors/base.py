@@ -49,7 +49,7 @@ class RemoteMail:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class FetchedBatch:
     """Mails fetched together, and how far the mailbox is read once they are acknowledged.
 
     `mails` is empty on a first look that takes only what comes from now on; `skipped` then says how many lie there. It
@@ -100,14 +100,14 @@ class Connector(Protocol):
         """The beginning of the newest mail, or of the newest whose subject holds the marker, among the last
         `LOOKED_AT`. None: there is none. Changes nothing on the server."""
 
-    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
+    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> FetchedBatch | None:
         """The next mails after `cursor` (None: never read), changing nothing on the server. None: there are no more.
 
         Each mail is whole. One that the server lists and does not give holds up no other: the block's cursor owes it,
         and it is asked for again. `room`: bytes of mail that may be held in memory.
         """
 
-    def settle(self, block: Block) -> None:
+    def settle(self, block: FetchedBatch) -> None:
         """Do with the block's mails what `after_fetch` says. Mails that are no longer there are passed over."""
 
     def wait(self, seconds: float, stop: threading.Event) -> None:

@@ -17,7 +17,7 @@ from ingest.connectors.base import (
     LOOKED_AT,
     SHOWN_BYTES,
     WATCH,
-    Block,
+    FetchedBatch,
     Mode,
     RemoteMail,
     Step,
@@ -116,7 +116,7 @@ class EwsConnector:
                     break
         return bytes(found[:SHOWN_BYTES])
 
-    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
+    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> FetchedBatch | None:
         client = self._require()
         if cursor is not None and (cursor.sync_state is None or cursor.folder != self._server.folder):
             cursor = None
@@ -139,7 +139,7 @@ class EwsConnector:
         self._left_until = cursor.left_until if cursor else None
         self._owed.load(cursor.owed if cursor else ())
 
-    def _look_on(self, client: EwsClient, cursor: MailboxCursor | None, room: int) -> Block | None:
+    def _look_on(self, client: EwsClient, cursor: MailboxCursor | None, room: int) -> FetchedBatch | None:
         """Pages of changes until there is something to fetch."""
         now = datetime.now(UTC)
         due = [one for one in self._owed.listed() if self._owed.is_due(one, now)]
@@ -156,7 +156,7 @@ class EwsConnector:
                 break
         told_nothing = self._is_last and not self._anew
         self._anew = self._anew and not self._is_last
-        return None if told_nothing else Block((), self._cursor())
+        return None if told_nothing else FetchedBatch((), self._cursor())
 
     def _wait_for(self, found: dict[str, Listed | None]) -> None:
         self._waiting = [
@@ -200,7 +200,7 @@ class EwsConnector:
         until = self._left_until
         return self._anew and until is not None and one.received is not None and one.received <= until
 
-    def _from_now_on(self, client: EwsClient) -> Block:
+    def _from_now_on(self, client: EwsClient) -> FetchedBatch:
         skipped, newest, state = 0, _NEVER, None
         for _ in range(MOST_PAGES):
             changes = self._page(client, state)
@@ -214,11 +214,11 @@ class EwsConnector:
                 self._since = self._state = state
                 self._fetched, self._anew, self._is_last = [], False, True
                 self._owed.load(())
-                return Block((), self._cursor(), skipped=skipped)
+                return FetchedBatch((), self._cursor(), skipped=skipped)
         text = f"{client.where} lists the folder and comes to no end"
         raise MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)
 
-    def _fetch(self, client: EwsClient, room: int) -> Block:
+    def _fetch(self, client: EwsClient, room: int) -> FetchedBatch:
         """The next of those that wait; what is not given is owed."""
         mails: dict[str, RemoteMail] = {}
         not_given: dict[str, str] = {}
@@ -246,7 +246,7 @@ class EwsConnector:
         self._owed.answered(mails, not_given, gone, datetime.now(UTC))
         if not self._anew:
             self._fetched += [*mails, *not_given, *gone]
-        return Block(tuple(mails.values()), self._cursor())
+        return FetchedBatch(tuple(mails.values()), self._cursor())
 
     def _read(self, client: EwsClient, item_id: str, size: int, room: int) -> RemoteMail:
         with client.mime(item_id, size) as pieces:
@@ -255,7 +255,7 @@ class EwsConnector:
                 room=room, internal_date=self._received.get(item_id), announced=size,
             )  # fmt: skip
 
-    def settle(self, block: Block) -> None:
+    def settle(self, block: FetchedBatch) -> None:
         ids, after = [mail.handle for mail in block.mails], self._server.after_fetch
         if not ids or after == "leave" or self._look_only:
             return

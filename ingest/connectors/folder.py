@@ -21,7 +21,7 @@ from ingest.connectors.base import (
     LOOKED_AT,
     SHOWN_BYTES,
     WATCH,
-    Block,
+    FetchedBatch,
     Mode,
     RemoteMail,
     Step,
@@ -130,7 +130,7 @@ class FolderConnector:
             self._opened[path] = os.open(name, _DIRECTORY, dir_fd=self._opened[parent])
         return path
 
-    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
+    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> FetchedBatch | None:
         if cursor is not None and (cursor.folder != self._server.path or cursor.uid is not None):
             cursor = None  # of another folder or protocol: this one was never read
         known = cursor.uidls if cursor else ()
@@ -139,13 +139,13 @@ class FolderConnector:
                 self._look_for_new(frozenset(known))
             if cursor is None and self._server.start_from == "now":
                 self._waiting.clear()
-                return Block((), self._cursor(tuple(self._files)), skipped=len(self._files))
+                return FetchedBatch((), self._cursor(tuple(self._files)), skipped=len(self._files))
             while self._waiting:
                 fetched = [self._fetch(handle, room) for handle, _ in take_block(self._waiting, room)]
                 mails = tuple(mail for mail in fetched if mail is not None)
                 if mails:
                     still_there = (handle for handle in known if handle in self._files)
-                    return Block(mails, self._cursor(tuple(chain(still_there, (mail.handle for mail in mails)))))
+                    return FetchedBatch(mails, self._cursor(tuple(chain(still_there, (mail.handle for mail in mails)))))
         return None
 
     def _look_for_new(self, known: frozenset[str]) -> None:
@@ -207,7 +207,7 @@ class FolderConnector:
             after = os.fstat(descriptor)
         return mail if (after.st_size, after.st_mtime_ns) == (file.size, file.mtime_ns) else None
 
-    def settle(self, block: Block) -> None:
+    def settle(self, block: FetchedBatch) -> None:
         if self._server.after_fetch == "leave" or not block.mails:
             return
         with self._translated():

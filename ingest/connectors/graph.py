@@ -22,7 +22,7 @@ from ingest.connectors.base import (
     LOOKED_AT,
     SHOWN_BYTES,
     WATCH,
-    Block,
+    FetchedBatch,
     Mode,
     RemoteMail,
     Step,
@@ -133,7 +133,7 @@ class GraphConnector:
                     break
         return beginning[:SHOWN_BYTES]
 
-    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
+    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> FetchedBatch | None:
         if cursor is not None and self._is_of_another_mailbox(cursor):
             cursor = None
         if self._link is None:
@@ -150,7 +150,7 @@ class GraphConnector:
         self._given = frozenset(mail.handle for mail in mails)
         if not mails and self._owed.mails == owed_before:
             return None
-        return Block(mails, self._cursor())
+        return FetchedBatch(mails, self._cursor())
 
     def _is_of_another_mailbox(self, cursor: MailboxCursor) -> bool:
         """Another folder, protocol or transport; or another mailbox, unless it is the same one under a new name."""
@@ -219,12 +219,12 @@ class GraphConnector:
             del self._known[digest]
         self._missing = missing
 
-    def _left_alone(self, found: dict[str, Listed]) -> Block:
+    def _left_alone(self, found: dict[str, Listed]) -> FetchedBatch:
         """A first look that takes only what comes from now on."""
         self._left_until = max((one.received for one in found.values() if one.received), default=None)
         self._know(one.id for one in _in_order(found.values()))
         self._link = self._next_link
-        return Block((), self._cursor(), skipped=len(found))
+        return FetchedBatch((), self._cursor(), skipped=len(found))
 
     def _wait_for(self, found: dict[str, Listed]) -> None:
         """What is new waits, in the order in which it was received, and with it what is owed and due."""
@@ -309,7 +309,7 @@ class GraphConnector:
     def _locator(self, id_: str) -> str:
         return f"{self._server.folder};ID={id_}"
 
-    def settle(self, block: Block) -> None:
+    def settle(self, block: FetchedBatch) -> None:
         if self._server.after_fetch == "leave" or not block.mails:
             return
         handles = [mail.handle for mail in block.mails]

@@ -18,14 +18,14 @@ from ingest.connectors.base import (
     LOOKED_AT,
     SHOWN_BYTES,
     WATCH,
-    Block,
+    FetchedBatch,
     Mode,
     Step,
     lies_there,
     take_block,
 )
-from ingest.connectors.imap_answers import answers, author_date, internal_date, size_of, uid_of
 from ingest.connectors.imap_mails import ImapMails, Read
+from ingest.connectors.imap_responses import answers, author_date, internal_date, size_of, uid_of
 from ingest.connectors.imap_session import FetchRefusedError, ImapSession
 from ingest.connectors.owed import Owed, too_much_owed
 from ingest.connectors.passing import passes, trouble_that_passes
@@ -33,7 +33,7 @@ from ingest.connectors.suspects import Suspects
 from ingest.shown import holds
 from mailserver.authentication import logged_in, method_for, refused
 from mailserver.connection import connected
-from mailserver.errors import MailServerError, connection_error, place, words_of
+from mailserver.errors import MailServerError, connection_error, server_label, words_of
 from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
 from runtime.logs import get_logger
@@ -161,7 +161,7 @@ class ImapConnector:
                     return self._mails().beginning(str(uid), SHOWN_BYTES)
         return None
 
-    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
+    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> FetchedBatch | None:
         if cursor is not None and self._is_of_another_mailbox(cursor):
             cursor = None
         uidnext, self._uidnext = self._uidnext, None  # it is that of the log-in: later cursors go beyond it
@@ -177,7 +177,7 @@ class ImapConnector:
             self._owed.load(cursor.owed if cursor else ())
             return self._look_on(room)
 
-    def _look_on(self, room: int) -> Block | None:
+    def _look_on(self, room: int) -> FetchedBatch | None:
         """What came since, and what is owed: nobody owes any more what is no longer there."""
         now, looked_for = datetime.now(UTC), self._owed.listed()
         found = self._look(self._after, looked_for)
@@ -186,7 +186,7 @@ class ImapConnector:
         self._wait_for([one for one in found if self._owed.is_due(str(one.uid), now)])
         if self._waiting:
             return self._fetch(room)
-        return Block((), self._cursor(self._after)) if gone else None
+        return FetchedBatch((), self._cursor(self._after)) if gone else None
 
     def _wait_for(self, found: list["_Listed"]) -> None:
         self._waiting = [(str(one.uid), one.size) for one in found]
@@ -203,7 +203,7 @@ class ImapConnector:
         went_back = uidnext is not None and cursor.uid is not None and cursor.uid >= uidnext
         return cursor.uidvalidity == self._uidvalidity and not went_back
 
-    def _from_the_start(self, room: int) -> Block:
+    def _from_the_start(self, room: int) -> FetchedBatch:
         """Of a mailbox that is numbered anew: what comes again is known again by its mail id.
 
         What the first look left alone stays alone; it is told by its date, which servers keep when they number anew.
@@ -219,7 +219,7 @@ class ImapConnector:
         self._wait_for(new)
         self._after, self._passed = 0, max((one.uid for one in present), default=0)
         self._owed.load(())
-        return self._fetch(room) if self._waiting else Block((), self._cursor(self._passed))
+        return self._fetch(room) if self._waiting else FetchedBatch((), self._cursor(self._passed))
 
     def _not_left_alone(self, present: list["_Listed"]) -> list["_Listed"]:
         """By the dates of the mail store; by those that the authors wrote where none is from before the first look.
@@ -250,12 +250,12 @@ class ImapConnector:
                     found[uid] = date
         return found
 
-    def _from_now_on(self, uidnext: int) -> Block:
+    def _from_now_on(self, uidnext: int) -> FetchedBatch:
         present = self._look(0)
         dates = [one.date for one in present if one.date is not None]
         self._left_until = max(dates, default=None)
         last = max((one.uid for one in present), default=0)
-        return Block((), self._cursor(max(last, uidnext - 1)), skipped=len(present))
+        return FetchedBatch((), self._cursor(max(last, uidnext - 1)), skipped=len(present))
 
     def _look(self, after: int, owed: Sequence[str] = ()) -> list["_Listed"]:
         """Every mail behind a UID, and the owed ones that are there, in order; with dates where all are seen."""
@@ -287,7 +287,7 @@ class ImapConnector:
                 return []
             raise
 
-    def _fetch(self, room: int) -> Block:
+    def _fetch(self, room: int) -> FetchedBatch:
         """The next of those that wait; what is not given is owed."""
         sizes = dict(take_block(self._waiting, room, lambda uid: uid in self.suspects or uid in self._owed))
         read = self._read(sizes, room)
@@ -295,7 +295,7 @@ class ImapConnector:
         self._owed.answered(read.mails, read.not_given, gone, datetime.now(UTC))
         self._after = max(self._after, *map(int, sizes))
         mails = tuple(read.mails[uid] for uid in sizes if uid in read.mails)
-        return Block(mails, self._cursor(self._after if self._waiting else max(self._after, self._passed)))
+        return FetchedBatch(mails, self._cursor(self._after if self._waiting else max(self._after, self._passed)))
 
     def _read(self, sizes: Mapping[str, int], room: int) -> Read:
         if self.suspects.breaks_connections(next(iter(sizes))):  # it is alone
@@ -306,7 +306,7 @@ class ImapConnector:
     def _mails(self) -> ImapMails:
         return ImapMails(self._require(), self._locator)
 
-    def settle(self, block: Block) -> None:
+    def settle(self, block: FetchedBatch) -> None:
         if not block.mails or block.cursor.uidvalidity != self._uidvalidity:
             return  # numbered anew: these UIDs name other mails now
         with self._translated():
@@ -361,7 +361,7 @@ class ImapConnector:
     def _cursor(self, uid: int) -> MailboxCursor:
         told = too_much_owed(self._owed)
         if told:
-            raise MailServerError(Reason.SERVER_UNREACHABLE, f"{place(self._server)}: {told}", temporary=True)
+            raise MailServerError(Reason.SERVER_UNREACHABLE, f"{server_label(self._server)}: {told}", temporary=True)
         return MailboxCursor(
             server_id=self._server.id,
             folder=self._server.folder,
@@ -393,8 +393,8 @@ class ImapConnector:
         said = words_of(error)
         if passes(said):
             return trouble_that_passes(self._server, said)
-        text = f"{place(self._server)} broke off or refused: {said}"
+        text = f"{server_label(self._server)} broke off or refused: {said}"
         return MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)
 
     def _folder_error(self, text: str) -> MailServerError:
-        return MailServerError(Reason.FOLDER_REFUSED, f"{place(self._server)}: {text}", temporary=False)
+        return MailServerError(Reason.FOLDER_REFUSED, f"{server_label(self._server)}: {text}", temporary=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ingest.connectors.announced import agreed, is_short, short_of
 from ingest.connectors.base import RemoteMail, spooled
-from ingest.connectors.imap_answers import answers, internal_date, origin_of, uid_of
+from ingest.connectors.imap_responses import answers, internal_date, origin_of, uid_of
 from ingest.connectors.imap_session import MAX_ANSWER_BYTES, FetchRefusedError, ImapSession
 from ingest.connectors.passing import asks_for_rest
 from mailserver.errors import words_of

@@ -15,7 +15,7 @@ from imapclient import IMAPClient
 
 from ingest.connectors.base import BLOCK_BYTES
 from ingest.connectors.sockets import LOGOUT_SECONDS, acknowledge_at_once
-from mailserver.authentication import METHODS, Exchange, sasl_log_in
+from mailserver.authentication import METHODS, LoginScheme, sasl_log_in
 from mailserver.connection import connect, port_of, shut_down
 from mailserver.errors import words_of
 from mailserver.sasl import Credentials
@@ -132,7 +132,7 @@ class ImapSession(IMAPClient):  # type: ignore[misc]  # it has no types
 
     def log_in(self, account: Credentials) -> None:
         """Raises `imaplib.IMAP4.error` in the server's words where it refuses, `abort` where the connection breaks."""
-        if METHODS[self._server.authentication].exchange is Exchange.SASL:
+        if METHODS[self._server.authentication].exchange is LoginScheme.SASL:
             with sasl_log_in(self._server, "imap", account, self._mechanisms()) as (mechanism, exchange):
                 try:
                     self._imap.authenticate(mechanism, exchange)

@@ -7,7 +7,7 @@ for everything, the words decide. What says neither is for a person.
 import re
 from collections.abc import Sequence
 
-from mailserver.errors import MailServerError, place
+from mailserver.errors import MailServerError, server_label
 from schemas.reasons import Reason
 from schemas.settings import IncomingServer
 
@@ -86,4 +86,6 @@ def trouble_that_passes(server: IncomingServer, said: str) -> MailServerError:
     what = "asks to be left alone for a while" if asks_for_rest(said) else "cannot serve this account for now"
     asked = _ASKED.search(said)
     after = int(asked[1]) / 1000 if asked else 0.0
-    return MailServerError(Reason.SERVER_DEFERRED, f"{place(server)} {what}: {said}", temporary=True, after=after)
+    return MailServerError(
+        Reason.SERVER_DEFERRED, f"{server_label(server)} {what}: {said}", temporary=True, after=after
+    )

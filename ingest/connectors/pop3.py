@@ -13,7 +13,7 @@ from ingest.connectors.base import (
     LOOKED_AT,
     SHOWN_BYTES,
     WATCH,
-    Block,
+    FetchedBatch,
     Mode,
     RemoteMail,
     Step,
@@ -31,7 +31,7 @@ from ingest.connectors.suspects import Suspects
 from ingest.shown import holds
 from mailserver.authentication import logged_in, method_for, refused
 from mailserver.connection import connected
-from mailserver.errors import MailServerError, connection_error, place, words_of
+from mailserver.errors import MailServerError, connection_error, server_label, words_of
 from mailserver.sasl import Credentials
 from mailserver.security import starttls_missing, tls_context
 from runtime.logs import get_logger
@@ -136,13 +136,13 @@ class Pop3Connector:
     def _there(self) -> int:
         return len(self._identified.numbers) + len(self._identified.not_given)
 
-    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> Block | None:
+    def next_block(self, cursor: MailboxCursor | None, room: int = BLOCK_BYTES) -> FetchedBatch | None:
         session = self._ensure()
         if cursor is not None and self._is_of_another_mailbox(cursor):
             cursor = None
         if cursor is None and self._server.start_from == "now":
             self._owed.load(())
-            return Block((), self._cursor(tuple(self._identified.numbers)), skipped=self._there)
+            return FetchedBatch((), self._cursor(tuple(self._identified.numbers)), skipped=self._there)
         known = frozenset(cursor.uidls) if cursor else frozenset()
         if self._waiting is None:
             self._look(cursor, known)
@@ -151,7 +151,7 @@ class Pop3Connector:
         if not mails and self._owed.mails == (cursor.owed if cursor else ()):
             return None
         still_there = (uidl for uidl in self._identified.numbers if uidl in known)
-        return Block(mails, self._cursor(tuple(chain(still_there, (mail.handle for mail in mails)))))
+        return FetchedBatch(mails, self._cursor(tuple(chain(still_there, (mail.handle for mail in mails)))))
 
     def _is_of_another_mailbox(self, cursor: MailboxCursor) -> bool:
         """Another protocol; or another account of which nothing is known, so that it is no new name of the same one."""
@@ -198,7 +198,7 @@ class Pop3Connector:
         self._owed.answered(mails, not_given, (), datetime.now(UTC))
         return tuple(mails.values())
 
-    def settle(self, block: Block) -> None:
+    def settle(self, block: FetchedBatch) -> None:
         """Deletes, where that is wanted: it counts only once the server has said yes to QUIT (RFC 1939, section 6)."""
         if self._server.after_fetch != "delete" or not block.mails:
             return
@@ -245,10 +245,10 @@ class Pop3Connector:
     def _cursor(self, uidls: tuple[str, ...]) -> MailboxCursor:
         told = too_many(uidls, self._cursor_bytes)
         if told:
-            raise MailServerError(Reason.FOLDER_REFUSED, f"{place(self._server)}: {told}", temporary=False)
+            raise MailServerError(Reason.FOLDER_REFUSED, f"{server_label(self._server)}: {told}", temporary=False)
         told = too_much_owed(self._owed)
         if told:
-            raise MailServerError(Reason.SERVER_UNREACHABLE, f"{place(self._server)}: {told}", temporary=True)
+            raise MailServerError(Reason.SERVER_UNREACHABLE, f"{server_label(self._server)}: {told}", temporary=True)
         return MailboxCursor(
             server_id=self._server.id, uidls=uidls, username=self._server.username, owed=self._owed.mails
         )
@@ -266,5 +266,5 @@ class Pop3Connector:
         said = words_of(error)
         if is_refusal(error) and passes(said):
             return trouble_that_passes(self._server, said)
-        text = f"{place(self._server)} broke off or refused: {said}"
+        text = f"{server_label(self._server)} broke off or refused: {said}"
         return MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)

@@ -8,9 +8,9 @@ from io import BufferedReader
 from typing import cast
 
 from ingest.connectors.sockets import LOGOUT_SECONDS
-from mailserver.authentication import METHODS, Exchange, answer_in_base64, sasl_log_in, unusable
+from mailserver.authentication import METHODS, LoginScheme, response_in_base64, sasl_log_in, unusable
+from mailserver.challenge_responses import apop
 from mailserver.connection import connect, port_of, shut_down
-from mailserver.digests import apop
 from mailserver.errors import words_of
 from mailserver.sasl import Credentials
 from mailserver.sasl_error import SaslError
@@ -38,9 +38,9 @@ class Pop3Session(poplib.POP3):
 
     def log_in(self, account: Credentials) -> None:
         exchange = METHODS[self._server.authentication].exchange
-        if exchange is Exchange.SASL:
+        if exchange is LoginScheme.SASL:
             self._authenticate(account)
-        elif exchange is Exchange.APOP:
+        elif exchange is LoginScheme.APOP:
             self._apop(account)
         else:
             self.user(account.username)
@@ -52,7 +52,7 @@ class Pop3Session(poplib.POP3):
             try:
                 reply = self._command(f"AUTH {mechanism}")
                 while reply.startswith(b"+ ") or reply == b"+":
-                    reply = self._command(answer_in_base64(exchange, reply[2:]))
+                    reply = self._command(response_in_base64(exchange, reply[2:]))
             except poplib.error_proto as error:
                 raise poplib.error_proto(f"{words_of(error)} {exchange.said}".strip()) from error
 

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from desk.references import parse_reference
+from desk.item_references import parse_reference
 from logger.call_fields import CallFields, call_fields
 from logger.properties import Properties, properties
 from logger.state import ItemState
 from runtime.outcomes import Dead
-from schemas.desk_requests import (
+from schemas.desk_commands import (
     CallToLog,
-    DeskRequest,
+    DeskCommand,
     ExistingItem,
     ItemToClose,
     ItemToReopen,
@@ -138,14 +138,14 @@ def _watch(request: ItemToWatch | ItemToUnwatch, item: ItemState, known: Known) 
     return Watch(request, item, watcher, isinstance(request, ItemToWatch))
 
 
-def named_persons(request: DeskRequest) -> set[str]:
+def named_persons(request: DeskCommand) -> set[str]:
     """The ids of those who act, and what its User is named by."""
     if isinstance(request, NewItem):
         return {request.by, request.logging_analyst or request.by, request.user or request.by}
     return {request.by, getattr(request, "person", None) or request.by}
 
 
-def named_items(request: DeskRequest) -> set[int]:
+def named_items(request: DeskCommand) -> set[int]:
     """The numbers of the items that it refers to."""
     references = (getattr(request, "item", None), getattr(request, "linked_to", None))
     return {parsed[1] for one in references if one and (parsed := parse_reference(one))}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from desk.among import among
+from desk.any_of import any_of
 from desk.directory import find_persons, load_persons
 from desk.tables import handled
 from logger.load import load_watchers, lock_items
@@ -17,11 +17,11 @@ from logger.requests.users import Users, derived_id, settle_users
 from logger.senders import is_address
 from logger.state import ItemState
 from schemas.addresses import normalise
-from schemas.desk_requests import NewItem
+from schemas.desk_commands import NewItem
 from schemas.persons import Person
 from schemas.snapshot import SettingsSnapshot
 
-_HANDLED = select(handled.c.key).where(among(handled.c.key))
+_HANDLED = select(handled.c.key).where(any_of(handled.c.key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from logger.requests.decide import Change, Intent, Known, decide_change, decide_new
 from runtime.outcomes import Dead
-from schemas.desk_requests import ItemRequest, NewItem
+from schemas.desk_commands import ItemRequest, NewItem
 from schemas.snapshot import SettingsSnapshot
 
 

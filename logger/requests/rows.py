@@ -7,7 +7,7 @@ from typing import Any
 from logger.requests.decide import Change, Intent, Make, Refuse, Watch
 from logger.rows import Row, item_row
 from logger.state import ItemState
-from schemas.desk_requests import Action, DeskRequest
+from schemas.desk_commands import Action, DeskCommand
 
 HANDLED = ("key", "outcome", "item_id", "handled_at")
 OUTCOMES: Mapping[Action, str] = {
@@ -22,7 +22,7 @@ OUTCOMES: Mapping[Action, str] = {
 }
 
 
-def cause(request: DeskRequest) -> str:
+def cause(request: DeskCommand) -> str:
     """Its id among all that has an effect on the desk: key of the table `handled`, and what other ids derive from."""
     return f"request/{request.request_id}"
 

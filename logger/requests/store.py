@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 
 from desk import outbox
 from desk.directory import load_persons
-from desk.engine import writing
+from desk.engine import write_transaction
 from logger.marked import without_marked
 from logger.records import Asked, person_messages
 from logger.requests.decide import Make
@@ -17,7 +17,7 @@ from logger.requests.tell import messages, notifications
 from logger.requests.write import unmark, write_intents, write_replies
 from logger.store import Stored, until_stored
 from logger.write import flag_as_users, new_numbers, write_persons, write_untold
-from schemas.desk_requests import AddressToUnmark, NewItem
+from schemas.desk_commands import AddressToUnmark, NewItem
 from schemas.snapshot import SettingsSnapshot
 
 
@@ -32,7 +32,7 @@ def store_requests(engine: Engine, batch: Sequence[Asked], settings: SettingsSna
 
 
 def _attempt(engine: Engine, batch: Sequence[Asked], settings: SettingsSnapshot, now: datetime) -> Stored:
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         return _store(connection, batch, settings, now)
 
 

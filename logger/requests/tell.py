@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from desk.references import reference
+from desk.item_references import reference
 from logger.events import of_a_new_item
 from logger.notify import MAX_AGE, News, told
 from logger.recipients import People, others
 from logger.records import told_of
 from logger.requests.decide import Intent, Make, Refuse, Watch
 from logger.requests.rows import cause
-from schemas.desk_requests import Action
+from schemas.desk_commands import Action
 from schemas.events import (
     ActionRefused,
     CallClosed,
@@ -31,9 +31,9 @@ from schemas.events import (
     TaskUpdated,
     WatchersChanged,
 )
-from schemas.notifying import DeskEvent
+from schemas.notification_rules import DeskEvent
 from schemas.snapshot import SettingsSnapshot
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 
 _MODELS: Mapping[tuple[Action, ItemKind], type[ItemEvent]] = {
     ("log-call", "call"): CallLogged,
@@ -90,7 +90,7 @@ def notifications(
 
 def messages(
     requested: Iterable[tuple[Intent, Sequence[NotificationRequested]]], traceparents: Mapping[str, str], now: datetime
-) -> Iterator[Message]:
+) -> Iterator[OutputRecord]:
     """Of each request its event, then its notifications. `traceparents`: by request id."""
     for intent, mails in requested:
         trace = traceparents[intent.request.request_id]

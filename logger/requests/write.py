@@ -12,7 +12,7 @@ from logger.requests import rows
 from logger.requests.decide import Intent
 from logger.rows import ITEM, JOURNAL, MESSAGE_ID, message_id_rows
 from schemas.addresses import normalise
-from schemas.desk_requests import AddressToUnmark
+from schemas.desk_commands import AddressToUnmark
 from schemas.events import NotificationRequested
 
 _ITEM = BulkInsert(items, ITEM)

@@ -18,7 +18,7 @@ from mailserver.authentication import unusable
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.entra import refused, request_token
 from mailserver.exchange.proof import ends
-from mailserver.oauth import FRESH_SECONDS, KeptTokens
+from mailserver.oauth import FRESH_SECONDS, StoredTokens
 from runtime.metrics import MAPI_SECRET_ENDS
 from runtime.secrets import HasSecretKey, SecretError, reveal
 from schemas.settings import IncomingServer, MapiProfile, OutgoingServer, Secret
@@ -44,7 +44,7 @@ class ExchangeLogins:
         self._profile_of = profile_of
         self._now = now
         self._salt = os.urandom(32)
-        self._kept: dict[str, KeptTokens] = {}
+        self._kept: dict[str, StoredTokens] = {}
         self._refused: dict[str, str] = {}  # access token that Exchange refused, by account
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._ends: dict[str, date | None] = {}  # by account
@@ -96,7 +96,7 @@ class ExchangeLogins:
             if kept is None or not kept.good_at(self._now()) or kept.access_token == self._refused.get(key):
                 token = request_token(profile, self._config)
                 now = self._now()
-                kept = self._kept[key] = KeptTokens(token.access_token, now, now + token.lifetime)
+                kept = self._kept[key] = StoredTokens(token.access_token, now, now + token.lifetime)
             return kept.access_token
 
     def _forget(self, key: str) -> bool:

@@ -7,13 +7,13 @@ One reader of our own on the raw bytes, so that each field has one meaning (docs
 from resolver.parsing.addresses import parse_addresses
 from resolver.parsing.body import Body, read_body
 from resolver.parsing.dates import parse_date
+from resolver.parsing.encoded_words import clean_line, header_text
 from resolver.parsing.headers import Headers, split_headers
 from resolver.parsing.message_ids import all_ids, first_id
 from resolver.parsing.part import Part
 from resolver.parsing.reply import reply_of
 from resolver.parsing.result import File, Parsed
 from resolver.parsing.structure import read_structure
-from resolver.parsing.words import clean_line, header_text
 from schemas.mail import Defect, Mailbox, ParsedMail
 
 # What a fault of our own code can raise on a mail that it was not made for; memory and interrupts are not caught.

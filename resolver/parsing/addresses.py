@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from resolver.parsing.encoded_words import clean_line, decode_words, raw_text
 from resolver.parsing.notes_names import notes_mailbox
 from resolver.parsing.spaced_addresses import BLANK, join_spaced
-from resolver.parsing.words import clean_line, decode_words, raw_text
 from schemas.mail import Defect, Mailbox
 
 MAX_MAILBOXES = 10_000
@@ -50,7 +50,7 @@ def parse_addresses(values: Iterable[bytes], hint: str | None, found: set[Defect
     for value in values:
         text = raw_text(value, hint, found)
         box = _simple_mailbox(text, found)
-        boxes += [box] if box else _Reader(text, found).read()
+        boxes += [box] if box else _AddressParser(text, found).read()
         if len(boxes) > MAX_MAILBOXES:
             break
     return tuple(boxes[:MAX_MAILBOXES])
@@ -68,7 +68,7 @@ def _simple_mailbox(text: str, found: set[Defect]) -> Mailbox | None:
     return Mailbox(address=clean_line(address), name=clean_line(decode_words(" ".join((name or "").split()), found)))
 
 
-class _Reader:
+class _AddressParser:
     def __init__(self, text: str, found: set[Defect], nested: bool = False) -> None:
         self.text = text
         self.found = found
@@ -209,7 +209,7 @@ class _Reader:
             return
         if "@" in phrase and not self.nested:
             self.found.add(Defect.BAD_ADDRESS)
-            self.boxes += _Reader(phrase, self.found, nested=True).read()
+            self.boxes += _AddressParser(phrase, self.found, nested=True).read()
         elif " " not in phrase:
             self._add(phrase, self._comment_name(comments))
         else:

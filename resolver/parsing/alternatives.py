@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from resolver.parsing.encoded_words import IGNORABLE
 from resolver.parsing.html_text import html_to_text
 from resolver.parsing.reply import reply_of
-from resolver.parsing.words import IGNORABLE
 
 MAX_STUB = 150  # words of a text that may be a stub; a longer one says something
 MAX_COMPARED = 1 << 20  # characters of a text that are compared word by word

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from resolver.parsing.asked import Asked
-from resolver.parsing.quote_words import BRACKETED, DASHED_END, DATE_AND_NAME, DATED, QUOTING, START, WROTE
+from resolver.parsing.attribution_lines import BRACKETED, DASHED_END, DATE_AND_NAME, DATED, QUOTING, START, WROTE
 from resolver.parsing.wrapped_announcements import (
     DATE_DIGITS,
     DAY_DIGITS,

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from resolver.parsing.alternatives import Place, merge_twins
 from resolver.parsing.calendars import calendar_text
 from resolver.parsing.charsets import decode
+from resolver.parsing.encoded_words import clean, clean_line
 from resolver.parsing.enriched import enriched_to_html
 from resolver.parsing.file_names import base_name, declared_name, described_name, mail_name
 from resolver.parsing.flowed import unflow
@@ -20,7 +21,6 @@ from resolver.parsing.result import File
 from resolver.parsing.rtf import rtf_to_body
 from resolver.parsing.tnef import TnefError, read_tnef
 from resolver.parsing.uuencode import extract_uuencoded
-from resolver.parsing.words import clean, clean_line
 from schemas.mail import Attachment, Defect
 
 # Text types that are read as part of the body. Any other text (calendar, csv, vcard, a bounce's headers) is a file.

@@ -5,8 +5,8 @@ from binascii import a2b_qp
 from datetime import datetime, timedelta
 
 from resolver.parsing.charsets import decode
+from resolver.parsing.encoded_words import clean
 from resolver.parsing.html_text import html_to_text
-from resolver.parsing.words import clean
 
 MAX_ENTRIES = 20
 

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from pkgutil import iter_modules
 
 from resolver.parsing import iso2022_cn
-from resolver.parsing.guessing import MAX_STRAYS, guess, mixed_utf8
+from resolver.parsing.charset_detection import MAX_STRAYS, guess, mixed_utf8
 from resolver.parsing.wide_charsets import WIDE, decode_wide
 from schemas.mail import Defect
 

@@ -2,9 +2,9 @@
 
 import re
 
+from resolver.parsing.encoded_words import IGNORABLE, clean_line
 from resolver.parsing.headers import split_headers
 from resolver.parsing.part import Part
-from resolver.parsing.words import IGNORABLE, clean_line
 
 _MAX_NAME = 255
 # Joiners shape the letters of Persian, Hindi and others, and emoji; next to a Latin letter they only hide.

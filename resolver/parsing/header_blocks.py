@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from resolver.parsing.asked import Answered, Asked
-from resolver.parsing.quote_words import LABEL, ORIGINAL, label_kind
+from resolver.parsing.attribution_lines import LABEL, ORIGINAL, label_kind
 from resolver.parsing.wrapped_announcements import DATE_DIGITS, DIGIT, TIME
 
 _KNOWN_BLOCK = 9  # lines in which its labels must stand

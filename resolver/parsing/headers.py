@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from resolver.parsing.words import clean_line, header_text
+from resolver.parsing.encoded_words import clean_line, header_text
 from schemas.mail import Defect
 
 MAX_FIELDS = 1_000  # past these only fields that mean something are kept

@@ -2,7 +2,7 @@
 
 import re
 
-from resolver.parsing.words import clean_line
+from resolver.parsing.encoded_words import clean_line
 from schemas.mail import Defect
 
 MAX_IDS = 1_000

@@ -2,7 +2,7 @@
 
 import re
 
-from resolver.parsing.words import clean_line
+from resolver.parsing.encoded_words import clean_line
 from schemas.mail import Mailbox
 
 # As Domino's gateways put a person before the @: `CN=Ann Ek/OU=Sales/O=Firm@firm.example`, or shortened,

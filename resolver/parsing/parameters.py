@@ -4,7 +4,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from resolver.parsing.charsets import decode
-from resolver.parsing.words import decode_words, raw_text
+from resolver.parsing.encoded_words import decode_words, raw_text
 from schemas.mail import Defect
 
 MAX_PARAMETERS = 100

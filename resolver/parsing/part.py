@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from resolver.parsing.headers import Headers
 from resolver.parsing.parameters import parse_parameters
-from resolver.parsing.transfer import decode_transfer
+from resolver.parsing.transfer_encoding import decode_transfer
 from schemas.mail import Defect
 
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+*-]+\Z")

@@ -8,7 +8,7 @@ that holds somebody else's. So the form is narrow: RFC 5322, section 3.4, withou
 import re
 from collections.abc import Sequence
 
-from resolver.parsing.words import decode_words
+from resolver.parsing.encoded_words import decode_words
 from schemas.addresses import has_one_form
 
 MAX_BYTES = 998  # of a line, by RFC 5322, section 2.1.1: what is longer, others may have cut

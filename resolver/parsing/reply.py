@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from resolver.parsing.announcements import announcement_start, ends_announcing
 from resolver.parsing.asked import Asked
+from resolver.parsing.attribution_lines import ARROWS, FORWARDED
 from resolver.parsing.banners import banner_end, may_open_a_banner
 from resolver.parsing.header_blocks import begins_original, is_forwarded
-from resolver.parsing.quote_words import ARROWS, FORWARDED
 from schemas.mail import Mailbox
 from schemas.reply_marker import REPLY_MARKER
 

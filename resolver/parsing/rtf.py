@@ -73,11 +73,11 @@ def rtf_to_body(rtf: bytes) -> tuple[str | None, str | None]:
     from_html = b"\\fromhtml" in head
     codepage = re.search(rb"\\ansicpg(\d{3,5})", head)
     codec = (codec_for(f"windows-{codepage[1].decode()}") if codepage else None) or "cp1252"
-    text = _Reader(codec, from_html).read(rtf)
+    text = _RtfParser(codec, from_html).read(rtf)
     return (None, text) if from_html else (text.strip("\n") or None, None)
 
 
-class _Reader:
+class _RtfParser:
     """One pass over the tokens; groups as a stack of (skipped, inside a tag of the original HTML, fallback length)."""
 
     def __init__(self, codec: str, from_html: bool) -> None:

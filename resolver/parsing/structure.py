@@ -9,7 +9,7 @@ from resolver.parsing.open_parts import OpenParts
 from resolver.parsing.parameters import parse_parameters
 from resolver.parsing.part import Part, make_part
 from resolver.parsing.smime import may_hide_mail, signed_mail
-from resolver.parsing.transfer import is_encoded
+from resolver.parsing.transfer_encoding import is_encoded
 from schemas.mail import Defect
 
 MAX_PARTS = 2_000

@@ -2,7 +2,7 @@
 
 import re
 
-from resolver.parsing.transfer import decode_uu_lines
+from resolver.parsing.transfer_encoding import decode_uu_lines
 from schemas.mail import Defect
 
 MAX_FILES = 500

@@ -2,7 +2,7 @@
 
 import codecs
 
-from resolver.parsing.guessing import is_frequent
+from resolver.parsing.charset_detection import is_frequent
 
 WIDE = frozenset({"utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"})
 # The longer mark first: UTF-32's begins as UTF-16's does.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from resolver.parsing.asked import Answered
-from resolver.parsing.quote_words import DAY, OPENER, OPENING_ONLY, START, WROTE
+from resolver.parsing.attribution_lines import DAY, OPENER, OPENING_ONLY, START, WROTE
 
 MAX_ANNOUNCED = 500  # characters
 MAX_LINES = 4

@@ -6,8 +6,8 @@ An ordered list of small checks; the first that answers wins; a mail that none o
 from collections.abc import Callable
 
 from resolver.parsing import Parsed
-from resolver.screening.answering import answerable
 from resolver.screening.auto_replies import auto_reply_header, auto_reply_subject
+from resolver.screening.auto_reply_policy import answerable
 from resolver.screening.bounces import bounce
 from resolver.screening.complaints import complaint
 from resolver.screening.finding import Finding

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from resolver.parsing import Parsed
+from resolver.parsing.encoded_words import clean_line
 from resolver.parsing.message_ids import first_id
-from resolver.parsing.words import clean_line
 from resolver.screening.auto_replies import automatic
 from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.mail_systems import no_path

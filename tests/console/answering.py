@@ -10,7 +10,7 @@ from typing import Self
 from runtime.clients import make_consumer
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
-from runtime.reader import assign_whole, to_record
+from runtime.topic_reader import assign_whole, to_record
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.topics import SERVER_TEST_RESULTS, SERVER_TESTS
 from schemas.wire import decode, encode

@@ -17,10 +17,10 @@ from console.cli import main
 from console.config import ConsoleConfig
 from console.settings.state import read_state
 from desk.directory import find_persons
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from logger.handler import LoggerHandler
 from resolver.handler import ResolverHandler
-from resolver.reading.reader import Reader
+from resolver.sandbox.reader import SandboxedParser
 from runtime.blobs import BlobStore
 from runtime.consumer import ConsumerLoop
 from runtime.outcomes import Handler
@@ -28,10 +28,10 @@ from runtime.publisher import Publisher
 from schemas import ids
 from schemas.persons import Person
 from schemas.topics import MAIL_FETCHED
-from schemas.wire import Message, encode
+from schemas.wire import OutputRecord, encode
 from tests.desks import new_desk
 
-DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
+DEMO = Path(__file__).parents[2] / "deploy/local/demo/demo.yaml"
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,11 @@ def running_stages(config: ConsoleConfig, desk: Engine, publisher: Publisher) ->
             return read_state(config).settings
 
         def directory(addresses: Any) -> dict[str, tuple[Person, ...]]:
-            with reading(desk) as connection:
+            with read_transaction(desk) as connection:
                 return find_persons(connection, addresses)
 
         blobs = BlobStore(config.blob_url)
-        reader = stack.enter_context(closing(Reader()))
+        reader = stack.enter_context(closing(SandboxedParser()))
         resolver = ResolverHandler(settings, settings, directory, blobs, lambda: datetime.now(UTC), reader.examine)
         logger = LoggerHandler(desk, settings, publisher.publish, config.topic_prefix)
         stages: tuple[Handler, ...] = (resolver, logger)
@@ -141,7 +141,7 @@ def servers(at_broker: Mailcall) -> Mailcall:
     return lambda *arguments: at_broker("servers", *arguments)
 
 
-def fetched(raw: bytes, server: str = "it-mailbox") -> Message:
+def fetched(raw: bytes, server: str = "it-mailbox") -> OutputRecord:
     """As ingest publishes it."""
     now = datetime.now(UTC)
     mail_id = ids.mail_id(server, raw)

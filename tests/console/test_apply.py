@@ -10,8 +10,8 @@ import yaml
 
 from console.config import ConsoleConfig
 from console.settings.state import read_state
-from runtime.reader import read_to_end
 from runtime.secrets import reveal
+from runtime.topic_reader import read_to_end
 from schemas.servers import SettingsChange
 from schemas.setting_problems import problems
 from schemas.settings import IncomingServer, Secret
@@ -19,7 +19,7 @@ from schemas.topics import PERSONS, SETTINGS, SETTINGS_CHANGES, Topic
 from schemas.wire import Record, decode
 
 Mailcall = Callable[..., Any]
-DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
+DEMO = Path(__file__).parents[2] / "deploy/local/demo/demo.yaml"
 
 
 def records(config: ConsoleConfig, *topics: Topic) -> list[Record]:

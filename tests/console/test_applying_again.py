@@ -16,15 +16,15 @@ from console.settings.settings_file import read_settings_file
 from console.settings.state import read_state
 from deploy.local.ports import wait_until
 from desk.directory import load_persons
-from desk.engine import reading
-from runtime.outgoing import Outgoing
+from desk.engine import read_transaction
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
 from runtime.settings_view import SettingsView
+from runtime.topic_reader import read_to_end
 from schemas.persons import Person
 from schemas.settings import Format
 from schemas.topics import PERSONS, SETTINGS, SETTINGS_CHANGES
-from schemas.wire import Message, encode
+from schemas.wire import OutputRecord, encode
 from tests.console.conftest import DEMO, fetched, mail
 
 Mailcall = Callable[..., Any]
@@ -47,7 +47,7 @@ def desk_file(tmp_path: Path) -> Path:
     return file
 
 
-def by(source: str, person: Person) -> Message:
+def by(source: str, person: Person) -> OutputRecord:
     return encode(PERSONS, person.id, person, id=f"{person.id}/{person.version}", source=source, time=NOW)
 
 
@@ -71,7 +71,7 @@ def test_the_same_file_after_a_mail_of_an_analyst_changes_nothing(
     start_stages()
 
     def is_known() -> bool:
-        with reading(desk) as connection:
+        with read_transaction(desk) as connection:
             return "alan" in load_persons(connection, ["alan"])
 
     assert wait_until(is_known, LONG)
@@ -106,7 +106,7 @@ def test_a_setting_that_cannot_be_decoded_is_published_again(
 ) -> None:
     at_broker("apply", desk_file)
     topic = SETTINGS.name(config.topic_prefix)
-    publisher.publish([Outgoing(topic, OPTIONS.encode(), value)])
+    publisher.publish([ProducerRecord(topic, OPTIONS.encode(), value)])
 
     exported = at_broker("export")
     ran = at_broker("apply", desk_file, "--json")
@@ -141,7 +141,7 @@ def test_a_person_that_counts_for_nothing_is_published_again(
     at_broker("apply", desk_file)
     before = read_state(config)
     value = person if isinstance(person, bytes) else person.model_dump_json().encode()
-    publisher.publish([Outgoing(PERSONS.name(config.topic_prefix), key.encode(), value)])
+    publisher.publish([ProducerRecord(PERSONS.name(config.topic_prefix), key.encode(), value)])
 
     undecodable = read_state(config)
     ran = at_broker("apply", desk_file, "--json")

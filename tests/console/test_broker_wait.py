@@ -12,7 +12,7 @@ import pytest
 
 from console.settings.state import read_state
 from console.topics.broker_wait import BrokerWait
-from deploy.local.broker import KafkaProcess
+from deploy.local.servers.broker import KafkaProcess
 from runtime.config import ProcessConfig
 from runtime.outcomes import OutageError
 from schemas.reasons import Reason

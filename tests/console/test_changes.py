@@ -12,9 +12,9 @@ from console.config import ConsoleConfig
 from console.settings.deletion import KINDS
 from console.settings.referring import NAMING, find_referrers
 from console.settings.state import read_state
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas import setting_problems
 from schemas.base import Model
 from schemas.servers import SettingsChange
@@ -138,7 +138,7 @@ def test_a_deletion_is_shown_and_confirmed_and_a_dead_record_can_be_deleted(
 ) -> None:
     at_broker("apply", desk_file)
     for topic, key in ((SETTINGS, b"group/gone"), (PERSONS, b"gone")):
-        publisher.publish([Outgoing(topic.name(config.topic_prefix), key, b"\xff")])
+        publisher.publish([ProducerRecord(topic.name(config.topic_prefix), key, b"\xff")])
 
     unconfirmed = at_broker("delete", "notification-rule/quiet")
     shown = at_broker("delete", "notification-rule/quiet", "--yes")
@@ -201,7 +201,7 @@ def test_a_change_that_was_published_twice_is_told_once(
     publisher.publish(
         [
             encode(SETTINGS_CHANGES, change.key, change, id=context.id, source=context.source, time=change.at),
-            Outgoing(SETTINGS_CHANGES.name(config.topic_prefix), b"x", b"\xff"),
+            ProducerRecord(SETTINGS_CHANGES.name(config.topic_prefix), b"x", b"\xff"),
         ]
     )
 

@@ -12,7 +12,7 @@ from console.mails.index.facts import REPLAYED
 from runtime.dead_letters import dead_letter, without_value
 from runtime.outcomes import Dead
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED, NOTIFICATION_REQUESTED, Topic
 from schemas.wire import Record

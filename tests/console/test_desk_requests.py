@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 
 from console.config import ConsoleConfig
-from console.desk.desk_requests import build, check
+from console.desk.desk_commands import build, check
 from console.errors import UserError
 from console.settings.settings_file import read_settings_file
 from console.settings.state import State
-from runtime.reader import read_to_end
-from schemas.desk_requests import CallToLog, DeskRequest, ItemToUpdate
+from runtime.topic_reader import read_to_end
+from schemas.desk_commands import CallToLog, DeskCommand, ItemToUpdate
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import DESK_REQUESTED, NOTIFICATION_REQUESTED
 from schemas.wire import decode
 
 Mailcall = Callable[..., Any]
-DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
+DEMO = Path(__file__).parents[2] / "deploy/local/demo/demo.yaml"
 WHAT = ("--by", "ida", "--template", "it-by-mail", "--subject", "Printer on fire")
 NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 LONG = 60  # seconds that a logger may take to start
@@ -51,7 +51,7 @@ def logger(desk: Mailcall, config: ConsoleConfig, tmp_path: Path) -> Iterator[No
     process.wait()
 
 
-def asked(config: ConsoleConfig) -> list[DeskRequest]:
+def asked(config: ConsoleConfig) -> list[DeskCommand]:
     records = read_to_end(config, [DESK_REQUESTED.name(config.topic_prefix)])
     return [decode(DESK_REQUESTED, record)[1] for record in records]
 
@@ -139,7 +139,7 @@ def test_a_text_is_read_from_standard_input(mailcall: Mailcall, monkeypatch: pyt
     ],
 )
 def test_what_the_logger_could_not_do_is_not_asked_for(
-    model: type[DeskRequest], given: dict[str, str], told: str
+    model: type[DeskCommand], given: dict[str, str], told: str
 ) -> None:
     file = read_settings_file(DEMO)
     changes = [(key, value, 0) for key, value in file.settings.items()]

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from console.mails.explain import Explainer
-from resolver.reading.reader import Reader
+from resolver.sandbox.reader import SandboxedParser
 
-DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
+DEMO = Path(__file__).parents[2] / "deploy/local/demo/demo.yaml"
 KEYS = ["file", "parse", "screen", "trust", "sender", "conversation", "action", "call", "steps"]
 PARSE_KEYS = [
     "from",
@@ -52,7 +52,7 @@ persons:
 """
 
 
-class LastingReader(Reader):
+class LastingReader(SandboxedParser):
     """Its child goes on when a command is done: to start one takes longer than all that it does here."""
 
     def close(self) -> None:
@@ -63,14 +63,14 @@ class LastingReader(Reader):
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[Reader]:
+def reader() -> Iterator[SandboxedParser]:
     reader = LastingReader()
     yield reader
     reader.end()
 
 
 @pytest.fixture(autouse=True)
-def one_child(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def one_child(reader: SandboxedParser, monkeypatch: pytest.MonkeyPatch) -> None:
     at = Explainer.at
     monkeypatch.setattr(Explainer, "at", lambda *given: replace(at(*given), _reader=reader))
 

@@ -10,7 +10,7 @@ import pytest
 from console.desk.commands import desk
 from desk.items import ItemStatus
 from runtime.version import VERSION
-from schemas.notifying import DeskEvent, Role
+from schemas.notification_rules import DeskEvent, Role
 from schemas.topics import TOPICS
 from tests.console.conftest import Mailcall
 

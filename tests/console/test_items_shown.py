@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert
 
 from desk import tables
-from desk.engine import open_desk, writing
+from desk.engine import open_desk, write_transaction
 from tests.console.conftest import Mailcall, Ran
 from tests.desks import new_desk
 
@@ -48,7 +48,7 @@ def desk(mailcall: Mailcall, tmp_path: Path) -> Iterator[Callable[..., Ran]]:
     """`mailcall` at a desk with four items, which Ursula User asked for and Ida Ingram logged."""
     url = new_desk(tmp_path / "desk.db")
     engine = open_desk(url)
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         people = [person("u-17", "Ursula", "User"), person("a-4", "Ida", "Ingram"), person("w-9", "", "")]
         connection.execute(insert(tables.persons), people)
         kinds = ("call", "open"), ("task", "open"), ("request", "open"), ("task", "closed")

@@ -12,19 +12,19 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from console.config import ConsoleConfig
-from desk.engine import writing
+from desk.engine import write_transaction
 from desk.tables import mails
 from runtime.blobs import BlobStore
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
 from runtime.token_keys import make_token_key, read_token_keys
+from runtime.topic_reader import read_to_end
 from schemas import ids
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.mail import RejectedMail
 from schemas.reasons import Reason
 from schemas.release_marks import is_released
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED
-from schemas.wire import Message, encode
+from schemas.wire import OutputRecord, encode
 
 Mailcall = Callable[..., Any]
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -59,14 +59,14 @@ def fetched_mail(number: int, **fields: Any) -> FetchedMail:
     return FetchedMail(**{**known, **fields})
 
 
-def fetched_record(mail: FetchedMail) -> Message:
+def fetched_record(mail: FetchedMail) -> OutputRecord:
     return encode(
         MAIL_FETCHED, "ann@example.org", mail.raw, id=mail.mail_id, source="/test", time=NOW,
         traceparent=mail.traceparent, extensions=mail.extensions(),
     )  # fmt: skip
 
 
-def rejected_record(mail: FetchedMail, reason: Reason, blob: str | None = None, released: str = "") -> Message:
+def rejected_record(mail: FetchedMail, reason: Reason, blob: str | None = None, released: str = "") -> OutputRecord:
     value = RejectedMail(
         mail_id=mail.mail_id, server_id=mail.server_id, reason=reason, evidence="dmarc=fail", sender="ann@example.org",
         subject="Mail \x1b[31m", received=mail.received, blob=blob, released=released,
@@ -78,7 +78,7 @@ def rejected_record(mail: FetchedMail, reason: Reason, blob: str | None = None, 
     )  # fmt: skip
 
 
-def held_record(mail: FetchedMail, config: ConsoleConfig) -> Message:
+def held_record(mail: FetchedMail, config: ConsoleConfig) -> OutputRecord:
     return rejected_record(mail, Reason.QUARANTINE, BlobStore(config.blob_url).put(mail.raw))
 
 
@@ -97,7 +97,7 @@ def test_what_is_held_is_listed_oldest_first_until_it_is_released_or_in_the_desk
     late, early, in_desk, reply = (fetched_mail(number) for number in (3, 1, 2, 4))
     held = [held_record(one, config) for one in (late, early, in_desk)]
     publisher.publish([*held, held[0], rejected_record(reply, Reason.AUTO_REPLY)])
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         row = {"mail_id": in_desk.mail_id, "server_id": "it-mailbox", "outcome": "call-logged", "item_id": 1}
         connection.execute(insert(mails), {**row, "received": NOW, "logged_at": NOW, "size": 1, "sha256": "0" * 64})
 

@@ -16,11 +16,11 @@ from console.mails.index.store import (
     write_facts,
     write_positions,
 )
-from desk.engine import open_desk, reading, writing
+from desk.engine import open_desk, read_transaction, write_transaction
 from desk.tables import dead_letters, items, mail_index, mail_steps, mails, persons
 from runtime.dead_letters import dead_letter
 from runtime.outcomes import Dead
-from runtime.outgoing import Outgoing, prepare
+from runtime.outgoing import ProducerRecord, prepare
 from schemas.events import CallLogged, NotificationRequested, NotificationResult
 from schemas.mail import ConversationReferences, RejectedMail, ResolvedMail, Sender
 from schemas.reasons import Reason
@@ -33,7 +33,7 @@ from schemas.topics import (
     NOTIFICATION_RESULTS,
     Topic,
 )
-from schemas.wire import Message, Record, encode
+from schemas.wire import OutputRecord, Record, encode
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 TOPICS = indexed_topics("p")
@@ -51,8 +51,8 @@ def mail_id(number: int) -> str:
     return f"{number:032x}"
 
 
-def record(message: Message | Outgoing, offset: int, partition: int = 0) -> Record:
-    one = prepare(message, "p") if isinstance(message, Message) else message
+def record(message: OutputRecord | ProducerRecord, offset: int, partition: int = 0) -> Record:
+    one = prepare(message, "p") if isinstance(message, OutputRecord) else message
     return Record(one.topic, partition, offset, one.key, one.value, one.headers, int(NOW.timestamp() * 1000) + offset)
 
 
@@ -131,23 +131,23 @@ def settlement(topic: Topic, letter_id: str, offset: int, *, discarded: bool) ->
         (names[0], letter_id.encode()), (names[1], NOW.isoformat().encode()), (SETTLED_BY, b"ida"),
         (SETTLED_WHY, b"spam"),
     )  # fmt: skip
-    return record(Outgoing(topic.dlq("p"), b"ann@example.org", None, headers), offset)
+    return record(ProducerRecord(topic.dlq("p"), b"ann@example.org", None, headers), offset)
 
 
 def take(desk: Engine, *records: Record) -> None:
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         write_facts(connection, [fact for one in records for fact in facts_of(one, TOPICS[one.topic])])
 
 
 def shown(desk: Engine, number: int = 1) -> IndexedMail:
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         found = one_mail(connection, mail_id(number))
     assert found is not None
     return found
 
 
 def find(desk: Engine, query: Query, size: int = 50, after: Any = None) -> Page:
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         return find_mails(connection, query, after, size)
 
 
@@ -156,7 +156,7 @@ def numbers(page: Page) -> list[int]:
 
 
 def steps(desk: Engine) -> list[tuple[str, str]]:
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         query = select(mail_steps.c.topic, mail_steps.c.outcome).order_by(mail_steps.c.topic, mail_steps.c.topic_offset)
         return [tuple(row) for row in connection.execute(query)]
 
@@ -199,7 +199,7 @@ WAYS: dict[str, tuple[Sequence[Record], str]] = {
 def test_a_mail_has_one_end_in_whatever_order_its_topics_are_read(way: str, desk: Engine) -> None:
     records, end = WAYS[way]
     for order in permutations(records) if len(records) < 4 else [records, records[::-1]]:
-        with writing(desk) as connection:
+        with write_transaction(desk) as connection:
             for table in (mail_index, mail_steps, dead_letters):
                 connection.execute(table.delete())
         for one in order:
@@ -218,7 +218,7 @@ def test_a_dead_letter_counts_until_it_is_replayed_or_discarded(desk: Engine) ->
 
     assert shown(desk, 1).outcome == "on-the-way"
     assert shown(desk, 2).outcome == "discarded"
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         states = {
             row.id: (row.state, row.settled_by, row.settled_why) for row in connection.execute(select(dead_letters))
         }
@@ -227,12 +227,12 @@ def test_a_dead_letter_counts_until_it_is_replayed_or_discarded(desk: Engine) ->
 
 def test_a_duplicate_is_known_by_the_desks_ledger_alone(desk: Engine) -> None:
     take(desk, fetched(1), resolved(1))
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         connection.execute(insert(persons), [_person()])
         connection.execute(insert(items), [_item(7)])
         connection.execute(insert(mails), [_ledger(1, "duplicate", 7)])
 
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         assert end_by_ledger(connection) == 1
         assert end_by_ledger(connection) == 0
 
@@ -241,7 +241,7 @@ def test_a_duplicate_is_known_by_the_desks_ledger_alone(desk: Engine) -> None:
 
 
 def test_a_mail_whose_own_records_are_gone_is_filled_from_the_ledger(desk: Engine) -> None:
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         connection.execute(insert(persons), [_person()])
         connection.execute(insert(items), [_item(7)])
         connection.execute(insert(mails), [_ledger(1, "call-logged", 7)])
@@ -298,7 +298,7 @@ def test_hostile_words_in_every_field_are_stored_cut_and_found(desk: Engine) -> 
 @pytest.fixture(params=[True, False], ids=["trigrams", "walking"])
 def filled(request: pytest.FixtureRequest, desk: Engine) -> Engine:
     """A thousand mails, a minute between two; of PostgreSQL once with the index of trigrams and once without."""
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("DROP INDEX IF EXISTS mail_index_words_trigrams")
         if request.param:
@@ -383,12 +383,12 @@ def test_a_page_looks_at_a_bounded_number_of_mails_and_says_how_far(
 
 
 def test_positions_are_kept_with_the_rows_or_not_at_all(desk: Engine) -> None:
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         write_positions(connection, {("a", 0): 5, ("b", 1): 7})
-    with pytest.raises(RuntimeError), writing(desk) as connection:
+    with pytest.raises(RuntimeError), write_transaction(desk) as connection:
         write_positions(connection, {("a", 0): 9})
         raise RuntimeError
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         assert read_positions(connection, ["a", "b"]) == {("a", 0): 5, ("b", 1): 7}
 
 

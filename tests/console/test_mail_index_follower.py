@@ -19,20 +19,20 @@ from console.mails.index.search import Query, find_mails, one_mail
 from console.mails.index.store import forget_positions, read_positions, write_facts
 from console.mails.rejected import discard, held, release
 from console.topics.dead_letters import dead_letters
-from desk.engine import open_desk, reading, writing
+from desk.engine import open_desk, read_transaction, write_transaction
 from desk.errors import UnstorableError
 from desk.tables import index_positions, mail_index, mail_steps
 from runtime.dead_letters import dead_letter
 from runtime.outcomes import Dead, OutageError
 from runtime.publisher import Publisher
-from runtime.reader import RecordReader, read_to_end
 from runtime.token_keys import make_token_key
+from runtime.topic_reader import RecordReader, read_to_end
 from runtime.topic_setup import create_topics
 from schemas import ids
 from schemas.mail import RejectedMail
 from schemas.reasons import Reason
 from schemas.topics import CALL_EVENTS, MAIL_FETCHED, MAIL_REJECTED, Topic
-from schemas.wire import Message, Record, encode
+from schemas.wire import OutputRecord, Record, encode
 from tests.console.conftest import Mailcall
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
@@ -76,14 +76,14 @@ def follow(config: ConsoleConfig, desk: Engine) -> Iterator[Callable[[], IndexFo
         follower.join()
 
 
-def fetched(number: int) -> Message:
+def fetched(number: int) -> OutputRecord:
     raw = f"Subject: {number}\r\n\r\n".encode()
     known = {"serverid": "it-mailbox", "internaldate": NOW.isoformat()}
     sender = f"user{number}@example.org"
     return encode(MAIL_FETCHED, sender, raw, id=mail_id(number), source="/t", time=NOW, extensions=known)
 
 
-def rejected(number: int, reason: Reason = Reason.QUARANTINE, **fields: Any) -> Message:
+def rejected(number: int, reason: Reason = Reason.QUARANTINE, **fields: Any) -> OutputRecord:
     sender = f"user{number}@example.org"
     value = RejectedMail(
         mail_id=mail_id(number), server_id="it-mailbox", reason=reason, evidence="dmarc=fail", sender=sender,
@@ -103,7 +103,7 @@ def dead(config: ConsoleConfig, number: int) -> Any:
 
 
 def ends(desk: Engine) -> dict[str, str]:
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         return {row.mail_id: row.outcome for row in connection.execute(select(mail_index))}
 
 
@@ -126,7 +126,7 @@ def test_what_comes_is_in_the_index_and_where_it_says(
     catch_up(config, desk, [MAIL_FETCHED], [MAIL_FETCHED])
     assert ends(desk)[mail_id(50)] == "dead-lettered"
 
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         steps = connection.execute(select(mail_steps).where(mail_steps.c.topic == "mail.rejected")).all()
         assert find_mails(connection, Query(sender="user7@")).mails[0].mail_id == mail_id(7)
     name = MAIL_REJECTED.name(config.topic_prefix)
@@ -143,13 +143,13 @@ def test_it_goes_on_where_it_stopped_and_begins_anew_where_it_is_told_to(
 ) -> None:
     publisher.publish([rejected(1), rejected(2)])
     follow()
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         connection.execute(delete(mail_index))
     publisher.publish([rejected(3)])
     catch_up(config, desk, [MAIL_REJECTED])
     assert ends(desk).keys() == {mail_id(3)}  # nothing was read twice
 
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         forget_positions(connection)
     assert not catch_up(config, desk, [MAIL_REJECTED])
     publisher.publish([rejected(4)])  # the follower notices at the next record that it was told to begin anew
@@ -166,7 +166,7 @@ def test_two_that_keep_it_at_once_keep_one_index(
         publisher.publish([rejected(number) for number in range(start, start + 20)])
     catch_up(config, desk, [MAIL_REJECTED])
     assert len(ends(desk)) == 200
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         positions = read_positions(connection, [MAIL_REJECTED.name(config.topic_prefix)])
     assert sum(positions.values()) == 200
 
@@ -211,10 +211,10 @@ def test_what_retention_has_taken_away_is_passed_over(
     publisher.publish([rejected(1), rejected(2)])
     follow()
     name = MAIL_REJECTED.name(config.topic_prefix)
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         kept = read_positions(connection, [name])
     delete_before(config, MAIL_REJECTED, {partition: offset for (_, partition), offset in kept.items()})
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         connection.execute(update(index_positions).values(next_offset=0))
     publisher.publish([rejected(3)])
     follow()
@@ -228,7 +228,7 @@ def test_a_topic_made_anew_is_begun_again(
 ) -> None:
     publisher.publish([rejected(1)])
     follow()
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         connection.execute(update(index_positions).values(next_offset=1_000))
         connection.execute(delete(mail_index))
     publisher.publish([rejected(2)])
@@ -254,7 +254,7 @@ def test_held_mails_are_released_and_discarded_by_the_index_alone(
                 discard(records, publisher, [mail_id(2), wrong], "ida", NOW, "spam")
         with pytest.raises(Exception, match="for a reason"):
             discard(records, publisher, [mail_id(2)], "ida", NOW, " ")
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         released, discarded = one_mail(connection, mail_id(0)), one_mail(connection, mail_id(1))
     assert released is not None
     assert discarded is not None

@@ -14,12 +14,12 @@ from schemas.persons import Person
 from schemas.settings import (
     CallTemplate,
     EmailOptions,
-    Floods,
     Format,
     IncomingServer,
     OAuth,
     OutgoingServer,
     Partition,
+    RateLimits,
     Secret,
     Setting,
 )
@@ -39,7 +39,7 @@ MAILBOX = IncomingServer(
     password=Secret(env="PW"),
     after_fetch="move",
     move_to="Done",
-    floods=Floods(minutes=5, per_sender=7),
+    floods=RateLimits(minutes=5, per_sender=7),
 )
 SMTP = OutgoingServer(id="o", from_address="desk@example.org")
 OPTIONS = EmailOptions(default_format=Format.TEXT, plus_tags=True)
@@ -80,10 +80,10 @@ def one(folder: Path, **sections: Any) -> Any:
             "incoming_servers",
             {"id": "m", "floods": {"per_sender": 8}},
             MAILBOX,
-            {"floods": Floods(minutes=5, per_sender=8)},
+            {"floods": RateLimits(minutes=5, per_sender=8)},
         ),
-        ("incoming_servers", {"id": "m", "floods": {"minutes": None}}, MAILBOX, {"floods": Floods(per_sender=7)}),
-        ("incoming_servers", {"id": "m", "floods": None}, MAILBOX, {"floods": Floods()}),
+        ("incoming_servers", {"id": "m", "floods": {"minutes": None}}, MAILBOX, {"floods": RateLimits(per_sender=7)}),
+        ("incoming_servers", {"id": "m", "floods": None}, MAILBOX, {"floods": RateLimits()}),
         ("incoming_servers", {"id": "m", "password": {"file": "/pw"}}, MAILBOX, {"password": Secret(file="/pw")}),
         (
             "incoming_servers",

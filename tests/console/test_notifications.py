@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 from console.config import ConsoleConfig
 from console.mails.notification_reconciliation import STATUSES, ReconcileInput, RequestedNotification, balance
 from deploy.local.ports import wait_until
-from deploy.local.smtp_sink import SmtpSink
-from desk.engine import writing
+from deploy.local.servers.smtp_sink import SmtpSink
+from desk.engine import write_transaction
 from desk.tables import deliveries
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
@@ -152,7 +152,7 @@ def test_the_commands_follow_notifications_to_their_ends(
         ]
     )
     topic = NOTIFICATION_REQUESTED.name(config.topic_prefix)
-    publisher.publish([Outgoing(topic, b"k", b"no notification", ())])
+    publisher.publish([ProducerRecord(topic, b"k", b"no notification", ())])
 
     def account() -> Any:
         return json.loads(run("reconcile", "--json", "--each").out)["notifications"]
@@ -189,7 +189,7 @@ def test_the_commands_follow_notifications_to_their_ends(
         ("sent", "ida@desk.example"), ("sent", "noor@desk.example"), ("bounced", "noor@desk.example"),
     ]  # fmt: skip
 
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         lost = deliveries.c.notification_id == every["sent"].notification_id
         connection.execute(deliveries.delete().where(lost))
     ran = run("reconcile")
@@ -209,7 +209,7 @@ def test_what_nobody_knows_and_what_is_no_end_is_told(run: Mailcall, desk: Engin
 
 
 def test_what_only_the_ledger_knows_is_shown_from_there(run: Mailcall, desk: Engine) -> None:
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         connection.execute(
             deliveries.insert().values(
                 notification_id=A, recipient=ANN, attempt=1, outcome="sent", smtp_reply="250 OK", at=NOW

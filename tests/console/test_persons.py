@@ -15,14 +15,14 @@ from console.persons import person_changes
 from console.settings import apply as apply_module
 from console.settings.state import read_state
 from desk.bounced_addresses import add_bounce
-from desk.engine import writing
+from desk.engine import write_transaction
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.persons import Person
 from schemas.servers import SettingsChange
 from schemas.settings import Format
 from schemas.topics import PERSONS, SETTINGS_CHANGES
-from schemas.wire import Message, decode, encode, tombstone
+from schemas.wire import OutputRecord, decode, encode, tombstone
 from tests.desk.rows import add_person
 
 Mailcall = Callable[..., Any]
@@ -52,7 +52,7 @@ def published(config: ConsoleConfig) -> int:
     return len(list(read_to_end(config, [PERSONS.name(config.topic_prefix)])))
 
 
-def by_the_cmdb(person: Person) -> Message:
+def by_the_cmdb(person: Person) -> OutputRecord:
     return encode(PERSONS, person.id, person, id=f"{person.id}/{person.version}", source="/cmdb", time=NOW)
 
 
@@ -253,7 +253,7 @@ def test_a_marked_address_is_shown_and_unmarked(
     run: Mailcall, apply: Mailcall, desk: Engine, start_stages: Callable[[], None]
 ) -> None:
     apply(PLAIN_ANN)
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         add_bounce(connection, "ann@example.test", "5.1.1", NOW, 1)
 
     shown = run("persons", "show", "ann").out
@@ -272,7 +272,7 @@ def test_a_marked_address_is_shown_and_unmarked(
 
 def test_without_a_logger_an_address_stays_marked_and_it_is_said(run: Mailcall, apply: Mailcall, desk: Engine) -> None:
     apply(PLAIN_ANN)
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         add_bounce(connection, "ann@example.test", "5.1.1", NOW, 1)
 
     ran = run("persons", "unmark", "ann@example.test", "--by", "ann", "--wait", 0.1)

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import Engine
 
 from console.config import ConsoleConfig
-from console.mails.reconcile import DOUBLE, ENDS, MISSING, ON_THE_WAY, Facts, balance
+from console.mails.reconcile import DOUBLE, ENDS, MISSING, ON_THE_WAY, ReconcileInput, balance
 from console.topics.dead_letters import dead_letters
 from deploy.local.ports import wait_until
-from desk.engine import writing
+from desk.engine import write_transaction
 from desk.tables import mails
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
 from schemas import ids
 from schemas.topics import MAIL_FETCHED
@@ -23,9 +23,9 @@ from tests.console.conftest import DEMO, Mailcall, fetched, mail
 A, B = "a" * 32, "b" * 32
 
 
-def facts(**changes: Any) -> Facts:
+def facts(**changes: Any) -> ReconcileInput:
     known: dict[str, Any] = {"fetched": {A: 1}, "ends": {}, "places": {A: (("resolver", 3, 7),)}, "positions": {}}
-    return Facts(**{**known, **changes})
+    return ReconcileInput(**{**known, **changes})
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -103,7 +103,7 @@ def test_the_command_follows_mails_to_their_ends_and_through_a_replay(
     mails_ = [*(fetched(mail(number)) for number in range(5)), fetched(machine), fetched(mail(9), "not-yet")]
     publisher.publish(mails_)
     publisher.publish(mails_[:2])  # read from the mailbox a second time
-    garbage = Outgoing(MAIL_FETCHED.name(config.topic_prefix), b"k", b"no envelope", (("ce_type", b"nonsense"),))
+    garbage = ProducerRecord(MAIL_FETCHED.name(config.topic_prefix), b"k", b"no envelope", (("ce_type", b"nonsense"),))
     publisher.publish([garbage])
 
     before = json.loads(run("reconcile", "--json").out)
@@ -142,7 +142,7 @@ def test_a_mail_that_no_stage_holds_any_more_is_missing(
     publisher.publish([fetched(mail(number)) for number in range(3)])
     start_stages()
     assert run("reconcile", "--wait", "60").code == 0
-    with writing(desk) as connection:
+    with write_transaction(desk) as connection:
         connection.execute(mails.delete().where(mails.c.mail_id == ids.mail_id("it-mailbox", mail(1))))
 
     # On its way until the stages have committed what they handled.

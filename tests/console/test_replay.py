@@ -12,12 +12,12 @@ import pytest
 from console.config import ConsoleConfig
 from console.mails import replay as operation
 from console.mails.decisions import Difference, dead_lettered, decision, differences
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.items import list_items
 from runtime.clients import make_producer
 from runtime.publisher import Publisher
-from runtime.reader import read_between, read_to_end
 from runtime.token_keys import make_token_key
+from runtime.topic_reader import read_between, read_to_end
 from schemas import ids
 from schemas.mail import RejectedMail
 from schemas.persons import Person
@@ -153,7 +153,7 @@ def test_mails_that_are_a_persons_today_become_calls_and_all_others_stay_as_they
     ends = {one["mail_id"]: one["end"] for one in json.loads(balanced.out)["each"]}
     assert balanced.code == 0
     assert (ends[id_of(OWN)], ends[id_of(MACHINE)]) == ("call-logged", "rejected")
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         assert len(list_items(connection)) == 4
     topic = MAIL_FETCHED.name(config.topic_prefix)
     first, again = (one for one in read_to_end(config, [topic]) if one.value == OWN)

@@ -15,17 +15,17 @@ from kafka.structs import OffsetAndMetadata
 from sqlalchemy import Engine, make_url, select, text
 
 from console.config import ConsoleConfig
-from deploy.local.database import bundled_programs, installed_programs
-from deploy.local.kcat import find_kcat
-from desk.engine import open_desk, reading, writing
+from deploy.local.packages.kcat import find_kcat
+from deploy.local.servers.database import bundled_programs, installed_programs
+from desk.engine import open_desk, read_transaction, write_transaction
 from desk.tables import items
 from logger.handler import LoggerHandler
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from runtime.topic_setup import create_topics
 from schemas.servers import AccountTokens, MailboxCursor
 from schemas.topics import MAILBOX_CURSORS, SERVER_TOKENS
-from schemas.wire import Message, decode, encode, tombstone
+from schemas.wire import OutputRecord, decode, encode, tombstone
 from tests.console.conftest import DEMO, Mailcall, Ran, fetched, mail, running_stages
 from tests.desks import make_tables
 
@@ -65,7 +65,7 @@ def postgres(program: str, *arguments: str) -> None:
     subprocess.run([directory / program, *arguments], check=True, capture_output=True, timeout=60)
 
 
-def take_up(config: ConsoleConfig, desk: Engine, mails: list[Message], run: Run) -> None:
+def take_up(config: ConsoleConfig, desk: Engine, mails: list[OutputRecord], run: Run) -> None:
     """Publishes these mails and lets resolver and logger bring each to its end."""
     with closing(Publisher(config)) as publisher, running_stages(config, desk, publisher):
         publisher.publish(mails)
@@ -75,12 +75,12 @@ def take_up(config: ConsoleConfig, desk: Engine, mails: list[Message], run: Run)
 
 def subjects(desk: Engine) -> dict[str, int]:
     """Of each item its number, by its subject."""
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         return {row.subject: row.id for row in connection.execute(select(items.c.subject, items.c.id))}
 
 
 def count(desk: Engine) -> int:
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         return len(connection.execute(select(items.c.id)).all())
 
 
@@ -173,7 +173,7 @@ def test_a_desk_older_than_the_topics_and_topics_that_are_gone(
     balance = json.loads(ran.out)
     assert (ran.code, balance["outcomes"]["missing"], balance["outcomes"]["call-logged"]) == (1, 2, 3)
 
-    with writing(desk) as connection:  # numbers that people were told are not given again
+    with write_transaction(desk) as connection:  # numbers that people were told are not given again
         connection.execute(text("SELECT setval(pg_get_serial_sequence('items', 'id'), 1000)"))
     set_back(config, moment)
     take_up(config, desk, [], run)

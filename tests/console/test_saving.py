@@ -23,7 +23,7 @@ from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
 from schemas.reasons import Reason
 from schemas.settings import CallTemplate, EmailOptions, OutgoingServer, Partition, Setting
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 
 KEY = "outgoing-server/smtp"
 SERVER = OutgoingServer(id="smtp", from_address="it@desk.example")
@@ -40,7 +40,7 @@ class Interrupted:
         self._real = real
         self._between: Callable[[], None] | None = between
 
-    def publish(self, messages: Sequence[Message]) -> None:
+    def publish(self, messages: Sequence[OutputRecord]) -> None:
         between, self._between = self._between, None
         if between:
             between()
@@ -57,7 +57,7 @@ class Cut:
         self._real = real
         self._left = records
 
-    def publish(self, messages: Sequence[Message]) -> None:
+    def publish(self, messages: Sequence[OutputRecord]) -> None:
         some = messages[: self._left]
         self._left -= len(some)
         self._real.publish(some)

@@ -10,11 +10,11 @@ from sqlalchemy import Engine
 from console.config import ConsoleConfig
 from console.mails.sending_again import again_id, may_have_arrived
 from deploy.local.ports import wait_until
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.smtp_sink import SmtpSink
 from desk import tables
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.events import NotificationResult
 from schemas.ids import MAIL_ID
 from schemas.topics import NOTIFICATION_REQUESTED
@@ -113,7 +113,7 @@ def test_it_goes_out_once_to_those_for_whom_it_failed(
     [record] = [r for r in read_to_end(config, [topic]) if ("ce_id", new.encode()) in r.headers]
     assert dict(record.headers)["ce_again"] == one.notification_id.encode() and ("ce_againby", b"ann") in record.headers
     last = asked("2", "ida@desk.example")
-    publisher.publish([Outgoing(topic, record.key, record.value, tuple(record.headers))])
+    publisher.publish([ProducerRecord(topic, record.key, record.value, tuple(record.headers))])
     publisher.publish([encode(NOTIFICATION_REQUESTED, NOBODY, last, id="l", source="/test", time=NOW)])
     assert wait_until(lambda: len(attempts(last.notification_id)) == 1, 60)
     mails = [mail for mail in sink.messages if NOBODY in mail.recipients]

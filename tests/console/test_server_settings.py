@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from console.command_line.words import fields_of
+from console.command_line.assignments import fields_of
 from console.errors import Remedy, SettingsError, UserError
 from console.servers.server_settings import changed_server, find_server, new_server
 from schemas.settings import IncomingServer, OAuth, OutgoingServer, Secret

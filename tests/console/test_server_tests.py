@@ -9,7 +9,7 @@ from typing import Any
 from console.config import ConsoleConfig
 from console.settings.state import read_state
 from deploy.local.ports import wait_until
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.servers import TestStep as Step  # by its own name pytest would collect it
 from schemas.settings import IncomingServer, OutgoingServer, Secret
@@ -18,7 +18,7 @@ from schemas.wire import decode
 from tests.console.answering import Answering
 
 Mailcall = Callable[..., Any]
-DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
+DEMO = Path(__file__).parents[2] / "deploy/local/demo/demo.yaml"
 ACCOUNT = ("username=new@desk.example", "password.env=NEW_PW")
 NEW = ("protocol=imap", "host=new.example", *ACCOUNT, "call_template=it-by-mail", "default_logging_analyst=ida")
 

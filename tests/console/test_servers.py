@@ -17,15 +17,15 @@ import pytest
 from console.config import ConsoleConfig
 from console.settings.state import read_state
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
 from runtime.secrets import reveal
+from runtime.topic_reader import read_to_end
 from schemas.servers import ServerStatus, SettingsChange
 from schemas.settings import IncomingServer, OutgoingServer, Secret
 from schemas.topics import SERVER_STATUS, SERVER_TESTS, SETTINGS, SETTINGS_CHANGES, Topic
 from schemas.wire import Record, decode, encode
 
 Mailcall = Callable[..., Any]
-DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
+DEMO = Path(__file__).parents[2] / "deploy/local/demo/demo.yaml"
 ACCOUNT = ("username=new@desk.example", "password.env=NEW_PW")
 NEW = ("incoming", "new", "protocol=imap", *ACCOUNT, "call_template=it-by-mail", "default_logging_analyst=ida")
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from console.errors import Problem, Remedy, SettingsError, UserError
-from console.settings.references import check_references
+from console.settings.cross_references import check_references
 from console.settings.settings_file import MAX_PROBLEMS, read_settings_file
 from console.settings.state import State
 from schemas.settings import IncomingServer, Secret
 from schemas.snapshot import SettingsSnapshot
 
-DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
+DEMO = Path(__file__).parents[2] / "deploy/local/demo/demo.yaml"
 PARTITION = "{id: it, impacts: [a], urgencies: [b], priorities: [P1], priority_matrix: {a: {b: P1}}}"
 OTHER = "{id: it, impacts: [x], urgencies: [b], priorities: [P1], priority_matrix: {x: {b: P1}}}"
 SERVER = "id: m, protocol: imap, call_template: c, default_logging_analyst: ida"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from console.templates.templates import Used, used_templates
+from console.templates.templates import TemplateUse, used_templates
 from schemas.persons import Person
 from schemas.settings import MessageTemplate, Partition
 from schemas.snapshot import SettingsSnapshot
@@ -70,17 +70,17 @@ def test_the_list_has_no_more_lines_than_there_are_differences() -> None:
     used = {event: [one for one in used_templates(snapshot) if one.event == event] for event in events}
     built_in = "built-in/CallLogged"
     assert used["CallLogged"] == [
-        Used("CallLogged", "author", None, built_in, ""),
-        Used("CallLogged", "user", "hr", built_in, ""),
-        Used("CallLogged", "user", "it", "message-template/it-users", ""),
-        Used("CallLogged", "logging-analyst", None, built_in, ""),
-        Used("CallLogged", "assigned-group", None, built_in, ""),
-        Used("CallLogged", "watchers", None, built_in, ""),
+        TemplateUse("CallLogged", "author", None, built_in, ""),
+        TemplateUse("CallLogged", "user", "hr", built_in, ""),
+        TemplateUse("CallLogged", "user", "it", "message-template/it-users", ""),
+        TemplateUse("CallLogged", "logging-analyst", None, built_in, ""),
+        TemplateUse("CallLogged", "assigned-group", None, built_in, ""),
+        TemplateUse("CallLogged", "watchers", None, built_in, ""),
     ]
     [closed] = used["CallClosed"]
     assert (closed.recipient, closed.partition, closed.template) == (None, None, "message-template/all")
     assert closed.fault == "text: line 1: there is no name 'refrence'; did you mean 'reference'?"
-    assert used["PersonCreated"] == [Used("PersonCreated", None, None, "built-in/PersonCreated", "")]
+    assert used["PersonCreated"] == [TemplateUse("PersonCreated", None, None, "built-in/PersonCreated", "")]
     assert [one.template for one in used["BackupFailed"]] == ["", "", "", "", "message-template/backup"]
 
 

@@ -6,12 +6,12 @@ import pytest
 
 from console.errors import SettingsError
 from console.settings.apply import plan
+from console.settings.settings_checks import check_workable
 from console.settings.settings_file import read_settings_file
 from console.settings.state import State
-from console.settings.workable import check_workable
 from schemas.template_bounds import MAX_SOURCE
 
-DEMO = Path(__file__).parents[2] / "deploy/local/demo.yaml"
+DEMO = Path(__file__).parents[2] / "deploy/local/demo/demo.yaml"
 OUTGOING = "outgoing_servers:\n- {{id: out, from_address: it@desk.test, authentication: {}}}\n"
 ACCOUNT = "username: it, password: {env: PW}"
 INCOMING = (

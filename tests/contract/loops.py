@@ -14,13 +14,13 @@ from runtime.config import ProcessConfig
 from runtime.consumer import ConsumerLoop
 from runtime.faust_loop import run_faust
 from runtime.health import Health
-from runtime.outcomes import Dead, Handler, Ok, OutageError, Outcome
+from runtime.outcomes import Dead, FinalOutcome, Handler, Ok, OutageError
 from runtime.publisher import Publisher
 from runtime.topic_plans import plans
 from schemas.reasons import Reason
 from schemas.sizes import MAX_RECORD_BYTES
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED, Topic
-from schemas.wire import Message, Record
+from schemas.wire import OutputRecord, Record
 
 DEADLINE = 60.0
 GROUP = "contract"
@@ -39,13 +39,13 @@ class ObedientHandler:
     outage_over: threading.Event = field(default_factory=threading.Event)
     outages: int = 0
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
+    def handle(self, records: Sequence[Record]) -> Sequence[FinalOutcome]:
         self.batches.append(len(records))
         outcomes = [self._outcome(record) for record in records]
         self.handled += records
         return outcomes
 
-    def _outcome(self, record: Record) -> Outcome:
+    def _outcome(self, record: Record) -> FinalOutcome:
         value = record.value
         if value is None:
             return Dead(Reason.NULL_VALUE, "the record has no value")
@@ -57,7 +57,7 @@ class ObedientHandler:
             self.outages += 1
             raise OutageError(Reason.DATABASE_AWAY, "the database does not answer")
         output = value * MAX_RECORD_BYTES if value == b"!" else value
-        return Ok((Message(MAIL_RESOLVED, (record.key or b"").decode(), output, tuple(record.headers)),))
+        return Ok((OutputRecord(MAIL_RESOLVED, (record.key or b"").decode(), output, tuple(record.headers)),))
 
     def count(self) -> Counter[bytes]:
         return Counter(record.value or b"" for record in self.handled)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from _pytest.mark import ParameterSet
 
-from deploy.local.mail_host import MailHost
+from deploy.local.servers.mail_host import MailHost
 from ingest.connectors import CONNECTORS, TRANSPORTS, base, connector_for, imap_mails
-from ingest.connectors.base import WATCH, Block, Connector, Mode, RemoteMail, open_mailbox
+from ingest.connectors.base import WATCH, Connector, FetchedBatch, Mode, RemoteMail, open_mailbox
 from ingest.connectors.ews import EwsConnector
 from ingest.connectors.graph import GraphConnector
 from mailserver.errors import MailServerError
@@ -274,7 +274,9 @@ def opened() -> Iterator[Callable[[Connector], Connector]]:
 Open = Callable[[Connector], Connector]
 
 
-def drain(connector: Connector, cursor: MailboxCursor | None = None, room: int = base.BLOCK_BYTES) -> list[Block]:
+def drain(
+    connector: Connector, cursor: MailboxCursor | None = None, room: int = base.BLOCK_BYTES
+) -> list[FetchedBatch]:
     blocks = []
     while (block := connector.next_block(cursor, room)) is not None:
         blocks.append(block)
@@ -282,7 +284,7 @@ def drain(connector: Connector, cursor: MailboxCursor | None = None, room: int =
     return blocks
 
 
-def subjects(*blocks: Block) -> list[int]:
+def subjects(*blocks: FetchedBatch) -> list[int]:
     return [int(mail.raw.split(b"Subject: ")[1].split(b"\r\n")[0]) for block in blocks for mail in block.mails]
 
 

@@ -10,7 +10,7 @@ from runtime import faust_app, polled_bytes, unpacking
 from runtime.clients import make_producer
 from runtime.config import ProcessConfig
 from runtime.metrics import LAG
-from runtime.reader import kept_since, read_between, read_to_end
+from runtime.topic_reader import kept_since, read_between, read_to_end
 from schemas.sizes import LEAST_RECORD_BYTES
 from schemas.topics import MAIL_FETCHED
 from schemas.wire import NOT_UNPACKED, UNREADABLE_NAME, Record, UndecodableError, open_envelope

@@ -14,9 +14,9 @@ from runtime.clients import make_consumer, make_producer
 from runtime.config import ProcessConfig
 from runtime.lag import LagProbe
 from runtime.lifecycle import TOO_MANY_DEAD_LETTERS, StopProcess
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
 from schemas.wire import Record
 from tests.contract.loops import GROUP, LoopName, ObedientHandler, Running, make_topics, until
@@ -46,9 +46,9 @@ def topics_of(prefix: str) -> list[str]:
     return [MAIL_FETCHED.name(prefix), MAIL_FETCHED.dlq(prefix), MAIL_RESOLVED.name(prefix)]
 
 
-def fetched(config: ProcessConfig, values: Iterable[bytes | None], keys: int = 7) -> list[Outgoing]:
+def fetched(config: ProcessConfig, values: Iterable[bytes | None], keys: int = 7) -> list[ProducerRecord]:
     topic = MAIL_FETCHED.name(config.topic_prefix)
-    return [Outgoing(topic, b"key-%d" % (i % keys), value, (("n", b"%d" % i),)) for i, value in enumerate(values)]
+    return [ProducerRecord(topic, b"key-%d" % (i % keys), value, (("n", b"%d" % i),)) for i, value in enumerate(values)]
 
 
 def outputs(config: ProcessConfig) -> list[bytes | None]:
@@ -137,7 +137,7 @@ def test_any_bytes_pass_and_the_partition_moves_on(loop: LoopName, config: Proce
     hostile.append(noise.randbytes(FIVE_MEGABYTES))
     topic = MAIL_FETCHED.name(config.topic_prefix)
     odd_headers = (("same", b"1"), ("same", b"2"), ("", b""), ("n\N{SNOWMAN}", b"\xff\xfe"))
-    messages = [*fetched(config, hostile, keys=1), Outgoing(topic, None, b"no key", odd_headers)]
+    messages = [*fetched(config, hostile, keys=1), ProducerRecord(topic, None, b"no key", odd_headers)]
     messages += fetched(config, [b"the end"], keys=1)
     publisher.publish(messages)
     handler = ObedientHandler()

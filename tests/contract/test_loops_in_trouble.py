@@ -11,11 +11,11 @@ from typing import Self
 
 import pytest
 
-from deploy.local.broker import KafkaProcess
+from deploy.local.servers.broker import KafkaProcess
 from runtime.config import ProcessConfig
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
 from tests.contract.loops import LoopName, ObedientHandler, Running, make_topics, until
 
@@ -39,9 +39,9 @@ def own_broker() -> Iterator[KafkaProcess]:
         yield broker
 
 
-def mails(config: ProcessConfig, values: list[bytes]) -> list[Outgoing]:
+def mails(config: ProcessConfig, values: list[bytes]) -> list[ProducerRecord]:
     topic = MAIL_FETCHED.name(config.topic_prefix)
-    return [Outgoing(topic, b"key-%d" % (number % 40), value) for number, value in enumerate(values)]
+    return [ProducerRecord(topic, b"key-%d" % (number % 40), value) for number, value in enumerate(values)]
 
 
 def outputs(config: ProcessConfig) -> list[bytes]:
@@ -75,7 +75,7 @@ def test_a_broker_that_goes_away_is_waited_for(loop: LoopName, own_broker: Kafka
     publisher.close()
 
 
-def _published(publisher: Publisher, messages: list[Outgoing]) -> bool:
+def _published(publisher: Publisher, messages: list[ProducerRecord]) -> bool:
     try:
         publisher.publish(messages)
     except Exception:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.smtp_sink import SmtpSink
 from mailserver.errors import MailServerError
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.sasl import Credentials

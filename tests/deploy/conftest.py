@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.local.helm import Programs, find_helm
+from deploy.local.packages.helm import Programs, find_helm
 from deploy.manifests import render
 
 Manifests = Sequence[dict[str, Any]]

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from deploy.local import StartError
-from deploy.local.chart import SCALED_OBJECTS, rendered
-from deploy.local.keda import faults, unread
+from deploy.local.checkers.chart import SCALED_OBJECTS, rendered
+from deploy.local.checkers.keda import faults, unread
 from deploy.manifests import CHART
 from schemas.access import access_of
 from schemas.scaling import SCALED, topics_of

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from console.cli import app
 from deploy.chart_settings import CONFIGS, DECIDED, STAGES
-from deploy.local.certificates import make_certificates
-from deploy.local.helm import Programs
+from deploy.local.packages.helm import Programs
+from deploy.local.servers.certificates import make_certificates
 from deploy.manifests import CHART, RENDERED, SCHEMA, plain_yaml, render, schema
 from runtime.config import ENV_PREFIX, load_config
 from runtime.version import VERSION

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.local.helm import Programs
-from deploy.local.prometheus_operator import faults
+from deploy.local.checkers.prometheus_operator import faults
+from deploy.local.packages.helm import Programs
 from deploy.manifests import CHART, DEPLOY
 from tests.deploy.chart_parts import VALUES, Manifest, containers, name_of, of_kind, pods
 from tests.deploy.conftest import Rendered

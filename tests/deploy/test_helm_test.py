@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.chart import rendered
+from deploy.local.checkers.chart import rendered
 from deploy.local.pipeline import token_key_file_in
 from deploy.local.ports import HOST, free_ports
 from deploy.local.supervisor import Program, Supervisor

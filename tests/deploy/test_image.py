@@ -24,8 +24,8 @@ from imapclient import IMAPClient
 
 from deploy.chart_settings import STAGES
 from deploy.local import NotAvailableError
-from deploy.local.mail_host import MailHost
 from deploy.local.ports import HOST, free_ports, wait_until
+from deploy.local.servers.mail_host import MailHost
 from deploy.local.supervisor import Program, Supervisor
 from runtime.version import VERSION
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.local.ports import wait_until
-from deploy.local.prometheus import Prometheus
+from deploy.local.servers.prometheus import Prometheus
 from runtime.health import Health, HealthServer
 from runtime.metrics import BUILD_INFO, DEAD_LETTERS, HANDOVER_SECONDS
 from tests.deploy.test_alerts import ALERTS, FILES

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, Table, insert
 
 from desk import tables
-from desk.engine import writing
+from desk.engine import write_transaction
 from schemas.addresses import normalise
 
 NOW = datetime(2026, 11, 29, 9, 0, tzinfo=UTC)
@@ -18,7 +18,7 @@ _TEXTS = (
 
 
 def add(engine: Engine, table: Table, row: Mapping[str, Any]) -> None:
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         connection.execute(insert(table), dict(row))
 
 

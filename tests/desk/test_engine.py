@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Engine, TextClause, insert, select, text
 
 from desk import engine as desk_engine
-from desk.among import among
+from desk.any_of import any_of
 from desk.bulk import FEW, BulkInsert
-from desk.engine import check_url, open_desk, reading, writing
+from desk.engine import check_url, open_desk, read_transaction, write_transaction
 from desk.errors import ConflictError, DeskError, DeskUrlError, UnstorableError
 from desk.tables import files, items, message_ids, outbox, persons
 from runtime.outcomes import OutageError
@@ -65,17 +65,17 @@ def test_urls_of_a_desk() -> None:
 def test_a_database_that_is_not_there_is_an_outage(tmp_path_factory: pytest.TempPathFactory) -> None:
     nowhere = tmp_path_factory.mktemp("desk") / "no" / "such" / "folder.db"
     for url in ("postgresql+psycopg://u:s3cret@127.0.0.1:1/x", f"sqlite:///{nowhere}"):
-        with pytest.raises(OutageError) as caught, reading(open_desk(url)) as connection:
+        with pytest.raises(OutageError) as caught, read_transaction(open_desk(url)) as connection:
             connection.execute(text("SELECT 1"))
         assert caught.value.reason is Reason.DATABASE_AWAY
         assert "s3cret" not in str(caught.value)
 
 
 def test_a_transaction_is_stored_whole_or_not_at_all(engine: Engine) -> None:
-    with pytest.raises(ZeroDivisionError), writing(engine) as connection:
+    with pytest.raises(ZeroDivisionError), write_transaction(engine) as connection:
         connection.execute(insert(persons), PERSON)
         _ = 1 / 0
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         assert connection.execute(select(persons)).all() == []
 
 
@@ -88,7 +88,7 @@ def test_several_processes_may_open_a_new_file_at_once(tmp_path_factory: pytest.
 
 
 def _journal_mode(engine: Engine) -> str:
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         mode: str = connection.execute(text("PRAGMA journal_mode")).scalar_one()
     engine.dispose()
     return mode
@@ -98,18 +98,18 @@ def _journal_mode(engine: Engine) -> str:
 def test_bulk_inserts(engine: Engine, count: int) -> None:
     bulk = BulkInsert(message_ids, ("message_id", "item_id"))
     rows = [(f'<{n}\t"\\N"\n乌龟>', n) for n in range(count)]
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         bulk.insert(connection, [])
         bulk.insert(connection, iter(rows))
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         assert connection.execute(select(message_ids).order_by(message_ids.c.item_id)).all() == rows
-    with pytest.raises(ConflictError) as caught, writing(engine) as connection:
+    with pytest.raises(ConflictError) as caught, write_transaction(engine) as connection:
         bulk.insert(connection, rows[-1:])
     assert "乌龟" not in str(caught.value)
 
 
 def test_bulk_inserts_of_documents_and_times(engine: Engine) -> None:
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         connection.execute(insert(persons), PERSON)
     names = [column.name for column in items.c if not column.nullable]
     noon = datetime(2026, 11, 20, 14, 0, tzinfo=timezone(timedelta(hours=2)))
@@ -123,24 +123,24 @@ def test_bulk_inserts_of_documents_and_times(engine: Engine) -> None:
         "version": 1,
     }
     for count in (1, FEW + 1):
-        with writing(engine) as connection:
+        with write_transaction(engine) as connection:
             rows = [[{**values, "id": count * 10 + n}[name] for name in names] for n in range(count)]
             BulkInsert(items, names).insert(connection, rows)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         found = connection.execute(select(items.c.fields, items.c.opened_at, items.c.closed_at)).all()
     assert found == [({"a": "ü"}, datetime(2026, 11, 20, 12, 0, tzinfo=UTC), None)] * (FEW + 2)
 
 
 def test_rows_must_refer_to_what_is_there(engine: Engine) -> None:
     row = ("m", 0, 99, "n", "t", 1, "s", "b", False)
-    with pytest.raises(DeskError) as caught, writing(engine) as connection:
+    with pytest.raises(DeskError) as caught, write_transaction(engine) as connection:
         BulkInsert(files, [column.name for column in files.c]).insert(connection, [row])
     assert "text" not in str(caught.value)
 
 
 def test_a_number_beyond_64_bits_cannot_be_stored(engine: Engine) -> None:
     for count in (1, FEW + 1):
-        with pytest.raises(UnstorableError), writing(engine) as connection:
+        with pytest.raises(UnstorableError), write_transaction(engine) as connection:
             BulkInsert(message_ids, ("message_id", "item_id")).insert(
                 connection, [(str(n), 2**70) for n in range(count)]
             )
@@ -148,7 +148,7 @@ def test_a_number_beyond_64_bits_cannot_be_stored(engine: Engine) -> None:
 
 def test_a_key_too_long_for_an_index_is_no_outage(postgres_url: str) -> None:
     engine = open_desk(postgres_url)
-    with pytest.raises(UnstorableError), writing(engine) as connection:
+    with pytest.raises(UnstorableError), write_transaction(engine) as connection:
         message_ids.create(connection)
         key = "".join(chr(0x4E00 + n * 37 % 20_000) for n in range(10_000))
         connection.execute(insert(message_ids), {"message_id": key, "item_id": 1})
@@ -157,10 +157,10 @@ def test_a_key_too_long_for_an_index_is_no_outage(postgres_url: str) -> None:
 
 def test_among(engine: Engine) -> None:
     now = datetime(2026, 11, 20, tzinfo=UTC)
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         connection.execute(insert(outbox), [{"id": n, "created_at": now, "messages": f"'{n}\""} for n in range(1, 4)])
-    with reading(engine) as connection:
-        by_id, by_text = (select(outbox.c.id).where(among(column)) for column in (outbox.c.id, outbox.c.messages))
+    with read_transaction(engine) as connection:
+        by_id, by_text = (select(outbox.c.id).where(any_of(column)) for column in (outbox.c.id, outbox.c.messages))
         assert set(connection.execute(by_id, {"keys": [1, 3, 10**15]}).scalars()) == {1, 3}
         assert set(connection.execute(by_text, {"keys": ["'2\"", "乌", "{}", "NULL", ","]}).scalars()) == {2}
         assert connection.execute(by_text, {"keys": []}).all() == []
@@ -170,7 +170,7 @@ def test_sqlite_is_set_up_for_several_processes(tmp_path_factory: pytest.TempPat
     path = tmp_path_factory.mktemp("desk") / "desk.db"
     for autocommit in (False, True):
         engine = open_desk(f"sqlite:///{path}", autocommit=autocommit)
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             pragmas = ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")
             found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
         assert found == ["wal", 1, 30_000, 2]
@@ -180,7 +180,7 @@ def test_sqlite_is_set_up_for_several_processes(tmp_path_factory: pytest.TempPat
 def test_postgresql_is_set_up_for_utc(postgres_url: str) -> None:
     for autocommit in (False, True):
         engine = open_desk(postgres_url, autocommit=autocommit)
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             found = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("timezone", "synchronous_commit")]
         assert found == ["UTC", "on"]
         engine.dispose()
@@ -193,19 +193,19 @@ def test_a_transaction_in_which_a_process_stood_still_is_ended_as_an_outage(
     monkeypatch.setattr(desk_engine, "_SESSION", short)
     engine, watching = open_desk(postgres_desk_url), open_desk(postgres_desk_url)
     alive = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
-    with pytest.raises(OutageError, match="stood still") as caught, writing(engine) as connection:
+    with pytest.raises(OutageError, match="stood still") as caught, write_transaction(engine) as connection:
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         deadline = time.monotonic() + 30
         while _count(watching, alive, pid=pid):
             assert time.monotonic() < deadline
         connection.execute(insert(persons), PERSON)
     assert caught.value.reason is Reason.DATABASE_AWAY
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         connection.execute(insert(persons), PERSON)
     assert _count(watching, text("SELECT count(*) FROM persons")) == 1
 
 
 def _count(engine: Engine, query: TextClause, **parameters: Any) -> int:
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         count: int = connection.execute(query, parameters).scalar_one()
     return count

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, insert
 
-from deploy.local.database import Database
+from deploy.local.servers.database import Database
 from desk.deliveries import Deferred, DeliveryLedger
 from desk.directory import find_persons
-from desk.engine import open_desk, reading, writing
+from desk.engine import open_desk, read_transaction, write_transaction
 from desk.errors import UnstorableError
+from desk.item_references import parse_reference, reference
 from desk.items import show_item
-from desk.references import parse_reference, reference
 from desk.tables import person_addresses, persons
 from runtime.outcomes import OutageError
 from schemas.events import ItemKind, NotificationResult
@@ -152,7 +152,7 @@ def test_what_is_no_reference(no: str) -> None:
 
 
 def test_an_item_that_is_not_there(engine: Engine) -> None:
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         assert show_item(connection, "C-000001") is None
         assert show_item(connection, "nonsense") is None
 
@@ -175,10 +175,10 @@ def test_persons_who_share_an_address_come_in_the_order_of_their_ids(engine: Eng
         {"person_id": id_, "position": 1, "address": "Us@x.test", "normalised": "us@x.test"} for id_ in ("c", "b", "a")
     ]
     own = {"person_id": "b", "position": 0, "address": "b@x.test", "normalised": "b@x.test"}
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         connection.execute(insert(persons), rows)
         connection.execute(insert(person_addresses), [*addresses, own])
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         found = find_persons(connection, ["us@x.test", "nobody@x.test"])
         assert find_persons(connection, []) == {}
     assert list(found) == ["us@x.test"]

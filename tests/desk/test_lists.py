@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from desk.delivery_list import Delivery, list_deliveries, list_waiting
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.items import list_items
 from desk.person_search import Flag, PersonQuery, place_of, search_persons
 from tests.desk.rows import NOW, add_attempt, add_item, add_person, add_waiting
@@ -68,12 +68,12 @@ def people(engine: Engine) -> Engine:
     ids=str,
 )
 def test_persons_are_found_by_words_address_and_flag(people: Engine, query: PersonQuery, found: list[str]) -> None:
-    with reading(people) as connection:
+    with read_transaction(people) as connection:
         assert [person.id for person in search_persons(connection, query)] == found
 
 
 def test_a_found_person_has_all_details(people: Engine) -> None:
-    with reading(people) as connection:
+    with read_transaction(people) as connection:
         [ann] = search_persons(connection, PersonQuery("a.lee"))
     assert (ann.addresses, ann.office, ann.is_user) == (("ann@example.test", "a.lee@example.test"), "North", True)
 
@@ -82,7 +82,7 @@ def test_a_found_person_has_all_details(people: Engine) -> None:
 def test_pages_of_persons_miss_and_repeat_nobody(engine: Engine, text: str) -> None:
     for number in range(12):
         add_person(engine, f"p{number:02}", "Ann", "Lee" if number % 3 else "Low", f"p{number}@example.test")
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         query = PersonQuery(text)
         found = pages(
             lambda place, backwards: search_persons(connection, query, place=place, backwards=backwards, limit=5),
@@ -100,7 +100,7 @@ def test_items_are_chosen_by_every_field_together(people: Engine) -> None:
     add_item(people, 4, partition="hr", subject="printer is out")
 
     def listed(**query: Any) -> list[str]:
-        with reading(people) as connection:
+        with read_transaction(people) as connection:
             return [line.reference for line in list_items(connection, **query)]
 
     assert listed() == ["C-000004", "T-000003", "C-000002", "C-000001"]
@@ -118,7 +118,7 @@ def test_items_are_chosen_by_every_field_together(people: Engine) -> None:
 def test_pages_of_items_miss_and_repeat_none(people: Engine) -> None:
     for number in range(1, 8):
         add_item(people, number)
-    with reading(people) as connection:
+    with read_transaction(people) as connection:
         found = pages(
             lambda place, backwards: list_items(connection, place=place, backwards=backwards, limit=3),
             lambda line: line.reference,
@@ -133,7 +133,7 @@ def test_of_a_delivery_the_last_attempt_counts(people: Engine) -> None:
     add_attempt(people, "b", "sent", 2)
     add_attempt(people, "c", "deferred", 1)
 
-    with reading(people) as connection:
+    with read_transaction(people) as connection:
         [failed] = list_deliveries(connection, ["failed", "bounced"])
         [sent] = list_deliveries(connection, ["sent"])
         assert list_deliveries(connection, ["failed"], server="other") == []
@@ -146,7 +146,7 @@ def test_pages_of_deliveries_miss_and_repeat_none(people: Engine) -> None:
     for number in range(9):
         at = NOW + timedelta(minutes=number // 3)
         add_attempt(people, f"n{number}", "failed" if number % 2 else "bounced", at=at)
-    with reading(people) as connection:
+    with read_transaction(people) as connection:
         found = pages(
             lambda place, backwards: list_deliveries(
                 connection, ["failed", "bounced"], place=place, backwards=backwards, limit=2
@@ -163,7 +163,7 @@ def test_deliveries_are_those_of_the_partitions_items(people: Engine) -> None:
         add_attempt(people, id_, "sent", reference=reference)
 
     def listed(partitions: set[str] | None) -> set[str]:
-        with reading(people) as connection:
+        with read_transaction(people) as connection:
             return {one.notification_id for one in list_deliveries(connection, ["sent"], partitions=partitions)}
 
     assert listed(None) == {"a", "b", "c", "d"}
@@ -179,7 +179,7 @@ def test_what_waits_says_until_when_and_behind_what(people: Engine) -> None:
     add_attempt(people, "first", "deferred", 1, smtp_reply="451 later")
     add_attempt(people, "first", "deferred", 2, smtp_reply="452 later still")
 
-    with reading(people) as connection:
+    with read_transaction(people) as connection:
         waiting = list_waiting(connection)
         assert [one.notification_id for one in list_waiting(connection, partitions={"hr"})] == ["other"]
         assert [one.notification_id for one in list_waiting(connection, partitions={"HR"})] == []
@@ -203,5 +203,5 @@ def test_what_waits_says_until_when_and_behind_what(people: Engine) -> None:
 
 def test_every_flag_is_one_that_the_query_knows(people: Engine) -> None:
     flags: tuple[Flag, ...] = ("user", "analyst", "analyst-only", "user-only", "both")
-    with reading(people) as connection:
+    with read_transaction(people) as connection:
         assert all(search_persons(connection, PersonQuery(flag=flag)) for flag in flags)

@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from desk.engine import open_desk, reading, writing
+from desk.engine import open_desk, read_transaction, write_transaction
 from desk.migrate import upgrade, wait_until_current
 from desk.tables import metadata
 from runtime.outcomes import OutageError
@@ -17,7 +17,7 @@ from schemas.reasons import Reason
 def test_from_empty_they_make_the_tables_of_the_code(empty_desk_url: str) -> None:
     engine = open_desk(empty_desk_url)
     upgrade(engine)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         assert {*metadata.tables, "alembic_version"} == set(inspect(connection).get_table_names())
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
@@ -47,10 +47,10 @@ def test_whoever_needs_them_waits_for_them(empty_desk_url: str) -> None:
 def test_tables_of_a_newer_release_are_left_alone(empty_desk_url: str) -> None:
     engine = open_desk(empty_desk_url)
     upgrade(engine)
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     upgrade(engine)
     wait_until_current(engine, 0)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
     engine.dispose()

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
-from deploy.local.certificates import make_certificates
+from deploy.local.servers.certificates import make_certificates
 from mailserver.authentication import METHODS
 from mailserver.connection import Protocol
 from resolver.screening.auto_replies import HEADERS

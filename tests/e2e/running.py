@@ -12,15 +12,15 @@ from pathlib import Path
 from sqlalchemy import Engine, func, select
 
 from console.settings.settings_file import SettingsFile
-from deploy.local.demo_settings import PASSWORD, PASSWORD_VARIABLE, demo_settings
-from deploy.local.mail_host import MailHost
-from deploy.local.mailboxes import Answer, Mailboxes
+from deploy.local.demo.settings import PASSWORD, PASSWORD_VARIABLE, demo_settings
 from deploy.local.pipeline import PROCESSES, Pipeline
 from deploy.local.ports import wait_until
-from deploy.local.relay import Relay
-from desk.engine import open_desk, reading
+from deploy.local.servers.mail_host import MailHost
+from deploy.local.servers.mailboxes import Mailboxes, Reply
+from deploy.local.servers.relay import Relay
+from desk.engine import open_desk, read_transaction
 from desk.tables import items, journal, mails, person_addresses
-from schemas.notifying import Answers
+from schemas.notification_rules import AutoReplyLimits
 from schemas.settings import EmailOptions, IncomingServer, Setting
 
 IT, HR = "it@desk.example", "hr@desk.example"
@@ -86,7 +86,7 @@ class RunningDesk:
             .join(items, items.c.id == journal.c.item_id)
             .where(mails.c.message_id.in_([one.message_id for one in sent]), items.c.kind == "call")
         )
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             return connection.scalar(query) or 0
 
     def outcomes(self, *sent: Sent) -> list[tuple[str, int, int | None]]:
@@ -94,7 +94,7 @@ class RunningDesk:
         query = select(mails.c.message_id, mails.c.outcome, items.c.id, items.c.linked_to).join_from(
             mails, items, items.c.id == mails.c.item_id
         )
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             found = {row[0]: (row[1], row[2], row[3]) for row in connection.execute(query)}
         return [found[one.message_id] for one in sent]
 
@@ -102,24 +102,24 @@ class RunningDesk:
         """How many persons have the addresses of these mails' senders."""
         wanted = {one.sender for one in sent}
         query = select(func.count()).where(person_addresses.c.normalised.in_(wanted))
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             return connection.scalar(query) or 0
 
     def calls(self) -> int:
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             return connection.scalar(select(func.count()).select_from(items)) or 0
 
-    def answers(self, sent: Sequence[Sent]) -> list[Answer]:
+    def answers(self, sent: Sequence[Sent]) -> list[Reply]:
         """Every mail that the senders have received."""
         senders = {one.sender for one in sent}
         with Mailboxes(self.mail_host.host, self.mail_host.imap_port, senders, PASSWORD) as mailboxes:
             return mailboxes.look()
 
-    def wait_for_answers(self, sent: Sequence[Sent]) -> list[Answer]:
+    def wait_for_answers(self, sent: Sequence[Sent]) -> list[Reply]:
         """All answers, as soon as each of these mails has one."""
         senders = {one.sender for one in sent}
         open_questions = {one.message_id for one in sent}
-        received: list[Answer] = []
+        received: list[Reply] = []
         with Mailboxes(self.mail_host.host, self.mail_host.imap_port, senders, PASSWORD) as mailboxes:
 
             def all_answered() -> bool:
@@ -130,7 +130,7 @@ class RunningDesk:
         return received
 
 
-def repeated(answers: Collection[Answer]) -> int:
+def repeated(answers: Collection[Reply]) -> int:
     """How many answers came more than once, by their Message-ID."""
     return sum(count - 1 for count in Counter(answer.message_id for answer in answers).values())
 
@@ -176,7 +176,7 @@ def _for_tests(file: SettingsFile) -> SettingsFile:
         if isinstance(setting, IncomingServer):
             return setting.model_copy(update={"after_fetch": "leave"})
         if isinstance(setting, EmailOptions):
-            return setting.model_copy(update={"answers": Answers(unproved_in_hour=0)})
+            return setting.model_copy(update={"answers": AutoReplyLimits(unproved_in_hour=0)})
         return setting
 
     return replace(file, settings={key: changed(setting) for key, setting in file.settings.items()})

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from runtime.clients import make_consumer
 from runtime.config import ProcessConfig
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import assign_whole, to_record
+from runtime.topic_reader import assign_whole, to_record
 from schemas.topics import Topic
 
 _MARK = ("x-second-delivery", b"1")
@@ -45,8 +45,8 @@ class SecondDelivery:
                 self.copies += len(copies)
 
 
-def _copies(polled: Iterable[Sequence[Any]]) -> Iterator[Outgoing]:
+def _copies(polled: Iterable[Sequence[Any]]) -> Iterator[ProducerRecord]:
     for raw in (raw for records in polled for raw in records):
         record = to_record(raw)
         if _MARK not in record.headers:
-            yield Outgoing(record.topic, record.key, record.value, (*record.headers, _MARK))
+            yield ProducerRecord(record.topic, record.key, record.value, (*record.headers, _MARK))

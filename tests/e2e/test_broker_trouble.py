@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.broker import KafkaProcess
-from deploy.local.database import Database
-from deploy.local.demo_settings import PASSWORD
-from deploy.local.mail_host import MailHost
+from deploy.local.demo.settings import PASSWORD
+from deploy.local.servers.broker import KafkaProcess
+from deploy.local.servers.database import Database
+from deploy.local.servers.mail_host import MailHost
 from runtime.clients import DELIVERY_SECONDS
 from tests.desks import new_database
 from tests.e2e.running import HR, IT, RunningDesk, Sent, repeated, running_desk, wait_for

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.demo_mails import DEMO_MAILS
+from deploy.local.demo.mails import DEMO_MAILS
 from deploy.local.pipeline import ROOT
 
 pytestmark = pytest.mark.timeout(150)

@@ -5,8 +5,8 @@ import hashlib
 from datetime import UTC, datetime
 from email.message import Message
 
-from deploy.local.bench_mails import KINDS, REPLY_SHARE, BenchMail, make_mails, words_of
-from deploy.local.demo_mails import BY_NAME, DEMO_MAILS, Answered, Fate, differences
+from deploy.local.bench.mails import KINDS, REPLY_SHARE, BenchMail, make_mails, words_of
+from deploy.local.demo.mails import BY_NAME, DEMO_MAILS, Acknowledgement, MailOutcome, differences
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 RECIPIENT = "bench@desk.example"
@@ -62,7 +62,7 @@ def test_the_mix_has_the_sizes_and_replies_asked_for() -> None:
 
 
 def test_demo_mails_can_be_written_and_name_mails_that_exist() -> None:
-    answered = Answered("<mailcall.0@desk.example>", "Call C-000001", "Your call has been logged.")
+    answered = Acknowledgement("<mailcall.0@desk.example>", "Call C-000001", "Your call has been logged.")
     assert len(BY_NAME) == len(DEMO_MAILS) >= 12
     for mail in DEMO_MAILS:
         raw = mail.compose(NOW, answered if mail.answers else None)
@@ -74,8 +74,8 @@ def test_demo_mails_can_be_written_and_name_mails_that_exist() -> None:
 
 
 def test_a_difference_names_the_field_and_both_values() -> None:
-    expected = Fate("call-logged", partition="it", user="ursula", logging_analyst="ida", priority="P3")
+    expected = MailOutcome("call-logged", partition="it", user="ursula", logging_analyst="ida", priority="P3")
     assert differences(expected, expected) == []
     assert differences(expected, None)
-    wrong = Fate("call-logged", partition="it", user="ursula", logging_analyst="alan", priority="P3")
+    wrong = MailOutcome("call-logged", partition="it", user="ursula", logging_analyst="alan", priority="P3")
     assert differences(expected, wrong) == ["logging analyst: 'alan' instead of 'ida'"]

@@ -29,9 +29,9 @@ from console.mails.reconcile import reconcile
 from console.settings.settings_file import SettingsFile
 from console.topics.dead_letters import dead_letters
 from deploy.local import supervisor
-from deploy.local.bench_servers import ANY_NUMBER, desk_settings
+from deploy.local.bench.servers import ANY_NUMBER, desk_settings
 from deploy.local.pipeline import Pipeline
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from desk.migrate import upgrade
 from desk.tables import deliveries, items, journal, mails, person_addresses, persons
 from schemas.settings import EmailOptions, IncomingServer, OutgoingServer
@@ -178,7 +178,7 @@ def test_each_mail_is_one_call_of_one_person(ran: Ran) -> None:
         .where(mails.c.outcome == "call-logged", items.c.kind == "call")
         .group_by(mails.c.sha256)
     )
-    with reading(ran.engine) as connection:
+    with read_transaction(ran.engine) as connection:
         calls = {row.sha256: row.calls for row in connection.execute(logged)}
         entries = connection.scalar(select(func.count()).select_from(journal))
         numbers = connection.scalar(select(func.count()).select_from(items))
@@ -193,7 +193,7 @@ def test_each_mail_is_one_call_of_one_person(ran: Ran) -> None:
 def test_each_is_answered_once(ran: Ran) -> None:
     assert Counter(one.recipients for one in ran.exchange.left) == Counter((_sender(raw),) for raw in ran.raws)
     ids = {one.recipients[0]: str(message_from_bytes(one.raw)["Message-ID"]) for one in ran.exchange.left}
-    with reading(ran.engine) as connection:
+    with read_transaction(ran.engine) as connection:
         rows = connection.execute(select(deliveries).where(deliveries.c.outcome != "deferred")).all()
     assert sorted((row.recipient, row.outcome) for row in rows) == sorted((sender, "sent") for sender in ids)
     # The id that the server gave it, where its copy could be looked at.

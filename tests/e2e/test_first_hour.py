@@ -13,8 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from deploy.local.database import Database
 from deploy.local.ports import HOST, wait_until
+from deploy.local.servers.database import Database
 from tests.desks import new_desk
 
 PROCESSES = ("ingest", "resolver", "logger", "outbound")

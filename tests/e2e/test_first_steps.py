@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.mail_host import MailHost
 from deploy.local.ports import HOST, wait_until
-from deploy.local.relay import Relay
+from deploy.local.servers.mail_host import MailHost
+from deploy.local.servers.relay import Relay
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = "## First steps with your own mail\n"

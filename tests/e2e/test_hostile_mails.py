@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from deploy.local.demo_settings import PASSWORD
-from deploy.local.mail_host import MailHost
-from desk.engine import open_desk, reading
+from deploy.local.demo.settings import PASSWORD
+from deploy.local.servers.mail_host import MailHost
+from desk.engine import open_desk, read_transaction
 from desk.migrate import upgrade
 from desk.tables import files, items, mails
 from schemas.settings import IncomingServer
@@ -73,7 +73,7 @@ def add_folder(desk: RunningDesk, mailbox: Path) -> None:
 def subjects(desk: RunningDesk) -> list[str]:
     """Of each call that a mail of the mailbox became."""
     query = select(items.c.subject).join(mails, mails.c.item_id == items.c.id).where(mails.c.server_id == "folder")
-    with reading(desk.engine) as connection:
+    with read_transaction(desk.engine) as connection:
         return list(connection.scalars(query))
 
 
@@ -81,5 +81,5 @@ def attached(desk: RunningDesk, subject: str) -> list[str]:
     query = (
         select(files.c.name).join(mails, mails.c.mail_id == files.c.mail_id).join(items, items.c.id == mails.c.item_id)
     ).where(items.c.subject == subject)
-    with reading(desk.engine) as connection:
+    with read_transaction(desk.engine) as connection:
         return list(connection.scalars(query))

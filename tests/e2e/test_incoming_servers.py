@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from deploy.local.demo_settings import PASSWORD, PASSWORD_VARIABLE
-from deploy.local.mail_host import MailHost
-from desk.engine import open_desk, reading
+from deploy.local.demo.settings import PASSWORD, PASSWORD_VARIABLE
+from deploy.local.servers.mail_host import MailHost
+from desk.engine import open_desk, read_transaction
 from desk.migrate import upgrade
 from desk.tables import files, items, mails
 from runtime.blobs import BlobStore
@@ -35,13 +35,13 @@ def mailcall(desk: RunningDesk, *arguments: str) -> tuple[int, Any]:
 def subjects(desk: RunningDesk) -> dict[str, str]:
     """Incoming server by the subject of each call."""
     query = select(mails.c.server_id, items.c.subject).join(items, items.c.id == mails.c.item_id)
-    with reading(desk.engine) as connection:
+    with read_transaction(desk.engine) as connection:
         return {subject: server_id for server_id, subject in connection.execute(query)}
 
 
 def attachments(desk: RunningDesk) -> dict[str, tuple[str, str]]:
     """SHA-256 and blob by the name of each file."""
-    with reading(desk.engine) as connection:
+    with read_transaction(desk.engine) as connection:
         return {row.name: (row.sha256, row.blob) for row in connection.execute(select(files))}
 
 

@@ -19,18 +19,18 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.formats.json import JSONFormat
 
-from deploy.local.kcat import find_kcat
-from deploy.local.pipeline import patiently
+from deploy.local.packages.kcat import find_kcat
+from deploy.local.pipeline import retry_while_starting
 from deploy.local.ports import wait_until
-from deploy.local.smtp_sink import SmtpSink, SunkMail
+from deploy.local.servers.smtp_sink import CapturedMail, SmtpSink
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from outbound.config import OutboundConfig
 from runtime.clients import make_admin, make_producer
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from runtime.topic_setup import create_topics
-from schemas.desk_requests import TaskToCreate
+from schemas.desk_commands import TaskToCreate
 from schemas.events import NotificationResult
 from schemas.fetched import open_fetched
 from schemas.ids import mail_id
@@ -101,7 +101,7 @@ class Sending:
         found = [decode(NOTIFICATION_RESULTS, record)[1] for record in self.records(NOTIFICATION_RESULTS)]
         return [one for one in found if one.notification_id == id_]
 
-    def mail_to(self, address: str, subject: str) -> tuple[SunkMail, EmailMessage]:
+    def mail_to(self, address: str, subject: str) -> tuple[CapturedMail, EmailMessage]:
         mails = [(mail, message_from_bytes(mail.raw, policy=policy.default)) for mail in self.sink.messages]
         ((mail, message),) = [one for one in mails if address in one[0].recipients and subject in one[1]["Subject"]]
         assert isinstance(message, EmailMessage)
@@ -116,7 +116,7 @@ def sending(kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> I
         topic_prefix=f"t-{uuid.uuid4().hex[:12]}",
         desk_url=f"sqlite:///{directory / 'desk.db'}",
     )
-    patiently(lambda: create_topics(config))
+    retry_while_starting(lambda: create_topics(config))
     engine = open_desk(config.desk_url)
     upgrade(engine)
     engine.dispose()
@@ -126,7 +126,7 @@ def sending(kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> I
     }
     with SmtpSink() as sink:
         sink.replies[REFUSED] = "550 5.1.1 no such mailbox"
-        patiently(lambda: publish(config, *settings(sink)))
+        retry_while_starting(lambda: publish(config, *settings(sink)))
         process = subprocess.Popen(
             [sys.executable, "-m", "outbound"], env=os.environ | values, stderr=subprocess.DEVNULL
         )

@@ -19,23 +19,23 @@ from kafka import TopicPartition
 from sqlalchemy import Engine, Table, func, select
 
 from console.settings.settings_file import SettingsFile
-from deploy.local.bench_mails import ENGLISH
-from deploy.local.bench_servers import desk_settings
-from deploy.local.database import Database
+from deploy.local.bench.mails import ENGLISH
+from deploy.local.bench.servers import desk_settings
 from deploy.local.pipeline import Pipeline
 from deploy.local.ports import wait_until
-from desk.engine import open_desk, reading
+from deploy.local.servers.database import Database
+from desk.engine import open_desk, read_transaction
 from desk.migrate import upgrade
 from desk.tables import items, journal, mails, outbox, person_addresses, persons
 from runtime.config import ProcessConfig
 from runtime.lag import LagProbe
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas import ids
 from schemas.persons import Person
-from schemas.settings import Floods, IncomingServer
+from schemas.settings import IncomingServer, RateLimits
 from schemas.topics import CALL_EVENTS, MAIL_FETCHED, MAIL_RESOLVED, PERSONS, Topic
-from schemas.wire import Message, decode
+from schemas.wire import OutputRecord, decode
 from tests.e2e.running import wait_for
 from tests.e2e.second_delivery import SecondDelivery
 
@@ -65,8 +65,8 @@ class Sent:
         return ids.mail_id(SERVER, self.raw)
 
     @property
-    def message(self) -> Message:
-        return Message(MAIL_FETCHED, self.sender, self.raw, (("ce_serverid", SERVER.encode()),))
+    def message(self) -> OutputRecord:
+        return OutputRecord(MAIL_FETCHED, self.sender, self.raw, (("ce_serverid", SERVER.encode()),))
 
 
 def make_mails() -> list[Sent]:
@@ -97,7 +97,7 @@ def _address(number: int) -> str:
     return f"sender{number}@example.com"
 
 
-def portions(sent: Sequence[Sent]) -> Iterator[list[Message]]:
+def portions(sent: Sequence[Sent]) -> Iterator[list[OutputRecord]]:
     """Every mail twice: a portion in order, and strewn into it the portion before once more, in any order."""
     random, size = Random(2), -(-len(sent) // PORTIONS)
     again: Sequence[Sent] = ()
@@ -116,7 +116,7 @@ def settings() -> SettingsFile:
         path="/nowhere",  # nobody reads it: the test is the one who fetches
         call_template="mail",
         default_logging_analyst="analyst",
-        floods=Floods(per_sender=0, per_sender_and_item=0),
+        floods=RateLimits(per_sender=0, per_sender_and_item=0),
     )
     known = [
         Person(
@@ -171,7 +171,7 @@ class Load:
         return self.count(mails) == MAILS
 
     def count(self, table: Table) -> int:
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             return connection.scalar(select(func.count()).select_from(table)) or 0
 
     def lag(self, stage: str, *topics: Topic) -> int:
@@ -211,7 +211,7 @@ def load(kafka_bootstrap: str, database: Database, tmp_path_factory: pytest.Temp
 
 def test_every_mail_had_its_effect_and_had_it_once(load: Load) -> None:
     ledger = select(mails.c.mail_id, mails.c.outcome, items.c.subject).join(items, items.c.id == mails.c.item_id)
-    with reading(load.engine) as connection:
+    with read_transaction(load.engine) as connection:
         effects = {row.mail_id: (row.outcome, row.subject) for row in connection.execute(ledger)}
         entries = Counter(connection.scalars(select(journal.c.mail_id)))
         calls = Counter(connection.scalars(select(items.c.subject)))
@@ -221,7 +221,7 @@ def test_every_mail_had_its_effect_and_had_it_once(load: Load) -> None:
 
 
 def test_no_person_is_made_twice(load: Load) -> None:
-    with reading(load.engine) as connection:
+    with read_transaction(load.engine) as connection:
         addresses = Counter(connection.scalars(select(person_addresses.c.normalised)))
         count = connection.scalar(select(func.count()).select_from(persons))
     assert addresses == Counter([*map(_address, range(SENDERS)), "analyst@desk.example"])
@@ -234,14 +234,14 @@ def test_the_calls_of_a_sender_are_numbered_in_the_order_of_its_mails(load: Load
         .join(person_addresses, person_addresses.c.person_id == items.c.user_id)
         .order_by(items.c.id)
     )
-    with reading(load.engine) as connection:
+    with read_transaction(load.engine) as connection:
         logged = _grouped(connection.execute(query))
     assert logged == _grouped((mail.sender, mail.call) for mail in load.sent if not mail.reply)
 
 
 def test_the_journal_of_a_call_has_its_mails_in_their_order(load: Load) -> None:
     query = select(items.c.subject, journal.c.mail_id).join(items, items.c.id == journal.c.item_id)
-    with reading(load.engine) as connection:
+    with read_transaction(load.engine) as connection:
         entries = _grouped(connection.execute(query.order_by(journal.c.id)))
     assert entries == _grouped((mail.call, mail.mail_id) for mail in load.sent)
 

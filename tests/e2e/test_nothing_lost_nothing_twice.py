@@ -11,10 +11,10 @@ import pytest
 from console.mails.notification_reconciliation import reconcile_notifications
 from console.mails.reconcile import reconcile
 from console.topics.dead_letters import dead_letters
-from deploy.local.database import Database
-from deploy.local.demo_settings import PASSWORD
-from deploy.local.mail_host import MailHost
+from deploy.local.demo.settings import PASSWORD
 from deploy.local.pipeline import PROCESSES
+from deploy.local.servers.database import Database
+from deploy.local.servers.mail_host import MailHost
 from runtime.clients import make_producer
 from runtime.publisher import Publisher
 from schemas.settings import OutgoingServer

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from deploy.local.demo_settings import PASSWORD, PASSWORD_VARIABLE
-from deploy.local.mail_host import MailHost
-from desk.engine import open_desk, reading
+from deploy.local.demo.settings import PASSWORD, PASSWORD_VARIABLE
+from deploy.local.servers.mail_host import MailHost
+from desk.engine import open_desk, read_transaction
 from desk.migrate import upgrade
 from desk.tables import items, mails
 from tests.e2e.running import HR, IT, RunningDesk, running_desk, wait_for
@@ -89,7 +89,7 @@ def calls(desk: RunningDesk) -> dict[str, int]:
         .where(items.c.kind == "call", mails.c.outcome == "call-logged")
         .group_by(mails.c.sha256)
     )
-    with reading(desk.engine) as connection:
+    with read_transaction(desk.engine) as connection:
         return {row.sha256: row.calls for row in connection.execute(query)}
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from deploy.local.broker import KafkaProcess
-from deploy.local.database import Database
-from deploy.local.demo_settings import PASSWORD
-from deploy.local.mail_host import MailHost
+from deploy.local.demo.settings import PASSWORD
+from deploy.local.servers.broker import KafkaProcess
+from deploy.local.servers.database import Database
+from deploy.local.servers.mail_host import MailHost
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from tests.e2e.running import HR, IT, RunningDesk, repeated, running_desk, wait_for

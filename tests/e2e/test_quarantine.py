@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import select
 
 from console.mails.reconcile import reconcile
-from deploy.local.demo_settings import PASSWORD
-from deploy.local.mail_host import MailHost
-from desk.engine import open_desk, reading
+from deploy.local.demo.settings import PASSWORD
+from deploy.local.servers.mail_host import MailHost
+from desk.engine import open_desk, read_transaction
 from desk.migrate import upgrade
 from desk.tables import items, mails
 from schemas.settings import IncomingServer
@@ -44,7 +44,7 @@ def deliver(host: MailHost, subject: str, result: str) -> None:
 
 def calls(desk: RunningDesk) -> list[str]:
     """The subjects of all calls."""
-    with reading(desk.engine) as connection:
+    with read_transaction(desk.engine) as connection:
         query = select(items.c.subject).join(mails, mails.c.item_id == items.c.id).order_by(items.c.id)
         return list(connection.scalars(query))
 

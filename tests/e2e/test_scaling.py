@@ -2,7 +2,7 @@
 
 What decides is the chart's ScaledObjects and the broker's offsets. Each stage finds all mails waiting, and is rolled
 when it has as many replicas as it may have. A small storm, of which little may wait;
-`python -m deploy.local.storm` makes those of 20,000 mails with the chart's own values (docs/scaling.md).
+`python -m deploy.local.scaling.storm` makes those of 20,000 mails with the chart's own values (docs/scaling.md).
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import pytest
 
-from deploy.local.database import Database
-from deploy.local.storm import Kind, Result, scaled_pipeline
-from deploy.local.storm_mails import Outcome
+from deploy.local.scaling.storm import Kind, Result, scaled_pipeline
+from deploy.local.scaling.storm_mails import Outcome
+from deploy.local.servers.database import Database
 from schemas.scaling import SCALED
 from tests.desks import new_database
 

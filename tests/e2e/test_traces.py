@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.demo_settings import PASSWORD
-from deploy.local.mail_host import MailHost
+from deploy.local.demo.settings import PASSWORD
+from deploy.local.servers.mail_host import MailHost
 from desk.engine import open_desk
 from desk.migrate import upgrade
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED, NOTIFICATION_REQUESTED
 from tests.e2e.running import HR, IT, running_desk
 from tests.otlp import receiver

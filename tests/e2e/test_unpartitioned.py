@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from console.settings.references import check_references
+from console.settings.cross_references import check_references
 from console.settings.settings_file import read_settings_file
 from console.settings.state import State
 from outbound.choose_server import Chosen, choose_server

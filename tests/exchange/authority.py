@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 import jwt
 from cryptography.x509 import Certificate
 
-from deploy.local.certificates import Certificates, make_certificates
+from deploy.local.servers.certificates import Certificates, make_certificates
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 DOMAIN = "desk.example"

@@ -18,14 +18,14 @@ from typing import Any
 from ingest import backoff
 from ingest.connectors import base, graph_folder, owed
 from ingest.connectors.graph import GraphConnector
-from ingest.watcher import Watcher
+from ingest.watcher import MailboxWatcher
 from mailserver.exchange import graph
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.graph import GraphSession
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer, MapiProfile
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS
-from schemas.wire import Message, Record, decode
+from schemas.wire import OutputRecord, Record, decode
 from tests.exchange.graph_server import Tokens
 from tests.ingest.test_watcher import Broker, surroundings
 
@@ -43,7 +43,7 @@ class Topics(Broker):
         self._reached = reached
         self.idle = threading.Event()
 
-    def publish(self, messages: list[Message]) -> None:
+    def publish(self, messages: list[OutputRecord]) -> None:
         mails = [message for message in messages if message.topic is MAIL_FETCHED]
         if mails:
             self._reached("before published")
@@ -116,7 +116,9 @@ def _run(url: str, folder: Path, doom: tuple[str, int] | None) -> int:
     kept = folder / "cursor"
     cursor = MailboxCursor.model_validate_json(kept.read_bytes()) if kept.exists() else None
     topics = Topics(folder, reached)
-    watcher = Watcher(server, cursor, surroundings(topics, folder, lambda server: GraphConnector(server, account)))
+    watcher = MailboxWatcher(
+        server, cursor, surroundings(topics, folder, lambda server: GraphConnector(server, account))
+    )
     watcher.start()
     topics.idle.wait()
     watcher.stop()

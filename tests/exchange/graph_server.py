@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from deploy.local.certificates import Certificates
+from deploy.local.servers.certificates import Certificates
 from mailserver.exchange.account import ExchangeAccount
 from schemas.settings import MapiProfile
 from tests.exchange import graph_sending as sending

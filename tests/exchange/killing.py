@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Protocol
 
-from deploy.local.certificates import Certificates
+from deploy.local.servers.certificates import Certificates
 from schemas.settings import MapiProfile, Secret
 from tests.exchange.authority import Authority
 from tests.exchange.ews_chaos import let_loose

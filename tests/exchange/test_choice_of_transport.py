@@ -12,7 +12,7 @@ from mailserver.errors import MailServerError
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.logins import Logins
 from mailserver.sasl import Credentials
-from outbound import trial
+from outbound import server_test as trial
 from outbound.ews_transport import EwsTransport
 from outbound.graph_transport import GraphTransport
 from outbound.transport import SmtpTransport
@@ -54,6 +54,6 @@ def test_a_server_without_a_profile_is_sent_through_by_smtp() -> None:
 def test_a_server_whose_profile_is_gone_is_told_to_whoever_tests_it() -> None:
     with pytest.raises(MailServerError, match="no MAPI profile 'exchange'"):
         logins().account(INCOMING)
-    result = trial.try_out(ServerTest(test_id="t1"), OUTGOING, logins().account, datetime.now(UTC))
+    result = trial.run_server_test(ServerTest(test_id="t1"), OUTGOING, logins().account, datetime.now(UTC))
     assert [(step.step, step.ok) for step in result.steps] == [("account", False)]
     assert "there is no MAPI profile 'exchange': configure it first" in result.steps[0].status

@@ -16,8 +16,8 @@ import pytest
 from exchangelib import BASIC, DELEGATE, NTLM, Account, Configuration, Credentials, Message
 from exchangelib.errors import ErrorServerBusy, ErrorSyncFolderNotFound, UnauthorizedError
 
-from deploy.local.davmail import DavMail
-from deploy.local.jars import fetch
+from deploy.local.packages.jars import fetch
+from deploy.local.servers.davmail import DavMail
 from tests.exchange.ews_accounts import ADDRESS
 from tests.exchange.ews_server import EwsServer
 from tests.exchange.ews_store import Mailbox

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest import trial as incoming_trial
+from ingest import server_test as incoming_trial
 from ingest.connectors.base import Mode
 from ingest.connectors.ews import EwsConnector
-from outbound import trial as outgoing_trial
+from outbound import server_test as outgoing_trial
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import IncomingServer, OutgoingServer
 from tests.exchange.ews_accounts import ADDRESS, account_of
@@ -32,7 +32,7 @@ def ews() -> Iterator[EwsServer]:
 
 def received(ews: EwsServer, marker: str = "") -> ServerTestResult:
     test = ServerTest(test_id="t1", marker=marker)
-    return incoming_trial.try_out(
+    return incoming_trial.run_server_test(
         test, INCOMING, lambda server: EwsConnector(server, account_of(ews), Mode(look_only=True))
     )
 
@@ -43,7 +43,7 @@ def sent(ews: EwsServer, *, save_sent: bool = True, from_address: str = ADDRESS)
         from_address=from_address, save_sent=save_sent,
     )  # fmt: skip
     test = ServerTest(test_id="t1", to=("to@example.com",), bcc=("blind@example.com",), message="Did it arrive?")
-    return outgoing_trial.try_out(test, server, lambda _: account_of(ews), NOW)
+    return outgoing_trial.run_server_test(test, server, lambda _: account_of(ews), NOW)
 
 
 def test_the_newest_mail_is_shown_and_left_as_it_is(ews: EwsServer) -> None:

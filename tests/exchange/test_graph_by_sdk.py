@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.python_packages import fetch_graph_client
+from deploy.local.packages.python_packages import fetch_graph_client
 from tests.exchange.graph_server import GraphServer
 from tests.ingest.odd_servers import mail
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from deploy.local.certificates import make_certificates
+from deploy.local.servers.certificates import make_certificates
 from ingest import backoff
 from ingest.connectors import base, graph_folder, owed
 from ingest.connectors import graph as connector_module
-from ingest.connectors.base import Block, Mode, open_mailbox
+from ingest.connectors.base import FetchedBatch, Mode, open_mailbox
 from ingest.connectors.graph import GraphConnector
 from ingest.connectors.suspects import Suspects
-from ingest.trial import try_out
-from ingest.watcher import Watcher
+from ingest.server_test import run_server_test
+from ingest.watcher import MailboxWatcher
 from mailserver.errors import MailServerError
 from mailserver.exchange import graph as session_module
 from mailserver.exchange.account import ExchangeAccount
@@ -88,7 +88,7 @@ class Reader:
         self.errors: list[MailServerError] = []
         self.dies: Callable[[], bool] = lambda: False
         self._suspects = Suspects()
-        self._unsettled: Block | None = None
+        self._unsettled: FetchedBatch | None = None
 
     def look(self) -> "Reader":
         """One session: everything that there is, each block settled; an error, or a death, ends it."""
@@ -107,7 +107,7 @@ class Reader:
             connector.close()
         return self
 
-    def _take(self, connector: GraphConnector, block: Block) -> None:
+    def _take(self, connector: GraphConnector, block: FetchedBatch) -> None:
         self._live()
         self.came += map(content, block.mails)
         self.skipped += block.skipped
@@ -236,7 +236,7 @@ def test_a_folder_that_is_not_there_is_told(graph: GraphServer, more: dict[str, 
 def test_the_connection_is_tls_with_the_profiles_own_authority(tmp_path: Path) -> None:
     with GraphServer([ADDRESS], certificates=make_certificates(tmp_path)).running() as graph:
         put(graph, 1)
-        result = try_out(ServerTest(test_id="t"), settings(), lambda server: looking(server, graph))
+        result = run_server_test(ServerTest(test_id="t"), settings(), lambda server: looking(server, graph))
         assert [(step.step, step.ok) for step in result.steps] == [
             (name, True) for name in ("connect", "log in", "open mailbox", "newest mail")
         ]
@@ -254,9 +254,13 @@ def looking(server: IncomingServer, graph: GraphServer) -> GraphConnector:
 def test_a_test_shows_the_newest_mail_or_the_one_with_the_marker_and_changes_nothing(graph: GraphServer) -> None:
     put(graph, 3, 1, 2)
     before = [(item.id, item.is_read, item.change_key) for item in graph.mailbox.mails()]
-    newest = try_out(ServerTest(test_id="t"), settings(), lambda server: looking(server, graph))
-    marked = try_out(ServerTest(test_id="t", marker="mail 1"), settings(), lambda server: looking(server, graph))
-    absent = try_out(ServerTest(test_id="t", marker="mail 9"), settings(), lambda server: looking(server, graph))
+    newest = run_server_test(ServerTest(test_id="t"), settings(), lambda server: looking(server, graph))
+    marked = run_server_test(
+        ServerTest(test_id="t", marker="mail 1"), settings(), lambda server: looking(server, graph)
+    )
+    absent = run_server_test(
+        ServerTest(test_id="t", marker="mail 9"), settings(), lambda server: looking(server, graph)
+    )
     assert (newest.subject, marked.subject, absent.ok) == ("Mail 3", "Mail 1", False)
     assert [(item.id, item.is_read, item.change_key) for item in graph.mailbox.mails()] == before
     assert {line.split()[0] for line in graph.requests} == {"GET"}
@@ -606,10 +610,12 @@ def test_a_wait_for_a_slow_answer_is_broken_off(graph: GraphServer) -> None:
 # ---- all at once ----
 
 
-def watcher_of(graph: GraphServer, broker: Broker, directory: Path, address: str = ADDRESS, **more: Any) -> Watcher:
+def watcher_of(
+    graph: GraphServer, broker: Broker, directory: Path, address: str = ADDRESS, **more: Any
+) -> MailboxWatcher:
     account = account_of(graph, address)
     around = surroundings(broker, directory, lambda server: GraphConnector(server, account))
-    return Watcher(settings(mailbox=address, **more), None, around)
+    return MailboxWatcher(settings(mailbox=address, **more), None, around)
 
 
 def test_a_mailbox_in_trouble_holds_up_no_other(graph: GraphServer, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import select
 
 from deploy.local.pipeline import ROOT
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from desk.tables import deliveries
 from tests.desks import new_desk
 from tests.exchange.graph_killed_at import MAILBOX, STEPS, request_of
@@ -86,7 +86,7 @@ def test_every_mail_is_sent_once_to_those_it_is_for(killed: Killed) -> None:
 def test_the_ledger_knows_each_by_the_id_that_it_has(killed: Killed) -> None:
     real = {to: str(message_from_bytes(one.raw)["Message-ID"]) for one in killed.graph.sent for to in one.recipients}
     engine = open_desk(killed.desk_url)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         rows = connection.execute(select(deliveries)).all()
     engine.dispose()
     assert {row.outcome for row in rows} == {"sent"}

@@ -6,7 +6,7 @@ from email import message_from_bytes
 
 import pytest
 
-from outbound.trial import try_out
+from outbound.server_test import run_server_test
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import OutgoingServer
 from tests.exchange.graph_server import GraphServer, account_of
@@ -23,7 +23,7 @@ def graph() -> Iterator[GraphServer]:
 
 
 def tried(graph: GraphServer, server: OutgoingServer, mailbox: str = "") -> ServerTestResult:
-    return try_out(TEST, server, lambda _: account_of(graph, mailbox), NOW)
+    return run_server_test(TEST, server, lambda _: account_of(graph, mailbox), NOW)
 
 
 def test_a_mail_is_sent_and_each_step_told(graph: GraphServer) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.dovecot import Dovecot
+from deploy.local.servers.dovecot import Dovecot
 from schemas.settings import IncomingServer
 
 MakeServer = Callable[..., IncomingServer]

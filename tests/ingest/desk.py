@@ -13,7 +13,7 @@ from pathlib import Path
 from runtime.clients import make_consumer
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
-from runtime.reader import TopicMissingError, assign_whole, to_record
+from runtime.topic_reader import TopicMissingError, assign_whole, to_record
 from runtime.topic_setup import create_topics
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.settings import IncomingServer

@@ -15,8 +15,8 @@ from ingest import records
 from ingest.backoff import MOST_SECONDS, delay
 from ingest.connectors import base
 from ingest.connectors.base import BLOCK_BYTES, BLOCK_MAILS, FIRST_PART_BYTES, RemoteMail, spooled, take_block
-from ingest.connectors.imap_answers import internal_date
-from ingest.ownership import changes, partition_of, servers_of
+from ingest.connectors.imap_responses import internal_date
+from ingest.server_assignment import changes, partition_of, servers_of
 from ingest.status import REFRESH, StatusTracker, state_after
 from mailserver.errors import MailServerError
 from runtime.blobs import BlobStore
@@ -30,13 +30,13 @@ from schemas.settings import IncomingServer
 from schemas.sizes import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, MAX_RECORD_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS
-from schemas.wire import Message, Record, decode
+from schemas.wire import OutputRecord, Record, decode
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 RAW = b"From: Ann <Ann@Example.test>\r\nSubject: hello\r\n\r\nhello\r\n"
 
 
-def record_of(message: Message) -> Record:
+def record_of(message: OutputRecord) -> Record:
     return Record(message.topic.short, 0, 0, message.key.encode(), message.value, message.headers, 0)
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from deploy.local.certificates import Kind, make_certificates
+from deploy.local.servers.certificates import Kind, make_certificates
 from ingest.connectors import base
 from ingest.connectors import ews as ews_module
-from ingest.connectors.base import WATCH, Block, Mode, open_mailbox
+from ingest.connectors.base import WATCH, FetchedBatch, Mode, open_mailbox
 from ingest.connectors.ews import EwsConnector
 from mailserver.errors import MailServerError
 from mailserver.exchange import ews_http
@@ -74,7 +74,9 @@ def opened(ews: EwsServer, *args: Any, **settings: Any) -> Iterator[EwsConnector
         connector.close()
 
 
-def drain(connector: EwsConnector, cursor: MailboxCursor | None = None, room: int = base.BLOCK_BYTES) -> list[Block]:
+def drain(
+    connector: EwsConnector, cursor: MailboxCursor | None = None, room: int = base.BLOCK_BYTES
+) -> list[FetchedBatch]:
     blocks = []
     while (block := connector.next_block(cursor, room)) is not None:
         blocks.append(block)
@@ -82,7 +84,7 @@ def drain(connector: EwsConnector, cursor: MailboxCursor | None = None, room: in
     return blocks
 
 
-def numbers(*blocks: Block) -> list[int]:
+def numbers(*blocks: FetchedBatch) -> list[int]:
     return [int(one.raw.split(b"Subject: ")[1].split(b"\r\n")[0]) for block in blocks for one in block.mails]
 
 

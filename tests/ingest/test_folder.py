@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ingest.connectors.base import Block, Mode, open_mailbox
+from ingest.connectors.base import FetchedBatch, Mode, open_mailbox
 from ingest.connectors.folder import FolderConnector
 from ingest.connectors.mail_files import MailFile, in_order
 from mailserver.errors import MailServerError
@@ -71,7 +71,7 @@ def put(file: Path, raw: bytes = RAW, *, age: float = AN_HOUR_AGO) -> Path:
     return file
 
 
-def all_of(connector: FolderConnector, cursor: MailboxCursor | None = None) -> list[Block]:
+def all_of(connector: FolderConnector, cursor: MailboxCursor | None = None) -> list[FetchedBatch]:
     blocks = []
     while (block := connector.next_block(cursor)) is not None:
         blocks.append(block)
@@ -79,7 +79,7 @@ def all_of(connector: FolderConnector, cursor: MailboxCursor | None = None) -> l
     return blocks
 
 
-def handles(blocks: list[Block]) -> list[str]:
+def handles(blocks: list[FetchedBatch]) -> list[str]:
     """Names of the mails, without the time that belongs to those of .eml files."""
     return [mail.handle.partition(";")[0] for block in blocks for mail in block.mails]
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from console.mails.reconcile import reconcile
-from deploy.local.dovecot import Dovecot
 from deploy.local.pipeline import Pipeline
 from deploy.local.ports import wait_until
-from desk.engine import open_desk, reading
+from deploy.local.servers.dovecot import Dovecot
+from desk.engine import open_desk, read_transaction
 from desk.items import list_items
 from schemas import ids
 from schemas.persons import Person
@@ -155,7 +155,7 @@ def test_a_replica_killed_under_load_hands_its_mailboxes_on_within_20_seconds(
     assert balance.balanced
     assert balance.mails == balance.outcomes["call-logged"] == len(postman.delivered)
     engine = open_desk(stages.config.desk_url)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         assert len(list_items(connection, limit=2 * balance.mails)) == balance.mails
     engine.dispose()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.mail_host import MailHost
+from deploy.local.servers.mail_host import MailHost
 from ingest.connectors import imap_session
 from ingest.connectors.base import BLOCK_MAILS, open_mailbox
 from ingest.connectors.imap import ImapConnector

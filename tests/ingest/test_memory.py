@@ -7,17 +7,17 @@ import pytest
 
 from ingest import memory as memory_module
 from ingest.connectors.base import BLOCK_BYTES, LEAST_BLOCK_BYTES
-from ingest.memory import TOTAL_BYTES, Memory
+from ingest.memory import TOTAL_BYTES, MemoryBudget
 
 
 def test_one_watcher_has_all_that_one_may_have() -> None:
-    with Memory().share() as room:
+    with MemoryBudget().share() as room:
         assert room == BLOCK_BYTES
 
 
 def test_many_share_what_there_is_and_none_goes_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_module, "PATIENCE_SECONDS", 0.0)
-    memory = Memory()
+    memory = MemoryBudget()
     with ExitStack() as stack:
         rooms = [stack.enter_context(memory.share()) for _ in range(100)]
     assert min(rooms) == rooms[-1] == LEAST_BLOCK_BYTES
@@ -27,7 +27,7 @@ def test_many_share_what_there_is_and_none_goes_without(monkeypatch: pytest.Monk
 
 
 def test_where_nothing_is_free_the_next_one_waits_until_something_is() -> None:
-    memory = Memory(total=LEAST_BLOCK_BYTES)
+    memory = MemoryBudget(total=LEAST_BLOCK_BYTES)
     order: list[str] = []
     with memory.share():
         waiting = threading.Thread(target=lambda: _take(memory, order))
@@ -37,13 +37,13 @@ def test_where_nothing_is_free_the_next_one_waits_until_something_is() -> None:
     assert order == ["first is done", "second"]
 
 
-def _take(memory: Memory, order: list[str]) -> None:
+def _take(memory: MemoryBudget, order: list[str]) -> None:
     with memory.share():
         order.append("second")
 
 
 def test_a_block_that_fails_gives_its_room_back() -> None:
-    memory = Memory(total=LEAST_BLOCK_BYTES)
+    memory = MemoryBudget(total=LEAST_BLOCK_BYTES)
     with pytest.raises(OSError, match="gone"), memory.share():
         raise OSError("gone")
     with memory.share() as room:

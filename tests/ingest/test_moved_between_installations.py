@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deploy.local.kcat import find_kcat
-from deploy.local.mail_host import MailHost
+from deploy.local.packages.kcat import find_kcat
+from deploy.local.servers.mail_host import MailHost
 from tests.ingest.test_process import MailHostDesk
 
 pytestmark = pytest.mark.debian  # kcat

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.local.isync import find_mbsync
+from deploy.local.packages.isync import find_mbsync
 from ingest.connectors import imap
 from ingest.connectors.base import RemoteMail, open_mailbox
 from ingest.connectors.imap import ImapConnector
-from ingest.connectors.imap_answers import author_date
+from ingest.connectors.imap_responses import author_date
 from mailserver.sasl import Credentials
 from schemas.content import content_ids
 from schemas.ids import mail_id

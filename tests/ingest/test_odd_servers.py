@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from ingest import backoff, memory
 from ingest.connectors import base, connector_for, owed
 from ingest.connectors.base import RemoteMail, open_mailbox
-from ingest.watcher import Watcher
+from ingest.watcher import MailboxWatcher
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
 from runtime.metrics import INCOMING_SERVER_NOT_GIVEN
@@ -219,8 +219,8 @@ def test_a_server_that_gives_hardly_any_mail_is_in_trouble_itself(
 # ---- watched ----
 
 
-def watcher_of(settings: IncomingServer, broker: Broker, directory: Path) -> Watcher:
-    return Watcher(
+def watcher_of(settings: IncomingServer, broker: Broker, directory: Path) -> MailboxWatcher:
+    return MailboxWatcher(
         settings, None, surroundings(broker, directory, lambda s: connector_for(s, Credentials("desk", "s3cret")))
     )
 

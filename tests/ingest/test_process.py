@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.mail_host import MailHost
+from deploy.local.servers.mail_host import MailHost
 from runtime.blobs import BlobStore
 from schemas.settings import IncomingServer
 from schemas.sizes import LEAST_RECORD_BYTES

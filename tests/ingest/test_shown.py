@@ -4,19 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.shown import MAX_SHOWN, UNREADABLE, Shown, header_of, holds, shown
+from ingest.shown import MAX_SHOWN, UNREADABLE, MailPreview, header_of, holds, shown
 
 
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        (b"From: Ann <a@x.test>\r\nSubject: Hi\r\n\r\nHello\r\nyou\r\n", Shown("Ann <a@x.test>", "Hi", "Hello\nyou")),
-        (b"From: =?utf-8?q?J=C3=B6rg?= <j@x.test>\nSubject: =?bad\n\n", Shown("Jörg <j@x.test>", "=?bad", "")),
-        (b"Subject: a\r\n b\x07\r\nContent-Type: text/html\r\n\r\n<p>Hi <b>you</b>", Shown("", "a b", "Hi  you")),
-        (b"", Shown("", "", "")),
+        (
+            b"From: Ann <a@x.test>\r\nSubject: Hi\r\n\r\nHello\r\nyou\r\n",
+            MailPreview("Ann <a@x.test>", "Hi", "Hello\nyou"),
+        ),
+        (b"From: =?utf-8?q?J=C3=B6rg?= <j@x.test>\nSubject: =?bad\n\n", MailPreview("Jörg <j@x.test>", "=?bad", "")),
+        (b"Subject: a\r\n b\x07\r\nContent-Type: text/html\r\n\r\n<p>Hi <b>you</b>", MailPreview("", "a b", "Hi  you")),
+        (b"", MailPreview("", "", "")),
     ],
 )
-def test_sender_subject_and_message_are_read(raw: bytes, expected: Shown) -> None:
+def test_sender_subject_and_message_are_read(raw: bytes, expected: MailPreview) -> None:
     assert shown(raw) == expected
 
 

@@ -13,11 +13,11 @@ import pytest
 from console.settings.apply import Change, event_id
 from ingest.connectors import connector_for
 from ingest.connectors.base import Mode
-from ingest.trial import trials, try_out
+from ingest.server_test import run_server_test, trials
 from mailserver.sasl import Credentials
-from runtime import server_trials
-from runtime.outcomes import Dead, Ok, Outcome
-from runtime.server_trials import STALE, TrialHandler, server_of
+from runtime import server_tests as server_trials
+from runtime.outcomes import Dead, FinalOutcome, Ok
+from runtime.server_tests import STALE, ServerTestHandler, server_of
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import IncomingServer, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
@@ -44,7 +44,7 @@ def trial(inbox: Any, incoming_server: Any, protocol: str) -> Try:
         server = incoming_server(**{"protocol": protocol, "port": port, "username": inbox.address, **settings})
         account = Credentials(inbox.address, password or inbox.password)
         test = ServerTest(test_id="t1", marker=marker)
-        return try_out(test, server, lambda server: connector_for(server, account, Mode(look_only=True)))
+        return run_server_test(test, server, lambda server: connector_for(server, account, Mode(look_only=True)))
 
     return run
 
@@ -138,7 +138,7 @@ def test_a_server_that_says_nothing_is_given_up(
     port = serve(say_nothing)
     account = Credentials("desk", "pw")
     server = incoming_server(protocol=protocol, port=port, timeout_seconds=0.3)
-    result = try_out(ServerTest(test_id="t1"), server, lambda server: connector_for(server, account))
+    result = run_server_test(ServerTest(test_id="t1"), server, lambda server: connector_for(server, account))
     silent.set()
     assert failed_step(result)[0] == "connect"
     assert "0.3 seconds" in failed_step(result)[1]
@@ -149,7 +149,7 @@ def test_a_folder_of_files_is_tested_as_well(tmp_path: Path, incoming_server: An
     server = IncomingServer(
         id="f", protocol="folder", path=str(tmp_path), call_template="it", default_logging_analyst="anna"
     )
-    result = try_out(
+    result = run_server_test(
         ServerTest(test_id="t1"), server, lambda server: connector_for(server, Credentials(""), Mode(look_only=True))
     )
     assert (result.ok, result.subject, len(list(tmp_path.iterdir()))) == (True, "one", 1)
@@ -158,11 +158,11 @@ def test_a_folder_of_files_is_tested_as_well(tmp_path: Path, incoming_server: An
 # ---- the handler ----
 
 
-def handled(tests: list[ServerTest], *settings: Any, asked: datetime = NOW) -> list[Outcome]:
+def handled(tests: list[ServerTest], *settings: Any, asked: datetime = NOW) -> list[FinalOutcome]:
     changes = [(f"{one.kind}/{one.id}", one, number) for number, one in enumerate(settings)]
     snapshot = SettingsSnapshot().with_changes(changes)
     account = Credentials("desk", "pw")
-    handler = TrialHandler(trials(partial(_connect, account)), lambda: snapshot, lambda: NOW)
+    handler = ServerTestHandler(trials(partial(_connect, account)), lambda: snapshot, lambda: NOW)
     messages = [encode(SERVER_TESTS, one.test_id, one, id=one.test_id, source="/test", time=asked) for one in tests]
     try:
         return list(handler.handle([Record("t", 0, n, b"", m.value, m.headers) for n, m in enumerate(messages)]))
@@ -182,7 +182,7 @@ def _test(server: IncomingServer, server_id: str | None = None) -> ServerTest:
     return ServerTest(test_id="t", server_id=server_id, server=server)
 
 
-def results(outcomes: list[Outcome]) -> list[ServerTestResult]:
+def results(outcomes: list[FinalOutcome]) -> list[ServerTestResult]:
     messages = [message for outcome in outcomes if isinstance(outcome, Ok) for message in outcome.outputs]
     return [decode(m.topic, Record("t", 0, 0, b"", m.value, m.headers))[1] for m in messages]
 
@@ -213,7 +213,7 @@ def test_a_test_that_nobody_waits_for_any_more_is_passed_over(incoming_server: A
 
 
 def test_a_record_that_is_no_test_is_a_dead_letter() -> None:
-    handler = TrialHandler(trials(_never), SettingsSnapshot, lambda: NOW)
+    handler = ServerTestHandler(trials(_never), SettingsSnapshot, lambda: NOW)
     (outcome,) = handler.handle([Record("t", 0, 0, b"", b"{}", [])])
     assert isinstance(outcome, Dead)
     handler.close()
@@ -275,5 +275,5 @@ def test_a_test_that_takes_too_long_says_that_we_broke_it_off(
         server = incoming_server(protocol=protocol, port=silent.getsockname()[1], username="a")
         account = Credentials("a", "b")
         look = Mode(look_only=True)
-        result = try_out(ServerTest(test_id="t1"), server, lambda server: connector_for(server, account, look))
+        result = run_server_test(ServerTest(test_id="t1"), server, lambda server: connector_for(server, account, look))
     assert "broken off by us" in failed_step(result)[1]

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from deploy.local.oauth import OAuthServer
+from deploy.local.servers.oauth import OAuthServer
 from ingest import backoff
 from ingest import watcher as watcher_module
 from ingest.connectors import connector_for
 from ingest.connectors.base import Connector
-from ingest.memory import Memory
-from ingest.watcher import Surroundings, Watcher
-from mailserver.accounts import Accounts
+from ingest.memory import MemoryBudget
+from ingest.watcher import MailboxWatcher, WatcherContext
+from mailserver.accounts import CredentialProvider
 from mailserver.errors import MailServerError
 from mailserver.oauth import Tokens
 from mailserver.sasl import Credentials
@@ -28,7 +28,7 @@ from schemas.reasons import Reason
 from schemas.servers import MailboxCursor, ServerStatus
 from schemas.settings import IncomingServer
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS
-from schemas.wire import Message, Record, decode
+from schemas.wire import OutputRecord, Record, decode
 from tests.contract.loops import until
 from tests.mailserver.memory_store import Keys, MemoryStore
 
@@ -37,12 +37,12 @@ class Broker:
     """Takes what is published; `away` makes it refuse, `tries` counts how often it was asked for mails."""
 
     def __init__(self) -> None:
-        self.published: list[Message] = []
+        self.published: list[OutputRecord] = []
         self.away = False
         self.tries = 0
         self._changed = threading.Condition()
 
-    def publish(self, messages: list[Message]) -> None:
+    def publish(self, messages: list[OutputRecord]) -> None:
         with self._changed:
             self.tries += any(message.topic is MAIL_FETCHED for message in messages)
             if not self.away:
@@ -72,7 +72,7 @@ class Broker:
             assert self._changed.wait_for(condition, seconds), f"not within {seconds} seconds: {self.states()}"
 
     @staticmethod
-    def _decoded(message: Message) -> Any:
+    def _decoded(message: OutputRecord) -> Any:
         return decode(message.topic, Record("t", 0, 0, b"", message.value, message.headers))[1]
 
 
@@ -83,33 +83,33 @@ def broker() -> Broker:
 
 def surroundings(
     broker: Broker, blobs: Path, connect: Callable[[IncomingServer], Connector], **more: Any
-) -> Surroundings:
+) -> WatcherContext:
     """Where a watcher publishes to `broker`, its draws are 0, and nothing is known of secrets but what `more` says."""
     given = {"refused": lambda _server: False, "secret": lambda _server: "the same", "draw": lambda: 0.0, **more}
-    return Surroundings(
+    return WatcherContext(
         connect=connect,
         publish=broker.publish,
         blobs=BlobStore(blobs.as_uri()),
-        memory=Memory(),
+        memory=MemoryBudget(),
         health=Health(),
         **given,
     )
 
 
-Watch = Callable[..., Watcher]
+Watch = Callable[..., MailboxWatcher]
 
 
 @pytest.fixture
 def watch(inbox: Any, incoming_server: Any, broker: Broker, tmp_path: Path) -> Iterator[Watch]:
     """Starts a watcher of the inbox."""
-    started: list[Watcher] = []
+    started: list[MailboxWatcher] = []
 
     def start(
         cursor: MailboxCursor | None = None,
         password: str | None = None,
-        accounts: Accounts | None = None,
+        accounts: CredentialProvider | None = None,
         **settings: Any,
-    ) -> Watcher:
+    ) -> MailboxWatcher:
         """With that password, or with what `accounts` finds."""
         server = incoming_server(**{"port": inbox.dovecot.imap_port, "username": inbox.address, **settings})
         account = Credentials(inbox.address, password or inbox.password)
@@ -120,7 +120,7 @@ def watch(inbox: Any, incoming_server: Any, broker: Broker, tmp_path: Path) -> I
             lambda server: connector_for(server, accounts.credentials(server) if accounts else account),
             **known,
         )
-        started.append(Watcher(server, cursor, around))
+        started.append(MailboxWatcher(server, cursor, around))
         started[-1].start()
         return started[-1]
 
@@ -241,7 +241,7 @@ def test_a_refusal_after_other_trouble_counts_as_the_first_one(
         reason, temporary = troubles.pop(0)
         raise MailServerError(reason, "trouble", temporary=temporary)
 
-    watcher = Watcher(incoming_server(), None, surroundings(broker, tmp_path, connect))
+    watcher = MailboxWatcher(incoming_server(), None, surroundings(broker, tmp_path, connect))
     with capture_logs() as logs:
         watcher.start()
         until(lambda: not troubles and len(logs) == 6, "every trouble to be met")
@@ -255,7 +255,7 @@ def test_a_password_that_is_corrected_where_it_lies_is_taken_up(
 ) -> None:
     monkeypatch.setattr(watcher_module, "SECRET_SECONDS", 0.05)
     monkeypatch.setenv("DESK_PASSWORD", "wrong")
-    watch(accounts=Accounts(Keys(), Tokens(Keys(), MemoryStore())))
+    watch(accounts=CredentialProvider(Keys(), Tokens(Keys(), MemoryStore())))
     broker.wait_until(lambda: "authentication-refused" in broker.states())
     monkeypatch.setenv("DESK_PASSWORD", inbox.password)
     broker.wait_until(lambda: "idle" in broker.states())
@@ -268,7 +268,7 @@ def test_a_token_that_the_server_no_longer_takes_is_renewed_at_once(
     monkeypatch.setenv("CLIENT_SECRET", client.client_secret or "")
     settings = {"token_url": oauth.token_url, "client_id": client.client_id, "client_secret": {"env": "CLIENT_SECRET"}}
     clock = iter(range(1_000_000, 2_000_000, 100))  # seconds go by at each look
-    accounts = Accounts(Keys(), Tokens(Keys(), MemoryStore(), lambda: float(next(clock))))
+    accounts = CredentialProvider(Keys(), Tokens(Keys(), MemoryStore(), lambda: float(next(clock))))
     login = {"authentication": "sasl-xoauth2", "oauth": settings, "accounts": accounts}
     watcher = watch(**login)
     broker.wait_until(lambda: "idle" in broker.states())

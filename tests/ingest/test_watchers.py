@@ -11,10 +11,10 @@ from prometheus_client import REGISTRY
 from deploy.local.ports import wait_until
 from ingest.connectors import connector_for
 from ingest.connectors.base import Connector
-from ingest.memory import Memory
-from ingest.ownership import partition_of
-from ingest.watcher import Surroundings
-from ingest.watchers import Watchers
+from ingest.memory import MemoryBudget
+from ingest.server_assignment import partition_of
+from ingest.watcher import WatcherContext
+from ingest.watchers import WatcherPool
 from mailserver.sasl import Credentials
 from runtime.blobs import BlobStore
 from runtime.health import Health
@@ -23,7 +23,7 @@ from schemas.reasons import Reason
 from schemas.settings import IncomingServer, MapiProfile
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SERVER_STATUS
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 
 PARTITIONS = 12
 EVERY = range(PARTITIONS)
@@ -34,10 +34,10 @@ class Broker:
     """Takes what is published, or is away."""
 
     def __init__(self) -> None:
-        self.published: list[Message] = []
+        self.published: list[OutputRecord] = []
         self.away = False
 
-    def publish(self, messages: list[Message]) -> None:
+    def publish(self, messages: list[OutputRecord]) -> None:
         if self.away and messages:
             raise OutageError(Reason.BROKER_AWAY, "away")
         self.published += messages
@@ -52,20 +52,20 @@ def broker() -> Broker:
 
 
 @pytest.fixture
-def watchers(broker: Broker, tmp_path: Path) -> Iterator[Watchers]:
-    watchers = Watchers(surroundings(broker, tmp_path))
+def watchers(broker: Broker, tmp_path: Path) -> Iterator[WatcherPool]:
+    watchers = WatcherPool(surroundings(broker, tmp_path))
     yield watchers
     watchers.close()
 
 
-def surroundings(broker: Broker, tmp_path: Path) -> Surroundings:
-    return Surroundings(
+def surroundings(broker: Broker, tmp_path: Path) -> WatcherContext:
+    return WatcherContext(
         connect=lambda server: connector_for(server, Credentials("", "")),
         publish=broker.publish,
         refused=lambda _server: False,
         secret=lambda _server: "",
         blobs=BlobStore(tmp_path.as_uri()),
-        memory=Memory(),
+        memory=MemoryBudget(),
         health=Health(),
     )
 
@@ -79,7 +79,7 @@ def shown(server_id: str) -> list[float | None]:
 
 
 def test_the_status_of_a_deleted_server_is_deleted_once_the_broker_is_there(
-    watchers: Watchers, broker: Broker, incoming_server: Any
+    watchers: WatcherPool, broker: Broker, incoming_server: Any
 ) -> None:
     disabled = incoming_server(enabled=False)
     for _ in range(2):
@@ -112,7 +112,7 @@ def test_a_changed_profile_makes_new_watchers_of_its_servers_alone(
         f"mapi-profile/{id_}": MapiProfile(id=id_, transport="graph", managed_identity=True)
         for id_ in ("online", "other")
     }
-    watchers = Watchers(replace(surroundings(broker, tmp_path), connect=connect))
+    watchers = WatcherPool(replace(surroundings(broker, tmp_path), connect=connect))
     try:
         for name in ("Exchange", "Exchange", "Exchange Online"):
             online = profiles["mapi-profile/online"].model_copy(update={"name": name})
@@ -125,7 +125,7 @@ def test_a_changed_profile_makes_new_watchers_of_its_servers_alone(
 
 
 def test_a_server_that_is_another_replicas_now_keeps_its_status_and_has_no_metrics_here(
-    watchers: Watchers, broker: Broker, incoming_server: Any, tmp_path: Path
+    watchers: WatcherPool, broker: Broker, incoming_server: Any, tmp_path: Path
 ) -> None:
     server = incoming_server(id="ours-for-a-while", protocol="folder", path=str(tmp_path), authentication="none")
     watchers.adjust(settings(server), EVERY, PARTITIONS)
@@ -139,7 +139,7 @@ def test_a_server_that_is_another_replicas_now_keeps_its_status_and_has_no_metri
 
 
 def test_a_server_in_trouble_is_down_and_its_last_success_stays(
-    watchers: Watchers, incoming_server: Any, tmp_path: Path
+    watchers: WatcherPool, incoming_server: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "mails"
     path.mkdir()

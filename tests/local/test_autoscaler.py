@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.autoscaler import SYNC_SECONDS, Autoscaler, Metric, Offsets, Trigger
+from deploy.local.scaling.autoscaler import SYNC_SECONDS, Autoscaler, Metric, Offsets, Trigger
 
 TOPIC = "p.mail.fetched.v1"
 NONE_YET = -1

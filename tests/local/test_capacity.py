@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.capacity import (
+from deploy.local.scaling.capacity import (
     CPU_MS,
     MAILS_PER_SECOND,
     STAGES,

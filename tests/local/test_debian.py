@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import NotAvailableError
-from deploy.local.debian import need, need_module
+from deploy.local.packages.debian import need, need_module
 
 
 def test_who_is_not_root_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:

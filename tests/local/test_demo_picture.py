@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 from rich.console import Console, Group
 from rich.live import Live
 
-from deploy.local.demo_mails import DEMO_MAILS
-from deploy.local.demo_picture import main
-from deploy.local.demo_view import table
-from deploy.local.demo_walk import Walk
+from deploy.local.demo.mails import DEMO_MAILS
+from deploy.local.demo.picture import main
+from deploy.local.demo.progress import MailProgress
+from deploy.local.demo.view import table
 
 
 def _recorded() -> str:
@@ -20,7 +20,7 @@ def _recorded() -> str:
     file = StringIO()
     console = Console(file=file, force_terminal=True, width=140)
     console.print("Fetching kafka")
-    walks = [Walk(mail) for mail in DEMO_MAILS]
+    walks = [MailProgress(mail) for mail in DEMO_MAILS]
     with Live(console=console, auto_refresh=False) as live:
         for walk in walks[:3]:
             walk.sent_at = 1.0

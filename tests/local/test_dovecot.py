@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from deploy.local.dovecot import Dovecot
-from deploy.local.dovecot_container import choose_dovecot
-from deploy.local.oauth import OAuthServer
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.dovecot import Dovecot
+from deploy.local.servers.dovecot_container import choose_dovecot
+from deploy.local.servers.oauth import OAuthServer
+from deploy.local.servers.smtp_sink import SmtpSink
 
 pytestmark = pytest.mark.debian
 

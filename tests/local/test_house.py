@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.jars import LOCK_FILE, LONE_JARS, PROGRAMS
+from deploy.local.packages.jars import LOCK_FILE, LONE_JARS, PROGRAMS
 
 ROOT = Path(__file__).parents[2]
 

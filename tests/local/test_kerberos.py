@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from deploy.local import StartError
-from deploy.local.dovecot import Dovecot
-from deploy.local.kerberos import Realm, User
+from deploy.local.servers.dovecot import Dovecot
+from deploy.local.servers.kerberos import Realm, User
 from tests.local.test_mechanisms import PROTOCOLS, TIMEOUT
 
 SERVICES = {"imap": "imap@localhost", "pop3": "pop@localhost", "smtp": "smtp@localhost"}

@@ -16,7 +16,7 @@ import pytest
 import requests
 import spnego
 
-from deploy.local.dovecot import Dovecot
+from deploy.local.servers.dovecot import Dovecot
 
 TIMEOUT = 20
 Client = Callable[[bytes], bytes]  # answers a challenge

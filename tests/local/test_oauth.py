@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from deploy.local.oauth import Client, OAuthServer
+from deploy.local.servers.oauth import Client, OAuthServer
 
 TIMEOUT = 20
 USER = "hans@example.test"

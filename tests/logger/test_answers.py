@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from logger.answers import Answer, Answered
 from runtime.metrics import NOTIFICATIONS_WITHHELD
 from schemas.mail import ResolvedMail
-from schemas.notifying import Answers
+from schemas.notification_rules import AutoReplyLimits
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions
@@ -30,7 +30,7 @@ def desk(logger: Logger) -> Logger:
 
 
 def limit(logger: Logger, plus_tags: bool = False, **limits: int) -> None:
-    options = EmailOptions(answers=Answers(**limits), plus_tags=plus_tags)
+    options = EmailOptions(answers=AutoReplyLimits(**limits), plus_tags=plus_tags)
     logger.settings = logger.settings.with_changes([("email-options/email-options", options, 99)])
 
 
@@ -146,7 +146,7 @@ def test_how_often_follows_the_size_of_the_desk(desk: Logger, entered: int, sent
     st.integers(0, 9),
 )
 def test_no_limit_is_ever_passed(asked: list[tuple[str, int, str]], item: int, hour: int, everybody: int) -> None:
-    limits = Answers(per_sender_and_item=item, per_sender_and_hour=hour, all_in_ten_minutes=everybody)
+    limits = AutoReplyLimits(per_sender_and_item=item, per_sender_and_hour=hour, all_in_ten_minutes=everybody)
     answered = Answered()
     for address, number, event in asked:
         answer = Answer(address, number, event, "id")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.references import reference
+from desk.item_references import reference
 from logger.decide import CloseItem, Intent, LogCall, Refuse, ReopenItem, UpdateItem, decide
 from logger.plan import Desk, numbered, plan
 from logger.priority import priority

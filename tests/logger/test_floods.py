@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.items import list_items
 from desk.tables import persons, rejected_mails
 from logger.floods import window_start
-from runtime.outcomes import Ok, Outcome, Reject
+from runtime.outcomes import FinalOutcome, Ok, Reject
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.settings import Floods, IncomingServer
+from schemas.settings import IncomingServer, RateLimits
 from schemas.topics import CALL_EVENTS, MAIL_REJECTED, NOTIFICATION_REQUESTED, PERSONS
 from tests.logger.harness import NOW, Logger, make_mail
 
-Feed = Callable[..., list[Outcome]]
+Feed = Callable[..., list[FinalOutcome]]
 START = NOW - timedelta(hours=5)
 FLOOD = Reject(Reason.FLOOD)
 ANN = Person(id="ann", addresses=("ann@example.test",), is_user=True)
@@ -33,7 +33,7 @@ def limit(logger: Logger, server_id: str = "it-in", minutes: int = 10, **limits:
         protocol="imap",
         call_template="it-call",
         default_logging_analyst="desk",
-        floods=Floods(minutes=minutes, **{**none, **limits}),
+        floods=RateLimits(minutes=minutes, **{**none, **limits}),
     )
     logger.settings = logger.settings.with_changes([(f"incoming-server/{server_id}", server, 9)])
 
@@ -46,7 +46,7 @@ def at(minute: float, cause: str = "", **fields: Any) -> ResolvedMail:
 def feed(request: pytest.FixtureRequest, logger: Logger) -> Feed:
     """Counts are the same whether the mails before lie in the desk or in the batch."""
 
-    def feed(*mails: ResolvedMail) -> list[Outcome]:
+    def feed(*mails: ResolvedMail) -> list[FinalOutcome]:
         if request.param == "one batch":
             return logger.feed(*mails)
         return [outcome for mail in mails for outcome in logger.feed(mail)]
@@ -172,7 +172,7 @@ def test_a_flood_changes_nothing_and_is_told(logger: Logger) -> None:
     (message,) = logger.published
     assert (message.key, dict(message.headers)["ce_id"]) == ("new@example.test", mail.mail_id.encode())
     assert logger.of(CALL_EVENTS) == logger.of(NOTIFICATION_REQUESTED) == logger.of(PERSONS) == []
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert len(list_items(connection)) == 1
         assert len(connection.execute(select(persons)).all()) == 1
         (row,) = connection.execute(select(rejected_mails)).all()

@@ -19,9 +19,9 @@ from sqlalchemy import Engine, text
 
 from desk import engine as desk_engine
 from desk import frozen
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from logger import in_hand, store, write
-from runtime.outcomes import Ok, OutageError, Outcome
+from runtime.outcomes import FinalOutcome, Ok, OutageError
 from schemas.mail import ResolvedMail
 from tests.logger.frozen import SHORT, batch
 from tests.logger.harness import Logger, make_mail, opened
@@ -41,7 +41,7 @@ def answer(cause: str, *answered: str, **fields: Any) -> ResolvedMail:
 
 
 @contextmanager
-def stopped_before_its_commit(logger: Logger, *mails: ResolvedMail) -> Iterator[Callable[[], list[Outcome]]]:
+def stopped_before_its_commit(logger: Logger, *mails: ResolvedMail) -> Iterator[Callable[[], list[FinalOutcome]]]:
     """The mails are stored, and nobody sees it before what this gives is called; that gives their outcomes."""
     in_hand_now, go_on = threading.Event(), threading.Event()
     write_hints = write.write_hints
@@ -59,7 +59,7 @@ def stopped_before_its_commit(logger: Logger, *mails: ResolvedMail) -> Iterator[
         try:
             assert in_hand_now.wait(SECONDS)
 
-            def finish() -> list[Outcome]:
+            def finish() -> list[FinalOutcome]:
                 go_on.set()
                 return feeding.result(SECONDS)
 
@@ -68,11 +68,11 @@ def stopped_before_its_commit(logger: Logger, *mails: ResolvedMail) -> Iterator[
             go_on.set()
 
 
-def waits(engine: Engine, feeding: Future[list[Outcome]]) -> bool:
+def waits(engine: Engine, feeding: Future[list[FinalOutcome]]) -> bool:
     """Whether it waits for another logger; False where it has come to its end without."""
     deadline = time.monotonic() + SECONDS
     while not feeding.done():
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             if connection.execute(_WAITING).scalar_one():
                 return True
         assert time.monotonic() < deadline, "it neither waits nor ends"
@@ -123,7 +123,7 @@ def test_two_loggers_whose_mails_answer_each_others_do_not_lock_each_other_up(tw
     ]
     barrier = threading.Barrier(2)
 
-    def feed(logger: Logger, mails: list[ResolvedMail]) -> list[Outcome]:
+    def feed(logger: Logger, mails: list[ResolvedMail]) -> list[FinalOutcome]:
         barrier.wait(SECONDS)
         return logger.feed(*mails)
 
@@ -139,7 +139,7 @@ def test_a_batch_takes_no_more_locks_than_a_small_database_has(two: tuple[Logger
     one, other = two
     odd = answer("odd", "<" + "\n<x@y> IT" * 90)
     with mock.patch.object(in_hand, "MOST", 5), stopped_before_its_commit(one, *batch(), odd) as finish:
-        with reading(other.engine) as connection:
+        with read_transaction(other.engine) as connection:
             held = connection.execute(text(_LOCKS)).scalar_one()
         assert held == 5
         finish()
@@ -171,7 +171,7 @@ def test_a_frozen_logger_holds_up_nobody_and_doubles_nothing(postgres_desk_url: 
 
 
 def test_the_time_outs_are_those_of_the_session(postgres_desk_url: str) -> None:
-    with reading(open_desk(postgres_desk_url)) as connection:
+    with read_transaction(open_desk(postgres_desk_url)) as connection:
         settings = {name: connection.execute(text(f"SHOW {name}")).scalar_one() for name in desk_engine._SESSION}
     assert settings["idle_in_transaction_session_timeout"] == "30s"
     assert settings["lock_timeout"] == "1min"

@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, func, select
 
 from deploy.local.ports import wait_until
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from desk.items import Item, list_items, show_item
 from desk.ledger import mail_outcomes
 from desk.migrate import wait_until_current
 from desk.tables import handled, persons
 from logger.config import LoggerConfig
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from runtime.topic_setup import create_topics
-from schemas.desk_requests import DeskRequest, record_key
+from schemas.desk_commands import DeskCommand, record_key
 from schemas.events import REPORTS, NotificationResult
 from schemas.persons import Person
 from schemas.reasons import Reason
@@ -33,7 +33,7 @@ from schemas.topics import (
     SETTINGS,
     Topic,
 )
-from schemas.wire import Message, decode, encode, tombstone
+from schemas.wire import OutputRecord, decode, encode, tombstone
 from tests.logger.harness import ask, demo_settings, make_mail
 
 MAILS = 300
@@ -51,19 +51,19 @@ def start(config: LoggerConfig) -> subprocess.Popen[bytes]:
 
 def logged(config: LoggerConfig) -> int:
     engine = open_desk(config.desk_url)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         count = sum(1 for _ in mail_outcomes(connection))
     engine.dispose()
     return count
 
 
 def persons_of(engine: Engine) -> set[str]:
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return set(connection.execute(select(persons.c.id)).scalars())
 
 
 def handled_of(engine: Engine) -> int:
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return connection.execute(select(func.count()).select_from(handled)).scalar_one()
 
 
@@ -82,7 +82,7 @@ def keys(config: LoggerConfig, topic: Topic) -> list[str]:
     return [record.key.decode() for record in read_to_end(config, [topic.name(config.topic_prefix)]) if record.key]
 
 
-def mails(now: datetime) -> list[Message]:
+def mails(now: datetime) -> list[OutputRecord]:
     values = [make_mail(str(n), f"{n % 7}@example.test", received=now) for n in range(MAILS)]
     return [encode(MAIL_RESOLVED, one.sender.address, one, id=one.mail_id, source="/test", time=now) for one in values]
 
@@ -100,7 +100,7 @@ def test_killed_and_started_again_it_logs_every_mail_once(
     publisher.publish([encode(SETTINGS, key, value, id=key, source="/test", time=now) for key, value in settings])
     gone = Person(id="gone", addresses=("gone@example.test",), is_user=True)
     publisher.publish([encode(PERSONS, gone.id, gone, id="1", source="/test", time=now), tombstone(PERSONS, gone.id)])
-    bad = Message(MAIL_RESOLVED, "bad", b"\xff random")
+    bad = OutputRecord(MAIL_RESOLVED, "bad", b"\xff random")
     process = start(config)
     try:
         engine = open_desk(postgres_url)
@@ -120,14 +120,14 @@ def test_killed_and_started_again_it_logs_every_mail_once(
         process.kill()
         process.wait()
         publisher.close()
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         assert len(list_items(connection, limit=2 * MAILS)) == MAILS
     engine.dispose()
     letters = list(read_to_end(config, [MAIL_RESOLVED.dlq(topic_prefix)]))
     assert [letter.value for letter in letters] == [bad.value]
 
 
-def asked(values: Iterable[DeskRequest], now: datetime) -> list[Message]:
+def asked(values: Iterable[DeskCommand], now: datetime) -> list[OutputRecord]:
     return [encode(DESK_REQUESTED, record_key(v), v, id=v.request_id, source="/test", time=now) for v in values]
 
 
@@ -156,7 +156,7 @@ def test_killed_and_started_again_it_does_every_request_once(
             process.wait()
             process = start(config)
             assert wait_until(lambda: handled_of(engine) == REQUESTS, SECONDS)
-            with reading(engine) as connection:
+            with read_transaction(engine) as connection:
                 references = [line.reference for line in list_items(connection, limit=2 * REQUESTS)]
             steps = [(action, one) for action in ("update", "close") for one in references]
             changed = asked((ask(do, f"{do}/{one}", item=one, requested_at=now) for do, one in steps), now)
@@ -168,7 +168,7 @@ def test_killed_and_started_again_it_does_every_request_once(
         finally:
             process.kill()
             process.wait()
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         tasks = list_items(connection, limit=10 * REQUESTS)
         assert [task.status for task in tasks] == ["closed"] * REQUESTS
         kinds = [[entry.kind for entry in show(connection, task.reference).journal] for task in tasks]
@@ -191,7 +191,7 @@ def test_a_bounce_of_a_notification_reaches_the_journal_of_its_call(
     engine = open_desk(postgres_url)
 
     def journal() -> list[str]:
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             item = show_item(connection, "C-000001")
         return [entry.kind for entry in item.journal] if item else []
 
@@ -211,7 +211,7 @@ def test_a_bounce_of_a_notification_reaches_the_journal_of_its_call(
     engine.dispose()
 
 
-def result(notification: str, source: str, now: datetime) -> Message:
+def result(notification: str, source: str, now: datetime) -> OutputRecord:
     value = NotificationResult(
         notification_id=notification,
         outcome="bounced",

@@ -3,7 +3,7 @@
 import pytest
 
 from desk.directory import find_persons, load_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from logger.records import SOURCE
 from runtime.metrics import PERSONS_OUTDATED
 from runtime.outcomes import Dead, Ok
@@ -29,7 +29,7 @@ ANN = Person(
 
 
 def stored(logger: Logger, id_: str) -> Person | None:
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         return load_persons(connection, [id_]).get(id_)
 
 
@@ -40,7 +40,7 @@ def tombstone(id_: str) -> Record:
 def test_a_person_is_stored_whole(logger: Logger) -> None:
     assert logger.feed(ANN, ANN) == [Ok(), Ok()]
     assert stored(logger, "ann") == ANN
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert find_persons(connection, ["ann@example.test", "lee@example.test", "x@y"]) == {
             "ann@example.test": (ANN,),
             "lee@example.test": (ANN,),
@@ -53,7 +53,7 @@ def test_a_later_record_replaces_all_of_it(logger: Logger) -> None:
     logger.feed(ANN)
     logger.feed(later)
     assert stored(logger, "ann") == later
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert find_persons(connection, ["ann@example.test"]) == {}
     same_version = later.model_copy(update={"office": "South"})
     logger.feed(same_version)
@@ -70,7 +70,7 @@ def test_a_record_with_a_lower_version_changes_nothing_and_is_told(logger: Logge
 
     assert outcomes == [Ok(), Ok(), Ok()]
     assert stored(logger, "ann") == ANN
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert find_persons(connection, ["ann@example.test", "old@example.test"]) == {"ann@example.test": (ANN,)}
     assert PERSONS_OUTDATED._value.get() - counted == 2
 

@@ -7,12 +7,12 @@ from sqlalchemy import insert, select
 
 from desk.bounced_addresses import bounced
 from desk.deliveries import DeliveryLedger
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.items import JournalEntry
 from desk.tables import handled
 from outbound.results import result_message
 from runtime.outcomes import Dead, Ok
-from schemas.desk_requests import AddressToUnmark
+from schemas.desk_commands import AddressToUnmark
 from schemas.events import REPORTS, NotificationResult
 from schemas.persons import Person
 from schemas.reasons import Reason
@@ -116,7 +116,7 @@ def test_a_second_report_of_the_same_is_no_news(logger: Logger, notification: st
     assert logger.feed(report(notification), report(notification, mail_id=OTHER_REPORT)) == [Ok(), Ok()]
     assert logger.feed(report(notification), report(notification, mail_id="d" * 32)) == [Ok(), Ok()]
     assert [entry.mail_id for entry in entries(logger)] == [REPORT_ID]
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert bounced(connection, ["ann@example.test"])["ann@example.test"].bounces == 1
 
 
@@ -161,7 +161,7 @@ def test_what_reports_say_of_strangers_is_told_once(logger: Logger, notification
             )
         )
     assert len(entries(logger)) == 6
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert len(connection.execute(select(handled)).all()) == 6
 
 
@@ -185,7 +185,7 @@ def test_it_changes_no_more_than_the_journal(logger: Logger, notification: str) 
 def test_one_about_an_unknown_notification_has_no_effect(logger: Logger, notification: str) -> None:
     assert logger.feed(report("0" * 32)) == [Ok()]
     assert entries(logger) == ()
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert connection.execute(select(handled)).all() == []
 
 
@@ -248,7 +248,7 @@ def bounces(logger: Logger, count: int, *, sent: bool = True, **fields: Any) -> 
 
 
 def marked(logger: Logger, address: str = "ann@example.test") -> bool:
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         found = bounced(connection, [address]).get(address)
     return found is not None and found.marked_at is not None
 

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.items import list_items
 from desk.tables import handled
 from resolver.conversation import references
 from runtime.outcomes import Dead, Ok, OutageError
 from schemas import ids
-from schemas.desk_requests import DeskRequest
+from schemas.desk_commands import DeskCommand
 from schemas.mail import ParsedMail, ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.topics import CALL_EVENTS, DESK_REQUESTED, NOTIFICATION_REQUESTED, PERSONS
-from schemas.wire import Message, Record
+from schemas.wire import OutputRecord, Record
 from tests.logger.harness import NOW, PREFIX, Logger, ask, make_mail
 
 ANN = Person(id="ann", first_name="Ann", last_name="Lee", addresses=("ann@example.test",), is_user=True, version=3)
@@ -50,7 +50,7 @@ def entries(logger: Logger, reference: str) -> list[tuple[str, str, str]]:
 
 
 def rows(logger: Logger) -> int:
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         return len(list_items(connection))
 
 
@@ -179,7 +179,7 @@ def test_requests_of_one_batch_see_what_those_before_them_did(desk: Logger) -> N
     ],
 )
 def test_what_is_refused_is_told_to_the_system_and_to_nobody_by_mail(
-    desk: Logger, before: list[DeskRequest], asked: DeskRequest, reason: Reason
+    desk: Logger, before: list[DeskCommand], asked: DeskCommand, reason: Reason
 ) -> None:
     desk.feed(ask("log-call", "made"))
     desk.feed(*before)
@@ -218,7 +218,7 @@ def test_what_is_refused_is_told_to_the_system_and_to_nobody_by_mail(
     ],
 )
 def test_what_names_nothing_is_a_dead_letter_that_stops_no_other_and_can_be_replayed(
-    desk: Logger, asked: DeskRequest, reason: Reason, named: str
+    desk: Logger, asked: DeskCommand, reason: Reason, named: str
 ) -> None:
     desk.feed(ask("log-call", "before"))
     dead, ok = desk.feed(asked, ask("log-call", "good"))
@@ -227,7 +227,7 @@ def test_what_names_nothing_is_a_dead_letter_that_stops_no_other_and_can_be_repl
     assert ok == Ok()
     assert rows(desk) == 2
     assert desk.of(PERSONS) == []
-    with reading(desk.engine) as connection:
+    with read_transaction(desk.engine) as connection:
         assert set(connection.execute(select(handled.c.key)).scalars()) == {"request/before", "request/good"}
 
 
@@ -278,7 +278,7 @@ def test_two_loggers_with_the_same_requests_do_each_once(desk: Logger, another: 
 
 
 def test_broker_away_after_the_commit_loses_and_doubles_nothing(desk: Logger) -> None:
-    def away(_messages: Sequence[Message]) -> None:
+    def away(_messages: Sequence[OutputRecord]) -> None:
         raise OutageError(Reason.BROKER_AWAY, "the broker is away")
 
     batch = [make_mail("one", person=ANN), ask("log-call", "1")]

@@ -13,7 +13,7 @@ from logger.recipients import People, others
 from logger.state import ItemState
 from schemas.addresses import normalise
 from schemas.events import CallEvent
-from schemas.notifying import DEFAULT_RULES, DeskEvent, Group, NotificationRule, Role
+from schemas.notification_rules import DEFAULT_RULES, DeskEvent, Group, NotificationRule, Role
 from schemas.persons import Person
 from schemas.setting_problems import problems
 from schemas.settings import CallTemplate, Format

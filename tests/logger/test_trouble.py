@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from desk import outbox
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 from desk.errors import UnstorableError
 from desk.items import list_items
 from desk.tables import outbox as outbox_table
@@ -21,20 +21,20 @@ from runtime.config import ProcessConfig
 from runtime.health import Health
 from runtime.outcomes import Dead, Ok, OutageError
 from runtime.publisher import UnpublishableError
-from runtime.stage import Stage
+from runtime.stage import HandlerRunner
 from schemas.reasons import Reason
 from schemas.topics import CALL_EVENTS, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS
-from schemas.wire import Message, Record
+from schemas.wire import OutputRecord, Record
 from tests.desks import new_desk
 from tests.logger.harness import NOW, PREFIX, Logger, as_record, make_mail, opened
 
 
-def broker_away(_messages: Sequence[Message]) -> None:
+def broker_away(_messages: Sequence[OutputRecord]) -> None:
     raise OutageError(Reason.BROKER_AWAY, "the broker is away")
 
 
 def rows_in_outbox(logger: Logger) -> int:
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         return len(connection.execute(select(outbox_table)).all())
 
 
@@ -52,7 +52,7 @@ def test_two_loggers_with_the_same_records_make_one_call_each(logger: Logger, an
     with ThreadPoolExecutor(2) as pool:
         results = [pool.submit(feed, logger, mails), pool.submit(feed, another, mails)]
         assert [result.result() for result in results] == [[Ok()] * 40] * 2
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert len(list_items(connection, limit=100)) == 40
     assert {outcome for outcome, _ in logger.outcomes().values()} == {"call-logged"}
     told = [*logger.of(NOTIFICATION_REQUESTED), *another.of(NOTIFICATION_REQUESTED)]
@@ -93,7 +93,7 @@ def test_two_loggers_with_the_two_ways_of_each_mail_make_one_call_each(logger: L
         for future in [pool.submit(feed, logger, "a"), pool.submit(feed, another, "b")]:
             future.result()
     assert sorted(outcome for outcome, _ in logger.outcomes().values()) == ["call-logged"] * 40 + ["duplicate"] * 40
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert len(list_items(connection, limit=100)) == 40
 
 
@@ -120,7 +120,7 @@ def test_what_a_dead_logger_left_behind_is_published_by_the_next(logger: Logger,
     assert outbox.relay(another.engine, another.publish, older_than=NOW) == 0  # young rows are a living logger's
     stop = threading.Event()
 
-    def publish(messages: Sequence[Message]) -> None:
+    def publish(messages: Sequence[OutputRecord]) -> None:
         another.published.extend(messages)
         if len(another.of(CALL_EVENTS)) == 3:
             stop.set()
@@ -136,7 +136,7 @@ def test_a_relay_outlasts_an_outage(logger: Logger) -> None:
         logger.feed(make_mail("one"))
     stop, calls = threading.Event(), []
 
-    def publish(messages: Sequence[Message]) -> None:
+    def publish(messages: Sequence[OutputRecord]) -> None:
         calls.append(messages)
         if len(calls) == 1:
             broker_away(messages)
@@ -153,10 +153,10 @@ def test_the_outbox_gives_messages_back_as_they_were(logger: Logger) -> None:
 
 
 def test_a_record_that_the_broker_refuses_stops_no_other() -> None:
-    published: list[Message] = []
-    messages = [Message(CALL_EVENTS, key, b"{}") for key in ("a", "too large", "b")]
+    published: list[OutputRecord] = []
+    messages = [OutputRecord(CALL_EVENTS, key, b"{}") for key in ("a", "too large", "b")]
 
-    def publish(some: Sequence[Message]) -> None:
+    def publish(some: Sequence[OutputRecord]) -> None:
         if any(message.key == "too large" for message in some):
             raise UnpublishableError("too large")
         published.extend(some)
@@ -181,7 +181,7 @@ def test_connections_that_the_database_closes_are_an_outage_that_passes(postgres
 
 def test_a_lock_that_another_process_keeps_on_the_file_is_an_outage_that_passes(tmp_path: Path) -> None:
     with opened(new_desk(tmp_path / "desk.db") + "?timeout=0.01") as logger:
-        with writing(logger.engine), pytest.raises(OutageError) as caught:
+        with write_transaction(logger.engine), pytest.raises(OutageError) as caught:
             logger.feed(make_mail("one"))
         assert caught.value.reason is Reason.DATABASE_AWAY
         assert logger.feed(make_mail("one")) == [Ok()]
@@ -226,7 +226,7 @@ def raw(value: bytes | None, key: bytes | None = b"k", topic: str = MAIL_RESOLVE
 def test_a_bad_record_is_one_dead_letter_and_stops_no_other(logger: Logger, record: Record, reason: Reason) -> None:
     """By way of the loop's own step, which hands a batch that fails over one by one."""
     good = make_mail("good")
-    stage = Stage(logger.handler, ProcessConfig(topic_prefix=PREFIX))
+    stage = HandlerRunner(logger.handler, ProcessConfig(topic_prefix=PREFIX))
     dead, ok = stage.decide([record, as_record(good)])
     assert isinstance(dead, Dead)
     assert dead.reason is reason

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 from desk.tables import message_ids
 from logger.find_item import partition_of
 from schemas.mail import ResolvedMail
@@ -49,7 +49,7 @@ def test_an_answer_to_a_desk_that_never_had_the_mail_is_a_call_of_its_own(logger
 
 def test_ids_that_were_stored_without_a_partition_name_the_items_of_their_own(logger: Logger) -> None:
     logger.feed(at("it", "old"))
-    with writing(logger.engine) as connection:
+    with write_transaction(logger.engine) as connection:
         changed = connection.execute(
             update(message_ids)
             .where(message_ids.c.message_id == "<old@example.test> IT")
@@ -84,6 +84,6 @@ def test_a_mail_whose_call_template_is_gone_counts_at_its_servers_partition(logg
 
 def test_a_long_message_id_is_no_key(logger: Logger) -> None:
     logger.feed(at("it", "x" * 2000))
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         keys = connection.execute(select(message_ids.c.message_id)).scalars().all()
     assert keys and not [key for key in keys if key.startswith("<")]

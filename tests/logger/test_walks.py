@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 from desk.items import list_items
 from desk.tables import items, mails, outbox
 from outbound.render import Templates, render
@@ -83,7 +83,7 @@ def test_its_event_and_its_acknowledgement_are_published(logger: Logger) -> None
         (CALL_EVENTS, "C-000001"),
         (NOTIFICATION_REQUESTED, "ann@example.test"),
     ]
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert connection.execute(select(outbox)).all() == []
 
 
@@ -97,7 +97,7 @@ def test_the_same_records_twice_have_one_effect(logger: Logger) -> None:
     published = len(logger.published)
     assert logger.feed(*records) == [Ok()] * 3
     assert len(logger.published) == published
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert [line.reference for line in list_items(connection)] == ["C-000001"]
     assert [entry.kind for entry in logger.item("C-000001").journal] == ["call-logged", "item-updated"]
 
@@ -224,7 +224,7 @@ def test_a_mail_that_is_kept_in_the_journal_leaves_its_item_closed(logger: Logge
 @pytest.mark.parametrize("kind", ["task", "request"])
 def test_tasks_and_requests_are_opened_again_as_well(logger: Logger, kind: str) -> None:
     logger.feed(ANN, make_mail("one", person=ANN))
-    with writing(logger.engine) as connection:
+    with write_transaction(logger.engine) as connection:
         connection.execute(items.update().values(kind=kind, status="closed", closed_at=NOW))
     mail = make_mail("two", person=ANN, **replying_to("<one@example.test>"))
     logger.feed(mail)
@@ -255,7 +255,7 @@ def test_a_stranger_who_quotes_a_number_learns_nothing_of_the_item(logger: Logge
 
 def test_a_request_is_not_closed_by_mail_and_the_answer_says_so(logger: Logger) -> None:
     logger.feed(ANN, make_mail("one", person=ANN))
-    with writing(logger.engine) as connection:
+    with write_transaction(logger.engine) as connection:
         connection.execute(items.update().values(kind="request"))
     logger.feed(make_mail("two", person=ANN, wanted="close", **replying_to("<one@example.test>")))
     told = logger.of(NOTIFICATION_REQUESTED)[-1]
@@ -290,7 +290,7 @@ def test_who_may_close_what(
     logger: Logger, kind: str, status: str, sender: Person, outcome: str, event: str, reason: Reason | None
 ) -> None:
     logger.feed(ANN, BOB, ROB, make_mail("one", person=ANN))
-    with writing(logger.engine) as connection:
+    with write_transaction(logger.engine) as connection:
         connection.execute(items.update().values(kind=kind, status=status))
     logger.published.clear()
     mail = make_mail("two", sender.addresses[0], sender, wanted="close", **replying_to("<one@example.test>"))
@@ -315,7 +315,7 @@ def test_who_may_close_what(
 )
 def test_calls_tasks_and_requests_are_updated(logger: Logger, kind: str, event: str) -> None:
     logger.feed(ANN, make_mail("one", person=ANN))
-    with writing(logger.engine) as connection:
+    with write_transaction(logger.engine) as connection:
         connection.execute(items.update().values(kind=kind))
     mail = make_mail("two", person=ANN, conversation={"item_references": [f"{kind[0].upper()}-000001"]})
     logger.feed(mail)
@@ -378,7 +378,7 @@ def test_a_reply_that_came_by_two_ways_stands_in_the_journal_once(logger: Logger
 
 def test_the_ledger_says_who_sent_a_mail(logger: Logger) -> None:
     logger.feed(ANN, make_mail("one", person=ANN, content_id="c1"), make_mail("two", person=ANN, content_id="c1"))
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         rows = connection.execute(select(mails.c.person_id, mails.c.content_id).order_by(mails.c.outcome)).all()
     assert [tuple(row) for row in rows] == [("ann", "c1"), ("ann", None)]
 
@@ -494,10 +494,10 @@ def test_a_new_call_hands_on_no_token_of_another_item(logger: Logger) -> None:
 
 def test_tasks_and_requests_have_their_own_letter(logger: Logger) -> None:
     logger.feed(ANN, make_mail("one", person=ANN))
-    with writing(logger.engine) as connection:
+    with write_transaction(logger.engine) as connection:
         row = dict(connection.execute(select(items)).mappings().one())
         connection.execute(insert(items), [{**row, "id": n, "kind": kind} for n, kind in ((2, "task"), (3, "request"))])
-    with reading(logger.engine) as connection:
+    with read_transaction(logger.engine) as connection:
         assert [line.reference for line in list_items(connection)] == ["R-000003", "T-000002", "C-000001"]
         assert [line.reference for line in list_items(connection, kind="task")] == ["T-000002"]
         assert [line.reference for line in list_items(connection, limit=1)] == ["R-000003"]

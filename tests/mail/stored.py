@@ -11,9 +11,9 @@ import yaml
 from sqlalchemy import Connection, Engine, insert
 
 from console.settings.settings_file import read_settings_file
-from desk.engine import open_desk, writing
+from desk.engine import open_desk, write_transaction
+from desk.item_references import parse_reference
 from desk.migrate import upgrade
-from desk.references import parse_reference
 from desk.tables import items, message_ids, person_addresses, persons
 from schemas import ids
 from schemas.addresses import normalise
@@ -75,7 +75,7 @@ class FixedDesk:
         self._made, self._used = folder / "made.sqlite", folder / "desk.sqlite"
         engine = open_desk(f"sqlite:///{self._made}")
         upgrade(engine)
-        with writing(engine) as connection:
+        with write_transaction(engine) as connection:
             store_persons(connection, _FILE.persons.values())
             _store_items(connection)
             _store_hints(connection)

@@ -20,7 +20,7 @@ from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format
 from schemas.sizes import MAX_INLINE_BYTES
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 from tests.examples import examples
 from tests.mail.stored import NOW, SETTINGS, TOKEN_KEYS, FixedDesk
 from tests.mail.walk import Walk, values
@@ -139,7 +139,7 @@ def _answer(request: NotificationRequested, format_: Format) -> Composed:
     return compose(request, render(request, TEMPLATES, format_), Chosen(server, server), NOW, TOKEN_KEYS)
 
 
-def _requests(published: list[Message]) -> list[NotificationRequested]:
+def _requests(published: list[OutputRecord]) -> list[NotificationRequested]:
     return values(published, NOTIFICATION_REQUESTED)
 
 

@@ -7,16 +7,16 @@ from typing import Any
 from sqlalchemy import Engine
 
 from desk.directory import find_persons, load_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.items import Item, show_item
 from desk.ledger import mail_outcomes
 from logger.handler import LoggerHandler
 from resolver.admission import admit
 from resolver.handler import ResolverHandler
-from resolver.reading.reader import Reader
 from resolver.resolve import examine, own_addresses
+from resolver.sandbox.reader import SandboxedParser
 from runtime.blobs import BlobStore
-from runtime.outcomes import Ok, Outcome, Reject
+from runtime.outcomes import FinalOutcome, Ok, Reject
 from schemas import ids
 from schemas.mail import ResolvedMail
 from schemas.persons import Person
@@ -30,12 +30,12 @@ from schemas.topics import (
     NOTIFICATION_RESULTS,
     Topic,
 )
-from schemas.wire import Message, Record, encode
+from schemas.wire import OutputRecord, Record, encode
 from tests.mail.expected import Action, Call, Expected, Screen, Sender, mail_bytes, read
 from tests.mail.stored import FOLDER, NOW, SETTINGS, TOKEN_KEYS
 
 PREFIX = "t"
-READER = Reader()  # one child process for all mails; it ends with this one
+READER = SandboxedParser()  # one child process for all mails; it ends with this one
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Walk:
     blobs: BlobStore
     settings: SettingsSnapshot = SETTINGS
     token_keys: TokenKeys = TOKEN_KEYS
-    published: list[Message] = field(default_factory=list)
+    published: list[OutputRecord] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._resolver = ResolverHandler(
@@ -55,7 +55,7 @@ class Walk:
         )  # fmt: skip
         self._logger = LoggerHandler(self.engine, lambda: self.settings, self.published.extend, PREFIX, lambda: NOW)
 
-    def arrive(self, raw: bytes, server: str) -> list[Message]:
+    def arrive(self, raw: bytes, server: str) -> list[OutputRecord]:
         """A mail comes to an incoming server and goes as far as it goes. Answers with what was published about it."""
         self.published.clear()
         [outcome] = self._resolver.handle([_fetched(raw, server)])
@@ -66,31 +66,31 @@ class Walk:
             self.published += _outputs(outcome)
         return list(self.published)
 
-    def hear(self, message: Message) -> None:
+    def hear(self, message: OutputRecord) -> None:
         """A record of a topic that the logger reads."""
         [outcome] = self._logger.handle([_record(message)])
         assert isinstance(outcome, Ok)
 
     def ledger(self, mail_id: str) -> tuple[str, Item] | None:
         """What the desk says became of the mail, and its item; None where it knows nothing of it."""
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             found = {one: (outcome, reference) for one, outcome, reference in mail_outcomes(connection)}
             outcome, reference = found.get(mail_id, ("", None))
             item = show_item(connection, reference) if reference else None
         return (outcome, item) if item else None
 
     def item(self, reference: str) -> Item:
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             found = show_item(connection, reference)
         assert found is not None
         return found
 
     def person(self, person_id: str) -> Person | None:
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             return load_persons(connection, [person_id]).get(person_id)
 
     def _directory(self, addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             return find_persons(connection, addresses)
 
 
@@ -118,7 +118,7 @@ def result_of(walk: Walk, raw: bytes, server: str, after: Sequence[str] = ()) ->
     return Expected(**known, action=_machine_s(published))
 
 
-def values(messages: Sequence[Message], topic: Topic) -> list[Any]:
+def values(messages: Sequence[OutputRecord], topic: Topic) -> list[Any]:
     """What was published on a topic, decoded."""
     assert topic.value is not None
     return [topic.value.validate_json(one.value) for one in messages if one.topic is topic and one.value is not None]
@@ -134,7 +134,7 @@ def _resolved(mail: ResolvedMail) -> dict[str, Any]:
     }
 
 
-def _logged(outcome: str, item: Item, mail: ResolvedMail, published: Sequence[Message]) -> dict[str, Any]:
+def _logged(outcome: str, item: Item, mail: ResolvedMail, published: Sequence[OutputRecord]) -> dict[str, Any]:
     answers = [one for one in values(published, NOTIFICATION_REQUESTED) if one.role == "author"]
     action = Action(
         outcome=outcome,
@@ -148,7 +148,7 @@ def _logged(outcome: str, item: Item, mail: ResolvedMail, published: Sequence[Me
     return {"action": action, "call": Call(**{name: getattr(item, name) for name in Call.model_fields})}
 
 
-def _machine_s(published: Sequence[Message]) -> Action:
+def _machine_s(published: Sequence[OutputRecord]) -> Action:
     for rejected in values(published, MAIL_REJECTED):
         return Action(outcome="rejected", reason=rejected.reason)
     # A report about several recipients gives a result for each of them.
@@ -163,10 +163,10 @@ def _fetched(raw: bytes, server: str) -> Record:
     return _record(encode(MAIL_FETCHED, "", raw, id=mail_id, source="/mailcall/ingest", time=NOW, extensions=known))
 
 
-def _record(message: Message) -> Record:
+def _record(message: OutputRecord) -> Record:
     return Record(message.topic.name(PREFIX), 0, 0, message.key.encode(), message.value, message.headers)
 
 
-def _outputs(outcome: Outcome) -> tuple[Message, ...]:
+def _outputs(outcome: FinalOutcome) -> tuple[OutputRecord, ...]:
     assert isinstance(outcome, Ok | Reject), outcome
     return outcome.outputs

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailserver.oauth import KeptTokens
+from mailserver.oauth import StoredTokens
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,12 @@ class Keys:
 class MemoryStore:
     """`saved`: (server, tokens) in the order in which they were kept."""
 
-    kept: dict[str, KeptTokens] = field(default_factory=dict)
-    saved: list[tuple[str, KeptTokens]] = field(default_factory=list)
+    kept: dict[str, StoredTokens] = field(default_factory=dict)
+    saved: list[tuple[str, StoredTokens]] = field(default_factory=list)
 
-    def load(self, account: str) -> KeptTokens | None:
+    def load(self, account: str) -> StoredTokens | None:
         return self.kept.get(account)
 
-    def save(self, account: str, server_id: str, tokens: KeptTokens) -> None:
+    def save(self, account: str, server_id: str, tokens: StoredTokens) -> None:
         self.kept[account] = tokens
         self.saved.append((server_id, tokens))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from mailserver.accounts import Accounts
-from mailserver.authentication import METHODS, Need, method_for, missing, problem, sasl_log_in
+from mailserver.accounts import CredentialProvider
+from mailserver.authentication import METHODS, CredentialKind, method_for, missing, problem, sasl_log_in
 from mailserver.connection import Protocol
 from mailserver.errors import MailServerError
 from mailserver.oauth import Tokens
@@ -17,8 +17,8 @@ from schemas.settings import Authentication, MailServer, Secret
 from tests.mailserver.memory_store import Keys, MemoryStore
 
 
-def accounts(config: Keys) -> Accounts:
-    return Accounts(config, Tokens(config, MemoryStore()))
+def accounts(config: Keys) -> CredentialProvider:
+    return CredentialProvider(config, Tokens(config, MemoryStore()))
 
 
 OAUTH = {"token_url": "https://login.example.test/token", "client_id": "mailcall", "client_secret": {"env": "PW"}}
@@ -72,7 +72,7 @@ def test_what_a_method_needs_is_asked_for(authentication: Authentication) -> Non
     needs = METHODS[authentication].needs
     bare = server(authentication=authentication, username=None, password=None)
     full = server(authentication=authentication, oauth=OAUTH)
-    assert (missing(bare) is None) == (needs in (Need.NOTHING, Need.TICKET))
+    assert (missing(bare) is None) == (needs in (CredentialKind.NOTHING, CredentialKind.TICKET))
     assert missing(full) is None
 
 

@@ -13,21 +13,21 @@ import structlog
 from console.cli import _fail
 from ingest.connectors import connector_for
 from ingest.connectors.base import Mode, open_mailbox
+from ingest.server_test import trials as incoming_trials
 from ingest.status import StatusTracker, state_after
-from ingest.trial import trials as incoming_trials
-from mailserver.accounts import Accounts
+from mailserver.accounts import CredentialProvider
 from mailserver.errors import MailServerError
-from mailserver.oauth import KeptTokens, Tokens
+from mailserver.oauth import StoredTokens, Tokens
 from mailserver.sasl import Credentials
-from outbound.server_states import ServerStates
+from outbound.server_states import CircuitBreakers
+from outbound.server_test import trials as outgoing_trials
 from outbound.transport import SmtpTransport
-from outbound.trial import trials as outgoing_trials
 from runtime.dead_letters import dead_letter
 from runtime.health import Health
 from runtime.known_secrets import HIDDEN, remember
 from runtime.logs import redact
 from runtime.outcomes import Dead, Ok
-from runtime.server_trials import TrialHandler, Trials
+from runtime.server_tests import ServerTester, ServerTestHandler
 from schemas.reasons import Reason
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import IncomingServer, OutgoingServer
@@ -54,15 +54,15 @@ METHODS = [
 class KeptStore(MemoryStore):
     """Has a token for every account, as if another process had got it."""
 
-    def load(self, account: str) -> KeptTokens | None:  # noqa: ARG002 - for every account
-        return KeptTokens(ACCESS_TOKEN, 0, 1e12)
+    def load(self, account: str) -> StoredTokens | None:  # noqa: ARG002 - for every account
+        return StoredTokens(ACCESS_TOKEN, 0, 1e12)
 
 
 @pytest.fixture
-def accounts(monkeypatch: pytest.MonkeyPatch) -> Accounts:
+def accounts(monkeypatch: pytest.MonkeyPatch) -> CredentialProvider:
     monkeypatch.setenv("ECHO_PASSWORD", PASSWORD)
     monkeypatch.setenv("ECHO_ASCII_PASSWORD", ASCII_PASSWORD)
-    return Accounts(Keys(), Tokens(Keys(), KeptStore()))
+    return CredentialProvider(Keys(), Tokens(Keys(), KeptStore()))
 
 
 def server_of(protocol: str, port: int, method: str, **more: Any) -> Any:
@@ -81,7 +81,7 @@ def server_of(protocol: str, port: int, method: str, **more: Any) -> Any:
     return IncomingServer.model_validate({"protocol": protocol, **needed, **values})
 
 
-def failure(server: Any, accounts: Accounts) -> MailServerError:
+def failure(server: Any, accounts: CredentialProvider) -> MailServerError:
     """What the process learns when it tries to log in."""
     with pytest.raises(MailServerError) as caught:
         account = accounts.credentials(server)
@@ -100,7 +100,7 @@ def logged(error: Exception) -> str:
 
 def status(server: Any, error: MailServerError) -> str:
     if isinstance(server, OutgoingServer):
-        states = ServerStates()
+        states = CircuitBreakers()
         states.failed(server, error, NOW)
         (told,) = states.take_changes()
         return told.model_dump_json()
@@ -109,15 +109,15 @@ def status(server: Any, error: MailServerError) -> str:
     return told_or_none.model_dump_json()
 
 
-def test_result(server: Any, accounts: Accounts) -> str:
+def test_result(server: Any, accounts: CredentialProvider) -> str:
     """The record on `server.test-results`, as `mailcall servers test` asks for it."""
-    trials: Trials[Any]
+    trials: ServerTester[Any]
     if isinstance(server, OutgoingServer):
         trials = outgoing_trials(accounts.credentials, lambda: NOW)
     else:
         look = Mode(look_only=True)
         trials = incoming_trials(lambda server: connector_for(server, accounts.credentials(server), look))
-    handler: TrialHandler[Any] = TrialHandler(trials, lambda: SettingsSnapshot(), lambda: NOW)
+    handler: ServerTestHandler[Any] = ServerTestHandler(trials, lambda: SettingsSnapshot(), lambda: NOW)
     asked = encode(SERVER_TESTS, "t1", ServerTest(test_id="t1", server=server), id="t1", source="/x", time=NOW)
     (outcome,) = handler.handle([Record("t", 0, 0, b"t1", asked.value, asked.headers)])
     handler.close()
@@ -145,7 +145,9 @@ def assert_hidden(told: str) -> None:
 
 
 @pytest.mark.parametrize(("protocol", "method"), METHODS)
-def test_a_password_that_a_server_repeats_is_told_nowhere(protocol: str, method: str, accounts: Accounts) -> None:
+def test_a_password_that_a_server_repeats_is_told_nowhere(
+    protocol: str, method: str, accounts: CredentialProvider
+) -> None:
     with listening(TALKS[protocol]) as port:
         server = server_of(protocol, port, method)
         error = failure(server, accounts)
@@ -159,7 +161,7 @@ def test_a_password_that_a_server_repeats_is_told_nowhere(protocol: str, method:
 def test_an_endpoint_that_repeats_the_secrets_of_the_application_tells_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECHO_PASSWORD", PASSWORD)
     monkeypatch.setenv("ECHO_REFRESH", "1//Echo-4711-" + "x9Y" * 40)
-    accounts = Accounts(Keys(), Tokens(Keys(), MemoryStore()))
+    accounts = CredentialProvider(Keys(), Tokens(Keys(), MemoryStore()))
     with token_endpoint() as url:
         endpoint = {
             "client_id": "c",
@@ -174,7 +176,7 @@ def test_an_endpoint_that_repeats_the_secrets_of_the_application_tells_none(monk
         assert "x9Yx9Y" not in one
 
 
-def test_what_a_server_says_later_hides_the_password_too(accounts: Accounts) -> None:
+def test_what_a_server_says_later_hides_the_password_too(accounts: CredentialProvider) -> None:
     """Any error, of any step: whoever knows the password may put it into all that it says."""
     said = f"it was {ASCII_PASSWORD}".encode()
 
@@ -194,7 +196,7 @@ def test_what_a_server_says_later_hides_the_password_too(accounts: Accounts) -> 
         assert_hidden(one)
 
 
-def test_a_password_offered_as_a_mechanism_is_not_told(accounts: Accounts) -> None:
+def test_a_password_offered_as_a_mechanism_is_not_told(accounts: CredentialProvider) -> None:
     def talk(client: socket.socket, lines: BinaryIO) -> None:
         client.sendall(b"* OK ready\r\n")
         for line in lines:
@@ -237,8 +239,10 @@ def test_each_border_hides_what_came_to_it_in_clear(capsys: pytest.CaptureFixtur
     told = ServerTestResult.model_validate(
         {"test_id": "t1", "ok": False, "steps": [{"step": "log in", "ok": False, "status": said}]}
     )
-    trials: Trials[Any] = Trials("x-tests", IncomingServer, SettingsSnapshot.incoming_server, lambda *_: told)
-    handler: TrialHandler[Any] = TrialHandler(trials, lambda: SettingsSnapshot(), lambda: NOW)
+    trials: ServerTester[Any] = ServerTester(
+        "x-tests", IncomingServer, SettingsSnapshot.incoming_server, lambda *_: told
+    )
+    handler: ServerTestHandler[Any] = ServerTestHandler(trials, lambda: SettingsSnapshot(), lambda: NOW)
     server = server_of("imap", 1, "standard")
     asked = encode(SERVER_TESTS, "t1", ServerTest(test_id="t1", server=server), id="t1", source="/x", time=NOW)
     (outcome,) = handler.handle([Record("t", 0, 0, b"t1", asked.value, asked.headers)])

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from deploy.local.oauth import Client, OAuthServer
 from deploy.local.ports import free_port
+from deploy.local.servers.oauth import Client, OAuthServer
 from mailserver.errors import MailServerError
 from mailserver.oauth import FRESH_SECONDS, Tokens
 from mailserver.token_store import TopicTokenStore
@@ -21,8 +21,8 @@ from runtime.config import ProcessConfig
 from runtime.dialling import refuse_networks
 from runtime.networks import DEFAULT
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
 from runtime.secrets import make_keys
+from runtime.topic_reader import read_to_end
 from runtime.topic_setup import create_topics
 from schemas.reasons import Reason
 from schemas.settings import MailServer

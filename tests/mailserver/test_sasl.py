@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.digests import DigestMd5, apop, cram_md5
+from mailserver.challenge_responses import DigestMd5, apop, cram_md5
 from mailserver.sasl import MAX_ROUNDS, Credentials, SaslExchange, Target
 from mailserver.sasl_error import SaslError
 from mailserver.scram import ScramSha256

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.certificates import make_certificates
+from deploy.local.servers.certificates import make_certificates
 from mailserver.connection import PORTS, port_of
 from mailserver.errors import MailServerError, connection_error
 from mailserver.security import check_password_may_travel, tls_context

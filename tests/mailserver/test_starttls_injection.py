@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.certificates import Certificates, make_certificates
+from deploy.local.servers.certificates import Certificates, make_certificates
 from mailserver.sasl import Credentials
 from outbound.transport import SmtpTransport
 from schemas.settings import IncomingServer, OutgoingServer

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from deploy.local.dovecot import Dovecot
-from deploy.local.oauth import OAuthServer
+from deploy.local.servers.dovecot import Dovecot
+from deploy.local.servers.oauth import OAuthServer
 from ingest.connectors import connector_for
 from ingest.connectors.base import open_mailbox
-from mailserver.accounts import Accounts
-from mailserver.authentication import METHODS, Need
+from mailserver.accounts import CredentialProvider
+from mailserver.authentication import METHODS, CredentialKind
 from mailserver.connection import Protocol
 from mailserver.oauth import Tokens
 from outbound.transport import SmtpTransport
@@ -33,8 +33,8 @@ PORTS: Mapping[tuple[Protocol, Security], str] = {
 }
 
 
-def accounts() -> Accounts:
-    return Accounts(Keys(), Tokens(Keys(), MemoryStore()))
+def accounts() -> CredentialProvider:
+    return CredentialProvider(Keys(), Tokens(Keys(), MemoryStore()))
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def way(
         monkeypatch.setenv(PASSWORD, user.password)
         return user.mailbox, {"username": user.principal, "password": {"env": PASSWORD}}
 
-    needs = {Need.PASSWORD: by_password, Need.TOKEN: by_token, Need.TICKET: by_ticket}
+    needs = {CredentialKind.PASSWORD: by_password, CredentialKind.TOKEN: by_token, CredentialKind.TICKET: by_ticket}
 
     def make(protocol: Protocol, security: Security, authentication: Authentication) -> Way:
         name = f"{uuid.uuid4().hex[:12]}@example.test"

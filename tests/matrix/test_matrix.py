@@ -15,12 +15,12 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from deploy.local.certificates import make_certificates
-from deploy.local.dovecot import Dovecot
-from deploy.local.kerberos import Realm, User
-from deploy.local.oauth import OAuthServer
 from deploy.local.ports import HOST, free_port
-from mailserver.authentication import METHODS, Need
+from deploy.local.servers.certificates import make_certificates
+from deploy.local.servers.dovecot import Dovecot
+from deploy.local.servers.kerberos import Realm, User
+from deploy.local.servers.oauth import OAuthServer
+from mailserver.authentication import METHODS, CredentialKind
 from mailserver.connection import Protocol
 from mailserver.errors import MailServerError
 from schemas.reasons import Reason
@@ -34,7 +34,7 @@ PAIRS = [
     (protocol, authentication)
     for protocol in PROTOCOLS
     for authentication, method in METHODS.items()
-    if protocol not in method.excluded and method.needs is not Need.NOTHING
+    if protocol not in method.excluded and method.needs is not CredentialKind.NOTHING
 ]
 SASL_PAIRS = [pair for pair in PAIRS if METHODS[pair[1]].mechanisms]
 every_pair = pytest.mark.parametrize(("protocol", "authentication"), PAIRS)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mailserver.connection import Protocol
-from outbound.trial import try_out
+from outbound.server_test import run_server_test
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import Authentication, OutgoingServer, Security
 from tests.matrix.conftest import PASSWORD, Way, accounts
@@ -18,7 +18,7 @@ def tried(one: Way) -> ServerTestResult:
     server = one.server()
     assert isinstance(server, OutgoingServer)
     test = ServerTest(test_id="t1", to=("a@example.test",))
-    return try_out(test, server, accounts().credentials, datetime.now(UTC))
+    return run_server_test(test, server, accounts().credentials, datetime.now(UTC))
 
 
 @pytest.mark.parametrize("security", Security)

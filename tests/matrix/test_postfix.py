@@ -6,19 +6,21 @@ from typing import Any
 
 import pytest
 
-from deploy.local.postfix import Postfix
-from deploy.local.smtp_sink import SmtpSink
-from mailserver.authentication import METHODS, Need
+from deploy.local.servers.postfix import Postfix
+from deploy.local.servers.smtp_sink import SmtpSink
+from mailserver.authentication import METHODS, CredentialKind
 from mailserver.connection import Protocol
 from mailserver.errors import MailServerError
-from outbound.transport import SmtpTransport, Verdict
+from outbound.transport import RecipientResult, SmtpTransport
 from schemas.reasons import Reason
 from schemas.settings import Authentication, OutgoingServer, Security
 from tests.matrix.conftest import CLIENT_SECRET, PASSWORD, Way, accounts
 
 MakeWay = Callable[[Protocol, Security, Authentication], Way]
 SMTP_METHODS = [
-    one for one, method in METHODS.items() if "smtp" not in method.excluded and method.needs is not Need.NOTHING
+    one
+    for one, method in METHODS.items()
+    if "smtp" not in method.excluded and method.needs is not CredentialKind.NOTHING
 ]
 # Postfix offers what Dovecot does; like every server of today it has no MSN.
 NOT_OFFERED = (Authentication.SASL_MSN,)
@@ -37,7 +39,9 @@ def server_of(way: Way, postfix: Postfix, security: Security, **changed: Any) ->
     return server
 
 
-def send(server: OutgoingServer, recipient: str, content: bytes = b"Subject: hello\r\n\r\nhello\r\n") -> Verdict:
+def send(
+    server: OutgoingServer, recipient: str, content: bytes = b"Subject: hello\r\n\r\nhello\r\n"
+) -> RecipientResult:
     transport = SmtpTransport(server, accounts().credentials)
     verdict = transport.send("desk@example.test", [recipient], content)[recipient]
     transport.quit()

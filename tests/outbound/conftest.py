@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.smtp_sink import SmtpSink
 from desk.deliveries import DeliveryLedger
 from desk.engine import open_desk
 from outbound.choose_server import Chosen

@@ -5,16 +5,16 @@ from concurrent.futures import wait
 from datetime import datetime
 
 from desk.deliveries import DeliveryLedger
-from desk.engine import reading
-from desk.items import JournalEntry, told_of
+from desk.engine import read_transaction
+from desk.items import JournalEntry, notifications_of
 from mailserver.errors import MailServerError
 from mailserver.logins import Account
 from outbound.delivery import Delivery
 from outbound.handler import OutboundHandler
-from outbound.pace import Pace
-from outbound.server_states import ServerStates
+from outbound.pace import RateLimiter
+from outbound.server_states import CircuitBreakers
 from outbound.transports import Login
-from runtime.outcomes import Answer, Outcome, Pending
+from runtime.outcomes import FinalOutcome, InFlight, Outcome
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
 from schemas.reasons import Reason
@@ -39,9 +39,9 @@ class Desk:
 
     def start(self) -> None:
         """As after a kill -9: nothing is left but the ledger."""
-        states = ServerStates()
+        states = CircuitBreakers()
         self.delivery = Delivery(self.ledger, states, self._login, lambda: self.now)
-        self.pace = Pace(lambda: self.share, lambda: self.now.timestamp())
+        self.pace = RateLimiter(lambda: self.share, lambda: self.now.timestamp())
         self.handler = OutboundHandler(
             lambda: self.snapshot, self.ledger, self.delivery, states, lambda: self.now, self.pace
         )
@@ -49,26 +49,26 @@ class Desk:
     def apply(self, *settings: Setting) -> None:
         self.snapshot = self.snapshot.with_changes([(f"{one.kind}/{one.id}", one, 0) for one in settings])
 
-    def answer(self, *requests: NotificationRequested, attempt: int = 1) -> Sequence[Answer]:
+    def answer(self, *requests: NotificationRequested, attempt: int = 1) -> Sequence[Outcome]:
         return self.handler.handle([record(request, attempt) for request in requests])
 
-    def handle(self, *requests: NotificationRequested, attempt: int = 1) -> list[Outcome]:
+    def handle(self, *requests: NotificationRequested, attempt: int = 1) -> list[FinalOutcome]:
         """As the loop does it: what is pending is waited for."""
         return [settled(answer) for answer in self.answer(*requests, attempt=attempt)]
 
     def attempts(self, item_reference: str) -> list[JournalEntry]:
         """What the ledger says of an item, as its journal shows it."""
-        with reading(self.ledger.engine) as connection:
-            return list(told_of(connection, item_reference))
+        with read_transaction(self.ledger.engine) as connection:
+            return list(notifications_of(connection, item_reference))
 
 
 def _no_login(_server: OutgoingServer) -> Account:
     raise MailServerError(Reason.AUTHENTICATION_REFUSED, "no password", temporary=False)
 
 
-def settled(answer: Answer) -> Outcome:
+def settled(answer: Outcome) -> FinalOutcome:
     """The outcome of it, once it is there. Raises what the work raised."""
-    if isinstance(answer, Pending):
+    if isinstance(answer, InFlight):
         wait([answer.work], 30)
         return answer.outcome()
     return answer
@@ -94,7 +94,7 @@ def ids(count: int) -> list[str]:
     return [notification_id(f"cause-{n}", "CallLogged", "x@example.com") for n in range(count)]
 
 
-def told(outcome: Outcome, topic: Topic) -> list[object]:
+def told(outcome: FinalOutcome, topic: Topic) -> list[object]:
     """The values that an outcome publishes to a topic."""
     records = [
         Record(message.topic.short, 0, 0, message.key.encode(), message.value, message.headers)
@@ -104,17 +104,17 @@ def told(outcome: Outcome, topic: Topic) -> list[object]:
     return [decode(topic, record)[1] for record in records]
 
 
-def result_of(outcome: Outcome) -> NotificationResult:
+def result_of(outcome: FinalOutcome) -> NotificationResult:
     (only,) = results_of(outcome)
     return only
 
 
-def results_of(outcome: Outcome) -> list[NotificationResult]:
+def results_of(outcome: FinalOutcome) -> list[NotificationResult]:
     """What it says became of each recipient."""
     return [one for one in told(outcome, NOTIFICATION_RESULTS) if isinstance(one, NotificationResult)]
 
 
-def status_of(outcome: Outcome) -> ServerStatus:
+def status_of(outcome: FinalOutcome) -> ServerStatus:
     (status,) = told(outcome, SERVER_STATUS)
     assert isinstance(status, ServerStatus)
     return status

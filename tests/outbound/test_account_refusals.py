@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.smtp_sink import SmtpSink
 from outbound.account_refusals import SIGNS, about_the_account
 from outbound.server_states import FIRST_HOLD, LIMITED_HOLD
 from runtime.outcomes import Ok, Reject, Retry

@@ -10,7 +10,7 @@ import pytest
 from mailserver.errors import MailServerError
 from outbound.addressed import addressed
 from outbound.ews_transport import EwsTransport
-from outbound.transport import Verdict
+from outbound.transport import RecipientResult
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 from tests.exchange.ews_accounts import ADDRESS, account_of
@@ -41,7 +41,7 @@ def transport(ews: EwsServer, password: str = "right", save_sent: bool = True, *
     return EwsTransport(server, lambda _: account_of(ews, password=password, **profile))
 
 
-def send(one: EwsTransport, recipients: list[str] | None = None, content: bytes = MAIL) -> Verdict:
+def send(one: EwsTransport, recipients: list[str] | None = None, content: bytes = MAIL) -> RecipientResult:
     recipients = recipients or [TO]
     verdicts = one.send("", recipients, content)
     assert verdicts.keys() == set(recipients)
@@ -289,7 +289,7 @@ def test_the_id_that_the_server_gave_is_told_also_when_it_is_looked_up_later(
 
 
 def test_an_id_that_was_kept_is_no_news_and_trouble_behind_the_sending_is_none(ews: EwsServer) -> None:
-    assert send(transport(ews)) == Verdict("sent", None, "NoError: the server took the mail")
+    assert send(transport(ews)) == RecipientResult("sent", None, "NoError: the server took the mail")
     ews.fail("SendItem", call=lambda: ews.fail("FindItem", status=503))
     verdict = send(transport(ews), content=MAIL.replace(b"one@", b"two@"))
     assert (verdict.outcome, verdict.message_id) == ("sent", "")

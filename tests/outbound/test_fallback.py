@@ -5,7 +5,7 @@ from datetime import timedelta
 from email import message_from_bytes
 
 from deploy.local.ports import free_port
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.smtp_sink import SmtpSink
 from runtime.outcomes import Ok, Retry
 from schemas.events import NotificationRequested
 from schemas.reasons import Reason

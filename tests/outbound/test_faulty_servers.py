@@ -15,18 +15,18 @@ from datetime import UTC, datetime
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.smtp_sink import SmtpSink
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from outbound.config import OutboundConfig
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from runtime.topic_setup import create_topics
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
 from schemas.settings import EmailOptions, OutgoingServer, Partition, Setting
 from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS, SETTINGS
-from schemas.wire import Message, decode, encode
+from schemas.wire import OutputRecord, decode, encode
 from tests.outbound.faulty_server import FAULTS, FaultyServer
 from tests.outbound.test_outbound_process import _patiently
 
@@ -161,12 +161,12 @@ def _of_partition(id_: str, port: int, make_server: MakeServer) -> tuple[Setting
     )  # fmt: skip
 
 
-def _setting(setting: Setting) -> Message:
+def _setting(setting: Setting) -> OutputRecord:
     key = f"{setting.kind}/{setting.id}"
     return encode(SETTINGS, key, setting, id=key, source="/test", time=datetime.now(UTC))
 
 
-def _request(recipient: str, partition: str) -> Message:
+def _request(recipient: str, partition: str) -> OutputRecord:
     now = datetime.now(UTC)
     request = NotificationRequested(
         notification_id=notification_id(recipient, "CallLogged", recipient), recipient=recipient, event="CallLogged",

@@ -26,24 +26,24 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from kafka import TopicPartition
 from sqlalchemy import select
 
-from deploy.local.broker import Broker
-from deploy.local.certificates import Certificates, make_certificates
-from deploy.local.database import Database
-from deploy.local.pipeline import ROOT, patiently
+from deploy.local.pipeline import ROOT, retry_while_starting
 from deploy.local.ports import wait_until
-from deploy.local.smtp_sink import SmtpSink
-from desk.engine import open_desk, reading
+from deploy.local.servers.broker import Broker
+from deploy.local.servers.certificates import Certificates, make_certificates
+from deploy.local.servers.database import Database
+from deploy.local.servers.smtp_sink import SmtpSink
+from desk.engine import open_desk, read_transaction
 from desk.tables import deliveries
 from outbound.config import OutboundConfig
 from runtime.lag import LagProbe
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from runtime.topic_setup import create_topics
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
 from schemas.settings import Authentication, EmailOptions, OutgoingServer, Partition, Secret, Security, Setting
 from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS, SETTINGS
-from schemas.wire import Message, decode, encode
+from schemas.wire import OutputRecord, decode, encode
 from tests.conftest import delete_topics
 from tests.desks import make_tables, new_database
 from tests.outbound.killed_at import STEPS, Step, place_of
@@ -159,7 +159,7 @@ class Sending:
         """Each kill with new mails to send; then until everything is sent."""
         with closing(Publisher(self.config)) as publisher, closing(Killed(self.config, self.log)) as killed:
             for step, number in plan:
-                patiently(lambda: publisher.publish(self._portion()))
+                retry_while_starting(lambda: publisher.publish(self._portion()))
                 before = Counter(told for told, _ in self.taken())
                 killed.start((step.name, number))
                 exit_code = killed.exit_code()
@@ -180,7 +180,7 @@ class Sending:
         engine = open_desk(self.config.desk_url)
         query = select(deliveries.c.notification_id, deliveries.c.recipient, deliveries.c.outcome)
         try:
-            with reading(engine) as connection:
+            with read_transaction(engine) as connection:
                 rows = connection.execute(query.where(deliveries.c.outcome != "deferred")).all()
         finally:
             engine.dispose()
@@ -202,7 +202,7 @@ class Sending:
             behind = [(name, lag) for name, lag in probe.measure(partitions).items() if lag]
         return [*(one for one in self.asked if one not in told), *behind]
 
-    def _portion(self) -> list[Message]:
+    def _portion(self) -> list[OutputRecord]:
         """What is asked for before each start: enough for each lane, one mail deferred, one refused, one to several."""
         first = len(self.asked)
         kinds = ["later", "never", "several", *["user"] * 2 * (self.lanes + 1)]
@@ -294,13 +294,13 @@ def _config(broker: Broker, desk_url: str, number: int, servers: int) -> Outboun
     )
 
 
-def _set_up(config: OutboundConfig, settings: Sequence[Message]) -> None:
-    patiently(lambda: create_topics(config))
+def _set_up(config: OutboundConfig, settings: Sequence[OutputRecord]) -> None:
+    retry_while_starting(lambda: create_topics(config))
     with closing(Publisher(config)) as publisher:
-        patiently(lambda: publisher.publish(settings))
+        retry_while_starting(lambda: publisher.publish(settings))
 
 
-def _settings(servers: Sequence[Server], certificates: Certificates) -> list[Message]:
+def _settings(servers: Sequence[Server], certificates: Certificates) -> list[OutputRecord]:
     first, *others = servers
     settings: list[Setting] = [
         EmailOptions(default_outgoing_server="first"),

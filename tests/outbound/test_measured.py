@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 
 from deploy.local.ports import free_port
 from mailserver.errors import MailServerError
-from outbound.server_states import ServerStates
+from outbound.server_states import CircuitBreakers
 from schemas.events import NotificationRequested
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, MapiProfile, OutgoingServer
@@ -61,7 +61,7 @@ def test_a_server_is_up_while_its_last_mail_was_taken(
 def test_a_server_in_trouble_is_tried_at_once_when_its_profile_is_changed(
     make_server: Callable[..., OutgoingServer], now: datetime
 ) -> None:
-    states = ServerStates()
+    states = CircuitBreakers()
     mapi = {"protocol": "mapi", "profile": "online", "mailbox": "it@desk.example"}
     server, other = make_server(id="by-exchange", **mapi), make_server(id="by-smtp")
     profile = MapiProfile(id="online", transport="graph", managed_identity=True)
@@ -86,7 +86,7 @@ def test_that_a_secret_ends_soon_stands_in_the_status(
     make_server: Callable[..., OutgoingServer], now: datetime
 ) -> None:
     ends: list[date | None] = [None]
-    states, server = ServerStates(lambda _server: ends[0]), make_server()
+    states, server = CircuitBreakers(lambda _server: ends[0]), make_server()
     for ends[0] in (None, None, date(2026, 12, 24), date(2026, 12, 24)):
         states.succeeded(server, now)
         told = states.take_changes()
@@ -98,7 +98,7 @@ def test_that_a_secret_ends_soon_stands_in_the_status(
 def test_a_server_that_was_deleted_is_told_of_no_longer(
     make_server: Callable[..., OutgoingServer], now: datetime
 ) -> None:
-    states = ServerStates()
+    states = CircuitBreakers()
     kept, gone = make_server(id="kept-out"), make_server(id="gone-out")
     for server in (kept, gone):
         states.succeeded(server, now)

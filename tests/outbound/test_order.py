@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Select, func, select
 
-from deploy.local.pipeline import patiently
+from deploy.local.pipeline import retry_while_starting
 from deploy.local.ports import free_port, wait_until
-from deploy.local.smtp_sink import SmtpSink, SunkMail
-from desk.engine import open_desk, reading
+from deploy.local.servers.smtp_sink import CapturedMail, SmtpSink
+from desk.engine import open_desk, read_transaction
 from desk.tables import deferred_notifications, deliveries
 from outbound.config import OutboundConfig
 from runtime.publisher import Publisher
@@ -26,7 +26,7 @@ from schemas.events import NotificationRequested
 from schemas.ids import notification_id
 from schemas.settings import EmailOptions, OutgoingServer
 from schemas.topics import NOTIFICATION_REQUESTED, SETTINGS
-from schemas.wire import Message, encode
+from schemas.wire import OutputRecord, encode
 from tests.desks import new_desk
 
 MAILS = 300
@@ -47,7 +47,7 @@ def config(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path) -> OutboundC
         batch_records=20,
         session_seconds=6,
     )
-    patiently(lambda: create_topics(config))
+    retry_while_starting(lambda: create_topics(config))
     return config
 
 
@@ -66,11 +66,11 @@ def _running(config: OutboundConfig) -> Iterator[Sequence[subprocess.Popen[bytes
             process.wait()
 
 
-def _number(mail: SunkMail) -> int:
+def _number(mail: CapturedMail) -> int:
     return int(str(message_from_bytes(mail.raw)["Subject"]).rpartition("no. ")[2])
 
 
-def _inversions(mails: Sequence[SunkMail]) -> list[tuple[str, int, int]]:
+def _inversions(mails: Sequence[CapturedMail]) -> list[tuple[str, int, int]]:
     """Neighbours of one recipient that came the wrong way round, each mail counted when it first came."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for mail in mails:
@@ -85,7 +85,7 @@ def test_neither_an_outage_of_the_server_nor_a_kill_turns_mails_of_a_recipient_r
 ) -> None:
     port, now = free_port(), datetime.now(UTC)
     settings = (make_server(port=port, connections=2), EmailOptions(default_outgoing_server="it-out"))
-    patiently(
+    retry_while_starting(
         lambda: publisher.publish(
             [encode(SETTINGS, f"{one.kind}/{one.id}", one, id=one.id, source="/test", time=now) for one in settings]
         )
@@ -103,7 +103,7 @@ def test_neither_an_outage_of_the_server_nor_a_kill_turns_mails_of_a_recipient_r
             )
             for n in numbers
         ]
-        patiently(lambda: publisher.publish(list(map(_requested, requests))))
+        retry_while_starting(lambda: publisher.publish(list(map(_requested, requests))))
 
     with _running(config) as processes:
         with SmtpSink(port) as before:
@@ -131,13 +131,13 @@ def test_neither_an_outage_of_the_server_nor_a_kill_turns_mails_of_a_recipient_r
 
 def _count(config: OutboundConfig, query: Select[int]) -> int:
     engine = open_desk(config.desk_url)
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         count = int(connection.execute(query).scalar_one())
     engine.dispose()
     return count
 
 
-def _requested(request: NotificationRequested) -> Message:
+def _requested(request: NotificationRequested) -> OutputRecord:
     return encode(
         NOTIFICATION_REQUESTED, request.recipient, request, id=request.notification_id, source="/test",
         time=request.requested_at,

@@ -13,13 +13,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from deploy.local.ports import free_port
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.smtp_sink import SmtpSink
 from desk.deliveries import DeliveryLedger, Known
 from desk.engine import open_desk
 from outbound import lane as worker_module
 from outbound.handler import IN_HAND_SECONDS
 from runtime.metrics import BROKEN_TEMPLATES
-from runtime.outcomes import Dead, Ok, OutageError, Pending, Reject, Retry
+from runtime.outcomes import Dead, InFlight, Ok, OutageError, Reject, Retry
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format, MessageTemplate, OutgoingServer
@@ -267,7 +267,7 @@ def test_a_slow_server_delays_only_its_own_mail_which_is_sent_once(
         first, second, third = ids(3)
         late = make_request(notification_id=first, partition="hr")
         pending, other = served.answer(late, make_request(notification_id=second))
-        assert isinstance(pending, Pending) and not pending.work.done()
+        assert isinstance(pending, InFlight) and not pending.work.done()
         assert result_of(settled(other)).outcome == "sent"
         (again, more) = served.answer(late, make_request(notification_id=third, partition="hr"))
         slow.let_go.set()
@@ -284,7 +284,7 @@ def test_a_mail_that_is_let_go_of_before_it_was_begun_is_not_sent(
     with _SlowSink() as slow:
         served.apply(make_server(port=slow.port, timeout_seconds=30, connections=1))
         begun, waiting = served.answer(*(make_request(notification_id=id_) for id_ in ids(2)))
-        assert isinstance(begun, Pending) and isinstance(waiting, Pending)
+        assert isinstance(begun, InFlight) and isinstance(waiting, InFlight)
         _wait_until(begun.work.running)
         assert (begun.work.cancel(), waiting.work.cancel()) == (False, True)
         assert begun.fallback.after_seconds == IN_HAND_SECONDS
@@ -303,7 +303,7 @@ def test_a_mail_behind_one_that_is_let_go_of_waits_with_it(
         other = make_request(notification_id=ids(4)[3], recipient="other@example.com")
         records = [record(request, offset=number) for number, request in enumerate([*requests, other])]
         begun, let_go, behind, beside = served.handler.handle(records)
-        assert isinstance(begun, Pending) and isinstance(let_go, Pending)
+        assert isinstance(begun, InFlight) and isinstance(let_go, InFlight)
         _wait_until(begun.work.running)
         assert let_go.work.cancel()
         slow.let_go.set()
@@ -320,8 +320,8 @@ def test_what_a_slow_lane_cannot_take_any_more_is_deferred_at_once(
     with _SlowSink() as slow:
         served.apply(make_server(port=slow.port, timeout_seconds=30, connections=1))
         answers = served.answer(*(make_request(notification_id=id_) for id_ in ids(5)))
-        assert [type(answer) for answer in answers] == [Pending, Pending, Pending, Retry, Retry]
-        assert all(isinstance(one, Pending) or one.reason is Reason.SERVER_SLOW for one in answers)  # type: ignore[union-attr]
+        assert [type(answer) for answer in answers] == [InFlight, InFlight, InFlight, Retry, Retry]
+        assert all(isinstance(one, InFlight) or one.reason is Reason.SERVER_SLOW for one in answers)  # type: ignore[union-attr]
         slow.let_go.set()
         slow.wait_for(3)
 

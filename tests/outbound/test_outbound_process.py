@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.smtp_sink import SmtpSink
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from outbound.config import OutboundConfig
 from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from runtime.topic_setup import create_topics
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
 from schemas.settings import EmailOptions, OutgoingServer
 from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS, SETTINGS
-from schemas.wire import Message, decode, encode
+from schemas.wire import OutputRecord, decode, encode
 
 MAILS = 400
 CONNECTIONS = 2
@@ -68,7 +68,7 @@ def _start(config: OutboundConfig) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "outbound"], env=os.environ | settings, stderr=subprocess.DEVNULL)
 
 
-def _requested(request: NotificationRequested) -> Message:
+def _requested(request: NotificationRequested) -> OutputRecord:
     return encode(
         NOTIFICATION_REQUESTED, request.recipient, request, id=request.notification_id, source="/test",
         time=request.requested_at,

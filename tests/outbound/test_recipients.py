@@ -8,7 +8,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.smtp_sink import SmtpSink
 from outbound.compose import compose
 from outbound.render import Rendered
 from runtime.outcomes import Ok, OutageError, Reject, Retry

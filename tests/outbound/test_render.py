@@ -7,12 +7,12 @@ import pytest
 
 from outbound.render import Rendered, RenderError, Templates, built_in, fill, render, source_of
 from schemas.events import NotificationRequested
-from schemas.notifying import DeskEvent, Role
+from schemas.notification_rules import DeskEvent, Role
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate
 from schemas.snapshot import SettingsSnapshot
 from schemas.template_language import Compiled, compiled
-from schemas.template_words import words
+from schemas.template_words import template_variables
 
 MakeRequest = Callable[..., NotificationRequested]
 NONE = Templates(SettingsSnapshot())
@@ -78,7 +78,7 @@ def test_everybody_reads_a_mail_that_is_meant_for_them(
 ) -> None:
     written = "" if role == "author" else "It smells.\n\nCome soon."
     kind = event.removesuffix("Logged").removesuffix("Updated").removesuffix("Closed").removesuffix("Reopened").lower()
-    data = words(
+    data = template_variables(
         event=event, role=role, reference="C-000123", kind=kind, subject="Printer on fire", partition="IT",
         user="Ursula Usher", logging_analyst="Ida Ingram", group="First line", priority="P2", person="Ann Archer",
         text=written,

@@ -13,12 +13,12 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from deploy.local.certificates import Certificates, make_certificates
 from deploy.local.ports import HOST, free_port
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.certificates import Certificates, make_certificates
+from deploy.local.servers.smtp_sink import SmtpSink
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
-from outbound.transport import SmtpTransport, Verdict
+from outbound.transport import RecipientResult, SmtpTransport
 from schemas.reasons import Reason
 from schemas.settings import Authentication, OutgoingServer, Secret, Security
 
@@ -78,7 +78,7 @@ def _login(_server: OutgoingServer) -> Credentials:
     return Credentials("it@desk.example", "pässword")
 
 
-def _send(transport: SmtpTransport) -> Verdict:
+def _send(transport: SmtpTransport) -> RecipientResult:
     return transport.send("", TO, MAIL)[TO[0]]
 
 
@@ -91,7 +91,7 @@ def _refused(server: OutgoingServer, login: Callable[[OutgoingServer], Credentia
 def test_mails_go_over_one_connection_as_they_are(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
     transport = SmtpTransport(make_server(port=smtp_sink.port), _no_login)
     for _ in range(3):
-        assert _send(transport) == Verdict("sent", None, "250 OK")
+        assert _send(transport) == RecipientResult("sent", None, "250 OK")
     transport.quit()
     assert [mail.raw for mail in smtp_sink.messages] == [MAIL] * 3
     assert {(mail.sender, mail.recipients) for mail in smtp_sink.messages} == {("<>", (TO[0],))}

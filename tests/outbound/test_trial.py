@@ -5,12 +5,12 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 
 from deploy.local.ports import free_port
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.smtp_sink import SmtpSink
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
-from outbound.trial import trials, try_out
+from outbound.server_test import run_server_test, trials
 from runtime.outcomes import Ok
-from runtime.server_trials import TrialHandler
+from runtime.server_tests import ServerTestHandler
 from schemas.reasons import Reason
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import IncomingServer, OutgoingServer, Secret
@@ -36,7 +36,7 @@ def steps(result: ServerTestResult) -> list[tuple[str, bool]]:
 
 def test_a_mail_is_sent_to_all_and_each_step_told(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
     server = make_server(port=smtp_sink.port, reply_to="desk@desk.example")
-    result = try_out(TEST, server, no_login, NOW)
+    result = run_server_test(TEST, server, no_login, NOW)
     assert result.ok and result.test_id == "t1"
     assert steps(result) == [
         ("connect", True),
@@ -59,13 +59,15 @@ def test_a_mail_is_sent_to_all_and_each_step_told(smtp_sink: SmtpSink, make_serv
 
 
 def test_without_an_address_the_test_ends_with_the_log_in(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
-    result = try_out(ServerTest(test_id="t1"), make_server(port=smtp_sink.port), no_login, NOW)
+    result = run_server_test(ServerTest(test_id="t1"), make_server(port=smtp_sink.port), no_login, NOW)
     assert steps(result) == [("connect", True), ("log in", True), ("send", True)]
     assert smtp_sink.messages == ()
 
 
 def test_a_mail_without_subject_and_message_says_what_it_is(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
-    try_out(ServerTest(test_id="t1", to=("a@example.com",)), make_server(port=smtp_sink.port, name="IT"), no_login, NOW)
+    run_server_test(
+        ServerTest(test_id="t1", to=("a@example.com",)), make_server(port=smtp_sink.port, name="IT"), no_login, NOW
+    )
     read = message_from_bytes(smtp_sink.messages[0].raw, policy=policy.default)
     assert "IT" in read["Subject"]
     assert "test" in read.get_content()
@@ -75,7 +77,7 @@ def test_who_is_refused_is_told_in_the_servers_words_and_the_others_get_the_mail
     smtp_sink: SmtpSink, make_server: MakeServer
 ) -> None:
     smtp_sink.replies |= {"two@example.com": "550 5.1.1 no such user", "cc@example.com": "451 later"}
-    result = try_out(TEST, make_server(port=smtp_sink.port), no_login, NOW)
+    result = run_server_test(TEST, make_server(port=smtp_sink.port), no_login, NOW)
     assert not result.ok
     assert [step.status for step in result.steps[2:]] == [
         "the server took the mail: 250 OK",
@@ -87,13 +89,13 @@ def test_who_is_refused_is_told_in_the_servers_words_and_the_others_get_the_mail
 
 
 def test_a_server_that_is_not_there_is_told_at_its_step(make_server: MakeServer) -> None:
-    result = try_out(TEST, make_server(port=free_port()), no_login, NOW)
+    result = run_server_test(TEST, make_server(port=free_port()), no_login, NOW)
     assert steps(result) == [("connect", False)]
 
 
 def test_a_missing_password_is_told(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
     server = make_server(port=smtp_sink.port, authentication="sasl-plain", username="it", password=Secret(env="X"))
-    result = try_out(TEST, server, no_login, NOW)
+    result = run_server_test(TEST, server, no_login, NOW)
     assert not result.ok and "no password is set" in result.steps[-1].status
 
 
@@ -102,7 +104,7 @@ def test_a_missing_password_is_told(smtp_sink: SmtpSink, make_server: MakeServer
 
 def handled(*tests: ServerTest, settings: tuple[IncomingServer | OutgoingServer, ...] = ()) -> list[ServerTestResult]:
     snapshot = SettingsSnapshot().with_changes((f"{one.kind}/{one.id}", one, 0) for one in settings)
-    handler = TrialHandler(trials(no_login, lambda: NOW), lambda: snapshot, lambda: NOW)
+    handler = ServerTestHandler(trials(no_login, lambda: NOW), lambda: snapshot, lambda: NOW)
     messages = [encode(SERVER_TESTS, one.test_id, one, id="1", source="/test", time=NOW) for one in tests]
     outcomes = handler.handle([Record("t", 0, n, b"", m.value, m.headers) for n, m in enumerate(messages)])
     handler.close()
@@ -130,7 +132,7 @@ def test_incoming_and_unknown_servers_are_left_to_ingest() -> None:
 
 def test_an_old_test_is_passed_over(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
     server = make_server(port=smtp_sink.port)
-    handler = TrialHandler(trials(no_login, lambda: NOW), SettingsSnapshot, lambda: NOW + timedelta(minutes=3))
+    handler = ServerTestHandler(trials(no_login, lambda: NOW), SettingsSnapshot, lambda: NOW + timedelta(minutes=3))
     message = encode(SERVER_TESTS, "t1", TEST.model_copy(update={"server": server}), id="1", source="/t", time=NOW)
     assert handler.handle([Record("t", 0, 0, b"", message.value, message.headers)]) == [Ok()]
     handler.close()

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from email import message_from_bytes
 
 from deploy.local.ports import free_port, wait_until
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.smtp_sink import SmtpSink
 from desk.deliveries import Deferred
 from outbound.turns import LOST_AFTER, YIELDS_AFTER
-from runtime.outcomes import Dead, Ok, Outcome, Pending, Reject, Retry
+from runtime.outcomes import Dead, FinalOutcome, InFlight, Ok, Reject, Retry
 from schemas.events import NotificationRequested
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, OutgoingServer
@@ -29,7 +29,9 @@ def _told(make_request: MakeRequest, count: int, **changes: object) -> list[Noti
     ]
 
 
-def _handle(desk: Desk, requests: Sequence[NotificationRequested], *numbers: int, attempt: int = 1) -> list[Outcome]:
+def _handle(
+    desk: Desk, requests: Sequence[NotificationRequested], *numbers: int, attempt: int = 1
+) -> list[FinalOutcome]:
     """These of the requests, whose records stand on the topic in that order."""
     records = [record(requests[n], attempt, offset=10 + n) for n in numbers]
     return [settled(answer) for answer in desk.handler.handle(records)]
@@ -43,7 +45,7 @@ def _waiting(desk: Desk) -> Sequence[Deferred]:
     return desk.ledger.look_up([], [f"it/{TO}"]).deferred
 
 
-def _reasons(outcomes: Sequence[Outcome]) -> list[Reason | None]:
+def _reasons(outcomes: Sequence[FinalOutcome]) -> list[Reason | None]:
     return [outcome.reason if isinstance(outcome, Retry) else None for outcome in outcomes]
 
 
@@ -199,7 +201,7 @@ def test_what_is_let_go_of_unsent_holds_up_those_behind_it(
     with _SlowSink() as slow:
         served.apply(make_server(port=slow.port, timeout_seconds=30))
         (answer,) = served.handler.handle([record(told[0], offset=10)])
-        assert isinstance(answer, Pending)
+        assert isinstance(answer, InFlight)
         answer.letting_go(answer.fallback)
         served.start()
         served.apply(make_server(port=smtp_sink.port))

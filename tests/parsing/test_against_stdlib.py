@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.local.bench_mails import BenchMail, make_mails
+from deploy.local.bench.mails import BenchMail, make_mails
 from resolver.parsing import parse
 from tests.examples import examples
 

@@ -13,6 +13,7 @@ from resolver.parsing.addresses import parse_addresses
 from resolver.parsing.base64_text import decode_base64
 from resolver.parsing.calendars import calendar_text
 from resolver.parsing.cms import read_cms
+from resolver.parsing.encoded_words import decode_words
 from resolver.parsing.enriched import enriched_to_html
 from resolver.parsing.flowed import unflow
 from resolver.parsing.headers import split_headers
@@ -23,9 +24,8 @@ from resolver.parsing.reply import reply_of
 from resolver.parsing.rtf import decompress_rtf, rtf_to_body
 from resolver.parsing.structure import read_structure
 from resolver.parsing.tnef import TnefError, read_tnef
-from resolver.parsing.transfer import decode_quoted_printable
+from resolver.parsing.transfer_encoding import decode_quoted_printable
 from resolver.parsing.uuencode import extract_uuencoded
-from resolver.parsing.words import decode_words
 from schemas.mail import Mailbox
 from tests.examples import examples
 from tests.parsing import der

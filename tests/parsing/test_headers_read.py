@@ -5,9 +5,9 @@ import pytest
 from resolver.parsing import parse
 from resolver.parsing.addresses import parse_addresses
 from resolver.parsing.dates import parse_date
+from resolver.parsing.encoded_words import clean_line, header_text
 from resolver.parsing.message_ids import all_ids, first_id
 from resolver.parsing.parameters import parse_parameters
-from resolver.parsing.words import clean_line, header_text
 
 SUBJECTS: list[tuple[bytes, str]] = [
     (b"Printer", "Printer"),

@@ -10,7 +10,7 @@ from outbound.choose_server import Chosen
 from outbound.compose import Composed, compose
 from outbound.graph_transport import GraphTransport
 from outbound.render import Templates, render
-from outbound.results import Order, result_message
+from outbound.results import DeliveryJob, result_message
 from runtime.blobs import BlobStore
 from schemas import ids
 from schemas.events import NotificationRequested, NotificationResult
@@ -49,7 +49,7 @@ def told(walk: Walk, graph: GraphServer) -> tuple[str, bytes, NotificationResult
     [request] = [one for one in values(walk.arrive(FIRST, SERVER), NOTIFICATION_REQUESTED) if one.recipient in URSULA]
     composed = _composed(request)
     verdict = _transport(graph).send(composed.sender, (request.recipient,), composed.content)[request.recipient]
-    result = Order(request, "", 1, "", 0, 0).result(
+    result = DeliveryJob(request, "", 1, "", 0, 0).result(
         request.recipient, verdict.outcome, verdict.reason, NOW,
         message_id=composed.message_id, sent_message_id=verdict.message_id,
     )  # fmt: skip

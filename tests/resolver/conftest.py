@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, insert
 
-from desk.engine import open_desk, writing
+from desk.engine import open_desk, write_transaction
 from desk.tables import person_addresses, persons
 from schemas import ids
 from schemas.addresses import normalise
@@ -61,7 +61,7 @@ def desk(desk_url: str) -> Engine:
 
 
 def store_persons(engine: Engine, some: Sequence[Person]) -> None:
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         for person in some:
             row = person.model_dump(exclude={"addresses"}, mode="json")
             connection.execute(insert(persons), row)

@@ -5,9 +5,9 @@ import re
 import signal
 from pathlib import Path
 
-from resolver.reading import child
-from resolver.reading.child import MEMORY_BYTES, serve
 from resolver.resolve import Examined, examine
+from resolver.sandbox import child
+from resolver.sandbox.child import MEMORY_BYTES, serve
 
 _ASKED = re.compile(rb"please (\w+) *(\S*)")
 

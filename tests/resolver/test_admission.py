@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import Engine
 
 from desk.directory import find_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from resolver.admission import admit
 from resolver.handler import ResolverHandler
 from resolver.resolve import Examined, examine
 from runtime.blobs import BlobStore
-from runtime.outcomes import Ok, Outcome, Reject
+from runtime.outcomes import FinalOutcome, Ok, Reject
 from schemas import ids
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.mail import RejectedMail, ResolvedMail, Screening
@@ -26,7 +26,7 @@ from schemas.settings import EmailOptions, IncomingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import NO_KEYS, TokenKeys
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
-from schemas.wire import Envelope, Message, Record, decode, encode
+from schemas.wire import CloudEvent, OutputRecord, Record, decode, encode
 from tests.resolver.in_process import examine_here
 
 NOW = datetime(2026, 11, 1, 12, 5, tzinfo=UTC)
@@ -154,16 +154,16 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 
 @pytest.fixture
-def handle(desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore) -> Callable[..., Outcome]:
+def handle(desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore) -> Callable[..., FinalOutcome]:
     """Handles one record at a server with these settings."""
 
     def directory(addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:
-        with reading(desk) as connection:
+        with read_transaction(desk) as connection:
             return find_persons(connection, addresses)
 
     def run(
         record: Record, at: IncomingServer, options: EmailOptions | None = None, keys: TokenKeys = NO_KEYS
-    ) -> Outcome:
+    ) -> FinalOutcome:
         changes = [(f"incoming-server/{at.id}", at, 100)]
         settings = snapshot.with_changes([*changes, ("email-options/email-options", options, 101)])
         handler = ResolverHandler(
@@ -174,26 +174,26 @@ def handle(desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore) -> Callab
     return run
 
 
-def output(outcome: Outcome) -> Message:
+def output(outcome: FinalOutcome) -> OutputRecord:
     assert isinstance(outcome, Ok | Reject)
     (message,) = outcome.outputs
     return message
 
 
-def rejected(outcome: Outcome) -> RejectedMail:
+def rejected(outcome: FinalOutcome) -> RejectedMail:
     message = output(outcome)
     assert message.topic is MAIL_REJECTED
     return RejectedMail.model_validate_json(message.value or b"")
 
 
-def resolved(outcome: Outcome) -> ResolvedMail:
+def resolved(outcome: FinalOutcome) -> ResolvedMail:
     message = output(outcome)
     assert message.topic is MAIL_RESOLVED
     return ResolvedMail.model_validate_json(message.value or b"")
 
 
 def test_a_mail_in_quarantine_is_held_with_all_that_is_needed_to_release_it(
-    handle: Callable[..., Outcome], fetched: Fetched, blobs: BlobStore
+    handle: Callable[..., FinalOutcome], fetched: Fetched, blobs: BlobStore
 ) -> None:
     record = fetched(mail(FAILS), key="alan@example.org", mailbox="INBOX;UID=7")
 
@@ -206,7 +206,7 @@ def test_a_mail_in_quarantine_is_held_with_all_that_is_needed_to_release_it(
     assert (value.sender, value.subject) == ("alan@example.org", "Printer")
     assert blobs.get(value.blob or "") == mail(FAILS)
     context, _ = decode(MAIL_REJECTED, Record("t", 0, 0, message.key.encode(), message.value, message.headers))
-    held = FetchedMail.from_envelope(Envelope(context, b""), 0)
+    held = FetchedMail.from_envelope(CloudEvent(context, b""), 0)
     before = open_fetched(record)
     assert held.dataref == value.blob
     for name in ("mail_id", "server_id", "received", "size", "sha256", "mailbox", "traceparent"):
@@ -214,7 +214,7 @@ def test_a_mail_in_quarantine_is_held_with_all_that_is_needed_to_release_it(
 
 
 def test_of_a_claim_check_in_quarantine_the_blob_is_the_same(
-    handle: Callable[..., Outcome], fetched: Fetched, blobs: BlobStore
+    handle: Callable[..., FinalOutcome], fetched: Fetched, blobs: BlobStore
 ) -> None:
     key = blobs.put(mail(FAILS))
     record = fetched(b"", dataref=key, size="1", sha256="0" * 64)
@@ -230,7 +230,7 @@ def test_of_a_claim_check_in_quarantine_the_blob_is_the_same(
     ],
 )
 def test_any_other_rejected_mail_is_named_and_not_kept(
-    raw: bytes, options: EmailOptions | None, reason: Reason, handle: Callable[..., Outcome], fetched: Fetched
+    raw: bytes, options: EmailOptions | None, reason: Reason, handle: Callable[..., FinalOutcome], fetched: Fetched
 ) -> None:
     value = rejected(handle(fetched(raw), QUARANTINE, options))
 
@@ -240,13 +240,13 @@ def test_any_other_rejected_mail_is_named_and_not_kept(
     assert value.received is not None
 
 
-def test_a_subject_of_any_length_stands_there_in_part(handle: Callable[..., Outcome], fetched: Fetched) -> None:
+def test_a_subject_of_any_length_stands_there_in_part(handle: Callable[..., FinalOutcome], fetched: Fetched) -> None:
     raw = mail(ROBOT).replace(b"Printer", b"Printer " * 1000)
     assert len(rejected(handle(fetched(raw), server())).subject) == 200
 
 
 def test_a_mail_over_the_limit_is_rejected_where_the_server_says_so(
-    handle: Callable[..., Outcome], fetched: Fetched
+    handle: Callable[..., FinalOutcome], fetched: Fetched
 ) -> None:
     record = fetched(mail(), truncated="80000000")
     assert rejected(handle(record, server(oversize="reject"))).reason is Reason.OVERSIZE
@@ -269,7 +269,7 @@ def test_who_is_not_proved_has_no_analysts_rights(
     trust: str,
     analyst: str,
     set_user_flag: bool,
-    handle: Callable[..., Outcome],
+    handle: Callable[..., FinalOutcome],
     fetched: Fetched,
 ) -> None:
     value = resolved(handle(fetched(mail(*headers)), at))
@@ -279,7 +279,7 @@ def test_who_is_not_proved_has_no_analysts_rights(
     assert (value.sender.logging_analyst, value.sender.set_user_flag) == (analyst, set_user_flag)
 
 
-def test_a_user_is_a_user_whoever_proves_it(handle: Callable[..., Outcome], fetched: Fetched) -> None:
+def test_a_user_is_a_user_whoever_proves_it(handle: Callable[..., FinalOutcome], fetched: Fetched) -> None:
     value = resolved(handle(fetched(mail(FAILS, from_="ursula@example.org")), MARK))
     assert (value.sender.person_id, value.sender.kind, value.sender.logging_analyst) == ("ursula", "user-only", "ida")
 
@@ -291,7 +291,7 @@ def released_record(fetched: Fetched, raw: bytes, keys: TokenKeys, **changes: st
 
 
 def test_a_released_mail_goes_on_and_proves_no_more_than_before(
-    handle: Callable[..., Outcome], fetched: Fetched
+    handle: Callable[..., FinalOutcome], fetched: Fetched
 ) -> None:
     value = resolved(handle(released_record(fetched, mail(FAILS), KEYS), QUARANTINE, keys=KEYS))
 
@@ -302,7 +302,7 @@ def test_a_released_mail_goes_on_and_proves_no_more_than_before(
     assert not resolved(handle(fetched(mail()), server())).released
 
 
-def test_what_an_older_key_released_is_released(handle: Callable[..., Outcome], fetched: Fetched) -> None:
+def test_what_an_older_key_released_is_released(handle: Callable[..., FinalOutcome], fetched: Fetched) -> None:
     rotated = TokenKeys((b"n" * 32, *KEYS.keys))
     assert resolved(handle(released_record(fetched, mail(FAILS), KEYS), QUARANTINE, keys=rotated)).released
 
@@ -320,14 +320,14 @@ def test_what_an_older_key_released_is_released(handle: Callable[..., Outcome], 
     ],
 )
 def test_a_mail_that_only_says_it_was_released_is_held_as_any_other(
-    changes: dict[str, str], handle: Callable[..., Outcome], fetched: Fetched
+    changes: dict[str, str], handle: Callable[..., FinalOutcome], fetched: Fetched
 ) -> None:
     at = QUARANTINE.model_copy(update={"id": changes.get("serverid", QUARANTINE.id)})
     outcome = handle(released_record(fetched, mail(FAILS), KEYS, **changes), at, keys=KEYS)
     assert rejected(outcome).reason is Reason.QUARANTINE
 
 
-def test_the_mark_of_one_mail_releases_no_other(handle: Callable[..., Outcome], fetched: Fetched) -> None:
+def test_the_mark_of_one_mail_releases_no_other(handle: Callable[..., FinalOutcome], fetched: Fetched) -> None:
     marked = open_fetched(released_record(fetched, mail(FAILS), KEYS))
     other = mail(FAILS).replace(b"broken", b"yours")
     assert other != mail(FAILS)
@@ -341,7 +341,9 @@ def test_the_mark_of_one_mail_releases_no_other(handle: Callable[..., Outcome], 
 
 
 @pytest.mark.parametrize("keys", [NO_KEYS, TokenKeys((b"x" * 32,))])
-def test_without_our_key_no_mail_is_released(keys: TokenKeys, handle: Callable[..., Outcome], fetched: Fetched) -> None:
+def test_without_our_key_no_mail_is_released(
+    keys: TokenKeys, handle: Callable[..., FinalOutcome], fetched: Fetched
+) -> None:
     record = released_record(fetched, mail(FAILS), KEYS)
     assert rejected(handle(record, QUARANTINE, keys=keys)).reason is Reason.QUARANTINE
     unsigned = fetched(mail(FAILS), released="root")
@@ -349,7 +351,7 @@ def test_without_our_key_no_mail_is_released(keys: TokenKeys, handle: Callable[.
 
 
 def test_a_report_from_a_blocked_sender_still_tells_of_our_notification(
-    handle: Callable[..., Outcome], fetched: Fetched
+    handle: Callable[..., FinalOutcome], fetched: Fetched
 ) -> None:
     notification = ids.notification_id("0" * 32, "CallLogged", "a@b.c")
     about = ids.message_id(notification, "desk.example")
@@ -361,7 +363,7 @@ def test_a_report_from_a_blocked_sender_still_tells_of_our_notification(
     assert output(handle(fetched(raw), server(), blocking("@example.org"))).topic is NOTIFICATION_RESULTS
 
 
-def test_of_two_addresses_in_from_none_is_proved(handle: Callable[..., Outcome], fetched: Fetched) -> None:
+def test_of_two_addresses_in_from_none_is_proved(handle: Callable[..., FinalOutcome], fetched: Fetched) -> None:
     value = resolved(handle(fetched(mail(PASSES, from_="alan@example.org, eve@example.net")), MARK))
     assert (value.trust, value.sender.logging_analyst) == ("unproved", "ida")
 

@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy import Engine, event
 
 from desk.directory import find_persons
-from desk.engine import reading
+from desk.engine import read_transaction
 from resolver.handler import Directory, ResolverHandler
-from resolver.reading.reader import Reader
+from resolver.sandbox.reader import SandboxedParser
 from runtime.blobs import BlobStore
-from runtime.outcomes import Dead, Ok, OutageError, Outcome, Reject
+from runtime.outcomes import Dead, FinalOutcome, Ok, OutageError, Reject
 from schemas import ids
 from schemas.addresses import normalise
 from schemas.events import NotificationResult
@@ -29,7 +29,7 @@ from schemas.sizes import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import NO_KEYS, TokenKeys
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
-from schemas.wire import Message, Record
+from schemas.wire import OutputRecord, Record
 from tests.resolver.conftest import store_persons
 from tests.resolver.in_process import examine_here
 
@@ -49,7 +49,7 @@ def handler(desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore) -> Resol
 
 def directory_of(desk: Engine) -> Directory:
     def directory(addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:
-        with reading(desk) as connection:
+        with read_transaction(desk) as connection:
             return find_persons(connection, addresses)
 
     return directory
@@ -69,13 +69,13 @@ def mime(*parts: tuple[str, bytes]) -> bytes:
     return head + body + b"--b--\r\n"
 
 
-def only(outcome: Outcome) -> Message:
+def only(outcome: FinalOutcome) -> OutputRecord:
     assert isinstance(outcome, Ok | Reject)
     assert len(outcome.outputs) == 1
     return outcome.outputs[0]
 
 
-def resolved(outcome: Outcome) -> ResolvedMail:
+def resolved(outcome: FinalOutcome) -> ResolvedMail:
     message = only(outcome)
     assert message.topic is MAIL_RESOLVED
     return ResolvedMail.model_validate_json(message.value or b"")
@@ -294,7 +294,7 @@ def test_a_mail_past_the_limits_of_reading_is_logged_with_the_raw_mail_and_nine_
 ) -> None:
     raws = [mail(body=f"Mail {number}") for number in range(9)]
     past = mail(body="please devour")
-    with closing(Reader((sys.executable, "-m", "tests.resolver.misbehaving"))) as reader:
+    with closing(SandboxedParser((sys.executable, "-m", "tests.resolver.misbehaving"))) as reader:
         handler = ResolverHandler(
             lambda: snapshot, lambda: snapshot, lambda _addresses: {}, blobs, lambda: NOW, reader.examine
         )

@@ -14,13 +14,13 @@ from sqlalchemy import Engine
 
 from runtime.config import ProcessConfig
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from runtime.topic_setup import create_topics, missing_topics
 from schemas import ids
 from schemas.sizes import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, SETTINGS, Topic
-from schemas.wire import Message, Record, decode, encode
+from schemas.wire import OutputRecord, Record, decode, encode
 from tests.desks import new_desk
 
 ROOT = Path(__file__).parents[2]
@@ -89,11 +89,11 @@ def mail(number: int, sender: str = "ursula@example.org") -> bytes:
     return f"From: {sender}\r\nSubject: Mail {number}\r\n\r\nHello {number}\r\n".encode()
 
 
-def as_message(raw: bytes, record: Record) -> Message:
-    return Message(MAIL_FETCHED, "ursula@example.org", raw, tuple(record.headers))
+def as_message(raw: bytes, record: Record) -> OutputRecord:
+    return OutputRecord(MAIL_FETCHED, "ursula@example.org", raw, tuple(record.headers))
 
 
-def as_messages(snapshot: SettingsSnapshot) -> list[Message]:
+def as_messages(snapshot: SettingsSnapshot) -> list[OutputRecord]:
     now = datetime.now(UTC)
     return [encode(SETTINGS, key, value, id=key, source="/test", time=now) for key, value in snapshot.settings.items()]
 

@@ -13,9 +13,9 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from deploy.local.bench_mails import make_mails
-from resolver.reading.reader import BEGINNING_BYTES, MAX_HEAD_BYTES, Reader
+from deploy.local.bench.mails import make_mails
 from resolver.resolve import examine, trust_in
+from resolver.sandbox.reader import BEGINNING_BYTES, MAX_HEAD_BYTES, SandboxedParser
 from runtime.outcomes import OutageError
 from schemas.mail import Defect
 from schemas.reasons import Reason
@@ -28,14 +28,14 @@ PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[Reader]:
-    with closing(Reader()) as one:
+def reader() -> Iterator[SandboxedParser]:
+    with closing(SandboxedParser()) as one:
         yield one
 
 
 @pytest.fixture
-def misbehaving() -> Iterator[Reader]:
-    with closing(Reader(MISBEHAVING)) as one:
+def misbehaving() -> Iterator[SandboxedParser]:
+    with closing(SandboxedParser(MISBEHAVING)) as one:
         yield one
 
 
@@ -70,7 +70,7 @@ def runs(pid: int) -> bool:
 # ---- what it gives ---------------------------------------------------------------------------------------------------
 
 
-def test_the_child_gives_what_reading_here_gives(reader: Reader) -> None:
+def test_the_child_gives_what_reading_here_gives(reader: SandboxedParser) -> None:
     mails = [
         one.raw
         for one in make_mails(60, seed=1, recipient="it@example.com", acknowledgement_id=lambda m: f"<{m.number}@x>")
@@ -88,7 +88,7 @@ def test_the_child_gives_what_reading_here_gives(reader: Reader) -> None:
     assert any(one.screening.verdict == "rejected" for one in examined)
 
 
-def test_other_own_addresses_are_in_force_at_once(reader: Reader) -> None:
+def test_other_own_addresses_are_in_force_at_once(reader: SandboxedParser) -> None:
     raw = b"From: new@example.com\r\nAuto-Submitted: auto-generated\r\n\r\nHello\r\n"
     verdicts = [
         reader.examine([("1", raw)], own)[0].screening.verdict
@@ -98,7 +98,7 @@ def test_other_own_addresses_are_in_force_at_once(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_mail_stays_within_the_limits(name: str, reader: Reader) -> None:
+def test_a_hostile_mail_stays_within_the_limits(name: str, reader: SandboxedParser) -> None:
     [examined] = reader.examine([(name, HOSTILE[name])], OWN)
     assert Defect.UNPARSED not in examined.mail.defects
 
@@ -117,7 +117,7 @@ def test_of_a_mail_past_the_limits_its_headers_stay_and_all_others_are_read(
     before = over_limits(limit)
 
     patience = 1 if act == "hang" else PATIENCE
-    with closing(Reader(MISBEHAVING, patience)) as reader, capture_logs() as logs:
+    with closing(SandboxedParser(MISBEHAVING, patience)) as reader, capture_logs() as logs:
         examined = reader.examine([(f"mail-{number}", raw) for number, raw in enumerate(raws)], OWN)
 
     past = examined.pop(4)
@@ -130,7 +130,7 @@ def test_of_a_mail_past_the_limits_its_headers_stay_and_all_others_are_read(
     assert "sesame" not in capfd.readouterr().err
 
 
-def test_where_the_headers_are_past_the_limits_as_well_the_mail_still_goes_on(misbehaving: Reader) -> None:
+def test_where_the_headers_are_past_the_limits_as_well_the_mail_still_goes_on(misbehaving: SandboxedParser) -> None:
     [examined] = misbehaving.examine([("1", mail("Hello", subject="please burn"))], OWN)
     assert (examined.mail.defects, examined.screening.verdict) == ((Defect.UNPARSED,), "person")
     assert (examined.sender.address, examined.answerable) == ("ursula@example.org", False)
@@ -152,7 +152,9 @@ def test_where_the_headers_are_past_the_limits_as_well_the_mail_still_goes_on(mi
         b"From: a@example.org\nX: " + b"y" * MAX_HEAD_BYTES + b"\nFrom: b@example.org\n",
     ],
 )
-def test_where_the_headers_are_past_the_limits_a_doubtful_sender_is_none(start: bytes, misbehaving: Reader) -> None:
+def test_where_the_headers_are_past_the_limits_a_doubtful_sender_is_none(
+    start: bytes, misbehaving: SandboxedParser
+) -> None:
     [examined] = misbehaving.examine([("1", b"X: please burn\n" + start + b"\nFrom: c@example.org\n")], OWN)
     assert (examined.mail.from_, examined.sender.address) == (None, "")
 
@@ -178,7 +180,7 @@ CHECKING = IncomingServer(
     ],
 )
 def test_past_the_limits_only_a_sender_without_doubt_is_proved(
-    head: bytes, body: bytes, verdict: str, misbehaving: Reader
+    head: bytes, body: bytes, verdict: str, misbehaving: SandboxedParser
 ) -> None:
     raw = CHECKED + b"From: Ursula <ursula@example.org>\r\n" + head + b"\r\n" + body
     [examined] = misbehaving.examine([("1", raw)], OWN)
@@ -189,7 +191,7 @@ def test_past_the_limits_only_a_sender_without_doubt_is_proved(
 
 @pytest.mark.parametrize("act", ["burn", "die", "devour"])
 def test_after_a_mail_past_the_limits_only_the_rest_of_its_group_is_read(
-    act: str, misbehaving: Reader, tmp_path: Path
+    act: str, misbehaving: SandboxedParser, tmp_path: Path
 ) -> None:
     raws = [mail(f"please count {tmp_path / str(number)}") for number in range(9)]
     raws.insert(4, mail(f"please {act} x"))
@@ -212,7 +214,7 @@ CHINESE = "三楼的打印机坏了，请尽快派人来修理，谢谢。\r\n"
         ("gb18030", CHINESE),
     ],
 )
-def test_a_large_ordinary_text_is_read_whole(charset: str, line: str, reader: Reader) -> None:
+def test_a_large_ordinary_text_is_read_whole(charset: str, line: str, reader: SandboxedParser) -> None:
     head = f"From: anna@example.org\r\nContent-Type: text/plain; charset={charset}\r\n\r\n".encode()
     times = 48_000_000 // len(line.encode(charset))
     [examined] = reader.examine([("1", head + (line * times).encode(charset))], OWN)
@@ -220,7 +222,7 @@ def test_a_large_ordinary_text_is_read_whole(charset: str, line: str, reader: Re
     assert len(examined.mail.text) == times * (len(line) - 1) - 1
 
 
-def test_a_text_too_wide_for_the_memory_is_cut_and_says_so(reader: Reader) -> None:
+def test_a_text_too_wide_for_the_memory_is_cut_and_says_so(reader: SandboxedParser) -> None:
     raw = (
         b"From: anna@example.org\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
         + "Thanks \U0001f600\n".encode() * 3_000_000
@@ -230,14 +232,14 @@ def test_a_text_too_wide_for_the_memory_is_cut_and_says_so(reader: Reader) -> No
     assert len(examined.mail.text) > 1_000_000
 
 
-def test_of_a_large_mail_past_the_memory_limit_the_beginning_is_read(misbehaving: Reader) -> None:
+def test_of_a_large_mail_past_the_memory_limit_the_beginning_is_read(misbehaving: SandboxedParser) -> None:
     raw = mail("Hello\n" * (BEGINNING_BYTES // 6) + "please devour sesame")
     [examined] = misbehaving.examine([("1", raw)], OWN)
     assert examined.mail.text.startswith("Hello\nHello")
     assert (examined.mail.defects, examined.files) == ((Defect.UNPARSED,), ())
 
 
-def test_a_machines_mail_past_the_limits_is_still_known_as_one(misbehaving: Reader) -> None:
+def test_a_machines_mail_past_the_limits_is_still_known_as_one(misbehaving: SandboxedParser) -> None:
     [examined] = misbehaving.examine([("1", b"Auto-Submitted: auto-replied\r\n" + mail("please die"))], OWN)
     assert examined.screening.reason is Reason.AUTO_REPLY
 
@@ -245,7 +247,7 @@ def test_a_machines_mail_past_the_limits_is_still_known_as_one(misbehaving: Read
 # ---- a child that ends for other reasons -----------------------------------------------------------------------------
 
 
-def test_a_child_killed_from_outside_condemns_no_mail(misbehaving: Reader, tmp_path: Path) -> None:
+def test_a_child_killed_from_outside_condemns_no_mail(misbehaving: SandboxedParser, tmp_path: Path) -> None:
     """Killed twice: while it reads several mails, then while it reads one alone."""
     raws = others()
     raws[4] = mail(f"please die_once {tmp_path / 'first'} please die_once {tmp_path / 'second'}")
@@ -255,14 +257,16 @@ def test_a_child_killed_from_outside_condemns_no_mail(misbehaving: Reader, tmp_p
     assert not [one for one in examined if Defect.UNPARSED in one.mail.defects]
 
 
-def test_a_child_that_is_gone_between_two_batches_is_replaced(misbehaving: Reader, tmp_path: Path) -> None:
+def test_a_child_that_is_gone_between_two_batches_is_replaced(misbehaving: SandboxedParser, tmp_path: Path) -> None:
     pid = told_pid(misbehaving, tmp_path / "pid")
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not runs(pid), "the child to be gone")
     assert misbehaving.examine([("1", mail("Hello"))], OWN) == [examine(mail("Hello"), OWN)]
 
 
-def test_a_signal_to_the_whole_group_leaves_the_child_to_the_resolver(misbehaving: Reader, tmp_path: Path) -> None:
+def test_a_signal_to_the_whole_group_leaves_the_child_to_the_resolver(
+    misbehaving: SandboxedParser, tmp_path: Path
+) -> None:
     pid = told_pid(misbehaving, tmp_path / "pid")
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, signal.SIGINT)
@@ -270,7 +274,7 @@ def test_a_signal_to_the_whole_group_leaves_the_child_to_the_resolver(misbehavin
 
 
 def test_closing_ends_the_child(tmp_path: Path) -> None:
-    with closing(Reader(MISBEHAVING)) as reader:
+    with closing(SandboxedParser(MISBEHAVING)) as reader:
         pid = told_pid(reader, tmp_path / "pid")
         assert runs(pid)
     assert not runs(pid)
@@ -279,7 +283,7 @@ def test_closing_ends_the_child(tmp_path: Path) -> None:
 @pytest.mark.parametrize("act", ["tell", "tell_and_burn"])
 def test_the_child_ends_when_the_resolver_is_killed(act: str, tmp_path: Path) -> None:
     program = (
-        "import sys, time; from resolver.reading.reader import Reader; reader = Reader(sys.argv[1:4]); "
+        "import sys, time; from resolver.sandbox.reader import Reader; reader = Reader(sys.argv[1:4]); "
         "reader.examine([('', sys.argv[4].encode())], frozenset()); time.sleep(600)"
     )
     resolver = subprocess.Popen([sys.executable, "-c", program, *MISBEHAVING, f"please {act} {tmp_path / 'pid'}"])
@@ -294,12 +298,12 @@ def test_the_child_ends_when_the_resolver_is_killed(act: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("command", [("/nowhere/python",), (sys.executable, "-c", "raise SystemExit(7)")])
 def test_a_child_that_does_not_start_is_an_outage_and_no_mails_fault(command: tuple[str, ...]) -> None:
-    with closing(Reader(command)) as reader, pytest.raises(OutageError) as caught:
+    with closing(SandboxedParser(command)) as reader, pytest.raises(OutageError) as caught:
         reader.examine([("1", mail("Hello"))], OWN)
     assert caught.value.reason is Reason.READER_AWAY
 
 
-def told_pid(reader: Reader, file: Path) -> int:
+def told_pid(reader: SandboxedParser, file: Path) -> int:
     """Process id of the child."""
     file.unlink(missing_ok=True)
     reader.examine([("", mail(f"please tell {file}"))], OWN)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.local.ports import HOST
-from deploy.local.smtp_sink import SmtpSink, SunkMail
+from deploy.local.servers.smtp_sink import CapturedMail, SmtpSink
 from desk.deliveries import DeliveryLedger
 from resolver.handler import ResolverHandler
 from runtime.blobs import BlobStore
@@ -17,7 +17,7 @@ from schemas.events import NotificationResult
 from schemas.persons import Person
 from schemas.settings import Format, OutgoingServer
 from schemas.topics import MAIL_FETCHED, NOTIFICATION_REQUESTED
-from schemas.wire import Message, Record, encode
+from schemas.wire import OutputRecord, Record, encode
 from tests.logger.harness import NOW, PREFIX, Logger, make_mail
 from tests.outbound.sent import KEYS, sent
 from tests.resolver.in_process import examine_here
@@ -86,10 +86,10 @@ def send_all(logger: Logger, port: int) -> Mapping[str, str]:
     return calls
 
 
-def reports_in(sink: SmtpSink, finals: int, seconds: float = 90.0) -> list[SunkMail]:
+def reports_in(sink: SmtpSink, finals: int, seconds: float = 90.0) -> list[CapturedMail]:
     """The reports that came back, once there are `finals` of each mail, and a warning of each that is late."""
 
-    def has_all(mails: Sequence[SunkMail]) -> bool:
+    def has_all(mails: Sequence[CapturedMail]) -> bool:
         told = Counter(
             (address, _is_final(mail.raw)) for mail in mails for address in CASES if _is_about(mail.raw, address)
         )
@@ -111,7 +111,7 @@ def _is_about(raw: bytes, address: str) -> bool:
     return re.search(rb"(?im)^Final-Recipient:.*" + re.escape(address.encode()), raw) is not None
 
 
-def come_back(logger: Logger, blobs: BlobStore, reports: list[SunkMail]) -> None:
+def come_back(logger: Logger, blobs: BlobStore, reports: list[CapturedMail]) -> None:
     """As ingest fetches them: through the resolver to the logger, each one twice."""
     resolver = ResolverHandler(
         lambda: logger.settings, lambda: logger.settings, lambda _: {}, blobs, lambda: NOW, examine_here, KEYS
@@ -129,5 +129,5 @@ def _fetched(raw: bytes) -> Record:
     return _record(encode(MAIL_FETCHED, "", raw, id=mail_id, source="/mailcall/ingest", time=NOW, extensions=known))
 
 
-def _record(message: Message) -> Record:
+def _record(message: OutputRecord) -> Record:
     return Record(message.topic.name(PREFIX), 0, 0, message.key.encode(), message.value, message.headers)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.exim import Exim
 from deploy.local.ports import HOST, free_port
-from deploy.local.postfix import Postfix
-from deploy.local.smtp_sink import SmtpSink
+from deploy.local.servers.exim import Exim
+from deploy.local.servers.postfix import Postfix
+from deploy.local.servers.smtp_sink import SmtpSink
 from desk.bounced_addresses import bounced
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.migrate import upgrade
 from runtime.blobs import BlobStore
 from tests.logger.harness import opened
@@ -65,7 +65,7 @@ def test_the_journal_says_it_once(
             entries = [one for one in logger.item(reference).journal[1:] if one.kind != "notification-sent"]
             told = [(one.kind, (one.text or "").partition(" (status ")[0]) for one in entries]
             assert told == [(kind, f"The notification to {address} {words}") for kind, words in CASES[address].journal]
-        with reading(logger.engine) as connection:
+        with read_transaction(logger.engine) as connection:
             assert {one: found.bounces for one, found in bounced(connection, list(CASES)).items()} == dict.fromkeys(
                 HARD, 1
             )

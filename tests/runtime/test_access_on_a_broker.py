@@ -25,18 +25,18 @@ from kafka.admin import (
 )
 
 from console.topics.commands.for_administrators import acl_commands, strimzi_users, topic_commands, user_of
-from deploy.local.broker import QUICK_START, KafkaProcess, Listener
-from deploy.local.jars import java_command
+from deploy.local.packages.jars import java_command
 from deploy.local.ports import wait_until
-from deploy.local.secure_broker import ACLS_HOLD, plain_users
+from deploy.local.servers.broker import QUICK_START, KafkaProcess, Listener
+from deploy.local.servers.secure_broker import ACLS_HOLD, plain_users
 from runtime import clients
 from runtime.clients import broker_errors, make_consumer
 from runtime.config import ProcessConfig
 from runtime.outcomes import OutageError
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
 from runtime.topic_plans import plans
+from runtime.topic_reader import read_to_end
 from runtime.topic_setup import TopicSetupError, create_topics, partition_counts
 from schemas.access import GROUPS, ROLES, Rule, access_of, rules_of
 from schemas.reasons import Reason
@@ -80,7 +80,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedBroker]:
         config = config_of(broker)
         create_topics(config)
         with closing(Publisher(config)) as publisher:  # a topic without records is never fetched from
-            publisher.publish([Outgoing(name, b"key", None, ()) for name in TOPICS])
+            publisher.publish([ProducerRecord(name, b"key", None, ()) for name in TOPICS])
         wanted = {acl for role in ROLES for acl in acls(USERS[role], rules_of(role, PREFIX))} | shown_acls()
         wanted |= set(acls(LOOKER, [Rule("TOPIC", f"{PREFIX}.", "DESCRIBE", prefixed=True)]))
         with closing(clients.make_admin(config)) as admin:
@@ -194,7 +194,7 @@ def test_the_console_makes_a_topic_with_its_settings(broker: GuardedBroker, log_
     report = create_topics(config)
     assert (report.created, report.differing) == ((name,), ())
     with closing(Publisher(config)) as publisher:
-        publisher.publish([Outgoing(name, b"key", None, ())])
+        publisher.publish([ProducerRecord(name, b"key", None, ())])
 
 
 @pytest.mark.parametrize("stage", GROUPS)
@@ -251,7 +251,7 @@ def works_as(stage: str, config: ProcessConfig) -> None:
     """Reads, writes and joins, with the clients that the process has."""
     access = access_of(stage, PREFIX)
     with closing(Publisher(config)) as publisher:
-        publisher.publish([Outgoing(name, b"key", None, ()) for name in access.writes])
+        publisher.publish([ProducerRecord(name, b"key", None, ()) for name in access.writes])
     assert {record.topic for record in read_to_end(config, access.reads)} == set(access.reads)
     for name in access.groups:
         join(config, name, access.reads[0])
@@ -270,7 +270,7 @@ def test_the_broker_refuses_what_is_not_in_the_table(stage: str, log_in: LogIn) 
     assert unread
     assert others
     with pytest.raises(OutageError) as raised, closing(Publisher(config)) as publisher:
-        publisher.publish([Outgoing(unwritten[0], b"key", None, ())])
+        publisher.publish([ProducerRecord(unwritten[0], b"key", None, ())])
     assert raised.value.reason is Reason.BROKER_RIGHT_MISSING
     with pytest.raises(OutageError):
         list(read_to_end(config, [unread[0]]))

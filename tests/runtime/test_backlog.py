@@ -9,8 +9,8 @@ from prometheus_client import REGISTRY
 
 from runtime.backlog import Backlog
 from runtime.config import ProcessConfig
-from runtime.outcomes import Dead, Ok, Outcome, Reject, Retry
-from runtime.stage import Stage
+from runtime.outcomes import Dead, FinalOutcome, Ok, Reject, Retry
+from runtime.stage import HandlerRunner
 from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED, NOTIFICATION_REQUESTED, Topic
 from schemas.wire import Record
@@ -25,7 +25,7 @@ class Handler:
     stage = "a-stage"
     topics: tuple[Topic, ...] = (NOTIFICATION_REQUESTED, MAIL_FETCHED)
 
-    def handle(self, _records: Sequence[Record]) -> Sequence[Outcome]:
+    def handle(self, _records: Sequence[Record]) -> Sequence[FinalOutcome]:
         raise AssertionError("nobody asks it")
 
 
@@ -110,7 +110,7 @@ def test_hand_over_time_counts_what_is_handled_for_good(monkeypatch: pytest.Monk
         return REGISTRY.get_sample_value(f"mailcall_handover_seconds_{suffix}", labels) or 0
 
     before = told("count"), told("sum")
-    outcomes: list[Outcome] = [
+    outcomes: list[FinalOutcome] = [
         Ok(),
         Reject(Reason.LOOP),
         Dead(Reason.NULL_VALUE, ""),
@@ -118,5 +118,5 @@ def test_hand_over_time_counts_what_is_handled_for_good(monkeypatch: pytest.Monk
         Ok(),
     ]
     records = [record(FETCHED, age) for age in (1, 20, 300, 4000, -5)]
-    Stage(Handler(), CONFIG).count(records, outcomes)
+    HandlerRunner(Handler(), CONFIG).count(records, outcomes)
     assert (told("count") - before[0], told("sum") - before[1]) == (4, 321)

@@ -13,13 +13,13 @@ from runtime.dead_letters import dead_letter, fault, without_value
 from runtime.decoding import decode_batch
 from runtime.deferral import TURN_MS, as_original, attempt_of, deferred, is_due, milliseconds_to_wait
 from runtime.lifecycle import StopProcess
-from runtime.outcomes import Answer, Dead, Ok, OutageError, Pending, Reject, Retry
-from runtime.outgoing import Outgoing
-from runtime.stage import Stage
+from runtime.outcomes import Dead, InFlight, Ok, OutageError, Outcome, Reject, Retry
+from runtime.outgoing import ProducerRecord
+from runtime.stage import HandlerRunner
 from runtime.waiting import backoff
 from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED, NOTIFICATION_REQUESTED, Topic
-from schemas.wire import Message, Record, UndecodableError
+from schemas.wire import OutputRecord, Record, UndecodableError
 
 TOPIC = NOTIFICATION_REQUESTED.name("t")
 NOW = 1_800_000_000_000
@@ -29,11 +29,11 @@ def record(value: bytes | None = b"v", headers: Sequence[tuple[str, bytes]] = ()
     return Record(topic, 3, 42, b"k", value, headers, NOW - 1000)
 
 
-def as_read(outgoing: Outgoing, offset: int = 7, timestamp_ms: int = NOW) -> Record:
+def as_read(outgoing: ProducerRecord, offset: int = 7, timestamp_ms: int = NOW) -> Record:
     return Record(outgoing.topic, 1, offset, outgoing.key, outgoing.value, outgoing.headers, timestamp_ms)
 
 
-def defer(original: Record, seconds: float) -> Outgoing:
+def defer(original: Record, seconds: float) -> ProducerRecord:
     return deferred(original, NOTIFICATION_REQUESTED, Retry(Reason.SERVER_DEFERRED, seconds), "t", NOW)
 
 
@@ -98,10 +98,10 @@ def test_a_dead_letter_can_always_be_sent() -> None:
     letter = dead_letter(empty, NOTIFICATION_REQUESTED, Dead(Reason.NULL_VALUE, ""), "s", "t", datetime.now(UTC))
     assert (letter.key, letter.value) == (b"", None)
     assert dict(letter.headers)["n"] == b""
-    large = Outgoing("t.dlq", None, b"x" * 1000)
-    assert without_value(large) == Outgoing("t.dlq", b"", None, (("dlq-value-dropped", b"1000 bytes"),))
-    beside = Outgoing("t.dlq", b"k" * 900_000, b"x" * 1000, (("n", b"v" * 900_000), ("dlq-stage", b"s")))
-    assert without_value(beside) == Outgoing(
+    large = ProducerRecord("t.dlq", None, b"x" * 1000)
+    assert without_value(large) == ProducerRecord("t.dlq", b"", None, (("dlq-value-dropped", b"1000 bytes"),))
+    beside = ProducerRecord("t.dlq", b"k" * 900_000, b"x" * 1000, (("n", b"v" * 900_000), ("dlq-stage", b"s")))
+    assert without_value(beside) == ProducerRecord(
         "t.dlq", b"", None, (("dlq-stage", b"s"), ("dlq-value-dropped", b"1801001 bytes"))
     )
 
@@ -152,11 +152,11 @@ class Scripted:
 
     stage = "outbound"
 
-    def __init__(self, script: dict[bytes, Answer | Exception], topics: tuple[Topic, ...] = (NOTIFICATION_REQUESTED,)):
+    def __init__(self, script: dict[bytes, Outcome | Exception], topics: tuple[Topic, ...] = (NOTIFICATION_REQUESTED,)):
         self.topics = topics
         self._script = script
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Answer]:
+    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
         outcomes = []
         for record in records:
             answer = self._script[record.value or b""]
@@ -170,32 +170,32 @@ CONFIG = ProcessConfig(topic_prefix="t", dead_letter_limit=3)
 
 
 def test_a_fault_in_a_batch_costs_one_record() -> None:
-    stage = Stage(Scripted({b"good": Ok(), b"bad": ValueError("x")}), CONFIG)
+    stage = HandlerRunner(Scripted({b"good": Ok(), b"bad": ValueError("x")}), CONFIG)
     outcomes = stage.decide([record(b"good"), record(b"bad"), record(b"good")])
     assert [type(outcome) for outcome in outcomes] == [Ok, Dead, Ok]
 
 
 def test_an_outage_goes_to_the_loop() -> None:
-    stage = Stage(Scripted({b"x": OutageError(Reason.DATABASE_AWAY, "")}), CONFIG)
+    stage = HandlerRunner(Scripted({b"x": OutageError(Reason.DATABASE_AWAY, "")}), CONFIG)
     with pytest.raises(OutageError):
         stage.decide([record(b"x")])
 
 
 def test_a_handler_that_breaks_the_protocol_makes_dead_letters_not_losses() -> None:
     class Short(Scripted):
-        def handle(self, records: Sequence[Record]) -> Sequence[Answer]:
+        def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
             return list(super().handle(records))[1:]
 
-    assert isinstance(Stage(Short({b"v": Ok()}), CONFIG).decide([record()])[0], Dead)
+    assert isinstance(HandlerRunner(Short({b"v": Ok()}), CONFIG).decide([record()])[0], Dead)
     later = Retry(Reason.SERVER_SLOW, 1)
-    for answer in (later, Pending(Future(), Ok, later)):
+    for answer in (later, InFlight(Future(), Ok, later)):
         never_deferred = Scripted({b"v": answer}, (MAIL_FETCHED,))
-        assert isinstance(Stage(never_deferred, CONFIG).decide([record(topic=MAIL_FETCHED.name("t"))])[0], Dead)
+        assert isinstance(HandlerRunner(never_deferred, CONFIG).decide([record(topic=MAIL_FETCHED.name("t"))])[0], Dead)
 
 
 def test_every_outcome_says_what_is_published() -> None:
-    stage = Stage(Scripted({}), CONFIG)
-    output = Message(NOTIFICATION_REQUESTED, "k", b"o")
+    stage = HandlerRunner(Scripted({}), CONFIG)
+    output = OutputRecord(NOTIFICATION_REQUESTED, "k", b"o")
     topics = {
         "ok": stage.outgoing(record(), Ok((output,))),
         "reject": stage.outgoing(record(), Reject(Reason.LOOP, (output,))),
@@ -213,19 +213,19 @@ def test_every_outcome_says_what_is_published() -> None:
 
 
 def test_dead_letters_in_a_row_stop_the_process_and_a_good_record_starts_the_count_anew() -> None:
-    stage = Stage(Scripted({}), CONFIG)
+    stage = HandlerRunner(Scripted({}), CONFIG)
     dead = Dead(Reason.WRONG_SCHEMA, "")
     stage.check_limit([dead, dead, dead, Ok(), dead, dead])
     with pytest.raises(StopProcess, match=r"wrong-schema.*MAILCALL_DEAD_LETTER_LIMIT"):
         stage.check_limit([dead, dead])
-    no_limit = Stage(Scripted({}), CONFIG.model_copy(update={"dead_letter_limit": 0}))
+    no_limit = HandlerRunner(Scripted({}), CONFIG.model_copy(update={"dead_letter_limit": 0}))
     no_limit.check_limit([dead] * 1000)
 
 
 def test_dead_letters_of_which_whoever_asked_is_told_do_not_stop_the_process() -> None:
-    stage = Stage(Scripted({}), CONFIG)
+    stage = HandlerRunner(Scripted({}), CONFIG)
     dead = Dead(Reason.WRONG_SCHEMA, "")
-    told = Dead(Reason.UNKNOWN_TEMPLATE, "", (Message(NOTIFICATION_REQUESTED, "k", b"o"),))
+    told = Dead(Reason.UNKNOWN_TEMPLATE, "", (OutputRecord(NOTIFICATION_REQUESTED, "k", b"o"),))
     stage.check_limit([told] * 1000)
     with pytest.raises(StopProcess, match="wrong-schema"):
         stage.check_limit([dead, dead, told, dead, told, dead])

@@ -8,10 +8,10 @@ import pytest
 
 from runtime.config import ProcessConfig
 from runtime.deferral import attempt_of
-from runtime.outcomes import Dead, Ok, Outcome, Retry
-from runtime.outgoing import Outgoing
+from runtime.outcomes import Dead, FinalOutcome, Ok, Retry
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.reasons import Reason
 from schemas.topics import NOTIFICATION_REQUESTED, Topic
 from schemas.wire import Record
@@ -27,10 +27,10 @@ class Outbound:
     def __init__(self) -> None:
         self.tries: list[tuple[float, int, Record]] = []
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
+    def handle(self, records: Sequence[Record]) -> Sequence[FinalOutcome]:
         return [self._outcome(record) for record in records]
 
-    def _outcome(self, record: Record) -> Outcome:
+    def _outcome(self, record: Record) -> FinalOutcome:
         attempt = attempt_of(record)
         self.tries.append((time.time(), attempt, record))
         words = (record.value or b"").decode().split()
@@ -52,9 +52,9 @@ def config(kafka_bootstrap: str, topic_prefix: str) -> ProcessConfig:
     return config
 
 
-def requests(config: ProcessConfig, *values: bytes) -> list[Outgoing]:
+def requests(config: ProcessConfig, *values: bytes) -> list[ProducerRecord]:
     topic = NOTIFICATION_REQUESTED.name(config.topic_prefix)
-    return [Outgoing(topic, b"somebody", value, (("h", b"1"),)) for value in values]
+    return [ProducerRecord(topic, b"somebody", value, (("h", b"1"),)) for value in values]
 
 
 def test_a_deferred_record_comes_again_when_it_is_due(config: ProcessConfig, publisher: Publisher) -> None:

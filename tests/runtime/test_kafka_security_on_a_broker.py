@@ -12,15 +12,15 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from deploy.local.secure_broker import WAYS, SecureBroker
+from deploy.local.servers.secure_broker import WAYS, SecureBroker
 from runtime.broker_address import addresses
 from runtime.broker_trial import try_broker
 from runtime.config import ProcessConfig
 from runtime.kafka_login import Token, TokenLogin
 from runtime.kafka_security import security_of
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
 from tests.contract.loops import ObedientHandler, Running, make_topics, until
@@ -62,7 +62,7 @@ class Case:
 
     def send(self) -> None:
         value = b"mail-%d" % len(self.sent)
-        self.publisher.publish([Outgoing(MAIL_FETCHED.name(self.config.topic_prefix), value, value, ())])
+        self.publisher.publish([ProducerRecord(MAIL_FETCHED.name(self.config.topic_prefix), value, value, ())])
         self.sent.append(value)
 
 

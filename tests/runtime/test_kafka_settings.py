@@ -19,9 +19,9 @@ from aiokafka.conn import OAuthAuthenticator
 from faust.auth import OAuthCredentials
 from kafka.net.sasl import get_sasl_mechanism
 
-from deploy.local.certificates import make_certificates
-from deploy.local.oauth import OAuthServer
-from deploy.local.python_packages import fetch_signer
+from deploy.local.packages.python_packages import fetch_signer
+from deploy.local.servers.certificates import make_certificates
+from deploy.local.servers.oauth import OAuthServer
 from runtime.config import ProcessConfig, load_config
 from runtime.kafka_login import LoginError, PasswordLogin, TokenLogin, login_of
 from runtime.kafka_security import for_faust, for_kafka_python, security_of

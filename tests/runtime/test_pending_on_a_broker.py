@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 import pytest
 from kafka.admin import MemberToRemove
 
-from deploy.local.broker import KafkaProcess
+from deploy.local.servers.broker import KafkaProcess
 from runtime.clients import make_admin
 from runtime.config import ProcessConfig
-from runtime.outcomes import Answer, Ok, OutageError, Pending, Retry
-from runtime.outgoing import Outgoing
+from runtime.outcomes import InFlight, Ok, OutageError, Outcome, Retry
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from schemas.reasons import Reason
 from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS, Topic
-from schemas.wire import Message, Record
+from schemas.wire import OutputRecord, Record
 from tests.contract.loops import GROUP, Running, make_topics, until
 
 TOPICS = NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
@@ -34,18 +34,18 @@ class SlowHandler:
     handled: list[bytes] = field(default_factory=list)
     let_go: list[tuple[bytes, float]] = field(default_factory=list)  # values, and after how long they are due
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Answer]:
+    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
         return [self._answer(record.value or b"") for record in records]
 
-    def _answer(self, value: bytes) -> Answer:
+    def _answer(self, value: bytes) -> Outcome:
         self.handled.append(value)
-        outcome = Ok((Message(NOTIFICATION_RESULTS, "k", value),))
+        outcome = Ok((OutputRecord(NOTIFICATION_RESULTS, "k", value),))
         if not value.startswith(b"slow"):
             return outcome
         work = self.works.setdefault(value, Future())
         if work.cancelled():
             work = self.works[value] = Future()
-        return Pending(
+        return InFlight(
             work,
             lambda: (work.result(), outcome)[1],
             Retry(Reason.SERVER_SLOW, 900),
@@ -96,7 +96,7 @@ def running(config: ProcessConfig) -> Iterator[tuple[SlowHandler, Running]]:
 def ask(config: ProcessConfig, *values: bytes) -> None:
     with closing(Publisher(config)) as publisher:
         topic = NOTIFICATION_REQUESTED.name(config.topic_prefix)
-        publisher.publish([Outgoing(topic, b"k", value) for value in values])
+        publisher.publish([ProducerRecord(topic, b"k", value) for value in values])
 
 
 def values(config: ProcessConfig, topic: str) -> list[bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from desk.engine import open_desk, reading, writing
+from desk.engine import open_desk, read_transaction, write_transaction
 from runtime.blobs import BlobStore
 
 PROCESS = """
@@ -62,7 +62,7 @@ def test_a_command_of_the_console_writes_for_its_user_alone(tmp_path: Path) -> N
 
 def test_a_desk_in_a_file_and_its_journals_are_private(tmp_path: Path, open_umask: None) -> None:
     engine = open_desk(f"sqlite:///{tmp_path}/desk.db")
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         connection.execute(text("CREATE TABLE t (x)"))
         assert _modes(tmp_path) == {"desk.db": 0o600, "desk.db-wal": 0o600, "desk.db-shm": 0o600}
     engine.dispose()
@@ -71,12 +71,12 @@ def test_a_desk_in_a_file_and_its_journals_are_private(tmp_path: Path, open_umas
 def test_a_desk_of_an_earlier_release_is_tightened_when_it_is_opened(tmp_path: Path, open_umask: None) -> None:
     url = f"sqlite:///{tmp_path}/desk.db"
     first = open_desk(url)
-    with writing(first) as connection:
+    with write_transaction(first) as connection:
         connection.execute(text("CREATE TABLE t (x)"))
     for path in tmp_path.iterdir():
         path.chmod(0o644)
     second = open_desk(url)
-    with reading(second) as connection:
+    with read_transaction(second) as connection:
         connection.execute(text("SELECT * FROM t"))
         assert set(_modes(tmp_path).values()) == {0o600}
     first.dispose()
@@ -86,10 +86,10 @@ def test_a_desk_of_an_earlier_release_is_tightened_when_it_is_opened(tmp_path: P
 def test_opening_a_desk_takes_no_lock_from_another_connection_of_the_process(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/desk.db"
     first, second = open_desk(url), open_desk(url)
-    with writing(first) as connection:
+    with write_transaction(first) as connection:
         connection.execute(text("CREATE TABLE t (x)"))
         before = _locks(tmp_path / "desk.db")
-        with reading(second) as other:
+        with read_transaction(second) as other:
             other.execute(text("SELECT 1"))
             assert _locks(tmp_path / "desk.db") >= before > 0
     first.dispose()

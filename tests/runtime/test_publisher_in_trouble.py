@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
-from deploy.local.broker import KafkaProcess
+from deploy.local.servers.broker import KafkaProcess
 from runtime.clients import DELIVERY_SECONDS
 from runtime.config import ProcessConfig
 from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
+from runtime.topic_reader import read_to_end
 from runtime.topic_setup import create_topics
 from schemas.reasons import Reason
 from schemas.topics import CALL_EVENTS
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 
 pytestmark = [pytest.mark.timeout(150), pytest.mark.broker]
 
@@ -73,5 +73,5 @@ def test_a_clock_that_is_ahead_is_told_as_what_the_broker_says(
     assert [record.key for record in read_to_end(config, [CALL_EVENTS.name("t")])] == [b"1"]
 
 
-def _message(key: str) -> Message:
-    return Message(CALL_EVENTS, key, b"{}", ())
+def _message(key: str) -> OutputRecord:
+    return OutputRecord(CALL_EVENTS, key, b"{}", ())

@@ -15,18 +15,18 @@ from runtime.clients import make_admin, make_consumer, partition_counts
 from runtime.config import ProcessConfig
 from runtime.health import Health
 from runtime.outcomes import OutageError
-from runtime.outgoing import Outgoing
+from runtime.outgoing import ProducerRecord
 from runtime.publisher import Publisher, UnpublishableError
-from runtime.reader import TopicMissingError, read_to_end
 from runtime.settings_view import SettingsView
 from runtime.topic_plans import TopicPlan, plans
+from runtime.topic_reader import TopicMissingError, read_to_end
 from runtime.topic_setup import TopicSetupError, create_topics, missing_topics
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format
 from schemas.sizes import MAX_RECORD_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import DAY_MS, MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, PERSONS, SETTINGS, TOPICS
-from schemas.wire import Message, encode, tombstone
+from schemas.wire import OutputRecord, encode, tombstone
 from tests.contract.loops import make_topics, until
 
 
@@ -99,9 +99,9 @@ def test_topics_of_a_broker_that_takes_smaller_records_are_made_for_these(config
         ("max.message.bytes", "1048576", str(MAX_RECORD_BYTES), True)
     }
     with closing(Publisher(small)) as publisher:
-        publisher.publish([Outgoing(topic, b"k", os.urandom(inline_bytes(1024 * 1024)))] * 3)
+        publisher.publish([ProducerRecord(topic, b"k", os.urandom(inline_bytes(1024 * 1024)))] * 3)
         with pytest.raises(UnpublishableError, match="MAILCALL_KAFKA_MAX_RECORD_BYTES is 1048576"):
-            publisher.publish([Outgoing(topic, b"k", b"x" * 1024 * 1024)])
+            publisher.publish([ProducerRecord(topic, b"k", b"x" * 1024 * 1024)])
     assert len(list(read_to_end(config, [topic]))) == 3
 
 
@@ -167,7 +167,7 @@ def test_a_topic_that_the_broker_refuses_is_named(config: ProcessConfig) -> None
 def test_what_is_published_is_read_whole_in_the_order_of_each_key(config: ProcessConfig, publisher: Publisher) -> None:
     topic = MAIL_FETCHED.name(config.topic_prefix)
     make_topics(config, [topic])
-    messages = [Message(MAIL_FETCHED, f"key-{n % 9}", b"%d" % n, (("n", b"%d" % n),)) for n in range(500)]
+    messages = [OutputRecord(MAIL_FETCHED, f"key-{n % 9}", b"%d" % n, (("n", b"%d" % n),)) for n in range(500)]
     publisher.publish(messages)
     publisher.publish([])
     records = list(read_to_end(config, [topic]))
@@ -189,7 +189,7 @@ def test_a_topic_that_the_broker_does_not_know_at_once_is_no_missing_one(
         answers.append(partition_counts(consumer, topics) if answers else {})
         return answers[-1]
 
-    monkeypatch.setattr("runtime.reader.partition_counts", know_nothing_once)
+    monkeypatch.setattr("runtime.topic_reader.partition_counts", know_nothing_once)
     assert list(read_to_end(config, [topic])) == []
     assert [list(answer) for answer in answers] == [[], [topic]]
 
@@ -237,28 +237,28 @@ def test_too_large_is_told_apart_from_a_broker_that_is_away(
     topic = MAIL_FETCHED.name(config.topic_prefix)
     make_topics(config, [topic])
     with pytest.raises(UnpublishableError):
-        publisher.publish([Outgoing(topic, b"k", b"x" * (MAX_RECORD_BYTES + 1))])
-    publisher.publish([Outgoing(topic, b"k", b"fits")])
+        publisher.publish([ProducerRecord(topic, b"k", b"x" * (MAX_RECORD_BYTES + 1))])
+    publisher.publish([ProducerRecord(topic, b"k", b"fits")])
     assert [record.value for record in read_to_end(config, [topic])] == [b"fits"]
     with pytest.raises(OutageError) as raised:
-        Publisher(nowhere).publish([Outgoing(topic, b"k", b"v")])
+        Publisher(nowhere).publish([ProducerRecord(topic, b"k", b"v")])
     assert raised.value.reason is Reason.BROKER_AWAY
 
 
 def test_one_record_that_the_broker_refuses_is_no_outage(config: ProcessConfig, publisher: Publisher) -> None:
     topic = PERSONS.name(config.topic_prefix)
     make_topics(config, [topic], partitions=1)
-    without_key = Outgoing(topic, None, b"a compacted topic takes no record without a key")
+    without_key = ProducerRecord(topic, None, b"a compacted topic takes no record without a key")
     with pytest.raises(UnpublishableError):
-        publisher.publish([Outgoing(topic, b"k", b"before"), without_key, Outgoing(topic, b"k", b"behind")])
-    publisher.publish([Outgoing(topic, b"k", b"good")])
+        publisher.publish([ProducerRecord(topic, b"k", b"before"), without_key, ProducerRecord(topic, b"k", b"behind")])
+    publisher.publish([ProducerRecord(topic, b"k", b"good")])
     assert [record.value for record in read_to_end(config, [topic])] == [b"good"]
 
 
 # ---- settings view ---------------------------------------------------------------------------------------------------
 
 
-def options(format_: Format) -> Message:
+def options(format_: Format) -> OutputRecord:
     body = EmailOptions(default_format=format_)
     return encode(SETTINGS, "email-options/email-options", body, id="1", source="/test", time=datetime.now(UTC))
 
@@ -315,9 +315,9 @@ def test_a_record_that_cannot_be_read_leaves_the_earlier_setting(
     make_topics(config, [topic])
     good = options(Format.TEXT)
     wrong = [
-        Outgoing(topic, b"email-options/email-options", b"\xff\x00"),
-        Outgoing(topic, b"email-options/email-options", b'{"kind":"email-options","default_format":"pdf"}'),
-        Outgoing(topic, b"partition/it", good.value, good.headers),
+        ProducerRecord(topic, b"email-options/email-options", b"\xff\x00"),
+        ProducerRecord(topic, b"email-options/email-options", b'{"kind":"email-options","default_format":"pdf"}'),
+        ProducerRecord(topic, b"partition/it", good.value, good.headers),
     ]
     publisher.publish([good, *wrong])
     view = SettingsView(config)

@@ -9,14 +9,14 @@ import pytest
 from runtime import traces
 from runtime.config import ProcessConfig
 from runtime.health import Health
-from runtime.outcomes import Answer, Dead, Ok, Retry
-from runtime.outgoing import Outgoing
-from runtime.stage import Stage
-from runtime.work import Work
+from runtime.outcomes import Dead, Ok, Outcome, Retry
+from runtime.outgoing import ProducerRecord
+from runtime.stage import HandlerRunner
+from runtime.work import BatchRunner
 from schemas import ids
 from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED, NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS, Topic
-from schemas.wire import Message, Record
+from schemas.wire import OutputRecord, Record
 from tests.otlp import Receiver, Span, receiver
 
 IDS = [digit * 32 for digit in "abc"]
@@ -40,17 +40,17 @@ class Handler:
     stage = "outbound"
     topics: tuple[Topic, ...] = (NOTIFICATION_REQUESTED,)
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Outcome) -> None:
         self.answers = answers
         self.given: list[str] = []
 
-    def handle(self, records: Sequence[Record]) -> Sequence[Answer]:
+    def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
         self.given = [dict(record.headers).get("traceparent", b"").decode() for record in records]
         return self.answers[: len(records)]
 
 
-class Published(list[Outgoing]):
-    def publish(self, messages: Sequence[Outgoing]) -> None:
+class Published(list[ProducerRecord]):
+    def publish(self, messages: Sequence[ProducerRecord]) -> None:
         self.extend(messages)
 
     def traceparent(self, topic: str) -> str:
@@ -65,7 +65,7 @@ def record(offset: int, mail_id: str) -> Record:
 
 def do(handler: Handler, records: Sequence[Record]) -> Published:
     published = Published()
-    work = Work(Stage(handler, ProcessConfig(topic_prefix="t")), published, {}, Health(60))
+    work = BatchRunner(HandlerRunner(handler, ProcessConfig(topic_prefix="t")), published, {}, Health(60))
     assert work.do(records) == []
     traces.stop()
     return published
@@ -76,7 +76,7 @@ def named(collector: Receiver, name: str) -> list[Span]:
 
 
 def test_records_of_a_batch_go_on_in_their_own_traces_and_the_batch_links_them(collector: Receiver) -> None:
-    told = Message(NOTIFICATION_RESULTS, "k", b"{}")
+    told = OutputRecord(NOTIFICATION_RESULTS, "k", b"{}")
     handler = Handler(Ok((told,)), Retry(Reason.RATE_LIMITED, 5), Dead(Reason.WRONG_SCHEMA, "no"), Ok())
     published = do(handler, [record(offset, id_) for offset, id_ in enumerate((*IDS, ""))])
 
@@ -105,13 +105,13 @@ def test_one_record_alone_is_no_batch(collector: Receiver) -> None:
 def test_what_a_sampler_leaves_out_is_left_out_in_every_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
     monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0")
-    sent: list[Message] = []
+    sent: list[OutputRecord] = []
     with receiver() as collector:
         for name, value in collector.environment.items():
             monkeypatch.setenv(name, value)
         traces.start("ingest", "t")
         headers = (("ce_serverid", b"it"), ("traceparent", ids.traceparent(IDS[0]).encode()))
-        traces.current().publishing(sent.extend)([Message(MAIL_FETCHED, "k", b"x", headers)])
+        traces.current().publishing(sent.extend)([OutputRecord(MAIL_FETCHED, "k", b"x", headers)])
         handed_on = Record(TOPIC, 0, 0, b"k", b"{}", sent[0].headers)
         do(Handler(Ok()), [handed_on])
         assert collector.raw == []

@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka import TopicPartition
 
-from runtime.window import Window
+from runtime.window import OffsetTracker
 
 PARTITION, OTHER = TopicPartition("t", 0), TopicPartition("t", 1)
 
 
 def test_without_anything_in_hand_the_end_is_committed_once() -> None:
-    window = Window()
+    window = OffsetTracker()
     for offset in (3, 4, 5):
         window.seen(PARTITION, offset, in_hand=False)
     assert window.positions() == {PARTITION: 6}
@@ -19,7 +19,7 @@ def test_without_anything_in_hand_the_end_is_committed_once() -> None:
 
 
 def test_a_partition_that_is_given_up_is_forgotten_and_the_other_is_not() -> None:
-    window = Window()
+    window = OffsetTracker()
     window.seen(PARTITION, 0, in_hand=True)
     window.seen(OTHER, 7, in_hand=False)
     window.forget([PARTITION])
@@ -32,7 +32,7 @@ def test_a_partition_that_is_given_up_is_forgotten_and_the_other_is_not() -> Non
 def test_in_whatever_order_they_end_none_is_passed_and_none_is_held_back(
     in_hand: list[bool], data: st.DataObject
 ) -> None:
-    window = Window()
+    window = OffsetTracker()
     for offset, pending in enumerate(in_hand):
         window.seen(PARTITION, offset, pending)
     left = [offset for offset, pending in enumerate(in_hand) if pending]
@@ -45,7 +45,7 @@ def test_in_whatever_order_they_end_none_is_passed_and_none_is_held_back(
 
 
 def test_a_record_that_comes_again_is_in_hand_again() -> None:
-    window = Window()
+    window = OffsetTracker()
     for _ in range(2):
         window.seen(PARTITION, 4, in_hand=True)
     window.settled(PARTITION, 4)

@@ -10,7 +10,7 @@ from ingest import replica
 from logger.handler import LoggerHandler
 from outbound.handler import OutboundHandler
 from resolver.handler import ResolverHandler
-from runtime.server_trials import TrialHandler
+from runtime.server_tests import ServerTestHandler
 from schemas import topics
 from schemas.access import GROUPS, ROLES, access_of, rules_of
 from schemas.topics import TOPICS, Topic
@@ -18,19 +18,19 @@ from schemas.topics import TOPICS, Topic
 ROOT = Path(__file__).resolve().parents[2]
 # The code of each process: its package, and the modules that several of them use.
 CODE: dict[str, tuple[str, ...]] = {
-    "ingest": ("ingest", "mailserver/token_store.py", "runtime/server_trials.py", "runtime/settings_view.py"),
+    "ingest": ("ingest", "mailserver/token_store.py", "runtime/server_tests.py", "runtime/settings_view.py"),
     "resolver": ("resolver", "runtime/settings_view.py"),
     "logger": ("logger", "runtime/settings_view.py"),
-    "outbound": ("outbound", "mailserver/token_store.py", "runtime/server_trials.py", "runtime/settings_view.py"),
+    "outbound": ("outbound", "mailserver/token_store.py", "runtime/server_tests.py", "runtime/settings_view.py"),
     "console": ("console",),
 }
 MAKES_RECORDS = {"encode", "tombstone"}
 # Handlers say what they read; a process asks for `.topics` of each.
 HANDLERS: dict[str, tuple[tuple[Topic, ...], ...]] = {
-    "ingest": (TrialHandler.topics,),
+    "ingest": (ServerTestHandler.topics,),
     "resolver": (ResolverHandler.topics,),
     "logger": (LoggerHandler.topics,),
-    "outbound": (OutboundHandler.topics, TrialHandler.topics),
+    "outbound": (OutboundHandler.topics, ServerTestHandler.topics),
     "console": (),
 }
 

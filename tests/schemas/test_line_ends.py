@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import ids, line_ends
+from schemas import ids
+from schemas import line_endings as line_ends
 
 LINE = b"A" * 76 + b"\r\n"
 HEAD = b"From: a@example.com\r\nStatus: RO\r\n\r\n"

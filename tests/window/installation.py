@@ -8,10 +8,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from deploy.local.database import Database
-from deploy.local.demo_settings import PASSWORD
-from deploy.local.mail_host import MailHost
+from deploy.local.demo.settings import PASSWORD
 from deploy.local.pipeline import PROCESSES, WINDOW
+from deploy.local.servers.database import Database
+from deploy.local.servers.mail_host import MailHost
 from deploy.local.window import ADMINISTRATOR, first_administrator, sealing_keys
 from tests.browsers import open_chromium
 from tests.desks import new_database

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from deploy.local.broker import choose_broker
-from deploy.local.database import Database
+from deploy.local.servers.broker import choose_broker
+from deploy.local.servers.database import Database
 from tests.window.installation import Installation, installation
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs/pictures/window"

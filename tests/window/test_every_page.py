@@ -10,8 +10,8 @@ from playwright.sync_api import Page
 from starlette.routing import compile_path
 
 from console.web.routes import routes_of
-from deploy.local.database import Database
-from deploy.local.window_checkers import html_faults
+from deploy.local.checkers.window_checkers import html_faults
+from deploy.local.servers.database import Database
 from tests.window.installation import Installation, installation
 from tests.window.looking import DESKTOP, faults_in_every_look, keyboard_faults
 

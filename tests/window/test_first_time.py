@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from deploy.local.database import Database
-from deploy.local.demo_settings import PASSWORD
+from deploy.local.demo.settings import PASSWORD
+from deploy.local.servers.database import Database
 from tests.e2e.running import HR, IT, wait_for
 from tests.window.filling import fill, send, wait_for_test
 from tests.window.installation import Installation, choose_password, installation

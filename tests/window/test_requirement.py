@@ -15,9 +15,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from console.settings.state import read_state
-from deploy.local.database import Database
-from deploy.local.demo_settings import PASSWORD
-from deploy.local.mailboxes import Mailboxes
+from deploy.local.demo.settings import PASSWORD
+from deploy.local.servers.database import Database
+from deploy.local.servers.mailboxes import Mailboxes
 from schemas.settings import EmailOptions, IncomingServer, MapiProfile, OutgoingServer
 from tests.e2e.running import wait_for
 from tests.exchange.authority import APPLICATION, SECRET, TENANT, Authority

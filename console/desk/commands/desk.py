@@ -10,7 +10,7 @@ from console.command_line.output import harmless, print_fields, print_json, prin
 from schemas.events import ItemKind
 
 if TYPE_CHECKING:
-    from desk.items import Item, ItemLine, JournalEntry
+    from desk.items import Item, ItemSummary, JournalEntry
 
 calls = typer.Typer(help="Calls, tasks and requests of the desk.", no_args_is_help=True)
 
@@ -99,7 +99,7 @@ def _list(
     print_table(_COLUMNS, (_row(item, names) for item in items), f"there are no such {kind or 'item'}s")
 
 
-def _row(item: "ItemLine", names: dict[str, str]) -> list[object]:
+def _row(item: "ItemSummary", names: dict[str, str]) -> list[object]:
     analyst = item.logging_analyst
     told = {"user": item.user_name or item.user, "logging_analyst": names.get(analyst, analyst)}
     return [told.get(name) or getattr(item, name) for name in _COLUMNS]

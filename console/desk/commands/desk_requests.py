@@ -11,7 +11,7 @@ from console.command_line.options import Json, services_of
 from console.command_line.output import print_fields, print_json
 
 if TYPE_CHECKING:
-    from schemas.desk_requests import DeskRequest
+    from schemas.desk_commands import DeskCommand
 
 tasks = typer.Typer(help="Tasks of the desk.", no_args_is_help=True)
 requests = typer.Typer(help="Requests of the desk.", no_args_is_help=True)
@@ -35,7 +35,7 @@ def _pairs(words: list[str] | None) -> dict[str, str]:
 
 
 def _making(kind: str, help_: str) -> Callable[..., None]:
-    """The command that makes an item. `kind`: name of its model in `schemas.desk_requests`."""
+    """The command that makes an item. `kind`: name of its model in `schemas.desk_commands`."""
 
     def make(
         context: typer.Context,
@@ -59,8 +59,8 @@ def _making(kind: str, help_: str) -> Callable[..., None]:
         wait: Wait = 10,
         json: Json = False,
     ) -> None:
-        from console.desk.desk_requests import checked_reference
-        from schemas import desk_requests
+        from console.desk.desk_commands import checked_reference
+        from schemas import desk_commands as desk_requests
 
         given = {
             "by": by,
@@ -96,8 +96,8 @@ def _changing(kind: str, help_: str) -> Callable[..., None]:
         wait: Wait = 10,
         json: Json = False,
     ) -> None:
-        from console.desk.desk_requests import checked_reference
-        from schemas import desk_requests
+        from console.desk.desk_commands import checked_reference
+        from schemas import desk_commands as desk_requests
 
         item = checked_reference(reference)
         given = {"item": item, "by": by, "text": _read(text), "notify": notify, "request_id": request_id}
@@ -128,8 +128,8 @@ def _watching(kind: str, help_: str) -> Callable[..., None]:
         wait: Wait = 10,
         json: Json = False,
     ) -> None:
-        from console.desk.desk_requests import checked_reference
-        from schemas import desk_requests
+        from console.desk.desk_commands import checked_reference
+        from schemas import desk_commands as desk_requests
 
         given = {"item": checked_reference(reference), "by": by, "person": person, "request_id": request_id}
         _ask(context, getattr(desk_requests, kind), given, wait, json)
@@ -147,8 +147,8 @@ def _read(text: str) -> str:
     return sys.stdin.read() if text == "-" else text
 
 
-def _ask(context: typer.Context, model: "type[DeskRequest]", given: dict[str, Any], wait: float, json: bool) -> None:
-    from console.desk import desk_requests
+def _ask(context: typer.Context, model: "type[DeskCommand]", given: dict[str, Any], wait: float, json: bool) -> None:
+    from console.desk import desk_commands as desk_requests
     from console.settings.state import read_state
 
     services, now = services_of(context), datetime.now(UTC)

@@ -28,8 +28,8 @@ def explain(
     json: Json = False,
 ) -> None:
     """Say what would become of mails if they arrived at an incoming server. Nothing is changed anywhere."""
-    from console.mails.explaining import explainer_from_file, explainer_from_topics
-    from console.mails.mails import mail_files, read_mail
+    from console.mails.explain_sources import explainer_from_file, explainer_from_topics
+    from console.mails.mail_files import mail_files, read_mail
 
     for path in paths:
         if not path.exists():

@@ -34,7 +34,7 @@ def find(
 ) -> None:
     """Find mails, the newest first, by the index that the window keeps."""
     from console.mails.index.search import Query, find_mails
-    from desk.engine import reading
+    from desk.engine import read_transaction
 
     utc = [None if moment is None else moment.replace(tzinfo=UTC) for moment in (since, until)]
     query = Query(
@@ -42,7 +42,7 @@ def find(
     )
     records = services_of(context).mail_records
     records.bring_up_to_date()
-    with reading(records.engine) as connection:
+    with read_transaction(records.engine) as connection:
         found = find_mails(connection, query, size=limit)
     if json:
         print_json(found.mails)
@@ -81,9 +81,9 @@ def way(context: typer.Context, mail_id: MailId, json: Json = False) -> None:
 def reindex(context: typer.Context) -> None:
     """Have the index of mails made again: the window reads the topics from their beginning. No row is taken away."""
     from console.mails.index.store import forget_positions
-    from desk.engine import writing
+    from desk.engine import write_transaction
 
-    with writing(services_of(context).engine) as connection:
+    with write_transaction(services_of(context).engine) as connection:
         forget_positions(connection)
     print("the index is made again by the window, from the next record on or when it starts")
 

@@ -73,11 +73,11 @@ def send_again(
     Given twice, it is sent once.
     """
     from console.mails.sending_again import failed_recipients, send_again
-    from desk.engine import reading
+    from desk.engine import read_transaction
 
     services = services_of(context)
     if not to:
-        with reading(services.engine) as connection:
+        with read_transaction(services.engine) as connection:
             to = failed_recipients(connection, notification_id)
         if not to:
             raise UserError(f"notification {notification_id!r} has failed for nobody", Remedy.FIND_NOTIFICATION)

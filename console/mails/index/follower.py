@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from console.mails.index.facts import Fact, facts_of, indexed_topics
 from console.mails.index.search import make_trigrams
 from console.mails.index.store import Positions, end_by_ledger, read_positions, write_facts, write_positions
-from desk.engine import reading, writing
+from desk.engine import read_transaction, write_transaction
 from desk.errors import ConflictError, DeskError, TablesMissingError, UnstorableError
 from desk.migrate import wait_until_current
 from runtime.clients import broker_errors, make_consumer, partition_counts
@@ -23,8 +23,8 @@ from runtime.config import ProcessConfig
 from runtime.health import Health
 from runtime.logs import get_logger
 from runtime.outcomes import OutageError
-from runtime.reader import OFFSETS_MS, TopicMissingError, assign_whole, to_record, unread
-from runtime.waiting import Outage, Stopped, wait_for_broker, wait_out
+from runtime.topic_reader import OFFSETS_MS, TopicMissingError, assign_whole, to_record, unread
+from runtime.waiting import Outage, Stopped, retry_until_available, wait_for_broker
 from schemas.reasons import Reason
 from schemas.topics import Topic
 from schemas.wire import Record
@@ -65,7 +65,7 @@ class IndexFollower:
     def _run(self, stop: threading.Event) -> None:
         outage = Outage(NAME, self._health)
         try:
-            wait_out(lambda: wait_until_current(self._engine, 0), outage, stop.wait)
+            retry_until_available(lambda: wait_until_current(self._engine, 0), outage, stop.wait)
             self._make_trigrams()
             while not stop.is_set():
                 index = wait_for_broker(lambda: _Index.open(self._config, self._engine), NAME, self._health, stop)
@@ -77,7 +77,7 @@ class IndexFollower:
     def _make_trigrams(self) -> None:
         """Without them words are found all the same, by looking at mail after mail."""
         try:
-            with writing(self._engine) as connection:
+            with write_transaction(self._engine) as connection:
                 make_trigrams(connection)
         except (ConflictError, DeskError, OutageError) as error:
             log.info("words in mails are looked for without an index of trigrams", why=str(error))
@@ -89,13 +89,13 @@ class IndexFollower:
             if not self.complete.is_set() and index.is_complete():
                 self.complete.set()
                 log.info("the index of mails is complete")
-            read = wait_out(index.step, outage, stop.wait)
+            read = retry_until_available(index.step, outage, stop.wait)
             now = time.monotonic()
             if not read and now - swept > SWEEP_SECONDS:
-                wait_out(index.sweep, outage, stop.wait)
+                retry_until_available(index.sweep, outage, stop.wait)
                 swept = now
             if now - looked > NEW_PARTITIONS_SECONDS:
-                if wait_out(index.has_new_partitions, outage, stop.wait):
+                if retry_until_available(index.has_new_partitions, outage, stop.wait):
                     return
                 looked = now
 
@@ -120,7 +120,7 @@ def catch_up(
 
 def _is_begun(engine: Engine, names: Sequence[str]) -> bool:
     try:
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             return {topic for topic, _ in read_positions(connection, names)} == set(names)
     except TablesMissingError:
         return False
@@ -188,7 +188,7 @@ class _Index:
         return len(records)
 
     def sweep(self) -> int:
-        with _conflicts_are_outages(), writing(self._engine) as connection:
+        with _conflicts_are_outages(), write_transaction(self._engine) as connection:
             return end_by_ledger(connection)
 
     def _take(self, records: Sequence[Record]) -> bool:
@@ -217,7 +217,7 @@ class _Index:
         following: Positions = {}
         for record in records:
             following[record.topic, record.partition] = record.offset + 1
-        with _conflicts_are_outages(), writing(self._engine) as connection:
+        with _conflicts_are_outages(), write_transaction(self._engine) as connection:
             stored = read_positions(connection, list({topic for topic, _ in following}), lock=True)
             if any(stored.get(place) != self._stored.get(place) for place in following):
                 return False
@@ -233,7 +233,7 @@ class _Index:
                 self._ends = assign_whole(self._consumer, list(self._topics))
             starts = self._consumer.beginning_offsets(list(self._ends), timeout_ms=OFFSETS_MS)
             ends = self._consumer.end_offsets(list(self._ends), timeout_ms=OFFSETS_MS)
-        with _conflicts_are_outages(), writing(self._engine) as connection:
+        with _conflicts_are_outages(), write_transaction(self._engine) as connection:
             stored = read_positions(connection, list(self._topics), lock=True)
             self._stored = {}
             for tp, start in starts.items():

@@ -13,11 +13,11 @@ from console.errors import UserError
 from console.mails.index.ends import QUARANTINED
 from console.mails.index.facts import INDEXED, TOPICS_WITH_DEAD_LETTERS, Step
 from console.mails.index.follower import catch_up
-from desk.among import among
-from desk.engine import open_desk, reading
+from desk.any_of import any_of
+from desk.engine import open_desk, read_transaction
 from desk.tables import mail_index, mail_steps
 from runtime.config import ProcessConfig
-from runtime.reader import Place, RecordReader, read_to_end
+from runtime.topic_reader import Place, RecordReader, read_to_end
 from schemas.topics import MAIL_REJECTED, Topic
 from schemas.wire import Record
 
@@ -49,7 +49,7 @@ class MailRecords:
 
     def known(self, topic: Topic, mail_ids: Collection[str]) -> list[Record]:
         """The same as far as the index knows by now: for pages, which read no topic."""
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             found = self.at(_places_of(connection, self.config.topic_prefix, topic, mail_ids))
         return [found[place] for place in sorted(found)]
 
@@ -57,7 +57,7 @@ class MailRecords:
         """What `mail.rejected` says of the mails in quarantine, or of all where there is no index."""
         if not self.has_index((MAIL_REJECTED,)):
             return list(read_to_end(self.config, [MAIL_REJECTED.name(self.config.topic_prefix)]))
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             mail_ids = list(connection.scalars(_HELD))
         return self.of(MAIL_REJECTED, mail_ids)
 
@@ -95,7 +95,7 @@ def mail_records(config: ProcessConfig) -> Iterator[MailRecords]:
 
 def _places_of(connection: Connection, prefix: str, topic: Topic, mail_ids: Collection[str]) -> list[Place]:
     query = select(mail_steps.c.topic_partition, mail_steps.c.topic_offset).where(
-        among(mail_steps.c.mail_id), mail_steps.c.topic == topic.short
+        any_of(mail_steps.c.mail_id), mail_steps.c.topic == topic.short
     )
     name = topic.name(prefix)
     return [

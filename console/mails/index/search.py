@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, t
 
 from console.mails.index.facts import MAX_MESSAGE_ID, fold, storable
 from console.mails.index.within import Within
-from desk.references import parse_reference, reference
+from desk.item_references import parse_reference, reference
 from desk.tables import mail_index
 from schemas.ids import MAIL_ID
 

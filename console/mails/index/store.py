@@ -14,8 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from console.mails.index.ends import DECISIVE, ON_THE_WAY, LedgerEnd, LetterState, end_of
 from console.mails.index.facts import MAX_MESSAGE_ID, Fact, KnownMail, Letter, Settled, Step, fold, storable
-from desk.among import among
-from desk.references import reference
+from desk.any_of import any_of
+from desk.item_references import reference
 from desk.tables import dead_letters, index_positions, items, mail_index, mail_steps, mails
 
 OPEN = "open"
@@ -23,15 +23,15 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 _INSERTS: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _MOST_SWEPT = 1_000
 
-_ROWS = select(mail_index).where(among(mail_index.c.mail_id))
-_STEPS = select(mail_steps).where(among(mail_steps.c.mail_id), mail_steps.c.outcome.in_(DECISIVE))
-_LETTERS = select(dead_letters).where(among(dead_letters.c.mail_id))
+_ROWS = select(mail_index).where(any_of(mail_index.c.mail_id))
+_STEPS = select(mail_steps).where(any_of(mail_steps.c.mail_id), mail_steps.c.outcome.in_(DECISIVE))
+_LETTERS = select(dead_letters).where(any_of(dead_letters.c.mail_id))
 _LEDGER = (
     select(mails, items.c.kind, items.c.partition)
     .outerjoin_from(mails, items, items.c.id == mails.c.item_id)
-    .where(among(mails.c.mail_id))
+    .where(any_of(mails.c.mail_id))
 )
-_OF_LETTERS = select(dead_letters.c.mail_id).where(among(dead_letters.c.id), dead_letters.c.mail_id != "")
+_OF_LETTERS = select(dead_letters.c.mail_id).where(any_of(dead_letters.c.id), dead_letters.c.mail_id != "")
 _ENDED_UNTOLD = (
     select(mail_index.c.mail_id)
     .join(mails, mails.c.mail_id == mail_index.c.mail_id)
@@ -77,7 +77,7 @@ def end_by_ledger(connection: Connection) -> int:
 def read_positions(connection: Connection, topics: Sequence[str], *, lock: bool = False) -> Positions:
     """The offset that comes next, by topic and partition. `lock`: nobody else changes them meanwhile."""
     known = index_positions.c
-    query = select(index_positions).where(among(known.topic, "topics")).order_by(known.topic, known.topic_partition)
+    query = select(index_positions).where(any_of(known.topic, "topics")).order_by(known.topic, known.topic_partition)
     rows = connection.execute(query.with_for_update() if lock else query, {"topics": list(topics)})
     return {(row.topic, row.topic_partition): row.next_offset for row in rows}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from desk.among import among
+from desk.any_of import any_of
 from desk.tables import mail_index
 
 
@@ -27,5 +27,5 @@ class Within:
 
 def are_within(connection: Connection, mail_ids: Collection[str], within: Within) -> bool:
     """Whether all of these mails are in the index and lie within."""
-    query = select(mail_index.c.mail_id).where(among(mail_index.c.mail_id), within.has(mail_index.c))
+    query = select(mail_index.c.mail_id).where(any_of(mail_index.c.mail_id), within.has(mail_index.c))
     return set(connection.scalars(query, {"keys": sorted(set(mail_ids))})) == set(mail_ids)

@@ -39,7 +39,7 @@ def add(
     json: Json = False,
 ) -> None:
     """Add a mail server. Its account has to exist already: ingest looks at once, and what it finds is shown."""
-    from console.command_line.words import fields_of
+    from console.command_line.assignments import fields_of
     from console.servers.server_settings import MODELS, new_server
 
     services = services_of(context)
@@ -62,7 +62,7 @@ def update(
     json: Json = False,
 ) -> None:
     """Change fields of a mail server; the others stay as they are. Ingest looks at once, and what it finds is shown."""
-    from console.command_line.words import fields_of
+    from console.command_line.assignments import fields_of
     from console.servers.server_settings import changed_server, find_server
 
     if not words and not ask_password:
@@ -119,12 +119,12 @@ def _save(
     json: bool,
 ) -> None:
     """Publishes the change and has ingest look, unless there is nothing to change or it is a dry run; shows both."""
-    from console.servers.server_tests import Answer, look_at_saved
+    from console.servers.server_tests import ServerTestResponse, look_at_saved
     from console.settings.saving import Author, save
 
     [change] = planned.changes
     saved = bool(planned.effective) and not dry_run
-    answer = Answer()
+    answer = ServerTestResponse()
     if saved:
         save(services, planned, Author(who, change_reason), datetime.now(UTC))
     if not json:

@@ -7,7 +7,7 @@ from console.command_line.output import format_value, harmless, print_fields, pr
 
 if TYPE_CHECKING:
     from console.servers.probing import Probed
-    from console.servers.server_tests import Answer
+    from console.servers.server_tests import ServerTestResponse
     from schemas.base import Model
 
 _SECRET_FIELDS = {"sealed", "env", "file"}
@@ -20,7 +20,7 @@ def print_setting(value: "Model") -> None:
     print_fields(_fields(redacted(value, defaults=True)))
 
 
-def print_answer(answer: "Answer") -> None:
+def print_answer(answer: "ServerTestResponse") -> None:
     """Each step with its status, then the mail that was found; or why there is no answer."""
     result = answer.result
     if answer.note:

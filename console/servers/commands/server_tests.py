@@ -140,7 +140,7 @@ def _tested(
     A changed server goes with the id of the stored one, whose password is used where none is given, and where it does
     not go elsewhere.
     """
-    from console.command_line.words import fields_of
+    from console.command_line.assignments import fields_of
     from console.servers.checking import check_secrets
     from console.servers.server_settings import MODELS, as_file, changed_server, find_server, new_server
     from console.settings.apply import plan

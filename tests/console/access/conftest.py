@@ -18,7 +18,7 @@ from console.access.passwords import hash_password
 from console.access.rights import Right
 from console.access.roles import add_role
 from console.access.sessions import Client
-from desk.engine import open_desk, reading, writing
+from desk.engine import open_desk, read_transaction, write_transaction
 
 PASSWORD = "correct horse battery"
 HERE = Client("192.0.2.7", "Browser 1.0")
@@ -50,11 +50,11 @@ class House:
         return By("tester", self.clock(), "because")
 
     def read(self, look: Callable[[Connection], T]) -> T:
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             return look(connection)
 
     def write(self, change: Callable[[Connection], T]) -> T:
-        with writing(self.engine) as connection:
+        with write_transaction(self.engine) as connection:
             return change(connection)
 
     def administrator(self, name: str = "root", password: str = PASSWORD) -> Account:

@@ -12,7 +12,7 @@ from console.access.history import By, list_changes
 from console.access.passwords import hash_password
 from console.access.rights import Right
 from console.access.sessions import Client
-from desk.engine import open_desk, reading, writing
+from desk.engine import open_desk, read_transaction, write_transaction
 from tests.console.access.conftest import PASSWORD
 from tests.console.conftest import Mailcall
 
@@ -60,7 +60,7 @@ def test_from_the_first_administrator_to_the_way_back_in(
     assert refused.code == 2 and "disabled" in refused.err
     last = mailcall("--desk-url", desk_url, "admin", "disable", "ben")
     assert last.code == 2 and "nobody could manage" in last.err
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         ann = account_named(connection, "ann")
         assert ann
         set_password(connection, By("x", datetime.now(UTC)), ann, hash_password(PASSWORD), keep_session=None)
@@ -68,7 +68,7 @@ def test_from_the_first_administrator_to_the_way_back_in(
     assert hasattr(access.sign_in("ann", PASSWORD, HERE), "token")
     unknown = mailcall("--desk-url", desk_url, "admin", "disable", "nobody")
     assert unknown.code == 2 and "`mailcall admin list`" in unknown.err
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         changes = list_changes(connection, limit=100)
     assert {"ops"} <= {one.who for one in changes} and "lost it" in {one.reason for one in changes}
     assert link not in str(changes)

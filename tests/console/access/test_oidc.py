@@ -26,8 +26,8 @@ from console.access.oidc import Attempt, OidcClient, Provider, attempt_of, begin
 from console.access.oidc_http import OidcError, is_endpoint
 from console.access.rights import Right
 from console.access.roles import add_role
-from deploy.local.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider
 from deploy.local.ports import HOST as MACHINE
+from deploy.local.servers.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider
 from tests.console.access.conftest import House
 from tests.console.access.window import HOST, browser, cookie_of, sign_in, window
 

@@ -10,7 +10,7 @@ from console.access.access import Access
 from console.access.middleware import Sessions
 from console.access.oidc import OidcClient, Provider
 from console.web.app import build_app
-from deploy.local.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider
+from deploy.local.servers.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider
 from tests.console.access.conftest import PASSWORD, House
 from tests.console.web.serving import HOST, served
 

@@ -20,7 +20,7 @@ from console.web import home
 from console.web.page import Page
 from console.web.render import PageError, page
 from console.web.routes import Routes, routes_of
-from desk.engine import open_desk, reading
+from desk.engine import open_desk, read_transaction
 from desk.tables import kept_input as kept_table
 from tests.console.access.conftest import HERE, PASSWORD, House
 from tests.console.access.window import HOST, browser, cookie_of, sign_in, window
@@ -406,7 +406,7 @@ def test_it_is_unreadable_in_the_database_and_goes_after_an_hour(house: House) -
     sign_in(client, "ann")
     house.clock.pass_(hours=2)
     client.post("/form", data=FORM)
-    with reading(house.engine) as connection:
+    with read_transaction(house.engine) as connection:
         (row,) = connection.execute(select(kept_table)).all()
     assert b"thought" not in row.sealed and b"mail server" not in row.sealed
     house.clock.pass_(minutes=61)
@@ -448,7 +448,7 @@ def test_what_is_large_or_of_a_stranger_is_not_kept(quick_house: House) -> None:
     assert client.post("/form", data={"subject": "x" * kept_input.MAX_BYTES}).status_code == 401
     for _ in range(20):
         client.post("/form", data=FORM)
-    with reading(quick_house.engine) as connection:
+    with read_transaction(quick_house.engine) as connection:
         assert len(connection.execute(select(kept_table)).all()) == 5
 
 

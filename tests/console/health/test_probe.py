@@ -14,7 +14,7 @@ from console.health.probe import Probe
 from runtime.publisher import Publisher
 from runtime.topic_setup import create_topics
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED, SERVER_TESTS
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 
 pytestmark = pytest.mark.broker
 
@@ -122,7 +122,7 @@ def test_members_missing_topics_and_dead_letters_of_the_last_hour(
     )
     while not member.assignment():
         member.poll(200)
-    publisher.publish([Message(MAIL_RESOLVED, "k", b"x")])
+    publisher.publish([OutputRecord(MAIL_RESOLVED, "k", b"x")])
     sample = probe.measure()
     member.close(autocommit=False)
 

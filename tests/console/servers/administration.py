@@ -34,11 +34,11 @@ from schemas.reasons import Reason
 from schemas.servers import ServerStatus, ServerTest, ServerTestResult, SettingsChange, TestStep
 from schemas.settings import Secret
 from schemas.topics import SERVER_STATUS, SERVER_TEST_RESULTS, SERVER_TESTS, SETTINGS, SETTINGS_CHANGES
-from schemas.wire import Message, Record, decode, encode, tombstone
+from schemas.wire import OutputRecord, Record, decode, encode, tombstone
 from tests.console.web.signed_in import ADMINISTRATOR, browser, window
 from tests.desks import new_desk
 
-DEMO = Path(__file__).parents[3] / "deploy/local/demo.yaml"
+DEMO = Path(__file__).parents[3] / "deploy/local/demo/demo.yaml"
 AT = datetime(2026, 11, 29, 8, tzinfo=UTC)
 PREFIX = "t"
 SUBJECTS: tuple[ModuleType, ...] = (home, live, servers, kind_pages)
@@ -52,7 +52,7 @@ class Administration:
         make_keys(directory / "key")
         self.key = directory / "key"
         self.engine: Engine = open_desk(new_desk(directory / "desk.db"))
-        self.messages: list[Message] = []
+        self.messages: list[OutputRecord] = []
         self.away = False
         self.answer: Callable[[ServerTest], ServerTestResult] | None = None
         self.answers: dict[str, Future[Any]] = {}
@@ -80,7 +80,7 @@ class Administration:
 
     # what pages use of the publisher, the views and the answers
 
-    def publish(self, messages: Sequence[Message]) -> None:
+    def publish(self, messages: Sequence[OutputRecord]) -> None:
         if self.away:
             raise OutageError(Reason.BROKER_AWAY, "the broker cannot be reached")
         for message in messages:
@@ -121,7 +121,7 @@ class Administration:
 
     def spoil(self, key: str) -> None:
         """The newest record of the setting is of another version."""
-        self._take(Message(SETTINGS, key, b'{"kind": "from the future"}', (("ce_type", b"mailcall.settings.v9"),)))
+        self._take(OutputRecord(SETTINGS, key, b'{"kind": "from the future"}', (("ce_type", b"mailcall.settings.v9"),)))
 
     def tell(self, server_id: str, state: str, direction: str = "incoming", **fields: Any) -> None:
         """The pipeline says how a server is."""
@@ -152,7 +152,7 @@ class Administration:
         assert secret is not None and secret.sealed is not None
         return unseal(secret.sealed, self.key)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: OutputRecord) -> None:
         self.messages.append(message)
         if message.topic is SERVER_TESTS:
             self._test(decode(SERVER_TESTS, _record(message, 0))[1])
@@ -169,7 +169,7 @@ class Administration:
         self.report(result)
 
 
-def _record(message: Message, offset: int) -> Record:
+def _record(message: OutputRecord, offset: int) -> Record:
     return Record(message.topic.name(PREFIX), 0, offset, message.key.encode(), message.value, message.headers)
 
 

@@ -21,8 +21,8 @@ from deploy.local.ports import wait_until
 from logger.write import write_persons
 from runtime.outcomes import OutageError
 from runtime.publisher import Publisher
-from runtime.reader import read_to_end
 from runtime.secrets import make_keys, unseal
+from runtime.topic_reader import read_to_end
 from schemas.reasons import Reason
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.servers import TestStep as Step  # by its own name pytest would collect it

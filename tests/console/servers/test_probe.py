@@ -9,7 +9,7 @@ import pytest
 
 from console.servers.probe import Row, compared, is_probe
 from outbound.probe import probe_mail
-from outbound.trial import try_out
+from outbound.server_test import run_server_test
 from resolver.parsing import parse
 from resolver.screening import screen
 from schemas.reasons import Reason
@@ -48,7 +48,7 @@ def test_a_mail_that_nothing_happened_to_is_told_so() -> None:
 
 def test_what_exchange_takes_away_is_told(graph: GraphServer) -> None:
     graph.faults = {"replace Message-ID": 1.0, "drop headers": 1.0}
-    result = try_out(TEST, SERVER, lambda _: account_of(graph), NOW)
+    result = run_server_test(TEST, SERVER, lambda _: account_of(graph), NOW)
     [came] = graph.mailbox.mails()
 
     assert result.ok and result.sent.encode() == SENT

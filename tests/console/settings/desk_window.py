@@ -22,7 +22,7 @@ from schemas.servers import SettingsChange
 from schemas.settings import Setting
 from schemas.sizes import MAX_RECORD_BYTES
 from schemas.topics import SETTINGS, SETTINGS_CHANGES
-from schemas.wire import Message, Record, decode, encode
+from schemas.wire import OutputRecord, Record, decode, encode
 
 AT = datetime(2026, 11, 29, tzinfo=UTC)
 
@@ -49,7 +49,7 @@ class MemoryServices:
         keyed = ((f"{one.kind}/{one.id}", one) for one in settings)
         self._append(encode(SETTINGS, key, one, id=key, source="/t", time=AT, extensions=label) for key, one in keyed)
 
-    def publish(self, messages: Sequence[Message]) -> None:
+    def publish(self, messages: Sequence[OutputRecord]) -> None:
         if self.away:
             raise OutageError(Reason.BROKER_AWAY, "the broker cannot be reached")
         for message in messages:
@@ -64,7 +64,7 @@ class MemoryServices:
     def stored(self, key: str) -> Setting | None:
         return self.current.settings.settings.get(key)
 
-    def _append(self, messages: Iterable[Message]) -> list[Record]:
+    def _append(self, messages: Iterable[OutputRecord]) -> list[Record]:
         end = len(self.records)
         new = [
             Record(one.topic.name(self.topic_prefix), 0, offset, one.key.encode(), one.value, one.headers)

@@ -3,9 +3,9 @@
 from sqlalchemy import Engine
 
 from console.settings.in_use import FIELDS, MAX_OFFERED, values_in_use
-from desk.engine import reading
+from desk.engine import read_transaction
 from desk.in_use import item_values_in_use, offices_in_use
-from schemas.notifying import Group
+from schemas.notification_rules import Group
 from schemas.persons import Person
 from schemas.settings import CallTemplate
 from schemas.snapshot import SettingsSnapshot
@@ -41,7 +41,7 @@ def test_no_more_is_offered_than_somebody_can_look_through() -> None:
 
 def test_the_desk_tells_what_its_items_and_persons_hold(desk: Engine) -> None:
     Logger(desk, demo_settings()).feed(ANN, BOB, make_mail("one", person=ANN), make_mail("two", person=ANN))
-    with reading(desk) as connection:
+    with read_transaction(desk) as connection:
         held = item_values_in_use(connection, FIELDS)
         assert [held[name] for name in ("screen_set", "ipk_status", "call_type")] == [{"Standard"}, {"New"}, {""}]
         assert offices_in_use(connection, 10) == ("Basel",)

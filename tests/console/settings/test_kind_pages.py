@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from console.settings.kinds import KINDS, Kind
 from logger.write import write_persons
-from schemas.notifying import Group, NotificationRule
+from schemas.notification_rules import Group, NotificationRule
 from schemas.persons import Person
 from schemas.settings import (
     CallTemplate,

@@ -1,7 +1,7 @@
 """What belongs to a partition, and which of its call templates give no Priority."""
 
 from console.settings.partition_use import use_of
-from schemas.notifying import Group, NotificationRule
+from schemas.notification_rules import Group, NotificationRule
 from schemas.settings import CallTemplate, EmailOptions, IncomingServer, MessageTemplate, OutgoingServer, Partition
 from schemas.snapshot import SettingsSnapshot
 

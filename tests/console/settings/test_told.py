@@ -1,7 +1,7 @@
 """Who is told of each event, as things are, and by which rule."""
 
 from console.settings.told import Told, told_of_events
-from schemas.notifying import DEFAULT_RULES, NotificationRule
+from schemas.notification_rules import DEFAULT_RULES, NotificationRule
 from schemas.snapshot import SettingsSnapshot
 
 

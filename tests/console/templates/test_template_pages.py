@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from schemas.notifying import NotificationRule
+from schemas.notification_rules import NotificationRule
 from schemas.settings import MessageTemplate
 from tests.console.settings.desk_window import MemoryServices
 from tests.console.settings.test_kind_pages import SETTINGS, form_of

@@ -11,7 +11,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from deploy.local.strimzi import strict_schemas
+from deploy.local.checkers.strimzi import strict_schemas
 from runtime.topic_plans import TopicPlan, plans
 from schemas.access import GROUPS, Rule, rules_of
 from tests.console.conftest import Mailcall

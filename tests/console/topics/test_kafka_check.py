@@ -17,7 +17,7 @@ from kafka.admin import (
 )
 from structlog.testing import capture_logs
 
-from deploy.local.secure_broker import ACLS_HOLD, PLAIN_USER, SecureBroker
+from deploy.local.servers.secure_broker import ACLS_HOLD, PLAIN_USER, SecureBroker
 from runtime.broker_trial import try_broker
 from runtime.clients import make_admin
 from runtime.config import ProcessConfig

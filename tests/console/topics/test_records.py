@@ -17,7 +17,7 @@ from runtime.topic_setup import create_topics
 from schemas.servers import AccountTokens
 from schemas.settings import OutgoingServer, Secret
 from schemas.topics import CALL_EVENTS, MAIL_FETCHED, MAIL_REJECTED, SERVER_TOKENS, SETTINGS, Topic
-from schemas.wire import Message, Record, encode
+from schemas.wire import OutputRecord, Record, encode
 from tests.console.live.window import client, services
 
 pytestmark = pytest.mark.broker
@@ -85,7 +85,7 @@ def with_rights(config: ConsoleConfig, *rights: Right, partitions: frozenset[str
 
 
 def put(publisher: Publisher, topic: Topic, value: bytes, key: str = "ann@example.com") -> None:
-    publisher.publish([Message(topic, key, value, (("ce_id", HOSTILE.encode()),))])
+    publisher.publish([OutputRecord(topic, key, value, (("ce_id", HOSTILE.encode()),))])
 
 
 def pages(browser: TestClient, topic: Topic, partition: int, offset: int = 0) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Protocol
 from schemas.servers import ServerStatus
 from schemas.settings import EmailOptions
 from schemas.topics import SERVER_STATUS, SETTINGS
-from schemas.wire import Message, encode
+from schemas.wire import OutputRecord, encode
 
 SECONDS = 30.0  # longer than anything here takes: a test that waits for so long has failed
 
@@ -52,12 +52,12 @@ class Told:
             return self._moved.wait_for(lambda: name in self.names, SECONDS)
 
 
-def options(token_days: int) -> Message:
+def options(token_days: int) -> OutputRecord:
     value = EmailOptions(token_days=token_days)
     return encode(SETTINGS, "email-options/email-options", value, id=str(token_days), source="/t", time=_now())
 
 
-def status(server_id: str, state: str) -> Message:
+def status(server_id: str, state: str) -> OutputRecord:
     value = ServerStatus.model_validate(
         {"server_id": server_id, "direction": "incoming", "state": state, "since": _now()}
     )

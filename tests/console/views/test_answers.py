@@ -12,13 +12,13 @@ from runtime.publisher import Publisher
 from runtime.topic_setup import create_topics
 from schemas.servers import ServerTestResult
 from schemas.topics import SERVER_TEST_RESULTS
-from schemas.wire import Message, Record, UndecodableError, decode, encode
+from schemas.wire import OutputRecord, Record, UndecodableError, decode, encode
 from tests.console.views.following import SECONDS, Told, started
 
 pytestmark = pytest.mark.broker
 
 
-def result(test_id: str) -> Message:
+def result(test_id: str) -> OutputRecord:
     body = ServerTestResult(test_id=test_id, ok=True, steps=())
     return encode(SERVER_TEST_RESULTS, test_id, body, id=test_id, source="/t", time=datetime.now(UTC))
 
@@ -41,7 +41,7 @@ def test_every_question_gets_its_own_answer_whatever_the_order(config: ConsoleCo
     asked = answers(config, told)
     with started(asked):
         first, second = asked.expect("1"), asked.expect("2")
-        publisher.publish([Message(SERVER_TEST_RESULTS, "x", b"foreign"), result("0"), result("2"), result("1")])
+        publisher.publish([OutputRecord(SERVER_TEST_RESULTS, "x", b"foreign"), result("0"), result("2"), result("1")])
 
         assert second.result(SECONDS) == "answer to 2"
         assert first.result(SECONDS) == "answer to 1"

@@ -10,41 +10,41 @@ from console.views.snapshot import ViewSnapshot
 from schemas.servers import ServerStatus, ServerTestResult, SettingsChange
 from schemas.settings import EmailOptions
 from schemas.topics import SERVER_STATUS, SERVER_TEST_RESULTS, SETTINGS, SETTINGS_CHANGES, Topic
-from schemas.wire import Message, Record, encode, tombstone
+from schemas.wire import OutputRecord, Record, encode, tombstone
 
 AT = datetime(2026, 11, 29, 8, tzinfo=UTC)
 PREFIX = "t"
 
 
-def record(message: Message, offset: int) -> Record:
+def record(message: OutputRecord, offset: int) -> Record:
     name = message.topic.name(PREFIX)
     return Record(name, 0, offset, message.key.encode(), message.value, message.headers)
 
 
-def of(topic: Topic, key: str, body: BaseModel, id_: str = "id") -> Message:
+def of(topic: Topic, key: str, body: BaseModel, id_: str = "id") -> OutputRecord:
     return encode(topic, key, body, id=id_, source="/test", time=AT)
 
 
-def options(**fields: object) -> Message:
+def options(**fields: object) -> OutputRecord:
     return of(SETTINGS, "email-options/email-options", EmailOptions(**fields))
 
 
-def status(server_id: str, state: str, direction: str = "incoming") -> Message:
+def status(server_id: str, state: str, direction: str = "incoming") -> OutputRecord:
     body = ServerStatus.model_validate({"server_id": server_id, "direction": direction, "state": state, "since": AT})
     return of(SERVER_STATUS, server_id, body)
 
 
-def change(number: int, reason: str = "") -> Message:
+def change(number: int, reason: str = "") -> OutputRecord:
     body = SettingsChange(key="email-options/email-options", who="ann", at=AT, change_reason=reason)
     return of(SETTINGS_CHANGES, body.key, body, str(number))
 
 
-def answer(test_id: str, server: str, *, ok: bool = True) -> Message:
+def answer(test_id: str, server: str, *, ok: bool = True) -> OutputRecord:
     body = ServerTestResult(test_id=test_id, ok=ok, steps=(), sender="a@b.c", subject="x", message="y", server=server)
     return of(SERVER_TEST_RESULTS, test_id, body)
 
 
-def view(*messages: Message, before: ViewSnapshot | None = None) -> ViewSnapshot:
+def view(*messages: OutputRecord, before: ViewSnapshot | None = None) -> ViewSnapshot:
     records = [record(message, offset) for offset, message in enumerate(messages)]
     return (before or ViewSnapshot()).with_records(records, PREFIX)
 
@@ -57,7 +57,7 @@ def test_the_newest_record_of_a_setting_counts_with_its_offset_as_version() -> N
 
 
 def test_a_setting_that_cannot_be_read_leaves_the_one_before_in_force_and_is_named() -> None:
-    broken = Message(SETTINGS, "email-options/email-options", b"{}")
+    broken = OutputRecord(SETTINGS, "email-options/email-options", b"{}")
     after = view(options(token_days=10), broken)
 
     assert after.settings.email_options().token_days == 10
@@ -95,7 +95,7 @@ def test_servers_of_both_directions_with_one_id_have_a_status_each_until_it_is_d
 def test_a_foreign_record_says_nothing_of_a_server() -> None:
     known = view(status("it", "idle"))
 
-    assert view(Message(SERVER_STATUS, "it", b"no JSON"), before=known).statuses == known.statuses
+    assert view(OutputRecord(SERVER_STATUS, "it", b"no JSON"), before=known).statuses == known.statuses
 
 
 def test_a_change_that_was_published_twice_counts_once() -> None:

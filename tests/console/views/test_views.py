@@ -11,8 +11,8 @@ import pytest
 from console.config import ConsoleConfig
 from console.views.follower import Follower
 from console.views.views import FRESHNESS, SERVERS, SETTINGS, Views
-from deploy.local.broker import KafkaProcess
 from deploy.local.ports import wait_until
+from deploy.local.servers.broker import KafkaProcess
 from runtime.health import Health
 from runtime.publisher import Publisher
 from runtime.topic_setup import create_topics

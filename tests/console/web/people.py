@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from console.views.snapshot import ViewSnapshot
 from console.views.views import Freshness
-from desk.engine import writing
+from desk.engine import write_transaction
 from logger.people import apply_changes
 from logger.records import PersonChange
 from runtime.outcomes import OutageError
@@ -18,7 +18,7 @@ from schemas.servers import SettingsChange
 from schemas.settings import OutgoingServer, Partition, Setting
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import PERSONS, SETTINGS_CHANGES
-from schemas.wire import Message
+from schemas.wire import OutputRecord
 
 TURN = "\u202e"  # right-to-left override
 HOSTILE = f"<script>alert(1)</script>\"'><img src=x onerror=alert(1)> {TURN}gpj.exe {{{{ 7*7 }}}} javascript:alert(1)"
@@ -30,7 +30,7 @@ class DeskPublisher:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.messages: list[Message] = []
+        self.messages: list[OutputRecord] = []
         self.away = False
 
     def publish(self, messages: Sequence[Any]) -> None:
@@ -38,7 +38,7 @@ class DeskPublisher:
             raise OutageError(Reason.BROKER_AWAY, "the broker cannot be reached")
         self.messages += messages
         changes = [_change(one) for one in messages if one.topic is PERSONS]
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             apply_changes(connection, changes)
 
     @property
@@ -51,7 +51,7 @@ class DeskPublisher:
         return [SettingsChange.model_validate_json(value) for value in found if value]
 
 
-def _change(message: Message) -> PersonChange:
+def _change(message: OutputRecord) -> PersonChange:
     key = message.key if isinstance(message.key, str) else message.key.decode()
     return PersonChange(key, Person.model_validate_json(message.value) if message.value else None, echo=False)
 

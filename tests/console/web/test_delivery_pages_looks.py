@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from console.desk import delivery_pages, item_pages
 from console.mails.sending_again import again_id
 from console.web import home
-from deploy.local.window_checkers import html_faults
+from deploy.local.checkers.window_checkers import html_faults
 from tests.console.web.serving import served
 from tests.console.web.signed_in import window
 from tests.console.web.test_desk_pages import F, MailTopics, blobs, desk, engine, failed, sending_services

@@ -17,17 +17,17 @@ from starlette.testclient import TestClient
 from console.access.identity import Identity
 from console.access.rights import Right
 from console.desk import delivery_pages, item_pages
-from console.desk.desk_requests import Answer
+from console.desk.desk_commands import CommandResult
 from console.mails.sending_again import again_id
 from console.web import home
 from desk import tables
 from desk.engine import open_desk
 from runtime.blobs import BlobStore
-from schemas.desk_requests import DeskRequest, DeskRequested, ItemToClose, ItemToWatch
+from schemas.desk_commands import DeskCommand, DeskRequested, ItemToClose, ItemToWatch
 from schemas.events import NotificationRequested
 from schemas.settings import OutgoingServer
 from schemas.topics import NOTIFICATION_REQUESTED, Topic
-from schemas.wire import Message, Record, encode
+from schemas.wire import OutputRecord, Record, encode
 from tests.console.web.people import HOSTILE, HTML, TURN, named, services, views_of
 from tests.console.web.signed_in import ADMINISTRATOR, browser, window
 from tests.desk.rows import NOW, add, add_attempt, add_entry, add_file, add_item, add_person, add_waiting
@@ -283,14 +283,16 @@ def failed(desk: Engine) -> MailTopics:
     return topics
 
 
-def sending(engine: Engine, topics: MailTopics, identity: Identity = ADMINISTRATOR) -> tuple[TestClient, list[Message]]:
+def sending(
+    engine: Engine, topics: MailTopics, identity: Identity = ADMINISTRATOR
+) -> tuple[TestClient, list[OutputRecord]]:
     """A window of deliveries, and what it publishes."""
-    published: list[Message] = []
+    published: list[OutputRecord] = []
     made = sending_services(engine, topics, published)
     return browser(window(made, identity, subjects=(home, item_pages, delivery_pages))), published
 
 
-def sending_services(engine: Engine, topics: MailTopics, published: list[Message]) -> SimpleNamespace:
+def sending_services(engine: Engine, topics: MailTopics, published: list[OutputRecord]) -> SimpleNamespace:
     publisher = SimpleNamespace(publish=published.extend)
     views = views_of(*named())
     return SimpleNamespace(engine=engine, mail_records=topics, publisher=publisher, config=topics.config, views=views)
@@ -406,20 +408,20 @@ class Logger:
     """In the place of the logger, and of what its answers are waited for with."""
 
     def __init__(self) -> None:
-        self.requests: list[DeskRequest] = []
-        self.reply: Answer | None = Answer("", "CallClosed")
-        self._questions: dict[str, Future[Answer]] = {}
+        self.requests: list[DeskCommand] = []
+        self.reply: CommandResult | None = CommandResult("", "CallClosed")
+        self._questions: dict[str, Future[CommandResult]] = {}
 
-    def expect(self, id_: str) -> "Future[Answer]":
+    def expect(self, id_: str) -> "Future[CommandResult]":
         return self._questions.setdefault(id_, Future())
 
-    def answer(self, id_: str) -> "Future[Answer] | None":
+    def answer(self, id_: str) -> "Future[CommandResult] | None":
         return self._questions.get(id_)
 
-    def publish(self, messages: Sequence[Message]) -> None:
+    def publish(self, messages: Sequence[OutputRecord]) -> None:
         for message in messages:
             assert message.value is not None
-            request: DeskRequest = TypeAdapter(DeskRequested).validate_json(message.value)
+            request: DeskCommand = TypeAdapter(DeskRequested).validate_json(message.value)
             self.requests.append(request)
             if self.reply is None:
                 self._questions[request.request_id].cancel()
@@ -452,12 +454,15 @@ def test_an_item_is_closed_by_an_analyst(open_window: Callable[..., TestClient],
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Answer("", "ActionRefused", reason="item-closed", note="It is closed already."), "Not done. It is closed"),
+        (
+            CommandResult("", "ActionRefused", reason="item-closed", note="It is closed already."),
+            "Not done. It is closed",
+        ),
         (None, "No logger has answered yet"),
     ],
 )
 def test_what_became_of_it_is_said(
-    open_window: Callable[..., TestClient], logger: Logger, reply: Answer | None, said: str
+    open_window: Callable[..., TestClient], logger: Logger, reply: CommandResult | None, said: str
 ) -> None:
     logger.reply = reply
     client = open_window()

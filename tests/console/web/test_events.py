@@ -6,7 +6,7 @@ import pytest
 
 from console.web.events import EVENTS, event_name, event_words
 from schemas.events import CallEvent
-from schemas.notifying import DeskEvent
+from schemas.notification_rules import DeskEvent
 
 _MODELS = get_args(get_args(CallEvent)[0])
 _NAMES = sorted({*get_args(DeskEvent), *(model.model_fields["event"].default for model in _MODELS)})

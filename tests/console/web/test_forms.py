@@ -11,7 +11,7 @@ from console.web import forms
 from console.web.forms import Choice, Look
 from console.web.render import PageError
 from schemas.base import Model
-from schemas.notifying import Group, NotificationRule
+from schemas.notification_rules import Group, NotificationRule
 from schemas.settings import (
     CallTemplate,
     EmailOptions,

@@ -51,7 +51,7 @@ from tests.console.test_mail_index import (
 )
 from tests.console.web.signed_in import ADMINISTRATOR, browser, window
 
-DEMO = Path(__file__).parents[3] / "deploy/local/demo.yaml"
+DEMO = Path(__file__).parents[3] / "deploy/local/demo/demo.yaml"
 RLO = "\u202e"
 HOSTILE = f'{RLO}gpj.exe"><script>alert(1)</script><img src=x onerror=alert(1)>{{{{7*7}}}}\u2066'
 PAGES = (home, mails, quarantine_pages, dead_letter_pages, explain_pages)
@@ -492,7 +492,7 @@ def test_what_cannot_be_done_about_dead_letters_is_told(
 
 
 def test_explain_tells_every_step_as_the_command_does(client: TestClient, services: SimpleNamespace) -> None:
-    from console.mails.explaining import explainer_of
+    from console.mails.explain_sources import explainer_of
 
     page = client.post("/explain", data={"server": "it-mailbox"}, files={"file": (f"{RLO}x.eml", EML)})
     explainer = explainer_of(services.views.current.settings, services.engine, "it-mailbox", None)

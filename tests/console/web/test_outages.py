@@ -27,10 +27,10 @@ from console.access.links import link_path, make_link
 from console.config import ConsoleConfig
 from console.settings.state import read_state
 from console.topics.topics import create
-from deploy.local.broker import KafkaProcess
-from deploy.local.database import Database
 from deploy.local.ports import wait_until
-from desk.engine import open_desk, reading, writing
+from deploy.local.servers.broker import KafkaProcess
+from deploy.local.servers.database import Database
+from desk.engine import open_desk, read_transaction, write_transaction
 from desk.migrate import upgrade
 from desk.tables import access_changes, accounts
 from schemas.settings import EmailOptions
@@ -56,12 +56,12 @@ class Installed:
 
     def names(self) -> list[str]:
         self.engine.dispose()  # of connections that an outage has broken
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             return sorted(connection.scalars(select(accounts.c.name)))
 
     def recorded(self) -> int:
         self.engine.dispose()
-        with reading(self.engine) as connection:
+        with read_transaction(self.engine) as connection:
             return len(connection.execute(select(access_changes)).all())
 
     def options(self) -> EmailOptions:
@@ -87,7 +87,7 @@ def installed(servers: tuple[Database, KafkaProcess], tmp_path_factory: pytest.T
     engine = open_desk(database.url(name))
     upgrade(engine)
     by = By("a test", datetime.now(UTC))
-    with writing(engine) as connected:
+    with write_transaction(engine) as connected:
         link = link_path(make_link(connected, by, add_administrator(connected, by, "ann", "").id))
     where = {"kafka_bootstrap_servers": broker.bootstrap_servers, "topic_prefix": name, "desk_url": database.url(name)}
     config = ConsoleConfig(**where, blob_url=(directory / "blobs").as_uri())  # type: ignore[arg-type]

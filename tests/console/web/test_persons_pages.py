@@ -20,8 +20,8 @@ from console.views.views import Freshness
 from console.web import home
 from desk.bounced_addresses import add_bounce
 from desk.directory import load_persons
-from desk.engine import open_desk, reading, writing
-from schemas.notifying import Group
+from desk.engine import open_desk, read_transaction, write_transaction
+from schemas.notification_rules import Group
 from schemas.persons import Person
 from schemas.settings import CallTemplate, EmailOptions, Format, IncomingServer, Partition, Setting
 from schemas.snapshot import SettingsSnapshot
@@ -99,7 +99,7 @@ def client(made: Any) -> TestClient:
 
 
 def stored(engine: Engine, id_: str) -> Person | None:
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         return load_persons(connection, [id_]).get(id_)
 
 
@@ -151,7 +151,7 @@ def test_no_name_is_markup_or_turns_the_text(client: TestClient, path: str) -> N
 
 
 def test_details_tell_whose_mail_it_is_and_what_names_the_person(client: TestClient, engine: Engine) -> None:
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         add_bounce(connection, "ann@example.test", "5.1.1", NOW, 1)
     ann, ida = client.get("/persons/person/ann").text, client.get("/persons/person/ida").text
     owners = ann[ann.index('<ol class="owners">') : ann.index("</ol>")]

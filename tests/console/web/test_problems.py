@@ -10,7 +10,7 @@ from console.web import home
 from console.web.problems import is_secret
 from runtime.known_secrets import HIDDEN, remember
 from runtime.outcomes import OutageError
-from runtime.reader import TopicMissingError
+from runtime.topic_reader import TopicMissingError
 from schemas.reasons import Reason
 from tests.console.web import raising
 from tests.console.web.signed_in import browser, window

@@ -18,7 +18,7 @@ from console.access.history import By
 from console.access.links import link_path, make_link
 from console.web.config import WindowConfig
 from deploy.local.ports import free_port
-from desk.engine import open_desk, writing
+from desk.engine import open_desk, write_transaction
 from desk.migrate import upgrade
 from runtime.config import ENV_PREFIX
 
@@ -77,7 +77,7 @@ def sign_in_link(directory: Path) -> str:
         from datetime import UTC, datetime
 
         by = By("a test", datetime.now(UTC))
-        with writing(engine) as connection:
+        with write_transaction(engine) as connection:
             return link_path(make_link(connection, by, add_administrator(connection, by, "ann", "").id))
     finally:
         engine.dispose()

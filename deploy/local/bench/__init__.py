@@ -1,0 +1,1 @@
+"""What a message costs, and how fast the window is: `python -m deploy.local.bench` (docs/benchmark.md)."""

@@ -1,0 +1,149 @@
+"""What the benchmark starts beside the pipeline, and its desk: one partition, two mailboxes, answers to a sink."""
+
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from console.settings.settings_file import SettingsFile
+from deploy.local.bench.mail_host import BenchMailHost
+from deploy.local.bench.mails import SENDERS, BenchMail, sender_address
+from deploy.local.bench.sink import SinkProcess
+from deploy.local.servers.broker import KafkaProcess
+from deploy.local.servers.database import Database
+from schemas import ids
+from schemas.addresses import normalise
+from schemas.notification_rules import AutoReplyLimits, NotificationRule
+from schemas.persons import Person
+from schemas.settings import (
+    Authentication,
+    CallTemplate,
+    EmailOptions,
+    IncomingServer,
+    OutgoingServer,
+    Partition,
+    Secret,
+    Security,
+    Setting,
+)
+from schemas.tokens import TokenKeys
+
+WARM_UP, MEASURED = "warm-up", "measured"  # incoming servers
+ANY_NUMBER = AutoReplyLimits(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0, unproved_in_hour=0)
+MAILBOXES: Final[Mapping[str, str]] = {name: f"{name}@desk.example" for name in (WARM_UP, MEASURED)}
+DESK_DOMAIN = "desk.example"
+PASSWORD_VARIABLE, PASSWORD = "MAILCALL_BENCH_PASSWORD", "s3cret-bench"
+KNOWN_SHARE = 2 / 3  # of the senders; the others become new persons
+
+
+@dataclass(frozen=True)
+class BenchServers:
+    broker: KafkaProcess
+    database: Database
+    mail_host: BenchMailHost
+    sink: SinkProcess
+
+    @property
+    def pids(self) -> dict[str, int]:
+        running = {"broker": self.broker.pid, "database": self.database.pid, "mail_host": self.mail_host.pid}
+        return {name: pid for name, pid in running.items() if pid is not None}
+
+
+def start_servers(directory: Path, stack: ExitStack) -> BenchServers:
+    """All at once; each is stopped at the end of the stack."""
+    servers = BenchServers(
+        broker=KafkaProcess(directory / "broker", options=(), heap_mb=512),
+        database=Database(durable=True),
+        mail_host=stack.enter_context(BenchMailHost(tuple(MAILBOXES.values()))),
+        sink=stack.enter_context(SinkProcess()),
+    )
+    stack.callback(servers.broker.stop)
+    stack.callback(servers.database.close)
+    with ThreadPoolExecutor() as pool:
+        starting = (servers.broker.start, lambda: _start_database(servers.database))
+        for one in [pool.submit(start) for start in starting]:
+            one.result()
+    return servers
+
+
+def _start_database(database: Database) -> None:
+    """With the time of each commit kept: it is one end of the latency that is measured."""
+    database.start()
+    with psycopg.connect(database.dsn(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+        connection.execute("CREATE DATABASE bench")
+    database.stop()
+    database.start()
+
+
+def acknowledgement(server_id: str, mail: BenchMail) -> str:
+    """Notification id of the answer to a mail that logs a call at that incoming server."""
+    return ids.notification_id(ids.mail_id(server_id, mail.raw), "CallLogged", normalise(mail.sender))
+
+
+def acknowledgement_id(server_id: str, token_keys: TokenKeys, at: datetime, mail: BenchMail) -> str:
+    """Message-ID of that answer, signed as if it had been asked for at `at`."""
+    return ids.message_id(token_keys.sign(acknowledgement(server_id, mail), at, mail.sender), DESK_DOMAIN)
+
+
+def bench_settings(servers: BenchServers, enabled: Collection[str]) -> SettingsFile:
+    """The benchmark's desk. Only the incoming servers that are `enabled` are read."""
+    sink = OutgoingServer(
+        id="sink",
+        host=servers.sink.host,
+        port=servers.sink.port,
+        security=Security.NONE,
+        authentication=Authentication.NONE,
+        from_address=f"desk@{DESK_DOMAIN}",
+    )
+    users = [
+        Person(id=f"user-{number}", last_name=f"User {number}", addresses=(sender_address(number),), is_user=True)
+        for number in range(int(SENDERS * KNOWN_SHARE))
+    ]
+    incoming = [_incoming(servers.mail_host, name, name in enabled) for name in MAILBOXES]
+    return desk_settings([EmailOptions(default_outgoing_server=sink.id, answers=ANY_NUMBER), sink, *incoming], users)
+
+
+def desk_settings(settings: Sequence[Setting], users: Sequence[Person] = ()) -> SettingsFile:
+    """A desk of one partition, one call template `mail` and one person `analyst`, with these settings and persons.
+
+    Each mail is answered, however many come, and nobody else is told of it.
+    """
+    everything = [_PARTITION, _TEMPLATE, *_ANSWERS_ONLY, *settings]
+    return SettingsFile(
+        name="benchmark",
+        settings={f"{setting.kind}/{setting.id}": setting for setting in everything},
+        persons={person.id: person for person in (_ANALYST, *users)},
+    )
+
+
+def _incoming(mail_host: BenchMailHost, name: str, enabled: bool) -> IncomingServer:
+    return IncomingServer(
+        id=name,
+        enabled=enabled,
+        protocol="imap",
+        host=mail_host.host,
+        port=mail_host.imap_port,
+        security=Security.NONE,
+        username=MAILBOXES[name],
+        password=Secret(env=PASSWORD_VARIABLE),
+        start_from="beginning",
+        call_template="mail",
+        default_logging_analyst="analyst",
+    )
+
+
+_PARTITION = Partition(
+    id="desk", impacts=("one",), urgencies=("usual",), priorities=("P3",), priority_matrix={"one": {"usual": "P3"}}
+)
+_TEMPLATE = CallTemplate(id="mail", partition="desk", impact="one", urgency="usual")
+_ANSWERS_ONLY = (
+    EmailOptions(answers=ANY_NUMBER),
+    NotificationRule(id="updates", event="CallUpdated", tell=("author",)),
+)
+_ANALYST = Person(id="analyst", last_name="Analyst", addresses=("analyst@desk.example",), is_analyst=True)

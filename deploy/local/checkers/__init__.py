@@ -1,0 +1,1 @@
+"""Programs and schemas that check what Mailcall makes: charts, AsyncAPI, dashboards, pages."""

@@ -1,0 +1,1 @@
+"""Real servers, started here for the demo, the benchmark and the tests."""
