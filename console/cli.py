@@ -16,7 +16,7 @@ from console.desk.commands import desk, desk_requests, tables
 from console.errors import UserError
 from console.mails.commands import explain, mail, notifications, reconcile, replay
 from console.persons import commands as persons
-from console.servers.commands import servers
+from console.servers.commands import profiles, servers
 from console.settings.commands import apply_and_export, deletion, secrets
 from console.templates import commands as templates
 from console.topics.commands import dead_letters, kafka, topics
@@ -60,6 +60,7 @@ app.add_typer(mail.app, name="mail")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(servers.app, name="servers")
+app.add_typer(profiles.app, name="profiles")
 app.add_typer(templates.app, name="templates")
 app.add_typer(access.app, name="admin")
 

@@ -15,6 +15,7 @@ FieldPath = tuple[int | str, ...]
 class Remedy(StrEnum):
     """What to do, where window and command line say it differently. The value is what the window says."""
 
+    ADD_PROFILE = "there is none yet: add one"
     ADD_SERVER = "there is none yet: add one"
     APPLY_EXPORTED = "export again and make your change there, or apply the file over it: a trial shows what that does"
     CHANGE_SERVER = "choose another id, or change that one"

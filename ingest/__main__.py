@@ -11,6 +11,7 @@ from ingest.config import IngestConfig
 from ingest.connectors import connector_for
 from ingest.connectors.base import Connector, Mode
 from ingest.memory import MemoryBudget
+from ingest.profile_test import run_profile_test
 from ingest.replica import WatcherGroupMember
 from ingest.server_test import trials
 from ingest.watcher import WatcherContext
@@ -60,7 +61,8 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     view.on_change(replica.settings_changed)
     view.start(stop)
     look = partial(connect, logins, replace(watch, look_only=True))
-    tests = ServerTestHandler(trials(look), lambda: view.current, lambda: datetime.now(UTC))
+    try_profile = partial(run_profile_test, account_of=logins.tried)
+    tests = ServerTestHandler(trials(look, try_profile), lambda: view.current, lambda: datetime.now(UTC))
     # With a health of its own: most replicas own no partition of the tests, and are ready all the same.
     loop = ConsumerLoop(config, tests, publisher, "ingest-tests", stop, Health(config.stall_seconds))
     try:

@@ -4,15 +4,16 @@ Requirement R14: sender, subject and text of the mail, and Status, whether it wa
 at.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
-from ingest.connectors.base import LOOKED_AT, Connector
+from ingest.connectors.base import LOOKED_AT, Connector, Step
 from ingest.shown import shown
 from mailserver.errors import MailServerError
 from runtime.logs import get_logger
 from runtime.server_tests import ServerTester, TimeLimit
 from schemas.servers import ServerTest, ServerTestResult, TestStep
-from schemas.settings import IncomingServer
+from schemas.settings import IncomingServer, MapiProfile
 from schemas.snapshot import SettingsSnapshot
 
 log = get_logger(__name__)
@@ -22,14 +23,17 @@ FIRST_STEP, LAST_STEP = "account", "newest mail"
 Connect = Callable[[IncomingServer], Connector]
 
 
-def trials(look: Connect) -> ServerTester[IncomingServer]:
-    """What ingest tries. `look` gives a connector that only looks."""
+def trials(
+    look: Connect, try_profile: Callable[[ServerTest, MapiProfile], ServerTestResult] | None = None
+) -> ServerTester[IncomingServer]:
+    """What ingest tries. `look` gives a connector that only looks; `try_profile` takes every step, and never raises."""
     return ServerTester(
         "ingest-tests",
         IncomingServer,
         SettingsSnapshot.incoming_server,
         lambda test, server: run_server_test(test, server, look),
         answers_unknown=True,
+        try_profile=try_profile,
     )
 
 
@@ -48,25 +52,43 @@ def run_server_test(test: ServerTest, server: IncomingServer, connect: Connect) 
         connector.close()
 
 
+def steps_taken(steps: Iterable[Step]) -> list[TestStep]:
+    """Each until one fails, which is the last then. Never raises."""
+    taken: list[TestStep] = []
+    for step in steps:
+        taken.append(_told(step.name, partial(_done, step)))
+        if not taken[-1].ok:
+            break
+    return taken
+
+
 def _taken(test_id: str, connector: Connector, marker: str) -> ServerTestResult:
-    steps: list[TestStep] = []
-    name = FIRST_STEP
-    try:
-        for step in connector.opening():
-            name = step.name
-            steps.append(TestStep(step=name, ok=True, status=step.take()))
-        name = LAST_STEP
-        raw = connector.newest(marker)
-    except MailServerError as error:
-        steps.append(TestStep(step=name, ok=False, status=error.text))
+    steps = steps_taken(connector.opening())
+    if not all(step.ok for step in steps):
         return _result(test_id, steps)
+    raw: bytes | None = None
+
+    def look() -> TestStep:
+        nonlocal raw
+        raw = connector.newest(marker)
+        return _found(raw, marker)
+
+    steps.append(_told(LAST_STEP, look))
+    return _result(test_id, steps, raw)
+
+
+def _told(name: str, take: Callable[[], TestStep]) -> TestStep:
+    try:
+        return take()
+    except MailServerError as error:
+        return TestStep(step=name, ok=False, status=error.text)
     except Exception as error:
         log.exception("a test of a server met a fault of the program")
-        status = f"unexpected {type(error).__name__}, see the log of ingest"
-        steps.append(TestStep(step=name, ok=False, status=status))
-        return _result(test_id, steps)
-    steps.append(_found(raw, marker))
-    return _result(test_id, steps, raw)
+        return TestStep(step=name, ok=False, status=f"unexpected {type(error).__name__}, see the log of ingest")
+
+
+def _done(step: Step) -> TestStep:
+    return TestStep(step=step.name, ok=True, status=step.take())
 
 
 def _found(raw: bytes | None, marker: str) -> TestStep:

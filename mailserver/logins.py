@@ -9,7 +9,7 @@ from mailserver.exchange.login import ExchangeLogins
 from mailserver.oauth import Tokens, TokenStore
 from mailserver.sasl import Credentials
 from runtime.secrets import HasSecretKey
-from schemas.settings import IncomingServer, OutgoingServer
+from schemas.settings import IncomingServer, MapiProfile, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 
 Account = Credentials | ExchangeAccount
@@ -26,6 +26,10 @@ class Logins:
     def account(self, server: Server) -> Account:
         """Raises `MailServerError`."""
         return self._exchange.account(server) if server.protocol == "mapi" else self._accounts.credentials(server)
+
+    def tried(self, profile: MapiProfile, mailbox: str) -> ExchangeAccount:
+        """For a profile that is tried out, saved or not; the mailbox may be "". Raises `MailServerError`."""
+        return self._exchange.tried(profile, mailbox)
 
     def refused(self, server: Server) -> bool:
         """The server refused this log-in. Whether another may go better at once: a token was old and is dropped."""

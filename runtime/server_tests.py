@@ -17,7 +17,7 @@ from runtime.outcomes import FinalOutcome, Ok
 from schemas import ids
 from schemas.misplaced_secrets import misplaced_secrets
 from schemas.servers import ServerTest, ServerTestResult, TestStep
-from schemas.settings import IncomingServer, OutgoingServer
+from schemas.settings import IncomingServer, MapiProfile, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SERVER_TEST_RESULTS, SERVER_TESTS, Topic
 from schemas.wire import OutputRecord, Record, decode, encode
@@ -29,13 +29,15 @@ TRIAL_SECONDS = 50.0  # then it is broken off, whatever the server does
 _SECRETS = ("password", "oauth")  # what an unsaved server takes from the stored one where it has none of its own
 
 Server = TypeVar("Server", IncomingServer, OutgoingServer)
+Tried = TypeVar("Tried", IncomingServer, OutgoingServer, MapiProfile)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerTester(Generic[Server]):
     """Whose tests a process does. `stored`: a saved server by its id. `try_out` takes every step, and never raises.
 
-    `answers_unknown`: whether it tells of servers that nobody has.
+    `answers_unknown`: whether it tells of servers that nobody has. `try_profile`: the same for the log-in of a MAPI
+    profile; None: another process does those.
     """
 
     stage: str
@@ -43,6 +45,7 @@ class ServerTester(Generic[Server]):
     stored: Callable[[SettingsSnapshot, str], Server | None]
     try_out: Callable[[ServerTest, Server], ServerTestResult]
     answers_unknown: bool = False
+    try_profile: Callable[[ServerTest, MapiProfile], ServerTestResult] | None = None
 
 
 class TimeLimit:
@@ -102,23 +105,28 @@ class ServerTestHandler(Generic[Server]):
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _answer(self, test: ServerTest, asked: str, snapshot: SettingsSnapshot) -> tuple[OutputRecord, ...]:
-        trials = self._trials
-        if _is_stale(asked, self._now()):
+        result = None if _is_stale(asked, self._now()) else self._result(test, snapshot)
+        if result is None:
             return ()
-        server = server_of(test, trials, snapshot)
-        if server is not None:
-            hurried = server.model_copy(update={"timeout_seconds": min(server.timeout_seconds, ANSWER_SECONDS)})
-            result = trials.try_out(test, hurried)
-        elif trials.answers_unknown and _is_unknown(test, snapshot):
-            result = _unknown(test)
-        else:
-            return ()  # another process answers
-        if server is not None:
-            result = result.model_copy(update=_tested(server))
         result = _concealed(result)
         id_ = ids.event_id(test.test_id, "result")
-        source = f"/mailcall/{trials.stage.removesuffix('-tests')}"
+        source = f"/mailcall/{self._trials.stage.removesuffix('-tests')}"
         return (encode(SERVER_TEST_RESULTS, test.test_id, result, id=id_, source=source, time=self._now()),)
+
+    def _result(self, test: ServerTest, snapshot: SettingsSnapshot) -> ServerTestResult | None:
+        """None: another process answers."""
+        trials = self._trials
+        if test.profile is not None:
+            return trials.try_profile(test, _hurried(test.profile)) if trials.try_profile else None
+        server = server_of(test, trials, snapshot)
+        if server is not None:
+            return trials.try_out(test, _hurried(server)).model_copy(update=_tested(server))
+        return _unknown(test) if trials.answers_unknown and _is_unknown(test, snapshot) else None
+
+
+def _hurried(tried: Tried) -> Tried:
+    """Somebody sits there and waits."""
+    return tried.model_copy(update={"timeout_seconds": min(tried.timeout_seconds, ANSWER_SECONDS)})
 
 
 def _concealed(result: ServerTestResult) -> ServerTestResult:

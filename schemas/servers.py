@@ -7,7 +7,7 @@ from pydantic import Field
 
 from schemas.base import Id, Line, Model
 from schemas.reasons import Reason
-from schemas.settings import IncomingServer, OutgoingServer
+from schemas.settings import IncomingServer, MapiProfile, OutgoingServer
 
 ServerState = Literal["starting", "connected", "idle", "authentication-refused", "unreachable", "throttled", "disabled"]
 
@@ -93,12 +93,14 @@ class AccountTokens(Model):
 class ServerTest(Model):
     """Value of `server.tests`: a test of a mail server, as stored (`server_id`) or not yet saved (`server`).
 
-    The rest is for outgoing servers, but for `marker`.
+    Or of a MAPI profile's log-in alone (`profile`, saved or not). The rest is for outgoing servers, but for `marker`.
     """
 
     test_id: Id
     server_id: Id | None = None
     server: IncomingServer | OutgoingServer | None = Field(None, discriminator="kind")
+    profile: MapiProfile | None = Field(None, description="the MAPI profile to log in by, instead of a server")
+    mailbox: Line = Field("", description="with profile: address of a mailbox to open; a token alone needs none")
     marker: Line = Field("", description="show the newest mail whose subject holds this; the newest of all if empty")
     to: tuple[str, ...] = ()
     cc: tuple[str, ...] = ()

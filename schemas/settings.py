@@ -435,6 +435,11 @@ class MapiProfile(Checked):
         """Whether Microsoft Entra gives a token for it."""
         return _is_of_directory(self)
 
+    @property
+    def needs_mailbox(self) -> bool:
+        """Whether its log-in cannot be tried without a mailbox: Exchange Web Services are asked about one always."""
+        return _is_ews(self)
+
 
 class CallTemplate(Checked):
     """Requirement R2.1: what a call gets that is logged from this template."""

@@ -12,14 +12,14 @@ from starlette.responses import Response
 from console.access.rights import Right
 from console.audit.compact import compact_rows
 from console.audit.history import PastChange, past_change
+from console.audit.names import Names, persons_named, persons_of
 from console.audit.restore import plan_restore
 from console.errors import UserError
 from console.settings.apply import Plan
-from console.settings.links import called
+from console.settings.editing import names_of
 from console.settings.saving import Author, save
 from console.settings.shown import difference_rows
 from console.settings.state import PERSON, State
-from console.views.snapshot import RecordedChange
 from console.web import forms, keyset
 from console.web.change_reason import reason_of
 from console.web.current import view_of
@@ -52,13 +52,15 @@ def show_list(request: Request) -> Response:
         and (not by or kept.change.who == by)
     ]
     part = keyset.cut_list(found, keyset.asked(request, int), lambda one: (one[0].offset,), descending=True)
+    pasts = [(id_, past_change(id_, kept.change)) for kept, id_ in part.rows]
+    names = Names(view.settings, names_of(request, persons_of(past for _, past in pasts)))
     here = partial(url, request, "audit.list")
     asked = {"of": of or None, "by": by or None}
     return page(
         request,
         "audit/list.html",
         title="Change history",
-        rows=[_row(kept, id_) for kept, id_ in part.rows],
+        rows=[_row(id_, past, names) for id_, past in pasts],
         of=of,
         by=by,
         whole=view.changes_whole,
@@ -85,26 +87,32 @@ def restore(request: Request) -> Response:
         services.views.catch_up(_PATIENCE)
         return _page(request, id_, past, forms.errors_of(error, ("change_reason",)))
     services.views.catch_up(_PATIENCE)
-    said = f"{called(past.key)} is as it was before." if planned.effective else "Nothing was changed: it is so already."
-    return redirect(request, "audit.list", said)
+    if not planned.effective:
+        return redirect(request, "audit.list", "Nothing was changed: it is so already.")
+    names = Names(view_of(request).settings, names_of(request, persons_of([past])))
+    return redirect(request, "audit.list", f"{names.title(past)} is as it was before.")
 
 
 def _page(request: Request, id_: str, past: PastChange, errors: Sequence[PageError] = ()) -> Response:
     state = _state(request, past)
     planned, why_not = _planned(past, state, _later(request, id_))
     version = state.version(past.key)
+    restored = planned.changes[0].fields if planned else ()
+    people = {*persons_of([past]), *persons_named(past.key, (*past.fields, *restored))}
+    names = Names(state.settings, names_of(request, sorted(people)))
+    called = names.title(past)
     return page(
         request,
         "audit/change.html",
-        title=f"Change of {called(past.key)}",
+        title=f"Change of {called}",
         status=422 if errors else 200,
         errors=errors,
         id=id_,
         past=past,
-        called=called(past.key),
+        called=called,
         effect=EFFECTS.get(past.effect, past.effect),
-        rows=compact_rows(past.fields),
-        restored=compact_rows(planned.changes[0].fields) if planned else (),
+        rows=compact_rows(names.fields(past.key, past.fields)),
+        restored=compact_rows(names.fields(past.key, restored)),
         deletes=bool(planned) and past.before is None,
         is_so=planned is not None and not planned.effective,
         why_not=why_not,
@@ -122,14 +130,13 @@ def _planned(past: PastChange, state: State, later: Sequence[PastChange]) -> tup
         return None, " ".join(forms.told(one.cause, one.remedy) for one in error.problems)
 
 
-def _row(kept: RecordedChange, id_: str) -> dict[str, Any]:
-    past = past_change(id_, kept.change)
+def _row(id_: str, past: PastChange, names: Names) -> dict[str, Any]:
     fields = [label for label, _, _ in difference_rows(past.fields)]
     more = len(fields) - _TOLD
     return {
         "id": id_,
         "past": past,
-        "called": called(past.key),
+        "called": names.title(past),
         "effect": EFFECTS.get(past.effect, past.effect),
         "fields": ", ".join(fields[:_TOLD]) + (f" and {more} more" if more > 0 else ""),
     }

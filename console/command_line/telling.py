@@ -6,6 +6,7 @@ from dataclasses import replace
 from console.errors import Problem, Remedy, SettingsError, UserError
 
 COMMANDS: Mapping[Remedy, str] = {
+    Remedy.ADD_PROFILE: "there is none yet: add one in a settings file, or give the fields of one with --new",
     Remedy.ADD_SERVER: "there is none yet: `mailcall servers add` makes one",
     Remedy.APPLY_EXPORTED: (
         "export again and make your change there; or `--overwrite` applies the file as it is, "

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 MAX_ROWS = 1_000  # of a list in a result: more than anybody reads on a page
 MAX_PLACES = 20_000  # mails that one replay offers to be sent on
 
+PROBE_SECONDS, LONGEST_PROBE_SECONDS = 60.0, 900.0  # for the answer, and again for the mail once it is looked for
+
 Progress = Callable[[int, str], None]  # how many are done, and of what
 Given = Mapping[str, Any]
 Result = Mapping[str, Any]
@@ -78,6 +80,32 @@ def _send_on(config: "ConsoleConfig", given: Given, progress: Progress) -> Resul
         return {"sent": replay.send_on(config, publisher, _period(given), places, datetime.now(UTC))}
 
 
+def _probe(config: "ConsoleConfig", given: Given, progress: Progress) -> Result:
+    from contextlib import closing
+
+    from console.errors import UserError
+    from console.servers import server_tests
+    from console.servers.probing import probe
+    from console.settings.state import read_state
+    from runtime.publisher import Publisher
+
+    settings, now = read_state(config).settings, datetime.now(UTC)
+    outgoing, incoming = settings.outgoing_server(given["outgoing"]), settings.incoming_server(given["incoming"])
+    if outgoing is None or incoming is None:
+        raise UserError("one of the two servers has been deleted meanwhile", "start with those that are there")
+    progress(0, "mails compared")
+    request = server_tests.request(now, server_id=outgoing.id, to=(given["to"],), probe=True)
+    seconds = min(PROBE_SECONDS + incoming.poll_seconds, LONGEST_PROBE_SECONDS)
+    with closing(Publisher(config, "console")) as publisher:
+        found = probe(config, publisher, outgoing, incoming, request, now, seconds)
+    result = found.answer.result
+    return {
+        "note": found.answer.note or found.note,
+        "steps": [step.model_dump() for step in result.steps] if result else [],
+        "rows": [row._asdict() for row in found.rows],
+    }
+
+
 def _period(given: Given) -> Any:
     from console.mails.replay import Period
 
@@ -95,5 +123,6 @@ KINDS: tuple[Kind, ...] = (
     Kind("reconcile", "Reconcile", _reconcile),
     Kind("replay", "Replay", _replay),
     Kind("send-on", "Send on", _send_on),
+    Kind("probe", "Probe", _probe),
 )
 BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}

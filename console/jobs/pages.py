@@ -1,4 +1,4 @@
-"""Jobs: reconcile, replay, send on. Started here, watched, cancelled, and their results looked at."""
+"""Jobs: reconcile, replay, send on, probe. Started, watched, cancelled, and their results looked at."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def start_reconcile(request: Request) -> Response:
     samples = request.app.state.services.sampler.current.samples
     held = samples[-1].kept if samples else {}
     of = sum(held.get(topic.short, 0) for topic in _RECONCILED) or None
-    return _started(request, "reconcile", {}, of)
+    return started(request, "reconcile", {}, of)
 
 
 def start_replay(request: Request) -> Response:
@@ -76,7 +76,7 @@ def start_replay(request: Request) -> Response:
     if since is None or until is None or errors:
         return _list(request, typed, errors)
     given = {"since": since.isoformat(), "until": until.isoformat(), "server": typed.server}
-    return _started(request, "replay", given)
+    return started(request, "replay", given)
 
 
 def send_on(request: Request) -> Response:
@@ -86,7 +86,7 @@ def send_on(request: Request) -> Response:
     if found is None or found.kind != "replay" or not found.result or not found.result["places"]:
         raise UserError("There is nothing to be sent on", "start a replay; its result offers what can be sent on")
     given = {**found.given, "places": found.result["places"]}
-    return _started(request, "send-on", given, len(found.result["places"]))
+    return started(request, "send-on", given, len(found.result["places"]))
 
 
 def cancel(request: Request) -> Response:
@@ -98,7 +98,8 @@ def cancel(request: Request) -> Response:
     return redirect(request, "jobs.show", "It had ended already.", "info", job=job.id)
 
 
-def _started(request: Request, kind: str, given: Mapping[str, Any], of: int | None = None) -> Response:
+def started(request: Request, kind: str, given: Mapping[str, Any], of: int | None = None) -> Response:
+    """Starts a job and leads to its page; where one of the kind is running, to the list."""
     try:
         job = _jobs(request).start(kind, given, request.state.identity.name, of)
     except UserError as error:

@@ -20,6 +20,8 @@ from console.persons.person_changes import PersonChangedError, change, planned_a
 from console.settings.apply import publish
 from console.settings.deletion import plan_deletion
 from console.settings.entries import read_entry
+from console.settings.links import places
+from console.settings.referring import find_referrers
 from console.web import forms
 from console.web.change_reason import reason_of
 from console.web.foreign import short, visible
@@ -112,7 +114,7 @@ def delete_form(request: Request) -> Response:
     try:
         plan_deletion(state_now(request.app.state.services, [person.id]), f"person/{person.id}")
     except UserError as refused:
-        return _deletion(request, person, str(refused))
+        return _deletion(request, person, refused)
     return _deletion(request, person)
 
 
@@ -124,7 +126,7 @@ def delete(request: Request) -> Response:
     try:
         plan = plan_deletion(state_now(services, [person.id]), f"person/{person.id}")
     except UserError as refused:
-        return _deletion(request, person, str(refused))
+        return _deletion(request, person, refused)
     publish(plan, services.publisher, request.state.identity.name, reason_of(request), datetime.now(UTC))
     _wait_until_stored(services.engine, person.id, lambda now: now is None or now.disabled)
     return redirect(
@@ -228,16 +230,22 @@ def _format_look(with_format: bool) -> Look:
     )
 
 
-def _deletion(request: Request, person: Person, why_not: str = "", errors: Sequence[PageError] = ()) -> Response:
-    errors = [PageError("", why_not)] if why_not else errors
+def _deletion(
+    request: Request, person: Person, refused: UserError | None = None, errors: Sequence[PageError] = ()
+) -> Response:
+    """`refused`: why it cannot be. What names the person is shown as links; any other reason in its own words."""
+    referrers = find_referrers(settings_now(request.app.state.services), f"person/{person.id}") if refused else ()
+    if refused and not referrers:
+        errors = [PageError("", str(refused))]
     return page(
         request,
         "persons/delete.html",
         title=f"Delete {short(person.name or person.id)}",
-        status=409 if why_not else 422 if errors else 200,
+        status=409 if refused else 422 if errors else 200,
         errors=errors,
         person=person,
-        why_not=why_not,
+        refused=refused is not None,
+        referrers=places(request, referrers),
         **reason_shown(request, errors),
     )
 

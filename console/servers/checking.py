@@ -11,6 +11,7 @@ from console.settings.entries import FieldError, read_entry
 from console.settings.state import State
 from console.web.labels import label
 from schemas.misplaced_secrets import misplaced_secrets
+from schemas.settings import MapiProfile
 from schemas.snapshot import SettingsSnapshot
 
 _AGAIN = "enter it again: what is saved is never sent to another server, or by another way, than it was saved for"
@@ -44,9 +45,9 @@ def check_entry(
         return Checked(problems=error.problems)
 
 
-def check_secrets(server: Server, saved: Server, entered: Collection[str]) -> None:
+def check_secrets(changed: Server | MapiProfile, saved: Server | MapiProfile, entered: Collection[str]) -> None:
     """Raises `SettingsError` where a saved secret would go elsewhere than it was saved for. `entered` as above."""
-    found = tuple(_misplaced(server, saved, entered))
+    found = tuple(_misplaced(changed, saved, entered))
     if found:
         raise SettingsError.of(found)
 
@@ -62,8 +63,10 @@ def _taken_id(entry: Mapping[str, Any], settings: SettingsSnapshot, saved: Serve
         yield Problem(f"there is a mail server {id_!r} already", Remedy.CHANGE_SERVER, fields=(("id",),))
 
 
-def _misplaced(server: Server, saved: Server | None, entered: Collection[str]) -> Iterator[Problem]:
-    for secret in misplaced_secrets(saved, server) if saved else ():
+def _misplaced(
+    now: Server | MapiProfile, saved: Server | MapiProfile | None, entered: Collection[str]
+) -> Iterator[Problem]:
+    for secret in misplaced_secrets(saved, now) if saved else ():
         if secret.field not in entered:
             changed = ", ".join(map(label, secret.changed))
             cause = f"the saved {label(secret.field)} cannot be used, since this has changed: {changed}"

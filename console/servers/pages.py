@@ -1,6 +1,15 @@
 """The pages of Email Settings and its mail servers, all of them."""
 
-from console.servers import delete_page, details_pages, email_settings_page, review_page, test_page
+from console.servers import (
+    delete_page,
+    details_pages,
+    email_settings_page,
+    probe_page,
+    profile_test_page,
+    review_page,
+    test_page,
+    test_status,
+)
 from console.web.page import Entry
 
 PAGES = (
@@ -8,6 +17,9 @@ PAGES = (
     *details_pages.PAGES,
     *review_page.PAGES,
     *test_page.PAGES,
+    *test_status.PAGES,
+    *profile_test_page.PAGES,
+    *probe_page.PAGES,
     *delete_page.PAGES,
 )
 ENTRIES = (Entry("System", email_settings_page.TITLE, "servers.list", "servers."),)

@@ -14,16 +14,22 @@ from runtime.publisher import Publisher
 from runtime.topic_reader import TopicMissingError
 from schemas import ids
 from schemas.servers import ServerTest, ServerTestResult
+from schemas.settings import MapiProfile
 from schemas.topics import SERVER_TEST_RESULTS, SERVER_TESTS
 from schemas.wire import Record, UndecodableError, decode, encode
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer
 
-_NOBODY = (
-    "no {} process has answered within {:g} s: is one running? The server's status tells how it is, once one has looked"
-)
-_PROCESSES: Mapping[str, str] = {"incoming-server": "ingest", "outgoing-server": "outbound"}
+Tested = Server | MapiProfile
+
+_NOBODY = "no {} process has answered within {:g} s: is one running?"
+_STATUS = " The server's status tells how it is, once one has looked"
+_PROCESSES: Mapping[str, str] = {
+    "incoming-server": "ingest",
+    "outgoing-server": "outbound",
+    "mapi-profile": "ingest",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +68,20 @@ def publish_request(publisher: Publisher, asked: ServerTest, now: datetime) -> N
     publisher.publish([encode(SERVER_TESTS, asked.test_id, asked, id=asked.test_id, source=SOURCE, time=now)])
 
 
-def nobody(server: Server, seconds: float) -> str:
+def nobody(tested: Tested, seconds: float) -> str:
     """What it means that there is no answer after so long."""
-    return _NOBODY.format(_PROCESSES[server.kind], seconds)
+    text = _NOBODY.format(_PROCESSES[tested.kind], seconds)
+    return text if isinstance(tested, MapiProfile) else text + _STATUS
 
 
 def ask(
-    config: ProcessConfig, publisher: Publisher, server: Server, asked: ServerTest, now: datetime, seconds: float
+    config: ProcessConfig, publisher: Publisher, tested: Tested, asked: ServerTest, now: datetime, seconds: float
 ) -> ServerTestResponse:
     """Makes the request and waits for the answer of ingest or outbound. Raises `OutageError`, `TopicMissingError`."""
     with tail(config, "server-tests", [SERVER_TEST_RESULTS.name(config.topic_prefix)]) as consumer:
         publish_request(publisher, asked, now)
         result = _result(consumer, asked.test_id, seconds)
-    return ServerTestResponse(result) if result else ServerTestResponse(note=nobody(server, seconds))
+    return ServerTestResponse(result) if result else ServerTestResponse(note=nobody(tested, seconds))
 
 
 def _result(consumer: "KafkaConsumer", test_id: str, seconds: float) -> ServerTestResult | None:

@@ -1,29 +1,25 @@
 """Testing Outgoing and Incoming Email Settings: what is shown in the details, saved or not, step by step."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
 from console.access.rights import Right
-from console.errors import UserError
 from console.servers.details_pages import check_draft, form_page
 from console.servers.drafts import Draft
 from console.servers.rows import address_of
 from console.servers.server_settings import Server, direction_of
-from console.servers.server_tests import nobody, publish_request
 from console.servers.server_tests import request as request_test
 from console.servers.server_types import type_of
-from console.servers.test_runs import PER_ACCOUNT, ServerTestRun
-from console.servers.window import account_of, errors_of, name_of, open_draft, result_of, user_error, wanted_row
+from console.servers.test_runs import ServerTestRun
+from console.servers.test_status import asked_run, start, status_of
+from console.servers.window import account_of, errors_of, name_of, open_draft, wanted_row
 from console.web.current import view_of
 from console.web.page import Page
-from console.web.render import PageError, fragment, page, redirect, url
-from runtime.outcomes import OutageError
-from runtime.server_tests import STALE
+from console.web.render import PageError, page, redirect, url
 from schemas.addresses import check_address
 from schemas.servers import ServerTest
 
@@ -32,7 +28,6 @@ _TEXTS = ("subject", "message", "marker")
 _LABELS = {"to": "To Address", "cc": "CC", "bcc": "BCC", "subject": "Subject", "message": "Message"}
 MAX_ADDRESSES = 20
 MAX_MESSAGE = 20_000  # characters
-WAIT = timedelta(seconds=75)  # a test takes 50 s at most, and may have to wait for others
 
 
 def show(request: Request) -> Response:
@@ -58,12 +53,6 @@ def of_saved(request: Request) -> Response:
     return _window(request, row.server, row.name, None)
 
 
-def status(request: Request) -> Response:
-    """The Status of a run, for a page that waits for it."""
-    found = _run(request)
-    return fragment(request, "servers/test_status.html", **_status(request, found))
-
-
 def _of_draft(request: Request, draft: Draft) -> Response:
     checked = check_draft(request, draft)
     if checked.server is None:
@@ -73,13 +62,13 @@ def _of_draft(request: Request, draft: Draft) -> Response:
 
 def _window(request: Request, server: Server, name: str, draft: Draft | None) -> Response:
     if request.method == "GET":
-        return _page(request, server, name, draft, _typed_before(request, server), _run(request))
+        return _page(request, server, name, draft, _typed_before(request, server), asked_run(request))
     form: FormData = request.state.form
     typed = {field: str(form.get(field, "")).replace("\r\n", "\n").strip() for field in (*_LISTS, *_TEXTS)}
     asked, errors = _asked(server, typed)
     if asked is None:
         return _page(request, server, name, draft, typed, None, errors)
-    started = _started(request, server, asked, typed)
+    started = start(request, server, asked, typed)
     if isinstance(started, PageError):
         return _page(request, server, name, draft, typed, None, (started,))
     place = {} if draft else {"direction": direction_of(server), "server_id": server.id}
@@ -118,51 +107,12 @@ def _addresses(text: str) -> tuple[tuple[str, ...], str]:
     return tuple(found), "" if len(found) <= MAX_ADDRESSES else f"at most {MAX_ADDRESSES} addresses"
 
 
-def _started(request: Request, server: Server, asked: ServerTest, typed: dict[str, str]) -> ServerTestRun | PageError:
-    services, account = request.app.state.services, account_of(request)
-    if not services.test_runs.may_start(account.account_id):
-        return PageError(
-            "", f"You have started {PER_ACCOUNT.amount} tests within a minute: wait a little, then select OK."
-        )
-    now = datetime.now(UTC)
-    try:
-        services.answers.expect(asked.test_id)
-        publish_request(services.publisher, asked, now)
-    except (OutageError, UserError) as error:
-        text = user_error(error) if isinstance(error, UserError) else f"Nothing was tested: {error}"
-        return PageError("", text)
-    started = ServerTestRun(asked.test_id, server, now, typed)
-    services.test_runs.keep(account.account_id, started)
-    return started
-
-
 def _typed_before(request: Request, server: Server) -> dict[str, str]:
     """What stood in the fields when the account tested this server last: details are corrected and tested in turns."""
     newest: ServerTestRun | None = request.app.state.services.test_runs.newest(account_of(request).account_id)
     if newest is None or (newest.server.kind, newest.server.id) != (server.kind, server.id):
         return {}
     return dict(newest.typed)
-
-
-def _run(request: Request) -> ServerTestRun | None:
-    found: ServerTestRun | None = request.app.state.services.test_runs.of(
-        account_of(request).account_id, request.query_params.get("run", "")
-    )
-    return found
-
-
-def _status(request: Request, found: ServerTestRun | None) -> dict[str, Any]:
-    """What the Status shows: nothing yet, waiting, the answer, or that nobody answers."""
-    if found is None:
-        return {"run": None, "result": None, "waiting": False, "silence": "", "following": None}
-    result = result_of(request, found)
-    asked = request.app.state.services.answers.answer(found.test_id) is not None
-    waiting = result is None and asked and datetime.now(UTC) - found.started_at < min(WAIT, STALE)
-    silence = "" if result or waiting else nobody(found.server, WAIT.total_seconds())
-    # Of a draft, saving comes next: its page has a button for that.
-    is_saved = view_of(request).settings.settings.get(f"{found.server.kind}/{found.server.id}") == found.server
-    following = request.app.state.next_step(request) if result is not None and result.ok and is_saved else None
-    return {"run": found, "result": result, "waiting": waiting, "silence": silence, "following": following}
 
 
 def _page(
@@ -175,7 +125,6 @@ def _page(
     errors: Sequence[PageError] = (),
 ) -> Response:
     direction = direction_of(server)
-    context = _status(request, found)
     return page(
         request,
         "servers/test.html",
@@ -189,16 +138,13 @@ def _page(
         address=address_of(server, view_of(request).settings),
         typed={field: typed.get(field, "") for field in (*_LISTS, *_TEXTS)},
         wrong={error.field: error.text for error in errors},
-        reload_seconds=2 if context["waiting"] else None,
-        give_up_seconds=int(WAIT.total_seconds()) + 5,
-        **context,
+        **status_of(request, found),
     )
 
 
 PAGES = (
     Page("servers.test", "/email-settings/test", show, Right.SYSTEM_SET_UP),
     Page("servers.run", "/email-settings/test", run, Right.SYSTEM_SET_UP, ("POST",)),
-    Page("servers.test-status", "/email-settings/test/status", status, Right.SYSTEM_SET_UP),
     Page(
         "servers.test-saved",
         "/email-settings/servers/{direction}/{server_id}/test",

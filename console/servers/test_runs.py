@@ -10,7 +10,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from console.servers.server_settings import Server
+from console.servers.server_tests import Tested
 
 PER_ACCOUNT = RateLimitItemPerMinute(10)  # each makes a process of ours connect to wherever the details say
 MAX_RUNS = 1_000
@@ -21,7 +21,7 @@ class ServerTestRun:
     """The newest test of one account. `typed`: what stood in the fields of the test window."""
 
     test_id: str
-    server: Server
+    server: Tested
     started_at: datetime
     typed: Mapping[str, str] = field(default_factory=dict)
 

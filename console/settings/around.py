@@ -27,6 +27,7 @@ from schemas.notification_rules import Group, NotificationRule
 from schemas.settings import CallTemplate, MessageTemplate, Partition
 from schemas.snapshot import SettingsSnapshot
 
+PROFILE_MAILBOX = "test_mailbox"  # a field of a MAPI profile's form that is no part of the profile
 CHECK = "check"  # the `action` of a form that asks what a message template makes
 
 
@@ -85,6 +86,9 @@ def around_form(request: Request, kind: Kind, settings: SettingsSnapshot, draft:
             return Around(found.context, found.errors)
         case "notification-rule":
             return Around({"by_default": told_by_default(str(values["event"]))})
+        case "mapi-profile":
+            sent = request.state.form if request.method == "POST" else {}
+            return Around({PROFILE_MAILBOX: str(sent.get(PROFILE_MAILBOX, ""))})
     return Around()
 
 

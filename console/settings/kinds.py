@@ -140,7 +140,7 @@ KINDS: tuple[Kind, ...] = (
         many="MAPI Profiles",
         purpose="How Exchange is reached and logged in to. It has to be there before a MAPI server can be added; where "
         "Exchange lets a mailbox in by IMAP, POP3 or SMTP, those are simpler to set up. Whether its log-in works is "
-        "told by Test of a server that names it.",
+        "told by its Test.",
         groups=(
             FieldGroup("MAPI Profile", ("id", "name", "transport")),
             FieldGroup(
@@ -177,6 +177,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         columns=("id", "name", "transport", "tenant", "url", "secret_ends"),
         form="settings/mapi_profile_form.html",
+        details="settings/mapi_profile_details.html",
         once_deleted="Nothing is sent or received by it any more.",
     ),
 )

@@ -1,7 +1,8 @@
 """A setting as people read it: each field with its label, its value in words, and the setting that it leads to."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from console.settings.differences import Difference
@@ -32,7 +33,8 @@ _ACTIONS = {
 class Shown:
     """A field as it is read. `kind` and `id`: the setting that it names, where that has a page.
 
-    `is_text`: it has lines of its own. `is_empty`: `value` says what it means that nothing is set.
+    `is_text`: it has lines of its own. `is_date`: it is not to be broken at its hyphens. `is_empty`: `value` says what
+    it means that nothing is set.
     """
 
     label: str
@@ -41,6 +43,7 @@ class Shown:
     id: str = ""
     is_text: bool = False
     is_empty: bool = False
+    is_date: bool = False
 
 
 def fields_of(kind: Kind, setting: Model, names: Iterable[str]) -> list[Shown]:
@@ -50,7 +53,7 @@ def fields_of(kind: Kind, setting: Model, names: Iterable[str]) -> list[Shown]:
 def cells_of(kind: Kind, setting: Model, people: Mapping[str, str]) -> list[Shown]:
     """The columns of a list, long values cut. `people`: names of persons by their ids."""
     return [
-        Shown(one.label, _clipped(one.value), one.kind, one.id, is_empty=one.is_empty)
+        replace(one, value=_clipped(one.value), is_text=False)
         for one in fields_of(kind, with_people(kind, setting, people), kind.columns)
     ]
 
@@ -106,7 +109,7 @@ def _shown(kind: Kind, setting: Model, name: str) -> Shown:
     if not text:
         return Shown(label(name), WHEN_EMPTY.get(name, "–"), is_empty=True)
     leads = named if named in (*BY_NAME, "outgoing-server") and isinstance(value, str) else ""
-    return Shown(label(name), text, leads, value if leads else "", "\n" in text)
+    return Shown(label(name), text, leads, value if leads else "", "\n" in text, is_date=isinstance(value, date))
 
 
 def _in_words(field: str, value: Any) -> str:

@@ -124,7 +124,8 @@ class GraphSession:
     @property
     def place(self) -> str:
         """The mailbox in an error's text."""
-        return f"{self._server_id} ({self._account.mailbox} at {urlsplit(self._root).hostname})"
+        of_mailbox = f"{self._account.mailbox} at " if self._account.mailbox else ""
+        return f"{self._server_id} ({of_mailbox}{urlsplit(self._root).hostname})"
 
     def connect(self) -> str:
         """Connect; where to and how the connection is protected, for people."""

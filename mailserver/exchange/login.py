@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 
 from mailserver.authentication import unusable
 from mailserver.exchange.account import ExchangeAccount
@@ -61,6 +61,11 @@ class ExchangeLogins:
             partial(self._forget, key),
             self._password(profile),
         )
+
+    def tried(self, profile: MapiProfile, mailbox: str) -> ExchangeAccount:
+        """For a profile that is tried out, saved or not: its token is a new one, and nothing of it is kept."""
+        token = cache(lambda: request_token(profile, self._config).access_token)
+        return ExchangeAccount(profile, mailbox, token, lambda: False, self._password(profile))
 
     def refused(self, server: MapiServer) -> bool:
         """The log-in was refused. Whether another may go better at once: a token was old and is dropped."""

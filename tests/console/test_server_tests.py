@@ -149,6 +149,49 @@ def test_what_is_tested_with_other_fields_is_not_saved(servers: Mailcall, config
     assert settings_records(config) == before
 
 
+PROFILE = """
+mapi_profiles:
+- {id: exchange, transport: graph, tenant: desk.example, client_id: app, client_secret: {env: SECRET}}
+"""
+
+
+def test_the_log_in_of_a_mapi_profile_is_tested_alone(run: Mailcall, config: ConsoleConfig, tmp_path: Path) -> None:
+    def profiles(*words: object) -> Any:
+        return run("profiles", "test", *words)
+
+    file = tmp_path / "profile.yaml"
+    file.write_text(PROFILE)
+    assert run("apply", file).code == 0
+    before = settings_records(config)
+    own = ("transport=ews", "authentication=kerberos", "url=https://mail.desk.example/EWS/Exchange.asmx")
+    with Answering(config, fine) as ingest:
+        saved = profiles("exchange")
+        changed = profiles("exchange", "timeout_seconds=7", "--mailbox", "it@desk.example")
+        new = profiles("own", "--new", *own, "--mailbox", "it@desk.example")
+        moved = profiles("exchange", "client_secret.env=OTHER", "tenant=elsewhere.example")
+    refused = [
+        profiles("exchange", "tenant=elsewhere.example"),
+        profiles("exchang"),
+        profiles("own", "--new", *own),
+        profiles("exchange", "--mailbox", "nowhere"),
+    ]
+
+    assert [ran.code for ran in (saved, changed, new, moved)] == [0, 0, 0, 0], saved.err
+    stored = read_state(config).settings.mapi_profile("exchange")
+    assert stored is not None
+    asked = [(one.profile, one.mailbox) for one in ingest.requests]
+    assert asked[:2] == [(stored, ""), (stored.model_copy(update={"timeout_seconds": 7}), "it@desk.example")]
+    assert asked[2][0] is not None and (asked[2][0].id, asked[2][0].transport) == ("own", "ews")
+    assert asked[3][0] is not None and asked[3][0].client_secret == Secret(env="OTHER")
+    assert "log in" in saved.out
+    assert [ran.code for ran in refused] == [2, 2, 2, 2]
+    for ran, words in zip(
+        refused, ("enter it again", "did you mean exchange?", "--mailbox: Exchange", "--mailbox: "), strict=True
+    ):
+        assert words in ran.err
+    assert settings_records(config) == before
+
+
 def test_a_test_that_fails_or_is_not_answered_says_so_by_its_exit_code(
     servers: Mailcall, config: ConsoleConfig
 ) -> None:

@@ -35,6 +35,7 @@ NOT_WALKED = {
     **dict.fromkeys(("servers.new", "servers.details", "servers.review", "servers.test"), _FORM),
     "servers.choose": "leads to another page",
     **dict.fromkeys((f"{kind}.{page}" for kind in _KINDS for page in ("open", "update", "delete")), _NONE),
+    **dict.fromkeys(("mapi-profile.test", "mapi-profile.test-saved"), _NONE),
     **dict.fromkeys(("dead-letters.show", "jobs.show"), _NONE),
     "access.link": "the address of a one-time link",
     "access.sign-in": "for whoever is not signed in: looked at by itself",

@@ -31,7 +31,7 @@ function typed(form) {
 }
 
 let sending = false;
-addEventListener("submit", () => { sending = true; });
+addEventListener("submit", (event) => { sending = event.submitter?.formTarget !== "_blank"; }); // else the form stays
 addEventListener("pageshow", () => { sending = false; });
 addEventListener("beforeunload", (event) => {
   const unsaved = [...document.querySelectorAll("form[data-keep]")].some((form) => form.dataset.keep === "changed" || typed(form));

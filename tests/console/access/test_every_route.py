@@ -44,7 +44,7 @@ ANYBODY = {
     "access.forget-kept",
 }
 # Begun by GET; what is typed is posted to the same address, which keeps it and shows it again.
-BOTH = {"servers.new", "servers.update", "servers.test-saved"}
+BOTH = {"servers.new", "servers.update", "servers.test-saved", "mapi-profile.test-saved"}
 # What the application serves beside pages.
 BESIDE = {"static"}
 

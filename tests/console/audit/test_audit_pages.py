@@ -19,8 +19,13 @@ from console.settings.settings_file import SettingsFile, open_settings_file
 from console.settings.state import State
 from console.web import home
 from console.web.keyset import ROWS
+from desk.engine import write_transaction
+from logger.write import write_persons
+from schemas.notification_rules import Group
 from schemas.persons import Person
 from schemas.settings import EmailOptions, OutgoingServer, Partition, Secret
+from schemas.topics import SETTINGS
+from schemas.wire import tombstone
 from tests.console.settings.desk_window import MemoryServices
 from tests.console.web.signed_in import ADMINISTRATOR, browser, window
 
@@ -72,10 +77,11 @@ def test_the_newest_change_stands_first_with_who_what_and_why(client: TestClient
     text = client.get("/history").text
 
     assert text.index("partition/it") < text.index("outgoing-server/smtp")
+    assert "Partition &lt;b&gt;IT&lt;/b&gt;</span> changed" in text and "Outgoing Email Server smtp</span>" in text
     assert "bert" in text and "renamed" in text and "Port" in text
     assert CANARY not in text
     only = client.get("/history", params={"of": "partition", "by": "bert"}).text
-    assert "Partition it</span> changed" in only and "outgoing-server/smtp" not in only
+    assert "</span> changed" in only and "outgoing-server/smtp" not in only
 
 
 def test_a_long_history_comes_in_parts(client: TestClient, services: MemoryServices) -> None:
@@ -104,6 +110,28 @@ def test_one_change_is_told_field_by_field_and_put_back(client: TestClient, serv
     last = services.published[-1]
     assert (last.who, last.change_reason, last.managed_by) == (ADMINISTRATOR.name, "a mistake", "git: desk.yaml")
     assert "It is as it was before this change already." in client.get(f"/history/{id_}").text
+
+
+def test_what_a_change_is_of_and_what_it_names_is_called_by_name(client: TestClient, services: MemoryServices) -> None:
+    with write_transaction(services.engine) as connection:
+        write_persons(connection, [Person(id="ann", first_name="Ann", last_name="Lee", is_analyst=True)])
+    put(services, changed(SERVER, name="Main relay"), changed(PARTITION, outgoing_server="smtp"))
+    ann, gone = Person(id="ann", first_name="Ann", is_analyst=True), Person(id="gone", last_name="Gone", is_user=True)
+    group = Group(id="first", name="First line", partition="it", members=("ann", "nobody"))
+    put(services, ann, gone, Person(id="nobody", is_user=True), group, seconds=1)
+    services.publish([tombstone(SETTINGS, "group/first")])
+
+    listed = client.get("/history").text
+    for called in ("Outgoing Email Server Main relay", "Person Ann Lee", "Person Gone", "Group First line"):
+        assert f'<span class="hostile">{called}</span>' in listed
+    shown = {one: client.get(f"/history/{one}").text for one in ids(services)}
+    of_group, of_partition = (
+        next(text for text in shown.values() if f"Change of {called}" in text)
+        for called in ("Group First line", "Partition it")
+    )
+    assert "<ins>Ann Lee (ann)</ins><ins>nobody</ins>" in of_group and "<ins>it</ins>" in of_group
+    assert "<ins>Main relay (smtp)</ins>" in of_partition
+    assert "<del>Main relay (smtp)</del>" in of_partition  # what restoring would change
 
 
 def test_what_somebody_else_changes_meanwhile_is_not_undone(client: TestClient, services: MemoryServices) -> None:

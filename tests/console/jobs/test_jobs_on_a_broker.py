@@ -1,4 +1,4 @@
-"""The three jobs, as children of their own over a real broker and a real desk."""
+"""The jobs, as children of their own over a real broker and a real desk."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,13 +12,19 @@ from console.jobs.jobs import Job, Jobs
 from console.mails.reconcile import reconcile
 from console.web.config import WindowConfig
 from deploy.local.ports import wait_until
+from outbound.probe import probe_mail
 from runtime.publisher import Publisher
+from schemas.servers import ServerTest, ServerTestResult
+from schemas.servers import TestStep as Step  # by its own name pytest would collect it
+from schemas.settings import OutgoingServer
+from tests.console.answering import Answering
 from tests.console.conftest import DEMO, Mailcall, fetched, mail
 from tests.console.views.following import Told
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
 
 SECONDS = 90.0
+SERVER = OutgoingServer(id="it-outgoing", from_address="it@desk.example")
 OWN = b"From: it@desk.example\r\nAuto-Submitted: auto-generated\r\nSubject: ours\r\n\r\nHello\r\n"
 
 
@@ -64,6 +70,29 @@ def test_a_mail_that_is_a_persons_today_is_found_and_sent_on(
     sent = run_job(jobs, "send-on", **period, places=found.result["places"])
     assert sent.result == {"sent": 1}
     assert wait_until(lambda: reconcile(config).outcomes["call-logged"] == 2, SECONDS)
+
+
+def test_a_probe_is_sent_and_what_came_back_of_it_compared(
+    run: Mailcall, config: ConsoleConfig, publisher: Publisher, jobs: Jobs
+) -> None:
+    assert run("apply", DEMO).code == 0
+
+    def outbound_and_ingest(test: ServerTest) -> ServerTestResult:
+        sent = probe_mail(test, SERVER, datetime.now(UTC))
+        publisher.publish([fetched(b"Received: from a by b\r\n" + sent)])
+        steps = (Step(step="send to it@desk.example", ok=True, status="the server took the mail"),)
+        return ServerTestResult(test_id=test.test_id, ok=True, steps=steps, sent=sent.decode())
+
+    with Answering(config, outbound_and_ingest) as both:
+        job = run_job(jobs, "probe", outgoing="it-outgoing", incoming="it-mailbox", to="it@desk.example")
+    [asked] = both.requests
+    assert (asked.server_id, asked.to, asked.probe) == ("it-outgoing", ("it@desk.example",), True)
+    assert job.state == "done" and job.result is not None
+    assert [step["step"] for step in job.result["steps"]] == ["send to it@desk.example"]
+    assert {row["what"]: row["outcome"] for row in job.result["rows"]}["the mail as a whole"] == "all of it as sent"
+
+    gone = run_job(jobs, "probe", outgoing="gone", incoming="it-mailbox", to="it@desk.example")
+    assert gone.state == "failed" and gone.failure is not None and "deleted meanwhile" in gone.failure[0]
 
 
 def test_what_is_wrong_with_what_was_asked_is_told(run: Mailcall, jobs: Jobs) -> None:

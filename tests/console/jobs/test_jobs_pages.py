@@ -45,6 +45,14 @@ tell(result={'sent': len(places)} if places else {'mails': 9, 'differ': 1, 'unde
      'differences': [found], 'places': [[0, 1], [3, 4]], 'stored_since': None})
 """
 )
+PROBED = (
+    HEAD
+    + """
+rows = [{'what': 'Subject', 'outcome': 'as sent', 'came': ''}, {'what': 'To', 'outcome': 'changed', 'came': '<i>x</i>'}]
+steps = [{'step': 'log in', 'ok': True, 'status': 'logged in'}]
+tell(result={'note': '', 'steps': steps, 'rows': rows if asked['given']['to'] == 'it@desk.example' else []})
+"""
+)
 SYSTEM_ONLY = Identity("2", "Sam", frozenset((Right.SYSTEM_SET_UP,)))
 OF_IT = Identity("4", "Ivo", frozenset(Right), frozenset({"it"}), frozenset({"it"}))
 MAIL_ONLY = Identity("3", "Mia", frozenset((Right.HELD_MAIL,)))
@@ -177,6 +185,17 @@ def test_whoever_may_see_mails_of_some_partitions_replays_none(window: Window) -
         assert refused.status_code == 409 and "every partition" in refused.text
     assert browser.post(f"{path}/cancel").status_code == 404
     assert len(window.jobs.all()) == 1
+
+
+@pytest.mark.parametrize("window", [PROBED], indirect=True)
+def test_what_a_probe_found_is_shown_to_whoever_may_test_servers(window: Window) -> None:
+    given = {"outgoing": "gone", "incoming": "it", "to": "it@desk.example"}
+    text = window.ended(f"{HERE}/{window.jobs.start('probe', given, 'Ada').id}", SYSTEM_ONLY)
+
+    for words in ("IT mailbox", "gone", "it@desk.example", "Log in", "logged in", "Subject", "&lt;i&gt;x&lt;/i&gt;"):
+        assert words in text
+    without = window.ended(f"{HERE}/{window.jobs.start('probe', {**given, 'to': 'x'}, 'Ada').id}", SYSTEM_ONLY)
+    assert "What came back" not in without
 
 
 @pytest.mark.parametrize(

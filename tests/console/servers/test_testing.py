@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from console.access.identity import Identity
 from console.access.rights import Right
-from console.servers import test_page
+from console.servers import test_status
 from console.servers.test_runs import PER_ACCOUNT
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.servers import TestStep as Step  # by its own name pytest would collect it
@@ -179,7 +179,7 @@ def test_while_nobody_has_answered_it_says_testing_and_after_a_while_that_nobody
     location = client.post(TEST, data=TYPED).headers["location"]
     waiting = client.get(location).text
     assert "Testing" in waiting and '<noscript><meta http-equiv="refresh"' in waiting
-    monkeypatch.setattr(test_page, "datetime", Later)
+    monkeypatch.setattr(test_status, "datetime", Later)
     silent = client.get(location).text
     assert "no outbound process has answered" in silent and "http-equiv" not in silent
     [test] = administration.tests

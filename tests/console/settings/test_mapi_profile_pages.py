@@ -62,6 +62,7 @@ def test_a_secret_is_sealed_and_shown_to_nobody(client: TestClient, services: Me
         shown = client.get(path).text
         assert "Exchange Online" in shown
         assert "hush" not in shown and (saved.client_secret.sealed or "-") not in shown
+    assert "<time>2027-11-30</time>" in client.get("/settings/mapi-profiles").text  # not broken at its hyphens
     assert "hush" not in str(services.published)
     assert (saved.client_secret.sealed or "-") not in str(services.published)
 

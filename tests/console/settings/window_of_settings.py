@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from console.access.identity import Identity
 from console.access.rights import Right
+from console.servers import pages as servers
 from console.settings import kind_pages
 from console.templates import checking
 from console.web import home
@@ -15,7 +16,7 @@ from tests.console.web.signed_in import ADMINISTRATOR, browser, window
 
 
 def window_of(services: MemoryServices, identity: Identity = ADMINISTRATOR) -> Starlette:
-    return window(services, identity, (home, kind_pages, checking))
+    return window(services, identity, (home, kind_pages, checking, servers))
 
 
 def administrator(services: MemoryServices, identity: Identity = ADMINISTRATOR, *, rights: bool = True) -> TestClient:
