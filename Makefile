@@ -7,8 +7,8 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.made
 PACKAGES := schemas runtime mailserver desk ingest resolver logger outbound console deploy
 ARGS ?=
-# More than cores, since much of the time is waiting. What the fast ones write lies in memory where that can be, so that
-# no flush to a disk is waited for.
+# More than cores, since much of the time is waiting. What tests write lies in memory where that can be, so that no flush
+# to a disk is waited for.
 WORKERS ?= 3
 FAST_WORKERS ?= 3
 SERVERS := broker or database or mail_host or debian or browser or npm or pypi
@@ -37,7 +37,7 @@ demo: $(STAMP) ## the whole pipeline on this machine, live; Ctrl-C ends it (ONCE
 
 test: $(STAMP) ## every test, against real servers (ARGS=... for pytest, e.g. ARGS="tests/desk -k ledger")
 	@$(RUN) -m deploy.local.packages.prepare
-	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+	@TMPDIR="$$($(RUN) -m deploy.local.memory)" $(RUN) -m pytest -n $(WORKERS) $(ARGS)
 
 test-fast: $(STAMP) ## the tests that need no server, in one to two minutes (ARGS=... as above)
 	@$(if $(wildcard /dev/shm/.),TMPDIR=/dev/shm) $(RUN) -m pytest -n $(FAST_WORKERS) --dist=worksteal --hypothesis-profile=fast -m "not ($(SERVERS))" $(ARGS)

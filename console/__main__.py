@@ -11,13 +11,13 @@ from console.access.oidc import OidcClient
 from console.services import Services
 from console.web.app import build_app
 from console.web.config import WindowConfig
-from console.web.placed import Placed
+from console.web.guard import Placed
+from console.web.home import next_step
 from console.web.serving import PROGRAM, listen, serve
-from console.web.set_up import next_step
 from desk.migrate import wait_until_current
-from runtime.health import Health
 from runtime.lifecycle import run
-from runtime.waiting import Outage, Stopped, retry_until_available
+from runtime.outages import Outage, Stopped, retry_until_available
+from runtime.telemetry.health import Health
 
 DESK_SECONDS = 15.0  # for a statement: its pages take milliseconds, and somebody waits for them
 
@@ -48,7 +48,7 @@ def _access(config: WindowConfig, services: Services) -> Access:
 
 def _look_at_desk(services: Services, stop: threading.Event, health: Health) -> None:
     """Says when the desk's tables are there. Pages are served before, and say what is missing."""
-    health.ready("desk", False, "the desk's tables are not there yet: the logger makes them")
+    health.ready("desk", False, "the desk's tables are not there yet: the logger creates them")
     try:
         retry_until_available(lambda: wait_until_current(services.engine, 1), Outage(PROGRAM, health), stop.wait)
     except Stopped:

@@ -8,23 +8,26 @@ from typing import Annotated
 import typer
 
 from console.access import commands as access
-from console.audit import commands as audit
+from console.audit import dead_letter_commands, history_commands, reconcile_commands
+from console.command_line.error_text import text_of
 from console.command_line.options import Options
 from console.command_line.output import harmless
-from console.command_line.telling import tell
-from console.desk.commands import desk, desk_requests, tables
+from console.desk import change_commands, item_commands
 from console.errors import UserError
-from console.mails.commands import explain, mail, notifications, reconcile, replay
+from console.mails import explain_command, mail_commands
+from console.notifications import commands as notifications
 from console.persons import commands as persons
-from console.servers.commands import profiles, servers
-from console.settings.commands import apply_and_export, deletion, secrets
+from console.servers import commands as servers
+from console.servers import profile_commands as profiles
+from console.settings import apply_commands
+from console.settings import commands as settings
 from console.templates import commands as templates
-from console.topics.commands import dead_letters, kafka, topics
-from runtime.known_secrets import conceal
-from runtime.outcomes import OutageError
-from runtime.private_files import keep_private
-from runtime.secrets import SecretError
-from runtime.topic_reader import TopicMissingError
+from console.topics import topic_commands
+from runtime.kafka.topic_reader import TopicMissingError
+from runtime.outages import OutageError
+from runtime.security.private_files import keep_private
+from runtime.security.redaction import conceal
+from runtime.security.sealing import SecretError
 from runtime.version import VERSION
 
 USERS_MISTAKE = 2  # exit code
@@ -36,29 +39,29 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(topics.app, name="topics")
-app.add_typer(kafka.app, name="kafka")
-app.command("apply")(apply_and_export.apply)
-app.command("export")(apply_and_export.export)
-app.command("delete")(deletion.delete)
-app.command("changes")(audit.changes)
-app.command("restore")(audit.restore)
-app.command("explain")(explain.explain)
-desk.calls.command("log")(desk_requests.log_call)
-desk_requests.tasks.command("list")(desk.listing("task"))
-desk_requests.requests.command("list")(desk.listing("request"))
-app.add_typer(desk.calls, name="calls")
-app.add_typer(desk_requests.tasks, name="tasks")
-app.add_typer(desk_requests.requests, name="requests")
-app.add_typer(desk_requests.items, name="items")
-app.add_typer(tables.app, name="desk")
+app.add_typer(topic_commands.app, name="topics")
+app.add_typer(topic_commands.kafka, name="kafka")
+app.command("apply")(apply_commands.apply)
+app.command("export")(settings.export)
+app.command("delete")(settings.delete)
+app.command("changes")(history_commands.changes)
+app.command("restore")(history_commands.restore)
+app.command("explain")(explain_command.explain)
+item_commands.calls.command("log")(change_commands.log_call)
+change_commands.tasks.command("list")(item_commands.listing("task"))
+change_commands.requests.command("list")(item_commands.listing("request"))
+app.add_typer(item_commands.calls, name="calls")
+app.add_typer(change_commands.tasks, name="tasks")
+app.add_typer(change_commands.requests, name="requests")
+app.add_typer(change_commands.items, name="items")
+app.add_typer(item_commands.database, name="desk")
 app.add_typer(persons.app, name="persons")
-app.command("reconcile")(reconcile.reconcile)
-app.command("replay")(replay.replay)
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(mail.app, name="mail")
+app.command("reconcile")(reconcile_commands.reconcile)
+app.command("replay")(reconcile_commands.replay)
+app.add_typer(dead_letter_commands.app, name="dead-letters")
+app.add_typer(mail_commands.app, name="mail")
 app.add_typer(notifications.app, name="notifications")
-app.add_typer(secrets.app, name="secrets")
+app.add_typer(settings.secrets, name="secrets")
 app.add_typer(servers.app, name="servers")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(templates.app, name="templates")
@@ -108,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=None if arguments is None else list(arguments), prog_name="mailcall")
     except UserError as error:
-        _fail(tell(error), USERS_MISTAKE)
+        _fail(text_of(error), USERS_MISTAKE)
     except (TopicMissingError, SecretError) as error:
         _fail(str(error), USERS_MISTAKE)
     except OutageError as error:
@@ -123,8 +126,8 @@ def _tells_a_person(error: Exception) -> bool:
     """Whether its text is one message for a person. Imported here: a command that needs no database starts faster."""
     from desk.errors import ConflictError, DeskError, UnstorableError
     from runtime.blobs import BlobMissingError
-    from runtime.publisher import UnpublishableError
-    from runtime.topic_setup import TopicSetupError
+    from runtime.kafka.producer import UnpublishableError
+    from runtime.kafka.topic_setup import TopicSetupError
 
     desk_refused = isinstance(error, ConflictError | DeskError | UnstorableError)
     return desk_refused or isinstance(error, BlobMissingError | UnpublishableError | TopicSetupError)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from desk.config import DeskConfig
+from desk.engine import DeskConfig
 
 
 class ConsoleConfig(DeskConfig):

@@ -1,12 +1,14 @@
-"""How an operation tells that something is the user's to put right: where, what, and what to do.
+"""The one kind of error that is the user's to correct: where, what is wrong, and what to do about it.
 
-The words fit window and command line alike. Where each has words of its own for the way out, `Remedy` names it; the
-command line's are in `command_line/telling.py`.
+Every operation raises `UserError`, with one `Problem` or all that there are. The words fit window and command line
+alike. Where each has words of its own for the way out, `Remedy` names it; the command line's are in
+`command_line/error_text.py`. Forms show problems at their fields: `web/form_errors.py` is that border.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import Self
 
 FieldPath = tuple[int | str, ...]
@@ -44,8 +46,9 @@ class Problem:
     """One thing to put right. `cause`: what is wrong. Never a secret, never mail content.
 
     `place`: where, as people write it: what was given to the operation (`person`), a field (`oauth.token_url`), a place
-    in a file (`incoming_servers[0].port`), a setting (`partition/it`). `file` and `line` where it stands in a file.
+    in a file (`incoming_servers[0].port`), a setting (`partition/it`). `file` and `line` where it is in a file.
     `key`: the setting or person (`kind/id`) that it is about, and `fields`: all of its fields that it is about.
+    A problem with one of `file`, `key` and `fields` is about settings; any other about what an operation was given.
     """
 
     cause: str
@@ -56,13 +59,28 @@ class Problem:
     key: str = ""
     fields: tuple[FieldPath, ...] = ()
 
+    @classmethod
+    def at(cls, path: FieldPath, cause: str, remedy: str, fields: tuple[FieldPath, ...] = ()) -> Self:
+        """At `path` within a setting or person; `fields`: where it is about several fields, all of them."""
+        return cls(cause, remedy, dotted(path), fields=fields or (path,))
+
+    @property
+    def path(self) -> FieldPath:
+        """The field; of several, what holds all of them, `()` for the setting or person itself."""
+        levels = zip(*self.fields, strict=False)
+        return tuple(names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels))
+
+    @property
+    def is_of_settings(self) -> bool:
+        return bool(self.file or self.key or self.fields)
+
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.place) if part)
         return (f"{place}: " if place else "") + self.cause + (f" - {self.remedy}" if self.remedy else "")
 
 
 class UserError(Exception):
-    """Something the user can put right: one problem, or all that there are."""
+    """Something that the user can correct: one problem, or all that there are."""
 
     def __init__(self, cause: str, remedy: str = "", *, place: str = "") -> None:
         self.problems: tuple[Problem, ...] = (Problem(cause, remedy, place),)
@@ -75,10 +93,6 @@ class UserError(Exception):
         error.problems = tuple(problems)
         error.args = ("\n".join(map(str, error.problems)),)
         return error
-
-
-class SettingsError(UserError):
-    """Settings that are not right: everything that is wrong with them, at once."""
 
 
 def dotted(path: FieldPath) -> str:

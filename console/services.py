@@ -1,11 +1,14 @@
 """What operations work with. The command line makes one such object a call, the window keeps one."""
 
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from console.config import ConsoleConfig
 from console.errors import Remedy, UserError
-from console.settings.locks import KeyLocks
 
 if TYPE_CHECKING:
     import threading
@@ -23,9 +26,27 @@ if TYPE_CHECKING:
     from console.templates.samples import Samples
     from console.views.answers import Answers
     from console.views.views import Views
-    from runtime.health import Health
-    from runtime.publisher import Publisher
-    from runtime.topic_reader import RecordReader
+    from runtime.kafka.producer import Publisher
+    from runtime.kafka.topic_reader import RecordReader
+    from runtime.telemetry.health import Health
+
+
+class KeyLocks:
+    """Locks by key; the number of keys is that of the settings that were ever saved here."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    @contextmanager
+    def held(self, keys: Iterable[str]) -> Iterator[None]:
+        """Holds all of them, taken in one order, so that nobody waits for somebody who waits for him."""
+        with self._lock:
+            locks = [self._locks[key] for key in sorted(set(keys))]
+        with ExitStack() as stack:
+            for lock in locks:
+                stack.enter_context(lock)
+            yield
 
 
 class Services:
@@ -43,7 +64,7 @@ class Services:
     @cached_property
     def publisher(self) -> "Publisher":
         """Connects to the broker with the first record."""
-        from runtime.publisher import Publisher
+        from runtime.kafka.producer import Publisher
 
         return Publisher(self.config, "console")
 
@@ -61,7 +82,7 @@ class Services:
     @cached_property
     def record_reader(self) -> "RecordReader":
         """Single records by their place; connects to the broker when it is first used."""
-        from runtime.topic_reader import RecordReader
+        from runtime.kafka.topic_reader import RecordReader
 
         return RecordReader(self.config)
 
@@ -104,8 +125,7 @@ class Services:
     @cached_property
     def answers(self) -> "Answers":
         """The answers to tests and to requests of the desk, once `follow` has been called."""
-        from console.views.answer_topics import readers
-        from console.views.answers import Answers
+        from console.views.answers import Answers, readers
 
         return Answers(self.config, readers(self.config.topic_prefix), self.live.changed, self._health)
 

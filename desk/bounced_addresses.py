@@ -1,4 +1,4 @@
-"""Addresses that mails came back from, and those of them that nothing more is sent to."""
+"""Addresses that messages bounced from, and the suppression list: those of them that nothing more is sent to."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from desk.any_of import any_of
+from desk.queries import any_of
 from desk.tables import bounced_addresses as table
 
 
@@ -25,7 +25,7 @@ _FOUND = select(table).where(any_of(table.c.address)).order_by(table.c.address)
 
 
 def bounced(connection: Connection, addresses: Collection[str]) -> dict[str, BouncedAddress]:
-    """By normalised address; those that nothing came back from are left out."""
+    """By normalised address; those without a bounce are left out."""
     if not addresses:
         return {}
     rows = connection.execute(_FOUND, {"keys": sorted(addresses)}).mappings()
@@ -33,7 +33,7 @@ def bounced(connection: Connection, addresses: Collection[str]) -> dict[str, Bou
 
 
 def add_bounce(connection: Connection, address: str, status: str, at: datetime, until_marked: int) -> bool:
-    """Counts a hard bounce of a normalised address. True where it is marked by that; `until_marked` 0: never."""
+    """Counts a hard bounce of a normalised address. True if that suppresses it; `until_marked` 0: never."""
     before = bounced(connection, [address]).get(address)
     bounces = 1 if before is None else before.bounces + 1
     is_marked = before is not None and before.marked_at is not None
@@ -47,6 +47,6 @@ def add_bounce(connection: Connection, address: str, status: str, at: datetime, 
 
 
 def forget(connection: Connection, addresses: Collection[str]) -> None:
-    """Mails are sent there again, and nothing has come back from them."""
+    """Takes addresses off the suppression list, and forgets their bounces."""
     if addresses:
         connection.execute(delete(table).where(any_of(table.c.address)), {"keys": sorted(addresses)})

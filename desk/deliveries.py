@@ -1,15 +1,15 @@
-"""The ledger of outgoing mail: what became of each attempt, for each recipient, and what is deferred. Of outbound."""
+"""The delivery ledger: the result of each attempt for each recipient, and what is deferred. Written by outbound."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Column, Dialect, Engine, Table, delete, null, select, type_coerce, union_all
+from sqlalchemy import Column, Engine, delete, null, select, type_coerce, union_all
 
-from desk.any_of import any_of
-from desk.engine import ConnectionCache, open_desk, read_transaction, write_transaction
+from desk.engine import open_desk, read_transaction, write_transaction
+from desk.fast_writes import ConnectionCache, Upsert
+from desk.queries import any_of
 from desk.tables import deferred_notifications, deliveries
 from schemas.events import NotificationResult
 
@@ -18,8 +18,8 @@ from schemas.events import NotificationResult
 class Deferred:
     """A notification that is to be tried again at `due_at`, and where it stands in its line.
 
-    `topic_partition` and `topic_offset`: of its record on `notification.requested`. From `yields_at` on, where there is
-    one, those behind it need not wait for it.
+    `topic_partition` and `topic_offset`: of its record on `notification.requested`. From `yields_at` on, if it is set,
+    those behind it need not wait for it.
     """
 
     notification_id: str
@@ -32,7 +32,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger says of some notifications and lines.
+    """What the ledger has about some notifications and lines.
 
     `finished`: by notification, the recipients to whom it is sent, failed or bounced: nothing is left to be done about
     them; notifications with no such recipient are left out.
@@ -70,13 +70,13 @@ class DeliveryLedger:
     def __init__(self, engine: Engine) -> None:
         self.engine = open_desk(engine.url, autocommit=True)
         self._kept = ConnectionCache(self.engine)
-        self._record = _Upsert(
+        self._record = Upsert(
             deliveries,
             key=("notification_id", "recipient", "attempt"),
             condition="deliveries.outcome = 'deferred' OR excluded.outcome <> 'deferred'",
             dialect=self.engine.dialect,
         )
-        self._defer = _Upsert(
+        self._defer = Upsert(
             deferred_notifications,
             key=("notification_id",),
             condition="true",
@@ -84,7 +84,7 @@ class DeliveryLedger:
         )
 
     def look_up(self, notification_ids: Collection[str], lines: Collection[str] = ()) -> Known:
-        """What is known of these notifications, and all that is deferred in these lines."""
+        """The final results of these notifications, and all that is deferred in these lines."""
         finished: dict[str, tuple[NotificationResult, ...]] = {}
         deferred: list[Deferred] = []
         if notification_ids or lines:
@@ -99,7 +99,7 @@ class DeliveryLedger:
         return Known(finished, tuple(deferred))
 
     def record(self, *results: NotificationResult) -> None:
-        """All or none of them, durable when it returns. A deferred attempt never takes the place of a final one."""
+        """All or none of them, durable when it returns. A deferred attempt never replaces a final one."""
         self._kept.execute(*self._record.of(results))
 
     def defer(self, deferred: Sequence[Deferred]) -> None:
@@ -116,31 +116,3 @@ class DeliveryLedger:
     def close(self) -> None:
         self._kept.close()
         self.engine.dispose()
-
-
-class _Upsert:
-    """A statement and its values as the driver takes them: put together by SQLAlchemy each time, it costs twice."""
-
-    def __init__(self, table: Table, key: Sequence[str], condition: str, dialect: Dialect) -> None:
-        names = [column.name for column in table.c]
-        mark = "?" if dialect.paramstyle == "qmark" else "%s"
-        self._row = f"({', '.join([mark] * len(names))})"
-        self._head = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES "
-        changes = ", ".join(f"{name} = {_changed(table.name, name)}" for name in names if name not in key)
-        self._tail = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes} WHERE {condition}"
-        self._own = attrgetter(*names)
-        processors = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.c]
-        self._processors = [(place, one) for place, one in enumerate(processors) if one is not None]
-
-    def of(self, rows: Sequence[Any]) -> tuple[str, Sequence[Any]]:
-        values: list[Any] = []
-        for row in rows:
-            start = len(values)
-            values += self._own(row)
-            for place, process in self._processors:
-                values[start + place] = process(values[start + place])
-        return self._head + ", ".join([self._row] * len(rows)) + self._tail, values
-
-
-def _changed(table: str, name: str) -> str:
-    return f"COALESCE({table}.{name}, excluded.{name})" if name == "yields_at" else f"excluded.{name}"

@@ -1,14 +1,15 @@
-"""Deliveries as lists: the last attempt for each recipient, and what waits for its next one. Read only."""
+"""Deliveries as lists: every attempt, the last one for each recipient, and what waits for its next one. Read only."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, exists, false, func, or_, select
 
-from desk.lists import cut
+from desk.queries import any_of, cut
 from desk.tables import deferred_notifications, deliveries, items
+from schemas.events import NotificationResult
 
 Ended = Literal["sent", "failed", "bounced"]
 Place = tuple[datetime, str, str]  # of a delivery in its list, newest first
@@ -20,9 +21,9 @@ _earlier = deferred_notifications.alias("earlier")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The last attempt to tell one recipient. `smtp_reply`: the server's own words. `mail_id`: the mail that caused it.
+    """The last attempt to notify one recipient. `smtp_reply`: the server's own words. `mail_id`: that which caused it.
 
-    `reference`: the item that it tells of, if it tells of one.
+    `reference`: the item that it is about, if it is about one.
     """
 
     notification_id: str
@@ -67,6 +68,20 @@ _IS_LAST = ~exists().where(
     _later.c.recipient == deliveries.c.recipient,
     _later.c.attempt > deliveries.c.attempt,
 )
+_CHUNK = 5_000
+_ATTEMPTS = (
+    select(deliveries)
+    .where(any_of(deliveries.c.notification_id))
+    .order_by(deliveries.c.attempt, deliveries.c.at, deliveries.c.recipient)
+)
+
+
+def attempts(connection: Connection, notification_ids: Sequence[str]) -> Iterator[NotificationResult]:
+    """Every attempt to send them, those of one notification in their order."""
+    for start in range(0, len(notification_ids), _CHUNK):
+        keys = list(notification_ids[start : start + _CHUNK])
+        for row in connection.execute(_ATTEMPTS, {"keys": keys}).mappings():
+            yield NotificationResult.model_validate(dict(row))
 
 
 def list_deliveries(
@@ -82,13 +97,13 @@ def list_deliveries(
 ) -> list[Delivery]:
     """Those that ended so, the newest first, at most `limit` that come behind `place`.
 
-    `partitions`: only what tells of an item of these; what tells of no item is in none. `recipient`: the address as the
+    `partitions`: only those about an item of these; one about no item is in none. `recipient`: the address as the
     mail had it, or all of it in lower case.
     """
     order = (deliveries.c.at, deliveries.c.notification_id, deliveries.c.recipient)
     query = select(*_FIELDS).where(deliveries.c.outcome.in_(list(outcomes)), _IS_LAST)
     if partitions is not None:
-        query = query.where(_tells_of(partitions))
+        query = query.where(_is_about(partitions))
     if server is not None:
         query = query.where(deliveries.c.server_id == server)
     if recipient is not None:
@@ -98,14 +113,14 @@ def list_deliveries(
 
 
 def are_visible(connection: Connection, notification_ids: Collection[str], partitions: Collection[str]) -> bool:
-    """Whether each of these tells of an item of these partitions."""
-    ids = select(deliveries.c.notification_id).distinct().where(_tells_of(partitions))
+    """Whether each of these is about an item of these partitions."""
+    ids = select(deliveries.c.notification_id).distinct().where(_is_about(partitions))
     found = connection.scalars(ids.where(deliveries.c.notification_id.in_(list(notification_ids))))
     return set(found) == set(notification_ids)
 
 
 def item_deliveries(connection: Connection, reference: str) -> list[Delivery]:
-    """What became of telling of one item, by recipient, the oldest first."""
+    """The last attempt to notify each recipient of one item, the oldest first."""
     query = select(*_FIELDS).where(deliveries.c.reference == reference, _IS_LAST)
     query = query.order_by(deliveries.c.at, deliveries.c.notification_id, deliveries.c.recipient)
     return [Delivery(**row) for row in connection.execute(query).mappings()]
@@ -159,7 +174,7 @@ def _begins_with(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
     return func.substr(column, 1, len(text)) == text
 
 
-def _tells_of(partitions: Collection[str]) -> ColumnElement[bool]:
+def _is_about(partitions: Collection[str]) -> ColumnElement[bool]:
     """`reference` is the letter of the kind, a dash and the item's number."""
     number = cast(func.substr(deliveries.c.reference, 3), BigInteger)
     return and_(

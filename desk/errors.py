@@ -1,4 +1,4 @@
-"""What can go wrong with the database, in three kinds. None of them quotes a value: rows hold the content of mails."""
+"""The errors of the database. None of them quotes a value: rows hold the content of messages."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
 from schemas.reasons import Reason
 
 
@@ -19,11 +19,11 @@ class DeskUrlError(ValueError):
 
 
 class ConflictError(Exception):
-    """Somebody else wrote the same rows at the same time: nothing was stored; the same work on fresh state succeeds."""
+    """Another process wrote the same rows at the same time: nothing was stored; the work on fresh state succeeds."""
 
 
 class LockedError(OutageError):
-    """Somebody else keeps rows locked for longer than any transaction of ours takes: nothing was stored."""
+    """Another process keeps rows locked for longer than any of our transactions takes: nothing was stored."""
 
 
 class TablesMissingError(OutageError):
@@ -35,7 +35,7 @@ class UnstorableError(Exception):
 
 
 class DeskError(Exception):
-    """A fault of ours or of the database's set-up: nothing was stored."""
+    """A bug of ours, or a fault in the database's set-up: nothing was stored."""
 
 
 _DRIVER = (psycopg.Error, sqlite3.Error)
@@ -57,9 +57,10 @@ _MOST_WORDS = 300
 
 @contextmanager
 def desk_errors(engine: Engine) -> Iterator[None]:
-    """Turns errors of SQLAlchemy and the drivers into those above, or into `OutageError` where the database is away.
+    """Turns errors of SQLAlchemy and the drivers into those above, or into `OutageError` if the database is
+    unavailable.
 
-    The original is cut off (`from None`): its text may quote rows. What the database says of itself is kept.
+    The original is dropped (`from None`): its text may quote rows. What the database says about itself is kept.
     """
     try:
         yield
@@ -73,7 +74,7 @@ def tables_missing(engine: Engine) -> TablesMissingError:
     return TablesMissingError(
         Reason.DATABASE_AWAY,
         f"the desk's database {_place(engine)} does not have the tables of this release yet: "
-        "the logger makes them when it starts",
+        "the logger creates them when it starts",
         "Start the logger (`python -m logger`); if it runs, check that it has the same MAILCALL_DESK_URL.",
     )
 
@@ -89,7 +90,7 @@ def _translated(error: BaseException, engine: Engine) -> Exception:
         text = f"rows of the desk stay locked by another process ({name}): one of them may be frozen"
         return LockedError(Reason.DATABASE_AWAY, text)
     if isinstance(error, _ENDED):
-        text = f"this process stood still within a transaction, which the desk's database ended ({name})"
+        text = f"this process was frozen within a transaction, which the desk's database ended ({name})"
         return OutageError(Reason.DATABASE_AWAY, text)
     if isinstance(error, _NO_TABLES) or _is_sqlite_without_tables(error):
         return tables_missing(engine)

@@ -1,12 +1,12 @@
-"""What became of each mail that reached the logger. Read only."""
+"""The outcome of each message that reached the logger. Read only."""
 
 from collections.abc import Collection, Iterator
 from typing import Literal, cast
 
 from sqlalchemy import Connection, select
 
-from desk.any_of import any_of
 from desk.item_references import reference
+from desk.queries import any_of
 from desk.tables import items, mails
 
 MailOutcome = Literal["call-logged", "item-updated", "item-closed", "item-reopened", "action-refused", "duplicate"]
@@ -23,12 +23,12 @@ _KNOWN = select(mails.c.mail_id).where(any_of(mails.c.mail_id))
 
 
 def known_mails(connection: Connection, mail_ids: Collection[str]) -> frozenset[str]:
-    """Those of these mails that have reached the desk."""
+    """Those of these messages that have reached the desk."""
     return frozenset(connection.scalars(_KNOWN, {"keys": list(mail_ids)}))
 
 
 def priorities(connection: Connection, mail_ids: Collection[str]) -> dict[str, str]:
-    """The Priority of the call that each of these mails logged; those that logged none are left out."""
+    """The Priority of the call that each of these messages logged; those that logged none are left out."""
     return {row.mail_id: row.priority for row in connection.execute(_PRIORITIES, {"keys": list(mail_ids)})}
 
 

@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.2
 def upgrade(engine: Engine) -> None:
     """Runs every migration that is missing, in one transaction; of several loggers starting at once, one does it.
 
-    Raises `OutageError` where the database is away.
+    Raises `OutageError` if the database is unavailable.
     """
     config = _config()
     with write_transaction(engine) as connection:  # on SQLite this is the lock
@@ -34,9 +34,9 @@ def upgrade(engine: Engine) -> None:
 
 
 def wait_until_current(engine: Engine, seconds: float = 30) -> None:
-    """Returns once the tables are those of this release or a newer one. The logger makes them.
+    """Returns once the tables are those of this release or a newer one. The logger creates them.
 
-    Raises `OutageError` where they are not within `seconds`, or the database is away.
+    Raises `OutageError` where they are not within `seconds`, or if the database is unavailable.
     """
     script = ScriptDirectory.from_config(_config())
     deadline = time.monotonic() + seconds

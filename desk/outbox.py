@@ -1,6 +1,6 @@
-"""Records that tell of a transaction: stored in it, published after it, then deleted. So none is lost or made up.
+"""The transactional outbox: records about a transaction are stored in it, published after it, then deleted.
 
-One row a transaction, all its records in one text: a row a record would cost more than the records themselves.
+One row per transaction, all its records in one text: a row per record would cost more than the records themselves.
 """
 
 import json
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 
 from desk.engine import read_transaction, write_transaction
 from desk.tables import outbox
@@ -18,6 +18,7 @@ from schemas.wire import OutputRecord
 Publish = Callable[[Sequence[OutputRecord]], None]
 
 _INSERT = insert(outbox).returning(outbox.c.id)
+_DISCARD = delete(outbox).where(outbox.c.id == bindparam("row"))
 _OLDEST = select(outbox.c.id, outbox.c.messages).order_by(outbox.c.id).limit(1)
 
 
@@ -30,15 +31,15 @@ def add(connection: Connection, messages: Sequence[OutputRecord], now: datetime)
 def discard(engine: Engine, row_id: int) -> None:
     """After its messages have been published."""
     with write_transaction(engine) as connection:
-        connection.execute(delete(outbox).where(outbox.c.id == row_id))
+        connection.execute(_DISCARD, {"row": row_id})
 
 
 def relay(engine: Engine, publish: Publish, older_than: datetime) -> int:
-    """Publishes what a logger left behind that died or lost its broker, oldest first; returns how many rows.
+    """Publishes the rows of a logger that died or lost its broker, oldest first; returns how many.
 
     Rows younger than `older_than` belong to a logger at work. Whatever `publish` raises passes through, and the row
     stays. Two relays at once leave each other's rows alone (PostgreSQL) or publish twice (SQLite), which is harmless:
-    ids are derived, so that readers know a record that comes again.
+    ids are derived, so that readers recognise a record that is redelivered.
     """
     rows = 0
     while _relay_one(engine, publish, older_than):
@@ -59,7 +60,7 @@ def _relay_one(engine: Engine, publish: Publish, older_than: datetime) -> bool:
         row = connection.execute(query.with_for_update(skip_locked=True)).one_or_none()
         if row is not None:
             publish(unpack(row.messages))
-            connection.execute(delete(outbox).where(outbox.c.id == row.id))
+            connection.execute(_DISCARD, {"row": row.id})
         return row is not None
 
 

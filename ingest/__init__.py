@@ -2,19 +2,19 @@
 
 Reads `settings` (incoming servers) and `mailbox.cursors` (how far each mailbox has been read). Writes `mail.fetched`
 (raw bytes; above 700 kB they go to the blob store), `mailbox.cursors` and `server.status`. It parses nothing, so no
-mail can harm it. Tests that are asked for on `server.tests` it answers on `server.test-results`.
+message can harm it. Tests requested on `server.tests` it reports on `server.test-results`.
 
-    replica.py     which servers are ours: a Kafka consumer group shares out the partitions of mailbox.cursors
-    ownership.py   the decision behind it
-    watchers.py    the running watchers, kept as settings and ownership want them
-    watcher.py     one server: fetch, publish, settle, note how far, wait
-    connectors/    how each protocol does that
-    memory.py      how much mail all watchers may have in hand together
-    records.py     mails, cursors and status as records; sender_key.py: the key of a mail
-    status.py, gauges.py   what is told of a server, on its topic and on /metrics
-    backoff.py     how long to wait after a failure
-    trial.py       a test of a server, step by step; shown.py: the mail it shows
+    replica.py           which servers this instance watches: a consumer group assigns the partitions of mailbox.cursors
+    server_assignment.py the decision behind it
+    watchers.py          the running watchers, kept as settings and assignment require
+    watcher.py           one server: connect, fetch, wait, retry after failures (backoff.py)
+    batches.py           one batch: publish it, apply after_fetch, publish the cursor
+    connectors/          how each protocol does that
+    context.py           what watchers need of their process, with a share of its memory
+    records.py           messages, cursors and status as records
+    status.py            the status of a server, on its topic and on /metrics
+    server_test.py       a test of a server, step by step; mail_preview.py: the message it shows
 
-It fails to nothing: a mail server in trouble is tried again, with back-off, and told of in `server.status`; a broker or
-blob store away is waited out with the mails in hand.
+It sends no record to dead letters: a mail server in trouble is retried with back-off and reported on `server.status`;
+an unavailable broker or blob store is retried in place, with the messages in flight.
 """

@@ -10,43 +10,42 @@ from functools import partial
 from ingest.config import IngestConfig
 from ingest.connectors import connector_for
 from ingest.connectors.base import Connector, Mode
-from ingest.memory import MemoryBudget
+from ingest.context import MemoryBudget, WatcherContext
 from ingest.profile_test import run_profile_test
-from ingest.replica import WatcherGroupMember
-from ingest.server_test import trials
-from ingest.watcher import WatcherContext
+from ingest.server_test import server_tester
+from ingest.watcher_group import WatcherGroupMember
 from ingest.watchers import WatcherPool
 from mailserver.logins import Logins
 from mailserver.token_store import TopicTokenStore
 from runtime.blobs import BlobStore
-from runtime.consumer import ConsumerLoop
-from runtime.dialling import refuse_networks
-from runtime.health import Health
+from runtime.kafka.producer import Publisher
 from runtime.lifecycle import beside, run
-from runtime.publisher import Publisher
+from runtime.net.dialling import refuse_networks
+from runtime.processing.consumer import ConsumerLoop
 from runtime.server_tests import ServerTestHandler
 from runtime.settings_view import SettingsView
-from runtime.traces import current as traces
+from runtime.telemetry.health import Health
+from runtime.telemetry.traces import current as traces
 from schemas.settings import IncomingServer
-from schemas.sizes import cursor_bytes, inline_bytes
+from schemas.wire import cursor_bytes, inline_bytes
 
 WATCHER_STACK_BYTES = 512 * 1024  # there is a thread for each incoming server, maybe hundreds
 
 
 def connect(logins: Logins, mode: Mode, server: IncomingServer) -> Connector:
-    """The password is asked for at each connection: one that was changed in its file or environment is taken up."""
+    """The password is read at each connection: one that was changed in its file or environment is used at once."""
     return connector_for(server, logins.account(server), mode)
 
 
 def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
-    logging.getLogger("imapclient").setLevel(logging.WARNING)  # it tells of every connection
+    logging.getLogger("imapclient").setLevel(logging.WARNING)  # it reports every connection
     refuse_networks(config.refused_networks)
     threading.stack_size(WATCHER_STACK_BYTES)
     publisher = Publisher(config, "ingest")
     watch = Mode(folder_root=config.folder_root, cursor_bytes=cursor_bytes(config.kafka_max_record_bytes))
     view = SettingsView(config, health)
     logins = Logins(config, TopicTokenStore(config, publisher.publish), lambda: view.current)
-    around = WatcherContext(
+    context = WatcherContext(
         connect=partial(connect, logins, watch),
         refused=logins.refused,
         secret=logins.digest,
@@ -57,13 +56,13 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
         health=health,
         inline_bytes=inline_bytes(config.kafka_max_record_bytes),
     )
-    replica = WatcherGroupMember(config, lambda: view.current, WatcherPool(around), health)
+    replica = WatcherGroupMember(config, lambda: view.current, WatcherPool(context), health)
     view.on_change(replica.settings_changed)
     view.start(stop)
-    look = partial(connect, logins, replace(watch, look_only=True))
-    try_profile = partial(run_profile_test, account_of=logins.tried)
-    tests = ServerTestHandler(trials(look, try_profile), lambda: view.current, lambda: datetime.now(UTC))
-    # With a health of its own: most replicas own no partition of the tests, and are ready all the same.
+    read_only = partial(connect, logins, replace(watch, read_only=True))
+    test_profile = partial(run_profile_test, account_of=logins.account_for_test)
+    tests = ServerTestHandler(server_tester(read_only, test_profile), lambda: view.current, lambda: datetime.now(UTC))
+    # With its own health: most instances are assigned no partition of the tests, and are ready all the same.
     loop = ConsumerLoop(config, tests, publisher, "ingest-tests", stop, Health(config.stall_seconds))
     try:
         with beside(loop.run, stop):

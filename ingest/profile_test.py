@@ -1,7 +1,7 @@
-"""A MAPI profile tried out, as an administrator asked for: every step of its log-in with its status.
+"""A test of a MAPI profile, at an administrator's request: every step of its login with its status.
 
-In the mailbox one folder is asked for, which changes nothing. Without a mailbox a token is all that can be asked for:
-Microsoft Graph answers no question of an application's that is about none, and Exchange Web Services gives no token.
+In the mailbox one folder is requested, which changes nothing. Without a mailbox a token is all that can be requested:
+an application can ask Microsoft Graph nothing that is about no mailbox, and Exchange Web Services give no token.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from ingest.connectors.base import Step
 from ingest.server_test import FIRST_STEP, steps_taken
 from mailserver.errors import MailServerError
 from mailserver.exchange.account import ExchangeAccount
-from mailserver.exchange.ews_extra import ews_client
+from mailserver.exchange.ews_interface import ews_client
 from mailserver.exchange.graph import GraphSession
 from runtime.server_tests import TimeLimit
 from schemas.reasons import Reason
@@ -19,7 +19,7 @@ from schemas.servers import ServerTest, ServerTestResult, TestStep
 from schemas.settings import MapiProfile
 
 NO_MAILBOX = "none was given: the profile is tested up to here, and not whether it may open a mailbox"
-MAILBOX_NEEDED = "Exchange Web Services are logged in to at a mailbox: give the address of one"
+MAILBOX_NEEDED = "Exchange Web Services need a mailbox to log in to: give the address of one"
 
 AccountOf = Callable[[MapiProfile, str], ExchangeAccount]
 
@@ -42,7 +42,7 @@ def run_profile_test(test: ServerTest, profile: MapiProfile, account_of: Account
     limit = TimeLimit(session.interrupt)
     try:
         opening = Step("connect", session.connect), Step("log in", session.log_in), Step("open mailbox", look)
-        return limit.told(_result(test, steps_taken(opening)))
+        return limit.result(_result(test, steps_taken(opening)))
     finally:
         limit.end()
         session.close()

@@ -7,7 +7,7 @@ cursor's record goes to.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from runtime.partitioner import partition_of_key
+from runtime.kafka.partitioner import partition_of_key
 from schemas.settings import IncomingServer, MapiProfile
 from schemas.snapshot import SettingsSnapshot
 

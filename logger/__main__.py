@@ -9,12 +9,12 @@ from desk.migrate import upgrade
 from logger.config import LoggerConfig
 from logger.handler import LoggerHandler
 from logger.publish import relay_until
-from runtime.consumer import ConsumerLoop
-from runtime.health import Health
+from runtime.kafka.producer import Publisher
 from runtime.lifecycle import beside, run
-from runtime.publisher import Publisher
+from runtime.outages import Outage, Stopped, retry_until_available
+from runtime.processing.consumer import ConsumerLoop
 from runtime.settings_view import SettingsView
-from runtime.waiting import Outage, Stopped, retry_until_available
+from runtime.telemetry.health import Health
 
 
 def main(config: LoggerConfig, stop: threading.Event, health: Health) -> None:
@@ -30,7 +30,7 @@ def main(config: LoggerConfig, stop: threading.Event, health: Health) -> None:
         with beside(partial(relay_until, stop, engine, publisher.publish, health), stop):
             ConsumerLoop(config, handler, publisher, "logger", stop, health).run()
     except Stopped:
-        pass  # told to stop while it waited
+        pass  # stopped while it waited
     finally:
         publisher.close()
         engine.dispose()

@@ -1,6 +1,6 @@
 """Configuration of the logger."""
 
-from desk.config import DeskConfig
+from desk.engine import DeskConfig
 
 
 class LoggerConfig(DeskConfig):

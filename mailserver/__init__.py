@@ -1,1 +1,1 @@
-"""How to talk to a mail server, incoming or outgoing: connection, security, authentication, errors in words."""
+"""How to talk to a mail server, incoming or outgoing: connection, TLS, authentication, readable errors."""

@@ -3,11 +3,11 @@
 from pydantic import Field, field_validator
 
 from runtime.config import ProcessConfig
-from runtime.networks import DEFAULT, parse_networks
+from runtime.net.dialling import DEFAULT, parse_networks
 
 
 class ConnectingConfig(ProcessConfig):
-    """What a process needs to know beyond every other one to connect to where settings say."""
+    """What a process that connects to servers of the settings needs beyond every other one."""
 
     refused_networks: str = Field(
         DEFAULT,

@@ -1,23 +1,26 @@
 """The client's side of every SASL mechanism (RFC 4422), the same over IMAP, POP3 and SMTP.
 
-A mechanism is a generator: it is sent the server's challenges and yields the answers, both without base64. The first
-challenge is empty, since the client waits for the server to ask. It ends when the server has to say no more.
+A mechanism is a generator: it is sent the server's challenges and yields the responses, both without base64. The first
+challenge is empty, since the client waits for the server to ask. It ends when nothing more is expected of the server.
+Which method uses which mechanism is in the table `METHODS` (`authentication.py`).
 """
 
 import secrets
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
-from mailserver.challenge_responses import DigestMd5, cram_md5
-from mailserver.sasl_error import SaslError
-from runtime.foreign_words import words
+from mailserver import challenge_responses
+from mailserver.challenge_responses import DigestMd5
+from mailserver.errors import SaslError
+from mailserver.sasl_libraries import KerberosContext, Ntlm, ScramSha256
+from runtime.security.redaction import printable
 
 MAX_ROUNDS = 20  # Kerberos and NTLM need four
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What an account is logged in to with. `password` is the access token where the method takes one; not printed."""
+    """What an account is logged in with. `password` is the access token if the method takes one; not printed."""
 
     username: str
     password: str = field(default="", repr=False)
@@ -25,7 +28,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which service the log-in is for. `service`: as in Kerberos and DIGEST-MD5, i.e. `imap`, `pop` or `smtp`."""
+    """Which service the login is for. `service`: as in Kerberos and DIGEST-MD5, i.e. `imap`, `pop` or `smtp`."""
 
     service: str
     host: str
@@ -33,15 +36,15 @@ class Target:
 
 
 class SaslExchange:
-    """One log-in by one mechanism. Calling it answers a challenge; raises `SaslError`."""
+    """One login by one mechanism. Calling it responds to a challenge; raises `SaslError`."""
 
-    def __init__(self, mechanism: str, account: Credentials, target: Target) -> None:
+    def __init__(self, mechanism: "Mechanism", account: Credentials, target: Target) -> None:
         self.account = account
         self.target = target
-        self.said = ""  # why, where the mechanism lets the server say so (XOAUTH2, OAUTHBEARER)
+        self.said = ""  # why, if the mechanism lets the server say so (XOAUTH2, OAUTHBEARER)
         self.ended = False
         self._rounds = 0
-        self._steps = _MECHANISMS[mechanism](self)
+        self._steps = mechanism(self)
         next(self._steps)
 
     def __call__(self, challenge: bytes) -> bytes:
@@ -58,77 +61,72 @@ class SaslExchange:
 
 
 Steps = Generator[bytes, bytes, None]
+Mechanism = Callable[[SaslExchange], Steps]
 _WAIT = b""  # what a generator yields before it has been asked anything
 
 
-def _plain(exchange: SaslExchange) -> Steps:
+def plain(exchange: SaslExchange) -> Steps:
     """RFC 4616, section 2."""
     yield _WAIT
     yield f"\0{exchange.account.username}\0{exchange.account.password}".encode()
 
 
-def _login(exchange: SaslExchange) -> Steps:
+def login(exchange: SaslExchange) -> Steps:
     """draft-murchison-sasl-login: the user name, then the password, whatever the server calls them."""
     yield _WAIT
     yield exchange.account.username.encode()
     yield exchange.account.password.encode()
 
 
-def _cram_md5(exchange: SaslExchange) -> Steps:
+def cram_md5(exchange: SaslExchange) -> Steps:
     """RFC 2195."""
     challenge = yield _WAIT
-    yield cram_md5(exchange.account.username, exchange.account.password, challenge)
+    yield challenge_responses.cram_md5(exchange.account.username, exchange.account.password, challenge)
 
 
-def _digest_md5(exchange: SaslExchange) -> Steps:
+def digest_md5(exchange: SaslExchange) -> Steps:
     """RFC 2831."""
     account, target = exchange.account, exchange.target
     digest = DigestMd5(account.username, account.password, f"{target.service}/{target.host}", secrets.token_hex(16))
     challenge = yield _WAIT
-    digest.verify((yield digest.answer(challenge)))
+    digest.verify((yield digest.response(challenge)))
 
 
-def _scram_sha_256(exchange: SaslExchange) -> Steps:
+def scram_sha_256(exchange: SaslExchange) -> Steps:
     """RFC 5802, RFC 7677."""
-    from mailserver.scram import ScramSha256  # here: most servers need none of these
-
     scram = ScramSha256(exchange.account.username, exchange.account.password)
     yield _WAIT
-    scram.verify((yield scram.answer((yield scram.first()))))
+    scram.verify((yield scram.final((yield scram.first()))))
 
 
-def _xoauth2(exchange: SaslExchange) -> Steps:
-    """Google's and Microsoft's. A refusal is explained in a challenge, which is answered with nothing."""
+def xoauth2(exchange: SaslExchange) -> Steps:
+    """Google's and Microsoft's. A refusal is explained in a challenge, to which the response is empty."""
     yield _WAIT
-    answer = f"user={exchange.account.username}\1auth=Bearer {exchange.account.password}\1\1"
-    exchange.said = words((yield answer.encode()))
+    response = f"user={exchange.account.username}\1auth=Bearer {exchange.account.password}\1\1"
+    exchange.said = printable((yield response.encode()))
     yield b""
 
 
-def _oauthbearer(exchange: SaslExchange) -> Steps:
-    """RFC 7628, section 3.1; a refusal is explained in a challenge and answered with ^A (section 3.2.3)."""
+def oauthbearer(exchange: SaslExchange) -> Steps:
+    """RFC 7628, section 3.1; a refusal is explained in a challenge, to which the response is ^A (section 3.2.3)."""
     account, target = exchange.account, exchange.target
     name = account.username.replace("=", "=3D").replace(",", "=2C")
     yield _WAIT
-    answer = f"n,a={name},\1host={target.host}\1port={target.port}\1auth=Bearer {account.password}\1\1"
-    exchange.said = words((yield answer.encode()))
+    response = f"n,a={name},\1host={target.host}\1port={target.port}\1auth=Bearer {account.password}\1\1"
+    exchange.said = printable((yield response.encode()))
     yield b"\1"
 
 
-def _ntlm(exchange: SaslExchange) -> Steps:
+def ntlm(exchange: SaslExchange) -> Steps:
     """[MS-NLMP]; for the protocols [MS-OXIMAP], [MS-OXPOP3], [MS-OXSMTP]."""
-    from mailserver.ntlm import Ntlm
-
     account, target = exchange.account, exchange.target
     yield _WAIT
     ntlm = Ntlm(account.username, account.password, target.host, target.service)
     yield ntlm.authenticate((yield ntlm.negotiate()))
 
 
-def _gssapi(exchange: SaslExchange) -> Steps:
+def gssapi(exchange: SaslExchange) -> Steps:
     """RFC 4752."""
-    from mailserver.kerberos import KerberosContext
-
     account, target = exchange.account, exchange.target
     yield _WAIT
     context = KerberosContext(account.username, account.password, target.service, target.host)
@@ -136,17 +134,3 @@ def _gssapi(exchange: SaslExchange) -> Steps:
     while not context.complete:
         token = context.step((yield token or b""))
     yield context.choose_no_layer((yield token or b""))
-
-
-_MECHANISMS: Mapping[str, Callable[[SaslExchange], Steps]] = {
-    "PLAIN": _plain,
-    "LOGIN": _login,
-    "CRAM-MD5": _cram_md5,
-    "DIGEST-MD5": _digest_md5,
-    "SCRAM-SHA-256": _scram_sha_256,
-    "XOAUTH2": _xoauth2,
-    "OAUTHBEARER": _oauthbearer,
-    "NTLM": _ntlm,
-    "MSN": _ntlm,
-    "GSSAPI": _gssapi,
-}

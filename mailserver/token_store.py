@@ -1,4 +1,4 @@
-"""OAuth2 tokens on the topic `server.tokens`, sealed: a renewed refresh token outlives the process that got it."""
+"""OAuth2 tokens on the topic `server.tokens`, sealed: a renewed refresh token outlives the process that renewed it."""
 
 import json
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from mailserver.oauth import StoredTokens
 from runtime.config import ProcessConfig
-from runtime.logs import get_logger
-from runtime.outcomes import OutageError
-from runtime.secrets import SecretError, seal_for_us, unseal
-from runtime.topic_reader import TopicMissingError, read_to_end
+from runtime.kafka.topic_reader import TopicMissingError, read_to_end
+from runtime.outages import OutageError
+from runtime.security.sealing import SecretError, seal_for_us, unseal
+from runtime.telemetry.logs import get_logger
 from schemas import ids
 from schemas.servers import AccountTokens
 from schemas.topics import SERVER_TOKENS
@@ -36,14 +36,14 @@ class TopicTokenStore:
                     newest = decode(SERVER_TOKENS, record)[1]
             return _open(unseal(newest.sealed, self._config.secret_key_file)) if newest else None
         except (OutageError, TopicMissingError, UndecodableError, SecretError, ValueError, TypeError) as error:
-            log.warning("kept tokens cannot be read; new ones are asked for", account=account, why=str(error)[:300])
+            log.warning("stored tokens cannot be read; new ones are requested", account=account, why=str(error)[:300])
             return None
 
     def save(self, account: str, server_id: str, tokens: StoredTokens) -> None:
         if self._config.secret_key_file is None:
             if tokens.refresh_token:
                 log.warning(
-                    "tokens are kept in memory alone: if the provider renews refresh tokens, the next start fails. "
+                    "tokens are kept in memory only: if the provider renews refresh tokens, the next start fails. "
                     "Set MAILCALL_SECRET_KEY_FILE",
                     server=server_id,
                 )
@@ -55,7 +55,7 @@ class TopicTokenStore:
             id_ = ids.event_id(account, f"tokens {tokens.got_at}")
             self._publish([encode(SERVER_TOKENS, account, value, id=id_, source=f"/mailcall/{server_id}", time=now)])
         except (OutageError, SecretError) as error:
-            log.warning("renewed tokens could not be kept", server=server_id, why=str(error))
+            log.warning("renewed tokens could not be stored", server=server_id, why=str(error))
 
 
 def _open(text: str) -> StoredTokens:

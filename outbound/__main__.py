@@ -13,18 +13,17 @@ from mailserver.token_store import TopicTokenStore
 from outbound.config import OutboundConfig
 from outbound.delivery import Delivery
 from outbound.handler import OutboundHandler
-from outbound.pace import RateLimiter
-from outbound.server_states import CircuitBreakers
-from outbound.server_test import trials
-from runtime.consumer import ConsumerLoop
-from runtime.dialling import refuse_networks
-from runtime.health import Health
+from outbound.server_availability import CircuitBreakers, RateLimiter
+from outbound.server_test import server_tester
+from runtime.kafka.producer import Publisher
 from runtime.lifecycle import beside, run
-from runtime.publisher import Publisher
+from runtime.net.dialling import refuse_networks
+from runtime.outages import Outage, Stopped, retry_until_available
+from runtime.processing.consumer import ConsumerLoop
+from runtime.security.token_keys import token_keys_of
 from runtime.server_tests import ServerTestHandler
 from runtime.settings_view import SettingsView
-from runtime.token_keys import token_keys_of
-from runtime.waiting import Outage, Stopped, retry_until_available
+from runtime.telemetry.health import Health
 
 
 def _now() -> datetime:
@@ -41,22 +40,24 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     ledger = DeliveryLedger(engine)
     publisher = Publisher(config)
     logins = Logins(config, TopicTokenStore(config, publisher.publish), lambda: view.current)
-    states = CircuitBreakers(logins.secret_ends)
-    states.settings_changed(view.current)
-    view.on_change(states.settings_changed)
-    delivery = Delivery(ledger, states, logins.account, _now, lambda one: view.current.mapi_profile(one.profile or ""))
-    pace = RateLimiter(lambda: loop.share(), time.monotonic)
-    handler = OutboundHandler(lambda: view.current, ledger, delivery, states, _now, pace, token_keys)
+    breakers = CircuitBreakers(logins.secret_ends)
+    breakers.settings_changed(view.current)
+    view.on_change(breakers.settings_changed)
+    delivery = Delivery(
+        ledger, breakers, logins.account, _now, lambda server: view.current.mapi_profile(server.profile or "")
+    )
+    rate_limiter = RateLimiter(lambda: loop.share(), time.monotonic)
+    handler = OutboundHandler(lambda: view.current, ledger, delivery, breakers, _now, rate_limiter, token_keys)
     loop = ConsumerLoop(config, handler, publisher, "outbound", stop, health)
-    tests = ServerTestHandler(trials(logins.account, _now), lambda: view.current, _now)
-    # With a health of its own: most replicas own no partition of the tests, and are ready all the same.
+    tests = ServerTestHandler(server_tester(logins.account, _now), lambda: view.current, _now)
+    # With a health of its own: most instances have no partition of the tests, and are ready all the same.
     test_loop = ConsumerLoop(config, tests, publisher, "outbound-tests", stop, Health(config.stall_seconds))
     try:
         retry_until_available(lambda: wait_until_current(engine, 1), Outage("outbound", health), stop.wait)
         with beside(test_loop.run, stop):
             loop.run()
     except Stopped:
-        pass  # told to stop while it waited
+        pass  # asked to stop while it waited
     finally:
         tests.close()
         delivery.close()

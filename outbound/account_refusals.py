@@ -1,7 +1,7 @@
-"""Replies that are about the account that sends, not about this mail: its quota, its rate, its rights. Pure.
+"""Replies that are about the account that sends, not about this message: its quota, its rate, its rights. Pure.
 
-Every mail would meet such a reply, so no mail is refused by it, even where the server calls it final (5yz). What no row
-here is about stays what its code says it is: about this recipient, or this mail.
+Every message would meet such a reply, so none is refused by it, even where the server calls it final (5yz). A reply
+that no row matches is what its code says it is: about this recipient, or this message.
 """
 
 import re
@@ -19,7 +19,7 @@ _STATUS = re.compile(r"[2-5]\d\d[- ](?P<status>[45]\.\d{1,3}\.\d{1,3})\b", re.AS
 class Sign:
     """A reply with this enhanced status (RFC 3463) and all of these words, which are in small letters.
 
-    Either may be empty. `whose`: the server that says so.
+    Either may be empty. `whose`: the server that replies so.
     """
 
     whose: str
@@ -106,7 +106,7 @@ def about_the_account(reply: str) -> bool:
 
 
 def account_error(server: OutgoingServer, reason: Reason | None, reply: str) -> MailServerError | None:
-    """The trouble that a server with such a reply is in; None where its refusal was about the mail."""
+    """The error of a server with such a reply; None where its refusal was about the message."""
     if reason is Reason.ACCOUNT_LIMITED:
         return MailServerError(reason, f"{server_label(server)}: {meaning(reply)}", temporary=True)
     if reason is Reason.AUTHENTICATION_REFUSED:
@@ -117,6 +117,6 @@ def account_error(server: OutgoingServer, reason: Reason | None, reply: str) -> 
 def meaning(reply: str) -> str:
     """What a reply about the account means and what to do, for an administrator."""
     return (
-        f"the account may not send now: {reply}. Its mail waits. If a quota or rate is used up it goes on by itself "
+        f"the account may not send now: {reply}. Its mail waits. If a quota or rate is used up it resumes "
         "(set mails_per_minute, or name a fallback); else give the account the right to send as from_address"
     )

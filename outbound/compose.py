@@ -1,4 +1,4 @@
-"""One notification as RFC 5322 wire bytes, built by hand: `email`'s classes cost ten times as much."""
+"""One notification as RFC 5322 wire bytes: `email`'s classes cost 40 times as much (docs/adr/0020-composing.md)."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from outbound import headers
-from outbound.choose_server import Chosen
+from outbound.choose import Chosen
 from outbound.headers import CRLF
 from outbound.render import Rendered
 from schemas.events import NotificationRequested
@@ -23,17 +23,17 @@ _TOO_LONG_LINE = re.compile(r"[^\n]{901}")  # RFC 5322, section 2.1.1: 998 chara
 _BOUNDARY = "=_mailcall_"  # `=_` cannot come up in quoted-printable or base64; 7-bit text is searched for it
 _HIGH_BYTES = bytes(range(0x80, 0x100))
 
-# RFC 3834, section 5, and what Exchange and Outlook heed: nobody's machine answers our machine.
-_ANSWER = b"Auto-Submitted: auto-replied\r\nX-Auto-Response-Suppress: All\r\n"
+# RFC 3834, section 5, and what Exchange and Outlook respect: no auto-reply to our message.
+_AUTO_REPLY = b"Auto-Submitted: auto-replied\r\nX-Auto-Response-Suppress: All\r\n"
 _NOTICE = b"Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\n"
 _MULTIPART = 'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="%s"\r\n\r\n'
 
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A mail ready to be sent. `sender`, of the envelope: whoever is told of what cannot be delivered.
+    """A message ready to be sent. `sender`, of the envelope: the address that delivery reports go to.
 
-    An empty one is the null reverse-path: nobody is, and no machine answers it (RFC 3834, 3.3).
+    An empty one is the null reverse-path: there are none, and no auto-reply either (RFC 3834, 3.3).
     """
 
     sender: str
@@ -46,16 +46,16 @@ class Composed:
         return b"%sMessage-ID: %s\r\n%s" % (self.before, self.message_id.encode("ascii"), self.after)
 
     def for_part(self, recipients: Iterable[str]) -> "Composed":
-        """The same mail as it is handed over for these of its recipients only."""
+        """The same message as it is sent to these of its recipients only."""
         return replace(self, message_id=message_id_of_part(self.message_id, recipients))
 
 
 def compose(
     request: NotificationRequested, rendered: Rendered, chosen: Chosen, now: datetime, token_keys: TokenKeys
 ) -> Composed:
-    """The mail that tells `request.recipient`. `now` is aware; it becomes Date.
+    """The message to `request.recipient`. `now` is aware; it becomes Date.
 
-    It is sent as the server that sends, since that takes no other; what is answered reaches the partition's own.
+    From is that of the server that sends, since it takes no other; replies reach the partition's own.
     Message-ID and subject are signed as of the day the notification was asked for: the same notification has the same
     ones however often, and by whichever server, it is tried.
     """
@@ -68,7 +68,7 @@ def compose(
         headers.mailbox(b"From", server.from_name, server.from_address),
         headers.mailbox(b"To", request.recipient_name, request.recipient),
         headers.addresses(b"Cc", request.cc),
-        headers.addresses(b"Reply-To", _answers_to(chosen)),
+        headers.addresses(b"Reply-To", _reply_to(chosen)),
         headers.unstructured(b"Subject", _tagged(rendered.subject, request, token_keys)),
         b"Date: %s\r\n" % format_datetime(now).encode("ascii"),
     )
@@ -76,7 +76,7 @@ def compose(
         headers.message_ids(b"In-Reply-To", parents),
         headers.message_ids(b"References", thread),
         b"X-Mailcall-Loop: %s\r\n" % request.notification_id.encode("ascii"),
-        _ANSWER if request.role == "author" else _NOTICE,
+        _AUTO_REPLY if request.role == "author" else _NOTICE,
         _body(rendered, request.notification_id),
     )
     return Composed(headers.wire_address(server.bounce_address or ""), own_id, b"".join(before), b"".join(after))
@@ -85,7 +85,7 @@ def compose(
 def _item_thread(request: NotificationRequested, own_server: OutgoingServer) -> tuple[str, ...]:
     """An id that all notifications of one item have in common: so mail programs show them in one conversation.
 
-    No mail has it. The author's answer follows the author's own mail instead.
+    No message has it. The author's notification follows the author's own message instead.
     """
     reference = request.reference
     if request.role == "author" or reference is None:
@@ -93,7 +93,7 @@ def _item_thread(request: NotificationRequested, own_server: OutgoingServer) -> 
     return (f"<{reference}.item@{headers.wire_address(own_server.from_address).rpartition('@')[2]}>",)
 
 
-def _answers_to(chosen: Chosen) -> tuple[str, ...]:
+def _reply_to(chosen: Chosen) -> tuple[str, ...]:
     own = chosen.own
     if own.reply_to:
         return (own.reply_to,)
@@ -103,7 +103,7 @@ def _answers_to(chosen: Chosen) -> tuple[str, ...]:
 def _tagged(subject: str, request: NotificationRequested, token_keys: TokenKeys) -> str:
     """The subject with the item's signed reference: a reply finds its item by it where its thread headers are lost.
 
-    It takes the place of the plain reference where a message template has put that in brackets, else it leads.
+    It replaces the plain reference where a message template has put that in brackets, else it leads.
     """
     reference = request.reference
     if reference is None:

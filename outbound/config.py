@@ -1,8 +1,8 @@
 """Settings of the outbound process."""
 
-from desk.config import DeskConfig
+from desk.engine import DeskConfig
 from mailserver.config import ConnectingConfig
 
 
 class OutboundConfig(DeskConfig, ConnectingConfig):
-    """What outbound needs to know: that of every process, where the desk is, and where it may connect to."""
+    """That of every process, where the desk is, and where outbound may connect to."""

@@ -1,11 +1,11 @@
-"""What each step of a mail costs, for the metric `mailcall_outbound_cpu_seconds_total`."""
+"""The CPU time of each step of a message, for the metric `mailcall_outbound_cpu_seconds_total`."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from runtime.metrics import OUTBOUND_CPU_SECONDS
+from runtime.telemetry.metrics import OUTBOUND_CPU_SECONDS
 
 Step = Literal["render", "send", "record"]
 _COUNTERS = {step: OUTBOUND_CPU_SECONDS.labels(step) for step in ("render", "send", "record")}

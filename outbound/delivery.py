@@ -1,6 +1,6 @@
-"""Mails to their servers: each server has lanes of its own, a lane one connection and one thread.
+"""Messages to their servers: each server has connections of its own, each used by one thread.
 
-A slow server delays only its own mail: nobody waits for its lanes. What they have in hand is pending meanwhile.
+A slow server delays only its own messages: nobody waits for its connections. What they have is in flight meanwhile.
 """
 
 import time
@@ -9,12 +9,14 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, wait
 from datetime import datetime
 
-from outbound.lane import DeliveryContext, Lane, Ledger, OutgoingMail, ProfileOf
+from outbound.delivery_order import RecentDeferrals
+from outbound.recording import Ledger, ResultRecorder
 from outbound.results import Results
-from outbound.server_states import CircuitBreakers
-from outbound.transports import Login
+from outbound.server_availability import CircuitBreakers
+from outbound.server_connection import DeliveryContext, OutgoingMail, ProfileOf, ServerConnection
+from outbound.transports.base import Login
 
-BRIEFLY_SECONDS = 0.5  # quick lanes are waited for: so long at most, and little longer than their mails should take
+BRIEFLY_SECONDS = 0.5  # quick connections are waited for: this long at most, little longer than messages should take
 MARGIN_SECONDS = 0.01
 STALLED_SECONDS = 0.05  # no longer than that where none of those that are waited for is done meanwhile
 _CLOSE_SECONDS = 5.0
@@ -23,85 +25,89 @@ _Key = tuple[str, int]
 
 
 class Delivery:
-    """All lanes. `deliver` is called from one thread; the lanes' threads record each result as soon as it is there."""
+    """All connections. `deliver` is called from one thread; each connection's thread records a result at once."""
 
     def __init__(
         self,
         ledger: Ledger,
-        states: CircuitBreakers,
+        breakers: CircuitBreakers,
         login: Login,
         now: Callable[[], datetime],
         profile_of: ProfileOf = lambda _server: None,
     ) -> None:
-        self._post = DeliveryContext(ledger, states, now, profile_of)
-        self.held = self._post.held
+        self.deferrals = RecentDeferrals()
+        self._recorder = ResultRecorder(ledger)
+        self._context = DeliveryContext(self._recorder, breakers, self.deferrals, now, profile_of)
         self._login = login
-        self._lanes: dict[_Key, Lane] = {}
-        self._in_hand: dict[str, Future[Results]] = {}
-        self._lines: dict[str, tuple[_Key, Future[Results]]] = {}  # the lane that has a line's last mail in hand
+        self._connections: dict[_Key, ServerConnection] = {}
+        self._in_flight: dict[str, Future[Results]] = {}
+        self._lines: dict[str, tuple[_Key, Future[Results]]] = {}  # the connection that has a line's last message
 
-    def in_hand(self, notification_id: str) -> "Future[Results] | None":
-        """The mail that a lane is still to send, or is sending."""
-        known = self._in_hand.get(notification_id)
-        return None if known is None or known.done() else known
+    def in_flight(self, notification_id: str) -> "Future[Results] | None":
+        """The message that a connection is still to send, or is sending."""
+        work = self._in_flight.get(notification_id)
+        return None if work is None or work.done() else work
 
-    def settle(self) -> None:
-        """Record what was sent while the database was away. Raises `OutageError` while it still is."""
-        self._post.record_late()
+    def flush_ledger(self) -> None:
+        """Record what was sent while the database was unavailable. Raises `OutageError` while it still is."""
+        self._recorder.flush_unrecorded()
 
     def deliver(self, mails: Sequence[OutgoingMail], planned: float) -> dict[str, "Future[Results] | None"]:
-        """By notification id, the results to come for each recipient; None where its lane has too much in hand, or
-        another lane has an earlier mail of its line, which it would overtake. `planned`: as `Lane.take` has it.
+        """By notification id, the results to come for each recipient; None where its connection has too much in flight,
+        or another one has an earlier message of its line, which it would overtake. `planned`: see `take`.
 
-        Returns as soon as the lanes of those servers are done that answer quickly, and soon whatever they do. Results
-        are in the ledger when they are there. A future raises `OutageError` where the ledger is away: then the lane
-        sends nothing more, and what was sent is not sent again when the same mails come once more.
+        Returns as soon as the connections to those servers are done that reply quickly, and soon in any case. Results
+        are in the ledger when they are there. A future raises `OutageError` where the ledger is unavailable: then the
+        connection sends nothing more, and what was sent is not sent again when the same messages are redelivered.
         """
-        parted: dict[_Key, list[OutgoingMail]] = {}
+        by_connection: dict[_Key, list[OutgoingMail]] = {}
         taken: dict[str, Future[Results] | None] = {}
-        lane_of: dict[str, _Key | None]
-        lane_of = {line: key for line, (key, work) in self._lines.items() if not work.done()}
+        connection_of: dict[str, _Key | None]
+        connection_of = {line: key for line, (key, work) in self._lines.items() if not work.done()}
         for mail in mails:
-            key, line = self._lane_key(mail), mail.order.line
-            if lane_of.setdefault(line, key) == key:
-                parted.setdefault(key, []).append(mail)
+            key, line = self._key(mail), mail.job.line
+            if connection_of.setdefault(line, key) == key:
+                by_connection.setdefault(key, []).append(mail)
             else:
-                taken[mail.order.id] = lane_of[line] = None
+                taken[mail.job.id] = connection_of[line] = None
         quick: list[Future[Results]] = []
         expected = 0.0
-        for key, part in parted.items():
-            lane = self._lane(key)
-            is_quick, seconds = lane.is_quick, lane.seconds_in_hand + len(part) * lane.seconds_a_mail
-            futures = lane.take(part, planned)
+        for key, part in by_connection.items():
+            connection = self._connection(key)
+            is_quick = connection.is_quick
+            seconds = connection.seconds_in_flight + len(part) * connection.seconds_per_message
+            futures = connection.take(part, planned)
             for mail, future in zip(part, futures, strict=True):
-                taken[mail.order.id] = future
+                taken[mail.job.id] = future
                 if future is not None:
-                    self._lines[mail.order.line] = key, future
+                    self._lines[mail.job.line] = key, future
             if is_quick:
                 quick += (future for future in futures if future is not None)
                 expected = max(expected, seconds)
         _wait_briefly(quick, min(BRIEFLY_SECONDS, MARGIN_SECONDS + 4 * expected))
-        self._in_hand = {id_: one for id_, one in (self._in_hand | taken).items() if one is not None and not one.done()}
+        self._in_flight = {
+            id_: work for id_, work in (self._in_flight | taken).items() if work is not None and not work.done()
+        }
         self._lines = {line: last for line, last in self._lines.items() if not last[1].done()}
         return taken
 
     def close(self) -> None:
-        """Let each lane end the mail it is sending, for some seconds; then break its connection."""
-        lanes = self._lanes.values()
-        for lane in lanes:
-            lane.stop()
-        wait([lane.last for lane in lanes if lane.last], _CLOSE_SECONDS)
-        for lane in lanes:
-            lane.close()
+        """Let each connection end the message it is sending, for some seconds; then break it."""
+        connections = self._connections.values()
+        for connection in connections:
+            connection.stop()
+        wait([connection.last for connection in connections if connection.last], _CLOSE_SECONDS)
+        for connection in connections:
+            connection.close()
 
-    def _lane_key(self, mail: OutgoingMail) -> _Key:
-        """Mails of one line go through one lane, so that they arrive in their order."""
-        return mail.server.id, zlib.crc32(mail.order.line.encode()) % mail.server.connections
+    def _key(self, mail: OutgoingMail) -> _Key:
+        """Messages of one line go through one connection, so that they arrive in their order."""
+        return mail.server.id, zlib.crc32(mail.job.line.encode()) % mail.server.connections
 
-    def _lane(self, key: _Key) -> Lane:
-        if key not in self._lanes:
-            self._lanes[key] = Lane(f"lane-{key[0]}-{key[1]}", self._post, self._login)
-        return self._lanes[key]
+    def _connection(self, key: _Key) -> ServerConnection:
+        if key not in self._connections:
+            self._connections[key] = ServerConnection(f"connection-{key[0]}-{key[1]}", self._context, self._login)
+        return self._connections[key]
 
 
 def _wait_briefly(work: Collection["Future[Results]"], seconds: float) -> None:

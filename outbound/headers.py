@@ -1,4 +1,4 @@
-"""Header fields of our own mails as wire bytes: nothing that came from outside can begin a second field.
+"""Header fields of our messages as wire bytes: nothing that came from outside can begin a second field.
 
 RFC 5322 (2.2.3 folding, 3.4 addresses, 3.6.4 identification), RFC 2047 (encoded words), RFC 6532 (UTF-8 in
 an address).

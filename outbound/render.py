@@ -1,4 +1,4 @@
-"""What a notification says: subject, text and HTML from a template, a mail's words only ever data of it. Pure."""
+"""A notification's subject, text and HTML, from a template; foreign text is only ever data of it. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from jinja2 import Template
 from markupsafe import Markup, escape
 
 from schemas.events import NotificationRequested
-from schemas.notification_rules import Role
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate
+from schemas.settings.notification_rules import Role
 from schemas.snapshot import SettingsSnapshot
 from schemas.template_language import FAULTS, compiled, fault
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _BUILT_IN = files("outbound") / "templates"
 _ITEM_EVENT = re.compile(r"(Call|Task|Request)(Logged|Updated|Closed|Reopened)")
-# Which of an event's built-in texts is for whom: the first that there is. Without a role it is the User, most likely.
-_READERS: Mapping[Role | None, tuple[str, ...]] = {
+# Which of an event's built-in texts each role gets: the first that exists. Without a role it is the User, most likely.
+_ROLE_SUFFIXES: Mapping[Role | None, tuple[str, ...]] = {
     None: ("",),
     "author": (".author", ""),
     "user": (".user", ".others", ""),
@@ -39,9 +39,9 @@ class RenderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a mail says. `html` is None where the format is Plain Text.
+    """What a message says. `html` is None where the format is Plain Text.
 
-    `broken` and `fault`: the template that was set for it, and why the built-in one had to take its place.
+    `broken` and `fault`: the template that was set for it, and why the built-in one had to be used instead.
     """
 
     subject: str
@@ -55,8 +55,8 @@ class Rendered:
 class Source:
     """A template: as an administrator set it, or built in. HTML is made from the text where None.
 
-    `language` of its words, as HTML names it; empty where that is not known. `fault`: why it cannot be used, where it
-    was tried out in vain.
+    `language` of its text, as HTML names it; empty where that is not known. `fault`: why it cannot be used, if a test
+    of it failed.
     """
 
     name: str
@@ -97,7 +97,7 @@ def source_of(template: MessageTemplate, faults: Mapping[str, str] = _NONE) -> S
 def render(request: NotificationRequested, templates: Templates, format_: Format) -> Rendered:
     """Subject, text and HTML of a notification. Raises `RenderError`.
 
-    Where the template that is set cannot be filled, the built-in one takes its place, so that people are told.
+    If the template that is set cannot be filled, the built-in one is used, so that people are notified.
     """
     if request.subject is not None and request.text is not None:
         return _dressed(request.subject, request.text, None, format_)
@@ -116,7 +116,7 @@ def render(request: NotificationRequested, templates: Templates, format_: Format
 
 
 def fill(source: Source, request: NotificationRequested, format_: Format) -> Rendered:
-    """The mail by this very template. Raises `RenderError`."""
+    """The message by this very template. Raises `RenderError`."""
     if source.fault:
         raise RenderError(f"{source.name}: {source.fault}")
     data = {"kind": _kind(request.event), "recipient_name": request.recipient_name, **request.data}
@@ -133,7 +133,7 @@ def fill(source: Source, request: NotificationRequested, format_: Format) -> Ren
 
 
 def _dressed(subject: str, text: str, html: str | None, format_: Format, language: str = "") -> Rendered:
-    """The mail's parts, each with the line above which a reply is written."""
+    """The message's parts, each with the line above which a reply is written."""
     marked = f"{REPLY_MARKER}\n\n{text}"
     if format_ is Format.TEXT:
         return Rendered(subject, marked, None)
@@ -159,13 +159,13 @@ def _layout() -> Template:
 
 @lru_cache(maxsize=256)
 def built_in(event: str, role: Role | None = None) -> Source | None:
-    """The built-in template of an event for whoever stands in that role: for an item's event, whatever kind it is of.
+    """The built-in template of an event for people in that role; an item's event has one for every kind of item.
 
     The first line of its file is the subject, the rest the text.
     """
     item_event = _ITEM_EVENT.fullmatch(event)
     name = item_event[2] if item_event else event
-    for file in (f"{name}{reader}.txt" for reader in _READERS[role]):
+    for file in (f"{name}{suffix}.txt" for suffix in _ROLE_SUFFIXES[role]):
         if file in _built_in_files():
             subject, _, text = (_BUILT_IN / file).read_text("utf-8").partition("\n")
             return Source(f"built-in/{event}", subject, text, language="en")

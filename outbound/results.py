@@ -1,11 +1,11 @@
-"""What became of a notification for each of its recipients, as values and as records of `notification.results`."""
+"""A notification to be sent, and its result for each recipient: as values, and as records of `notification.results`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from runtime.deferral import attempt_of
+from runtime.processing.retry_topics import attempt_of
 from schemas.addresses import normalise
 from schemas.events import OUTCOME, RENAMED, NotificationRequested, NotificationResult
 from schemas.ids import event_id
@@ -16,14 +16,15 @@ from schemas.wire import OutputRecord, Record, decode, encode
 SOURCE = "/mailcall/outbound"
 Outcome = Literal["sent", "deferred", "failed"]
 Results = tuple[NotificationResult, ...]
+RecordResults = Callable[[Iterable[NotificationResult]], Results]  # puts results into the ledger and returns them
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryJob:
     """A notification that is asked for, with what its record says beside it. `attempt` counts from 1.
 
-    `line`: what those have in common that arrive in their order, the desk's partition and the recipient. `partition`
-    and `offset`: of its record on `notification.requested`, also where it comes out of `.retry`.
+    `line`: the desk's partition and the recipient; jobs of one line are sent in their order. `partition` and `offset`:
+    of its record on `notification.requested`, also where it comes out of `.retry`.
     """
 
     request: NotificationRequested
@@ -49,14 +50,14 @@ class DeliveryJob:
         if not (request.cc or request.bcc):
             return (request.recipient,)
         every = (request.recipient, *request.cc, *request.bcc)
-        return tuple({normalise(one): one for one in reversed(every)}.values())[::-1]
+        return tuple({normalise(address): address for address in reversed(every)}.values())[::-1]
 
     def left(self, known: Sequence[NotificationResult]) -> tuple[str, ...]:
-        """The recipients for whom nothing final is known."""
+        """The recipients who have no final result. `known`: the final ones."""
         if not known:
             return self.recipients
-        final = {normalise(one.recipient) for one in known}
-        return tuple(one for one in self.recipients if normalise(one) not in final)
+        final = {normalise(result.recipient) for result in known}
+        return tuple(recipient for recipient in self.recipients if normalise(recipient) not in final)
 
     def results(
         self,
@@ -69,7 +70,7 @@ class DeliveryJob:
         reply: str = "",
     ) -> Results:
         """The same result of this attempt for each of these recipients."""
-        return tuple(self.result(one, outcome, reason, at, server_id=server_id, reply=reply) for one in recipients)
+        return tuple(self.result(each, outcome, reason, at, server_id=server_id, reply=reply) for each in recipients)
 
     def result(
         self,
@@ -100,8 +101,8 @@ class DeliveryJob:
         )
 
 
-def result_message(result: NotificationResult, traceparent: str) -> OutputRecord:
-    """The record that tells a result. The same result told again has the same id."""
+def result_record(result: NotificationResult, traceparent: str) -> OutputRecord:
+    """The record that reports a result. The same result reported again has the same id."""
     return encode(
         NOTIFICATION_RESULTS,
         result.notification_id,
@@ -114,33 +115,33 @@ def result_message(result: NotificationResult, traceparent: str) -> OutputRecord
     )
 
 
-def open_order(record: Record) -> DeliveryJob:
-    """The order of a record, new or deferred before. Raises `UndecodableError`."""
+def open_job(record: Record) -> DeliveryJob:
+    """The job of a record, new or deferred before. Raises `UndecodableError`."""
     context, request = decode(NOTIFICATION_REQUESTED, record)
-    return DeliveryJob(
-        request, context.traceparent, attempt_of(record), _line(request), record.partition, record.offset
-    )
+    line = _line(request)
+    return DeliveryJob(request, context.traceparent, attempt_of(record), line, record.partition, record.offset)
 
 
 def _line(request: NotificationRequested) -> str:
     return f"{request.partition or ''}/{normalise(request.recipient)}"
 
 
-def result_records(order: DeliveryJob, results: Results) -> tuple[OutputRecord, ...]:
-    """The records that tell these results."""
-    return tuple(result_message(result, order.traceparent) for result in results)
+def result_records(job: DeliveryJob, results: Results) -> tuple[OutputRecord, ...]:
+    """The records that report these results."""
+    return tuple(result_record(result, job.traceparent) for result in results)
 
 
-def unpublished_results(order: DeliveryJob, known: Results) -> Results:
-    """What the ledger knows and perhaps nobody else: a crash may have come between it and `notification.results`.
+def unpublished_results(job: DeliveryJob, known: Results) -> Results:
+    """Those in the ledger that may not be published: a crash may have come between it and `notification.results`.
 
-    Results of earlier attempts were told before the record was deferred. Where nobody is left, all is told again.
+    Results of earlier attempts were published before the record was deferred. If no recipient is left, all are
+    published again.
     """
-    return tuple(one for one in known if one.attempt == order.attempt) if order.left(known) else known
+    return tuple(result for result in known if result.attempt == job.attempt) if job.left(known) else known
 
 
 def given_up(result: NotificationResult) -> NotificationResult:
-    """What becomes of a deferred one when its time is over; any other stays."""
+    """A deferred result when its time is over; any other stays."""
     if result.outcome != "deferred":
         return result
     return result.model_copy(update={"outcome": "failed", "reason": Reason.RETRIES_EXHAUSTED})

@@ -1,4 +1,4 @@
-"""mail.fetched -> mail.resolved: what a mail says, who sent it, what it asks for. A Faust app around pure steps.
+"""mail.fetched -> mail.resolved: what a message says, who sent it, what it asks for. A Faust app around pure steps.
 
     parse > screen > trust > converse > sender > route        (`resolve.py`, `admission.py`, pure)
 

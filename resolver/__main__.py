@@ -8,26 +8,26 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from desk.directory import find_persons
 from desk.engine import open_desk, read_transaction
 from desk.errors import DeskUrlError
 from desk.migrate import wait_until_current
+from desk.persons import find_persons
 from resolver.config import ResolverConfig
 from resolver.handler import ResolverHandler
-from resolver.sandbox.reader import SandboxedParser
+from resolver.sandbox.sandboxed_parser import SandboxedParser
 from runtime.blobs import BlobStore
 from runtime.config import WRONG_CONFIGURATION
-from runtime.faust_loop import run_faust
-from runtime.health import Health
+from runtime.kafka.topic_reader import read_to_end
 from runtime.lifecycle import StopProcess, run
+from runtime.outages import Outage, Stopped, retry_until_available
+from runtime.processing.faust_adapter import run_faust
+from runtime.security.token_keys import token_keys_of
 from runtime.settings_view import SettingsView
-from runtime.token_keys import token_keys_of
-from runtime.topic_reader import read_to_end
-from runtime.waiting import Outage, Stopped, retry_until_available
+from runtime.telemetry.health import Health
 from schemas.persons import Person
-from schemas.sizes import inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SETTINGS
+from schemas.wire import inline_bytes
 
 STAGE = ResolverHandler.stage
 

@@ -1,6 +1,6 @@
-"""What the settings say of a person's mail before it becomes a call. Pure; what machines write is screened before.
+"""Whether the settings admit a person's message: blocked senders, size, quarantine. Pure; runs after screening.
 
-An ordered list of small checks; the first that answers wins; a mail that none of them refuses is admitted.
+An ordered list of small checks: the first that matches decides; a message that none refuses is admitted.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from schemas.settings import EmailOptions, IncomingServer
 
 @dataclass(frozen=True, slots=True)
 class AdmissionInput:
-    """A person's mail, and the settings that apply to it. `truncated`: its size in bytes where that is too much."""
+    """A person's message, and the settings that apply to it. `truncated`: its size in bytes if above the limit."""
 
     examined: Examined
     server: IncomingServer
@@ -25,7 +25,7 @@ class AdmissionInput:
 
 
 def blocked(case: AdmissionInput) -> Finding | None:
-    """The sender, or the sender's domain, is one of the blocked senders; or the one in whose name the mail is."""
+    """The sender, the sender's domain, or the address in From that sends for others, is blocked."""
     sender = case.examined.sender
     for address in (sender.address, sender.in_name_of):
         for entry in (*known_as(address, case.options.plus_tags), address[address.rfind("@") :]):
@@ -35,15 +35,15 @@ def blocked(case: AdmissionInput) -> Finding | None:
 
 
 def oversize(case: AdmissionInput) -> Finding | None:
-    """The mail is above the server's limit, and the server rejects such mails."""
+    """The message is above the server's limit, and the server rejects such messages."""
     if case.truncated is None or case.server.oversize != "reject":
         return None
     limit = case.server.max_mail_bytes
-    return Finding(Reason.OVERSIZE, f"{case.truncated} bytes; {case.server.id} takes {limit} at most")
+    return Finding(Reason.OVERSIZE, f"{case.truncated} bytes; the limit of {case.server.id} is {limit}")
 
 
 def quarantine(case: AdmissionInput) -> Finding | None:
-    """The mail does not come from whom it says, and the server holds such mails."""
+    """Authentication of the sender failed, and the server holds such messages."""
     if case.server.trust != "quarantine":
         return None
     trust = trust_in(case.examined, case.server)
@@ -56,10 +56,10 @@ CHECKS: tuple[Callable[[AdmissionInput], Finding | None], ...] = (blocked, overs
 def admit(
     examined: Examined, server: IncomingServer, options: EmailOptions, truncated: int | None = None, released: str = ""
 ) -> Examined:
-    """The mail with its last verdict, and the sender that it has at this server.
+    """The message with its final verdict, and its sender at this server.
 
-    `released`: who let it through after it had been rejected; empty if nobody did. A released mail is a person's,
-    whatever spoke against it; but our own mail come back never becomes a call.
+    `released`: who let it through after it had been rejected; empty if nobody did. A released message counts as a
+    person's, whatever it was rejected for; but our own message coming back never becomes a call.
     """
     examined = sent_at(examined, server)
     if released:

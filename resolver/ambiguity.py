@@ -1,15 +1,16 @@
-"""Why other programs may find other fields in a mail's header block, or another author, than we do. Pure.
+"""Whether other programs may find other header fields, or another author, in a message than we do. Pure.
 
 What a mail system found proves what *it* read. Where the form of a mail lets two programs read two things, a proof of
 the one is none of the other: such a mail is never proved (docs/trust.md).
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from resolver.parsing import Parsed
+from resolver.parsing.encoded_words import decode_words
 from resolver.parsing.headers import header_block, split_headers
-from resolver.parsing.plain_from import is_plain_from
+from schemas.addresses import has_one_form
 from schemas.mail import Defect
 
 _BLANK_AT_END = (b" \r", b" \n", b"\t\r", b"\t\n")
@@ -67,3 +68,44 @@ def _header_doubts(raw: bytes, parsed: Parsed) -> Iterator[str]:
         split_headers(block, found)
         yield from (defect for defect in _OF_PARSER if defect in found)
     yield from (name for name, holds in _OF_BLOCK.items() if holds(block))
+
+
+MAX_BYTES = 998  # of a line, by RFC 5322, section 2.1.1: what is longer, others may have cut
+
+_COMMENT = r"\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*+\))*+\)"  # one within another at most
+_NAME = rf'(?:"(?:[^"\\]|\\.)*+"|{_COMMENT}|[^"()\\,:;<>]++)*+'
+# Neither % nor ! in front of the sign: once they were routes. No quotes either: hardly two readers treat them alike.
+_LABEL = r"""[^\s"(),:;<>@\[\]\\.]++"""
+_ADDRESS = rf"""[^\s"(),:;<>@\[\]\\%!]++@{_LABEL}(?:\.{_LABEL})*+\.?+"""
+_PLAIN = re.compile(rf"\s*+(?:{_NAME}<({_ADDRESS})>|({_ADDRESS}))(?:\s++|{_COMMENT})*+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_AROUND = "\"'()<>[],;."  # what may stand about an address in a name
+
+
+def is_plain_from(fields: Sequence[bytes], read: str) -> bool:
+    """`fields`: the values of all From fields, as they stand in the mail; `read`: the address that we read in them."""
+    if len(fields) != 1 or len(fields[0]) > MAX_BYTES:
+        return False
+    text = _text(fields[0].rstrip(b"\r").replace(b"\r\n", b"").replace(b"\n", b""))
+    match = _PLAIN.fullmatch(text)
+    if match is None or _CONTROL.search(text):
+        return False
+    address: str = match[1] or match[2]
+    return address == read and "=?" not in address and has_one_form(address) and _names_nobody_else(text, address)
+
+
+def _text(value: bytes) -> str:
+    """Letters of any charset may stand in a name; of an address, only those of UTF-8 are sure (RFC 6532)."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("ascii", "surrogateescape")
+
+
+def _names_nobody_else(text: str, address: str) -> bool:
+    """Whether neither the name nor a comment, decoded or not, holds another sign of an address than this one's own."""
+    if "=?" in text:
+        text = decode_words(text, set())
+    if text.count("@") == 1:
+        return True
+    return all(word.strip(_AROUND).lower() == address.lower() for word in text.split() if "@" in word)

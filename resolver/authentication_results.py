@@ -1,4 +1,4 @@
-"""One `Authentication-Results` header (RFC 8601) taken apart: who wrote it, and what it found. Pure; never raises.
+"""Parses one `Authentication-Results` header (RFC 8601): who wrote it, and what it found. Pure; never raises.
 
 Tolerant, as the lines of real systems ask for; but what is odd about a value can only make it say less. Names in a mail
 are its author's to choose, and some of them are made to be read wrongly: `header.d=bank.example(.evil.example`.

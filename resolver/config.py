@@ -1,6 +1,6 @@
 """Configuration of the resolver."""
 
-from desk.config import DeskConfig
+from desk.engine import DeskConfig
 
 
 class ResolverConfig(DeskConfig):

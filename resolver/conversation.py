@@ -1,6 +1,6 @@
-"""What a mail offers to find its item by, and whether it asks to close it. Pure.
+"""What in a message can identify its item, and whether it asks to close it. Pure.
 
-Only the logger can say which item a mail belongs to: an earlier mail of the conversation may still be on its way.
+Only the logger can say which item a message belongs to: an earlier message of the thread may still be on its way.
 """
 
 import re
@@ -9,12 +9,13 @@ from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
-from schemas.mail import ConversationReferences, ParsedMail
+from schemas.mail import ParsedMail
+from schemas.resolved_mail import ConversationReferences
 from schemas.tokens import TAG, TokenStatus, TokenVerifier, own_token
 
 Wanted = Literal["log-or-update", "close"]
 
-# A hostile References header can hold thousands: the nearest are the ones that count.
+# A hostile References header can have thousands: only the nearest count.
 MAX_IDS = 100
 MAX_ITEM_REFERENCES = 10
 MAX_ADDRESSES = 100
@@ -22,7 +23,7 @@ MAX_ADDRESSES = 100
 # C-000123 (call), T- (task), R- (request), in brackets, behind # or plain; not inside a longer word or number.
 _ITEM_REFERENCE = re.compile(r"(?<![\w-])([CTR]-[0-9]{6,18})(?![\w-])", re.IGNORECASE | re.ASCII)
 
-# Where an id of our own mail, or the reference in a tag, is put: by what its token is worth.
+# Which field an id of our own message, or the reference in a tag, goes to: by the status of its token.
 _OWN_MESSAGE_ID_FIELDS: Mapping[TokenStatus, str] = {
     "good": "own_message_ids",
     "passed-on": "own_message_ids",
@@ -49,7 +50,7 @@ _MOST = {
 }
 
 
-def references(mail: ParsedMail, senders: Collection[str], judge: TokenVerifier) -> ConversationReferences:
+def references(mail: ParsedMail, senders: Collection[str], verify_token: TokenVerifier) -> ConversationReferences:
     """All of them, each once. Ids stand nearest first: In-Reply-To names the parent, References ends with it.
 
     (RFC 5322, 3.6.4.) A forged token never counts as a plain Message-ID or number besides. `senders`: the addresses
@@ -58,12 +59,12 @@ def references(mail: ParsedMail, senders: Collection[str], judge: TokenVerifier)
     found: dict[str, list[str]] = {name: [] for name in _MOST}
     for message_id in _once((*mail.in_reply_to, *reversed(mail.references)), MAX_IDS):
         own = own_token(message_id)
-        verdict = judge(own, senders) if own else "unsigned"
+        verdict = verify_token(own, senders) if own else "unsigned"
         found[_OWN_MESSAGE_ID_FIELDS[verdict]].append(message_id)
         if verdict == "good":
             found["sent_to_sender"].append(message_id)
     for tag in _tags(mail):
-        verdict, reference = judge(tag[0], senders), tag[1].upper()
+        verdict, reference = verify_token(tag[0], senders), tag[1].upper()
         found[_TAG_FIELDS[verdict]].append(reference)
         if verdict == "good":
             found["sent_to_sender"].append(reference)
@@ -84,7 +85,7 @@ def wanted(mail: ParsedMail, close_words: Sequence[str]) -> tuple[Wanted, str]:
     if pattern.fullmatch(first_line):
         return "close", "the first line is a close word"
     if pattern.search(mail.subject):
-        return "close", "a close word stands in the subject"
+        return "close", "there is a close word in the subject"
     return "log-or-update", "no close word in the first line or the subject"
 
 

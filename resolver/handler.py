@@ -1,4 +1,4 @@
-"""The resolver's work on a batch of `mail.fetched`: open, examine, look all senders up in one query, resolve, write."""
+"""Handles a batch of `mail.fetched`: open, examine, look all senders up in one query, resolve, write."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,31 +12,28 @@ from resolver.report_results import notification_results, reported_notification
 from resolver.resolve import Examined, own_addresses, resolve
 from resolver.sender import known_as, persons_known_as
 from runtime.blobs import BlobMissingError
-from runtime.decoding import decode_batch
-from runtime.logs import get_logger
-from runtime.outcomes import Dead, FinalOutcome, Ok, Reject
+from runtime.processing.outcomes import Dead, FinalOutcome, Ok, Reject, decode_batch
+from runtime.telemetry.logs import get_logger
 from schemas import ids
-from schemas.fetched import FetchedMail, open_fetched, record_moment
+from schemas.fetched import FetchedMail, is_released, open_fetched, record_moment
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.release_marks import is_released
 from schemas.settings import CallTemplate, EmailOptions, IncomingServer
-from schemas.sizes import MAX_INLINE_BYTES
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import NO_KEYS, TokenKeys, TokenVerifier
 from schemas.topics import MAIL_FETCHED, Topic
-from schemas.wire import Record
+from schemas.wire import MAX_INLINE_BYTES, Record
 
 log = get_logger(__name__)
 
-# Normalised addresses in, the persons who have each out; one query, whatever the number.
+# Normalised addresses in, the persons with each address out; one query for all.
 Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
-# Mail id and bytes of each mail, and the desk's own addresses in; `Examined` of each out.
+# Mail id and bytes of each message, and the desk's own addresses in; `Examined` of each out.
 Examine = Callable[[Sequence[tuple[str, bytes]], frozenset[str]], Sequence[Examined]]
 
 
 class Blobs(Protocol):
-    """What the handler needs of the blob store."""
+    """What the handler uses of the blob store."""
 
     def put(self, data: bytes, sha256: str) -> str: ...
 
@@ -45,12 +42,12 @@ class Blobs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A fetched mail with the settings that apply to it."""
+    """A fetched message with the settings that apply to it."""
 
     origin: SourceRecord
     server: IncomingServer
     template: CallTemplate
-    judge: TokenVerifier
+    verify_token: TokenVerifier
     plus_tags: bool
 
     def admit(self, examined: Examined, options: EmailOptions) -> Examined:
@@ -59,12 +56,11 @@ class _Opened:
 
 
 class ResolverHandler:
-    """See `runtime.outcomes.Handler`. Its one effect: files in the blob store, whose keys follow from their content.
+    """A `Handler`. Its one effect: files in the blob store, whose keys follow from their content.
 
-    `settings` gives the settings in force here. `newest` gives them as they are at the broker this moment: it is asked
-    when a mail names a server that is not in force yet, since whoever fetched the mail may have seen it first.
-    `token_keys` prove the items that mails answer to, and that a mail was released. Values of `mail.resolved` have less
-    than `inline_bytes`.
+    `settings` returns this process's settings. `newest` reads them from the broker: it is used when a message names a
+    server that is not known here yet, since ingest may have received its settings first. `token_keys` verify the items
+    that messages reply to, and releases. Values of `mail.resolved` have less than `inline_bytes`.
     """
 
     stage = "resolver"
@@ -94,20 +90,20 @@ class ResolverHandler:
         fetched, outcomes = decode_batch(records, open_fetched)
         snapshot = self._snapshot(mail for _, mail in fetched)
         opened: list[tuple[int, _Opened]] = []
-        for index, mail in fetched:
-            one = self._open(mail, records[index], snapshot)
-            if isinstance(one, Dead):
-                outcomes[index] = one
+        for index, fetched_mail in fetched:
+            result = self._open(fetched_mail, records[index], snapshot)
+            if isinstance(result, Dead):
+                outcomes[index] = result
             else:
-                opened.append((index, one))
-        raws = [(one.origin.fetched.mail_id, one.origin.raw) for _, one in opened]
-        examined = self._examine(raws, own_addresses(snapshot))
+                opened.append((index, result))
+        raws = [(mail.origin.fetched.mail_id, mail.origin.raw) for _, mail in opened]
+        all_examined = self._examine(raws, own_addresses(snapshot))
         options = snapshot.email_options()
-        admitted = [one.admit(each, options) for (_, one), each in zip(opened, examined, strict=True)]
+        admitted = [mail.admit(examined, options) for (_, mail), examined in zip(opened, all_examined, strict=True)]
         persons = self._persons(admitted, options.plus_tags)
         now = self._now()
-        for (index, one), each in zip(opened, admitted, strict=True):
-            outcomes[index] = self._answer(one, each, persons, now)
+        for (index, mail), examined in zip(opened, admitted, strict=True):
+            outcomes[index] = self._resolve(mail, examined, persons, now)
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _snapshot(self, mails: Iterable[FetchedMail]) -> SettingsSnapshot:
@@ -117,9 +113,9 @@ class ResolverHandler:
         return self._newest()
 
     def _persons(self, examined: Iterable[Examined], plus_tags: bool) -> Mapping[str, tuple[Person, ...]]:
-        """Everybody who sent a mail of the batch: one query."""
-        by_persons = (one for one in examined if one.screening.verdict == "person")
-        senders = {address for one in by_persons for address in known_as(one.sender.address, plus_tags)}
+        """The senders of the whole batch, in one query."""
+        by_persons = (mail for mail in examined if mail.screening.verdict == "person")
+        senders = {address for mail in by_persons for address in known_as(mail.sender.address, plus_tags)}
         return self._directory(senders) if senders else {}
 
     def _open(self, fetched: FetchedMail, record: Record, snapshot: SettingsSnapshot) -> _Opened | Dead:
@@ -142,10 +138,10 @@ class ResolverHandler:
             return Dead(Reason.BLOB_MISSING, str(error))
         if fetched.released and not is_released(fetched, raw, self._token_keys):
             log.warning(
-                "a mail says that it was released, and no key of ours says so: it is taken as any other",
+                "a message claims to be released, but no key of ours signed that; it is treated like any other",
                 mail_id=fetched.mail_id,
                 remedy="give console and resolver the same MAILCALL_TOKEN_KEY_FILE, then release it again "
-                "(`mailcall mail release`); else see who may write to mail.fetched",
+                "(`mailcall mail release`); otherwise check who may write to mail.fetched",
             )
             fetched = replace(fetched, released="", release_mark="")
         keys = (f"incoming-server/{server.id}", f"call-template/{template.id}")
@@ -158,23 +154,27 @@ class ResolverHandler:
             fetched_at=record_moment(record.timestamp_ms) if record.timestamp_ms > 0 else None,
         )
         options = snapshot.email_options()
-        # As it was when the mail came: the same mail gives the same result however late it is resolved.
-        judge: TokenVerifier = partial(self._token_keys.verdict, at=fetched.received, valid_days=options.token_days)
-        return _Opened(origin, server, template, judge, options.plus_tags)
+        # As of when it was received: the same message gives the same result however late it is resolved.
+        verify_token: TokenVerifier = partial(
+            self._token_keys.verdict, at=fetched.received, valid_days=options.token_days
+        )
+        return _Opened(origin, server, template, verify_token, options.plus_tags)
 
-    def _answer(
-        self, one: _Opened, examined: Examined, persons: Mapping[str, tuple[Person, ...]], now: datetime
+    def _resolve(
+        self, mail: _Opened, examined: Examined, persons: Mapping[str, tuple[Person, ...]], now: datetime
     ) -> FinalOutcome:
         screening = examined.screening
         if screening.verdict == "person":
-            senders = persons_known_as(examined.sender.address, one.plus_tags, persons)
-            resolution = resolve(examined, one.server, one.template, senders, one.judge, plus_tags=one.plus_tags)
+            senders = persons_known_as(examined.sender.address, mail.plus_tags, persons)
+            resolution = resolve(
+                examined, mail.server, mail.template, senders, mail.verify_token, plus_tags=mail.plus_tags
+            )
             message = resolved(
-                one.origin, examined, resolution, one.template.id, self._blobs.put, now, self._inline_bytes
+                mail.origin, examined, resolution, mail.template.id, self._blobs.put, now, self._inline_bytes
             )
             return Ok((message,))
         if screening.verdict == "notification-result":
-            notification_id = reported_notification(screening, examined.mail, one.judge)
+            notification_id = reported_notification(screening, examined.mail, mail.verify_token)
             if notification_id is not None:
-                return Ok(notification_results(one.origin, notification_id, screening, now))
-        return Reject(screening.reason or Reason.AUTO_REPLY, (rejected(one.origin, examined, self._blobs.put, now),))
+                return Ok(notification_results(mail.origin, notification_id, screening, now))
+        return Reject(screening.reason or Reason.AUTO_REPLY, (rejected(mail.origin, examined, self._blobs.put, now),))

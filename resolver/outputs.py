@@ -1,4 +1,4 @@
-"""The records the resolver writes: a resolution as `ResolvedMail` of bounded size, a machine's mail as what it tells.
+"""The records that the resolver writes: `ResolvedMail` of bounded size, and `RejectedMail`.
 
 Pure but for `keep`, which puts bytes into the blob store and answers with their key.
 """
@@ -14,15 +14,9 @@ from runtime.blobs import digest_of
 from schemas.content import ContentIds, content_ids
 from schemas.events import REPORTS
 from schemas.fetched import FetchedMail
-from schemas.mail import (
-    REJECTED_SUBJECT,
-    Defect,
-    ParsedMail,
-    RejectedMail,
-    ResolvedMail,
-    StoredFile,
-)
+from schemas.mail import Defect, ParsedMail
 from schemas.reasons import Reason
+from schemas.resolved_mail import REJECTED_SUBJECT, RejectedMail, ResolvedMail, StoredFile
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED
 from schemas.wire import OutputRecord, encode
 

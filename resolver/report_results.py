@@ -1,4 +1,4 @@
-"""What a report says became of one of our own notifications, as records of `notification.results`. Pure."""
+"""What a report says happened to one of our notifications, as records of `notification.results`. Pure."""
 
 from datetime import datetime
 from typing import Literal
@@ -15,7 +15,7 @@ from schemas.wire import OutputRecord, encode
 _OURS: frozenset[TokenStatus] = frozenset(("good", "passed-on", "expired", "unchecked"))
 
 
-def reported_notification(screening: Screening, mail: ParsedMail, judge: TokenVerifier) -> str | None:
+def reported_notification(screening: Screening, mail: ParsedMail, verify_token: TokenVerifier) -> str | None:
     """Id of the notification that a report is about: what the screening found, else what it answers to.
 
     None where it names no mail of ours, or one that we did not sign. A mail is still ours when its token has expired,
@@ -23,7 +23,7 @@ def reported_notification(screening: Screening, mail: ParsedMail, judge: TokenVe
     """
     for message_id in (screening.about or "", *mail.in_reply_to, *reversed(mail.references)):
         token = own_token(message_id)
-        if token and judge(token, ()) in _OURS:
+        if token and verify_token(token, ()) in _OURS:
             return notification_of(message_id)
     return None
 

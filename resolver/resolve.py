@@ -1,7 +1,7 @@
-"""What becomes of one mail: parse > screen > trust > converse > sender > route. Pure; every step says why.
+"""The resolver's steps for one message: parse > screen > trust > converse > sender > route. Pure; each says why.
 
-In two halves, because the senders of a whole batch are looked up in one query between them:
-`examine` reads the mail, `resolve` decides what it becomes.
+In two halves, because the senders of a whole batch are looked up in one query between them: `examine` parses and
+screens, `resolve` decides.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,13 @@ from resolver.conversation import Wanted
 from resolver.parsing import File, Parsed, parse
 from resolver.parsing.addresses import parse_addresses
 from resolver.screening import answerable, screen
-from resolver.sender import SenderAddress, decide_sender, is_one_of, sender_address, who_wrote
+from resolver.sender import decide_sender
+from resolver.sender_address import SenderAddress, is_one_of, sender_address, who_wrote
 from resolver.trust import TRUSTED, assess, own_lines
 from schemas.addresses import normalise
-from schemas.mail import ConversationReferences, Mailbox, ParsedMail, Screening, Sender, Trust
+from schemas.mail import Mailbox, ParsedMail, Screening
 from schemas.persons import Person
+from schemas.resolved_mail import ConversationReferences, Sender, Trust
 from schemas.settings import CallTemplate, IncomingServer, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import TokenVerifier
@@ -26,7 +28,7 @@ from schemas.tokens import TokenVerifier
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the way of a mail: what came of it, and why, in words for an administrator."""
+    """One step: its outcome, and why, as an administrator reads it."""
 
     step: str
     outcome: str
@@ -35,7 +37,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class OtherSender:
-    """Who may have written a mail in the name of the one in From, and whether that one may be answered."""
+    """Who may have written a message that From sends for others, and whether that person may get an auto-reply."""
 
     sender: SenderAddress
     answerable: bool
@@ -43,9 +45,9 @@ class OtherSender:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A mail read and judged; its sender not yet looked up. `files` stand in the order of `mail.attachments`.
+    """A message parsed and screened; its sender not yet looked up. `files` are in the order of `mail.attachments`.
 
-    Small on purpose: it holds nothing of the reader's own, so that it can travel between processes.
+    Small on purpose: it has nothing of the parser's own, so that it can be sent between processes.
     """
 
     mail: ParsedMail
@@ -64,7 +66,7 @@ class Examined:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a person's mail becomes."""
+    """The decisions on a person's message."""
 
     trust: Trust
     sender: Sender
@@ -74,7 +76,7 @@ class Resolution:
 
 
 def own_addresses(snapshot: SettingsSnapshot) -> frozenset[str]:
-    """The desk's own addresses, normalised: what we send from, and where we ask for answers."""
+    """The desk's own addresses, normalised: those we send from, and those that replies go to."""
     servers = snapshot.all_of(OutgoingServer)
     return frozenset(
         normalise(address) for server in servers for address in (server.from_address, server.reply_to) if address
@@ -82,7 +84,7 @@ def own_addresses(snapshot: SettingsSnapshot) -> frozenset[str]:
 
 
 def examine(raw: bytes, own: frozenset[str]) -> Examined:
-    """Parse and screen a mail and find the address it comes from. Never raises, whatever the bytes."""
+    """Parse and screen a message and find its sender's address. Never raises, whatever the bytes."""
     parsed = parse(raw)
     screening = screen(parsed, own)
     mailboxes_of = partial(_mailboxes, parsed)
@@ -94,7 +96,7 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
         files=parsed.files,
         screening=screening,
         sender=found,
-        # What is answered to the desk's own address would only come back.
+        # An auto-reply to the desk's own address would only come back.
         answerable=found.address not in own and answerable(parsed, found.address if found.in_name_of else None),
         others=tuple(OtherSender(one, answerable(parsed, one.address)) for one in others),
         authentication_results=own_lines(parsed, in_doubt=bool(in_headers)),
@@ -103,9 +105,9 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
 
 
 def sent_at(examined: Examined, server: IncomingServer) -> Examined:
-    """The mail with the sender that it has at this server: of one in the name of a form or a list, who wrote it.
+    """The message with its sender at this server: of one that a form or a list sends for others, who wrote it.
 
-    What is a form's or a list's itself wrote nothing: `Reply-To: list@...` names nobody.
+    An address of the form or list itself names nobody: `Reply-To: list@...`.
     """
     patterns = server.reply_to_is_sender
     if not examined.others or not is_one_of(examined.others[0].sender.in_name_of, patterns):
@@ -119,21 +121,21 @@ def resolve(
     server: IncomingServer,
     template: CallTemplate,
     persons: Sequence[Person],
-    judge: TokenVerifier,
+    verify_token: TokenVerifier,
     *,
     plus_tags: bool = False,
 ) -> Resolution:
-    """What a person's mail becomes at this incoming server. `persons`: those whose address it comes from."""
+    """The decisions on a person's message at this incoming server. `persons`: those with the sender's address."""
     mail = examined.mail
     trust = trust_in(examined, server)
     sender = decide_sender(examined.sender, persons, server, trusted=trust.verdict in TRUSTED, plus_tags=plus_tags)
     own = {address for one in persons if one.id == sender.person_id for address in one.addresses}
-    found = conversation.references(mail, own | {sender.address}, judge)
+    found = conversation.references(mail, own | {sender.address}, verify_token)
     wanted, why_wanted = conversation.wanted(mail, server.close_words)
     steps = (
         *examined.steps,
         Step("trust", trust.verdict, trust.reason),
-        Step("converse", _conversation_outcome(found), "whether it belongs to an item is the logger's to say"),
+        Step("converse", _conversation_outcome(found), "the logger decides which item it belongs to"),
         Step("wanted", wanted, why_wanted),
         Step(
             "sender", f"{sender.kind}: {sender.address or 'no address'}", f"{examined.sender.reason}; {sender.reason}"
@@ -144,7 +146,7 @@ def resolve(
 
 
 def trust_in(examined: Examined, server: IncomingServer) -> Trust:
-    """How far it is proved that the mail comes from its sender, by the policy of this incoming server."""
+    """Whether the sender is authenticated, by the policy of this incoming server."""
     return assess(examined.authentication_results, examined.sender, examined.doubts, server)
 
 
@@ -160,16 +162,18 @@ def _parse_step(mail: ParsedMail) -> Step:
 
 def _screen_step(screening: Screening) -> Step:
     reason = ": ".join(part for part in (screening.reason, screening.evidence) if part)
-    return Step("screen", screening.verdict, reason or "nothing tells of a machine")
+    return Step("screen", screening.verdict, reason or "no sign of software")
 
 
 def _conversation_outcome(found: ConversationReferences) -> str:
     offers = (
-        ("id of our own mail", found.own_message_ids),
+        ("id of our own message", found.own_message_ids),
         ("signed tag", found.tokens),
         ("of these sent to the sender", found.sent_to_sender),
         ("forged or expired token", found.doubtful),
-        ("id of another mail", found.message_ids),
+        ("id of another message", found.message_ids),
         ("item reference", found.item_references),
     )
-    return ", ".join(f"{len(values)} x {name}" for name, values in offers if values) or "nothing to find an item by"
+    return (
+        ", ".join(f"{len(values)} x {name}" for name, values in offers if values) or "nothing that identifies an item"
+    )

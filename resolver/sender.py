@@ -1,37 +1,19 @@
-"""Who sends a call: User and Logging Analyst. Pure.
+"""Who becomes User and Logging Analyst of a call. Pure.
 
 Requirement R2.3 and the table of Requirement R11, as one table of data: `ROWS`.
 """
 
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from resolver.sender_address import SenderAddress
 from schemas import ids
-from schemas.addresses import MAX_ADDRESS, check_address, normalise, without_tag
-from schemas.mail import Mailbox, ParsedMail, Sender
+from schemas.addresses import without_tag
 from schemas.persons import Person, PersonKind, first_found
+from schemas.resolved_mail import Sender
 from schemas.settings import IncomingServer
 
 MAX_NAME = 200
-
-# The mailboxes of a header that is no part of `ParsedMail`, by its name.
-MailboxesOf = Callable[[str], Sequence[Mailbox]]
-
-
-@dataclass(frozen=True, slots=True)
-class SenderAddress:
-    """The address a mail is taken to come from. `address` is normalised, and empty where the mail names none.
-
-    `header` is the one it stands in, empty if none; `reason` says why it is that one. `in_name_of`: the normalised
-    address in From where another header says who wrote; of such a mail only From can be checked.
-    """
-
-    address: str
-    name: str
-    header: str
-    reason: str
-    in_name_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +29,10 @@ _DEFAULT = "the Logging Analyst is the server's Default Logging Analyst"
 _NOT_LINKED = f"Use Linked Analyst is deselected: {_DEFAULT}"
 _LINKED = "Use Linked Analyst is selected: the Logging Analyst is the person sending the email"
 
-# (who sends, Use Linked Analyst) -> what follows. The option makes no difference for whoever is no Analyst.
+# (kind of sender, Use Linked Analyst) -> the row. The option makes no difference for a sender who is not an Analyst.
 ROWS: Mapping[tuple[PersonKind, bool], SenderRule] = {
-    ("unknown", False): SenderRule(False, False, f"no person has this address: a new User is made; {_DEFAULT}"),
-    ("unknown", True): SenderRule(False, False, f"no person has this address: a new User is made; {_DEFAULT}"),
+    ("unknown", False): SenderRule(False, False, f"no person has this address: a new User is created; {_DEFAULT}"),
+    ("unknown", True): SenderRule(False, False, f"no person has this address: a new User is created; {_DEFAULT}"),
     ("user-only", False): SenderRule(False, False, f"a User: {_DEFAULT}"),
     ("user-only", True): SenderRule(False, False, f"a User: {_DEFAULT}, whether Use Linked Analyst is selected or not"),
     ("analyst-only", False): SenderRule(False, True, f"an Analyst who becomes a User as well. {_NOT_LINKED}"),
@@ -60,67 +42,8 @@ ROWS: Mapping[tuple[PersonKind, bool], SenderRule] = {
 }
 # Instead of an Analyst's rows: whoever is disabled is changed by the CMDB only; and where it is not proved that the
 # Analyst wrote the mail.
-_DISABLED = SenderRule(False, False, f"a disabled person, who acts as no Analyst: {_DEFAULT}")
-_NOT_TRUSTED = SenderRule(False, False, f"an Analyst, who is not proved to have sent the email: {_DEFAULT}")
-
-
-# Who wrote a mail in another's name: what forms, lists and groups that put their own address into From keep of it.
-_WROTE = ("Reply-To", "X-Original-From", "X-Original-Sender")
-_MAX_WROTE = 10  # mailboxes of each header: who wrote stands first, or behind the list
-# `'Ann Ek' via Staff`, as Google Groups and Mailman name the author in From.
-_VIA = re.compile(r"^'([^']{1,200})' \S|^(.{1,200}?) via \S")
-
-
-def sender_address(
-    mail: ParsedMail, mailboxes_of: MailboxesOf, own_addresses: frozenset[str] = frozenset()
-) -> SenderAddress:
-    """From, its first usable address, else the first of Reply-To, Sender and Return-Path that holds one, else none.
-
-    RFC 5322, 3.6.2: the author stands in From; the others only stand in for it. Return-Path comes last because it often
-    names a machine that handles bounces. In the name of one of `own_addresses`, the desk's own, somebody else writes:
-    whom Reply-To names, else X-Original-From, else X-Original-Sender; else it is From after all.
-    `mailboxes_of` is asked for a header only when it is needed.
-    """
-    name = mail.from_.name if mail.from_ else ""
-    if mail.from_ and normalise(mail.from_.address) in own_addresses:
-        found = who_wrote(mail, mailboxes_of, own_addresses)
-        if found:
-            return replace(found[0], reason=f"From is the desk's own address: {found[0].header} says who wrote")
-    for header, mailbox in _candidates(mail, mailboxes_of):
-        address = _usable(mailbox.address)
-        if address:
-            reason = (
-                "the author, as From says" if header == "From" else f"{_why_not_from(mail)}: {header} stands in for it"
-            )
-            return SenderAddress(address, mailbox.name or name, header, reason)
-    return SenderAddress("", name, "", f"{_why_not_from(mail)}, and no other header names a sender")
-
-
-def who_wrote(mail: ParsedMail, mailboxes_of: MailboxesOf, own_addresses: frozenset[str]) -> tuple[SenderAddress, ...]:
-    """Whoever may have written a mail in the name of the one in From, best first: nobody with an address of the desk's.
-
-    Whether From writes for others is for the settings to say.
-    """
-    every = ((header, mail.reply_to if header == "Reply-To" else mailboxes_of(header)) for header in _WROTE)
-    named = [(header, boxes) for header, boxes in every if boxes]
-    in_name_of = _usable(mail.from_.address) if mail.from_ and named else ""
-    if not in_name_of:
-        return ()
-    via = _VIA.match(mail.from_.name if mail.from_ else "")
-    found = []
-    for header, mailboxes in named:
-        for mailbox in mailboxes[:_MAX_WROTE]:
-            address = _usable(mailbox.address)
-            if address and address != in_name_of and address not in own_addresses:
-                name = mailbox.name or (via[1] or via[2] if via else "")
-                reason = f"{in_name_of} writes for others, by the incoming server: {header} says who wrote"
-                found.append(SenderAddress(address, name, header, reason, in_name_of))
-    return tuple(found)
-
-
-def is_one_of(address: str, patterns: Collection[str]) -> bool:
-    """Whether a normalised address, or its whole domain (`@example.com`), is one of the settings' patterns."""
-    return bool(address) and (address in patterns or address[address.rfind("@") :] in patterns)
+_DISABLED = SenderRule(False, False, f"a disabled person, who does not act as an Analyst: {_DEFAULT}")
+_NOT_TRUSTED = SenderRule(False, False, f"an Analyst, not authenticated as the sender of the email: {_DEFAULT}")
 
 
 def known_as(address: str, plus_tags: bool) -> tuple[str, ...]:
@@ -201,33 +124,6 @@ def name_parts(display_name: str, address: str) -> tuple[str, str]:
 def unknown_sender(server_id: str) -> str:
     """What stands for the address of the mails of one incoming server that name no sender: never an address itself."""
     return f"unknown-sender/{server_id}"
-
-
-def _candidates(mail: ParsedMail, mailboxes_of: MailboxesOf) -> Iterator[tuple[str, Mailbox]]:
-    if mail.from_ is not None:
-        yield "From", mail.from_
-        for mailbox in mailboxes_of("From"):  # `Ek, Anna <anna@...>`: a comma without quotation marks cuts the name off
-            yield "From", mailbox
-    for mailbox in mail.reply_to:
-        yield "Reply-To", mailbox
-    for header in ("Sender", "Return-Path"):
-        for mailbox in mailboxes_of(header):
-            yield header, mailbox
-
-
-def _usable(address: str) -> str:
-    """The normalised address if a person may have it, else nothing."""
-    if len(address) > MAX_ADDRESS:
-        return ""
-    normalised = normalise(address)
-    try:
-        return check_address(normalised)
-    except ValueError:
-        return ""
-
-
-def _why_not_from(mail: ParsedMail) -> str:
-    return "From is missing" if mail.from_ is None else "From holds no usable address"
 
 
 def _kind(person: Person | None) -> PersonKind:

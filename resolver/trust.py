@@ -1,4 +1,4 @@
-"""Whether a mail comes from whom it says, by what its own mail system found (docs/trust.md). Pure.
+"""Whether the sender is authenticated, by what the receiving mail system found (docs/trust.md). Pure.
 
 A mail can bring along any number of Authentication-Results, but what its own system writes stands above them
 (RFC 8601, sections 4 and 5). Above the topmost Received, which that system wrote as well, no stranger's line can stand:
@@ -10,9 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from resolver.authentication_results import AuthenticationResults, Result, read_authentication_results
 from resolver.parsing import Parsed
-from resolver.sender import SenderAddress
+from resolver.sender_address import SenderAddress
 from schemas.addresses import has_one_form, normalise
-from schemas.mail import Defect, Trust, TrustVerdict
+from schemas.mail import Defect
+from schemas.resolved_mail import Trust, TrustVerdict
 from schemas.settings import IncomingServer
 
 TRUSTED: frozenset[TrustVerdict] = frozenset({"not-checked", "passed"})
@@ -60,13 +61,13 @@ def assess(lines: Sequence[str], sender: SenderAddress, doubts: Collection[str],
         return _NOT_CHECKED
     trust = _found(lines, sender, Defect.SEVERAL_FROM in doubts, server.authserv_id or NO_ID)
     if doubts and trust.verdict != "failed":
-        return Trust(verdict="unproved", reason=f"the mail can be read in two ways: {', '.join(doubts)}")
+        return Trust(verdict="unproved", reason=f"the message can be read in two ways: {', '.join(doubts)}")
     return trust
 
 
 def _found(lines: Sequence[str], sender: SenderAddress, several_from: bool, wanted: str) -> Trust:
     if not lines:
-        return Trust(verdict="unproved", reason="the mail has no Authentication-Results")
+        return Trust(verdict="unproved", reason="the message has no Authentication-Results")
     found = [read_authentication_results(line) for line in lines]
     ours = [line for line in found if _is_ours(line, wanted)]
     if not ours:
@@ -75,8 +76,8 @@ def _found(lines: Sequence[str], sender: SenderAddress, several_from: bool, want
     checked = "" if several_from else sender.address if provable else sender.in_name_of
     trust = _verdict([result for line in ours for result in line.results], _domain(checked))
     if trust.verdict != "failed" and not provable:
-        why = f"it stands in {sender.header or 'no header'}"
-        return Trust(verdict="unproved", reason=f"the sender's address cannot be proved: {why}")
+        why = f"it is in {sender.header or 'no header'}"
+        return Trust(verdict="unproved", reason=f"the sender's address cannot be authenticated: {why}")
     return trust
 
 
@@ -89,8 +90,12 @@ def _verdict(results: Sequence[Result], domain: str) -> Trust:
             return Trust(verdict="passed", reason=f"{one.method}=pass for {_proved(one)}")
     failed = [f"{one.method}={one.result}" for one in results if one.result in _FAILS.get(one.method, ())]
     if failed:
-        return Trust(verdict="failed", reason=f"{', '.join(dict.fromkeys(failed))}, and nothing proves the sender")
-    return Trust(verdict="unproved", reason=f"no result of Authentication-Results proves {domain or 'the sender'}")
+        return Trust(
+            verdict="failed", reason=f"{', '.join(dict.fromkeys(failed))}, and nothing authenticates the sender"
+        )
+    return Trust(
+        verdict="unproved", reason=f"no result of Authentication-Results authenticates {domain or 'the sender'}"
+    )
 
 
 def _is_ours(found: AuthenticationResults, wanted: str) -> bool:

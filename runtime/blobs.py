@@ -1,4 +1,7 @@
-"""Large things kept outside the topics (claim check): mails above 700 kB, attachments. The content gives the key."""
+"""The blob store, for what is too large for a topic (claim check): messages above 700 kB, attachments.
+
+The content gives the key.
+"""
 
 import hashlib
 import re
@@ -7,8 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from runtime.outcomes import OutageError
-from runtime.private_files import private_directory
+from runtime.outages import OutageError
+from runtime.security.private_files import private_directory
 from schemas.reasons import Reason
 
 _PIECE_BYTES = 1_000_000
@@ -17,7 +20,7 @@ _KEY = re.compile(r"^sha256/[0-9a-f]{2}/[0-9a-f]{64}$")
 
 
 class BlobMissingError(Exception):
-    """The store answers and has no such blob, or the key is none of ours."""
+    """The store is available and has no such blob, or the key is none of ours."""
 
 
 class BlobStore:
@@ -39,7 +42,7 @@ class BlobStore:
     def put(self, data: bytes, sha256: str = "") -> str:
         """Stores the bytes and returns their key, `sha256/<2 digits>/<64 digits>`; the same bytes give the same key.
 
-        `sha256`: theirs, in hexadecimal, from whoever knows it already. Raises `OutageError` (BLOB_STORE_AWAY).
+        `sha256`: of the bytes, in hexadecimal, where it is known already. Raises `OutageError` (BLOB_STORE_AWAY).
         """
         key = key_of(sha256 or hashlib.sha256(data).hexdigest())
         try:
@@ -74,9 +77,9 @@ class BlobStore:
             raise self._away(error) from error
 
     def _away(self, error: Exception) -> OutageError:
-        """Whatever a store raises other than "not there" is trouble that the next record would meet too.
+        """Whatever a store raises other than "not found" is a failure that the next record would meet, too.
 
-        In its own words only where it is a directory: elsewhere a URL with a token may stand in them.
+        Its text is shown only where it is a directory: elsewhere it may hold a URL with a token.
         """
         kind = type(error).__name__
         first_line = str(error).partition("\n")[0][:300]

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, SettingsConfigDict
 
-from runtime.configured_secrets import remember_configured
-from runtime.kafka_settings import KafkaSettings
-from schemas.sizes import LEAST_RECORD_BYTES, MAX_RECORD_BYTES
+from runtime.kafka.settings import KafkaSettings
+from runtime.security.redaction import remember_configured
+from schemas.wire import LEAST_RECORD_BYTES, MAX_RECORD_BYTES
 
 ENV_PREFIX = "MAILCALL_"
 WRONG_CONFIGURATION = 2  # exit code
@@ -36,7 +36,7 @@ class ProcessConfig(KafkaSettings):
     topic_prefix: str = Field(
         "mailcall",
         pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$",
-        description="stands before the name of every topic and consumer group",
+        description="prefix of the name of every topic and consumer group",
     )
     topic_replication_factor: int = Field(
         -1, ge=-1, description="copies of each topic that is created; -1: as the broker is set"
@@ -50,8 +50,8 @@ class ProcessConfig(KafkaSettings):
         MAX_RECORD_BYTES,
         ge=LEAST_RECORD_BYTES,
         le=MAX_RECORD_BYTES,
-        description="the largest record that the broker takes, the same for all processes; mails of more than two "
-        "thirds of it, or 700 kB, go to the blob store",
+        description="the largest record that the broker accepts, the same for all processes; messages of more than "
+        "two thirds of it, or 700 kB, go to the blob store",
     )
     desk_url: str = Field(
         "sqlite:///mailcall.db",
@@ -61,44 +61,43 @@ class ProcessConfig(KafkaSettings):
     blob_url: str = Field(
         default_factory=lambda: (Path.cwd() / "blobs").as_uri(),
         repr=False,
-        description="where mails above 700 kB and attachments are kept: file:///path, s3://bucket/prefix, gs://, az://",
+        description="where messages above 700 kB and attachments are kept: file:///path, s3://bucket/prefix, gs://, az://",
     )
     secret_key_file: Path | None = Field(
         None, description="private key that opens sealed passwords (`mailcall secrets make-keys`)"
     )
     token_key_file: Path | None = Field(
         None,
-        description="keys that sign what we send and verify what is answered (`mailcall secrets make-token-key`); "
+        description="keys that sign what we send and verify replies (`mailcall secrets make-token-key`); "
         "the same file for outbound, resolver and console",
     )
     metrics_host: str = Field("127.0.0.1", description="address that /metrics, /livez and /readyz are served on")
     metrics_port: Port = Field(0, description="their port; 0: any free one (the log says which), off: not served")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="the least level that is logged"
+        "info", description="the lowest level that is logged"
     )
-    batch_records: int = Field(200, ge=1, le=10_000, description="most records that are handled as one batch")
+    batch_records: int = Field(200, ge=1, le=10_000, description="most records that are processed as one batch")
     batch_bytes: int = Field(
-        8_000_000, ge=1, description="most bytes that are handled as one batch, unless one record has more"
+        8_000_000, ge=1, description="most bytes that are processed as one batch, unless one record has more"
     )
     commit_seconds: float = Field(
         1.0,
         ge=0,
         le=60,
-        description="how often offsets are committed; what is not yet committed comes again after a crash",
+        description="how often offsets are committed; records beyond are redelivered after a crash",
     )
     patience_seconds: float = Field(
-        60, gt=0, le=240, description="how long a rebalance waits for a batch that is in work"
+        60, gt=0, le=240, description="how long a rebalance waits for a batch that is being processed"
     )
     session_seconds: float = Field(
         10,
         ge=1,
         le=300,
-        description="so long after a process was killed the others take over its work; brokers allow 6 and more",
+        description="session time-out: how long after an instance was killed the others are assigned its partitions; "
+        "brokers allow 6 and more",
     )
-    dead_letter_limit: int = Field(
-        100, ge=0, description="so many dead letters without a good record between them stop the process; 0: never"
-    )
-    stall_seconds: float = Field(300, gt=0, description="/livez fails when nothing has moved for so long")
+    dead_letter_limit: int = Field(100, ge=0, description="this many dead letters in a row stop the process; 0: never")
+    stall_seconds: float = Field(300, gt=0, description="/livez fails after this long without progress")
 
     @model_validator(mode="after")
     def _is_secret_in_part(self) -> Self:
@@ -175,7 +174,7 @@ def _read_file(program: str, path: Path, cls: type[ProcessConfig]) -> Mapping[st
     except UnicodeDecodeError:
         fail(program, f"{path}: is no YAML; a settings file holds lines such as `topic_prefix: mailcall`")
     except YamlError as error:
-        place = f"{path}:{min(error.line, len(text.splitlines()))}" if error.line else str(path)  # its end lies behind
+        place = f"{path}:{min(error.line, len(text.splitlines()))}" if error.line else str(path)  # its end is behind
         fail(program, f"{place}: is no YAML ({error}); a settings file holds lines such as `topic_prefix: mailcall`")
     if not isinstance(values, dict) or not values:
         fail(program, f"{path}: holds no settings; write lines such as `topic_prefix: mailcall`")
@@ -188,12 +187,12 @@ def _read_file(program: str, path: Path, cls: type[ProcessConfig]) -> Mapping[st
 def _explain(error: ValidationError, path: Path | None, from_environment: Mapping[str, Any]) -> str:
     """Every wrong setting with where it was read. Values are left out: they may be secrets."""
     lines = []
-    for fault in error.errors(include_url=False, include_input=False, include_context=False):
-        name = str(fault["loc"][0]) if fault["loc"] else ""
+    for wrong in error.errors(include_url=False, include_input=False, include_context=False):
+        name = str(wrong["loc"][0]) if wrong["loc"] else ""
         variable = f"{ENV_PREFIX}{name.upper()}"
         place = variable if name in from_environment or path is None else f"{path}: {name}"
-        lines.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}")
-    return "\n".join(lines) + "\n(--help tells what each setting means)"
+        lines.append(f"{place}: {wrong['msg'].removeprefix('Value error, ')}")
+    return "\n".join(lines) + "\n(--help says what each setting means)"
 
 
 def fail(program: str, message: str) -> NoReturn:

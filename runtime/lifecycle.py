@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
-from runtime import traces
 from runtime.config import ProcessConfig, fail, load_config
-from runtime.health import Health, HealthServer
-from runtime.logs import configure, get_logger
-from runtime.metrics import BUILD_INFO
-from runtime.private_files import keep_private
+from runtime.security.private_files import keep_private
+from runtime.telemetry import traces
+from runtime.telemetry.health import Health, HealthServer
+from runtime.telemetry.logs import configure, get_logger
+from runtime.telemetry.metrics import BUILD_INFO
 from runtime.version import VERSION
 
 C = TypeVar("C", bound=ProcessConfig)
@@ -22,7 +22,7 @@ FAILED = 1
 TOO_MANY_DEAD_LETTERS = 3
 
 
-class StopProcess(Exception):  # noqa: N818 - it is no fault of the program
+class StopProcess(Exception):  # noqa: N818 - it is no defect of the program
     """Ends the process with an exit code; the text says why and what to do."""
 
     def __init__(self, exit_code: int, text: str) -> None:
@@ -38,7 +38,7 @@ def run(
 ) -> int:
     """Runs `main(config, stop, health)` until it returns; gives the exit code: 0 after a stop, 1 or 3 after a failure.
 
-    SIGTERM and SIGINT make the process not ready and set `stop`; `main` then finishes what is in work and returns.
+    SIGTERM and SIGINT make the process not ready and set `stop`; `main` then finishes its batch and returns.
     A wrong configuration exits with 2 before anything starts.
     """
     keep_private()
@@ -76,7 +76,7 @@ def run(
 
 @contextmanager
 def beside(loop: Callable[[], None], stop: threading.Event) -> Iterator[None]:
-    """Runs a second loop of the process in a thread, until the block ends; `loop` returns after `stop`.
+    """Runs a second loop of the process in a thread until the block ends; `loop` returns after `stop`.
 
     What it raises ends the process: `stop` is set, and it is raised at the end of the block.
     """

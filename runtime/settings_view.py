@@ -1,17 +1,16 @@
-"""The settings as they are now: a snapshot of the compacted topic, kept current by a thread."""
+"""The settings as they are now: a snapshot of the compacted topic, kept up to date by a thread."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from runtime.clients import broker_errors, make_consumer
 from runtime.config import ProcessConfig
-from runtime.health import Health
-from runtime.logs import get_logger
-from runtime.metrics import SETTINGS_RECORDS, SETTINGS_VERSION
-from runtime.outcomes import OutageError
-from runtime.topic_reader import TopicMissingError, assign_whole, to_record, unread
-from runtime.waiting import Outage, Stopped, retry_until_available, wait_for_broker
+from runtime.kafka.clients import broker_errors, make_consumer
+from runtime.kafka.topic_reader import TopicMissingError, assign_whole, to_record, unread
+from runtime.outages import Outage, OutageError, Stopped, retry_until_available, wait_for_broker
+from runtime.telemetry.health import Health
+from runtime.telemetry.logs import get_logger
+from runtime.telemetry.metrics import SETTINGS_RECORDS, SETTINGS_VERSION
 from schemas.keyed import decode_keyed, key_of
 from schemas.reasons import Reason
 from schemas.settings import Setting
@@ -29,7 +28,7 @@ Change = tuple[str, Setting | None, int]
 
 
 class SettingsView:
-    """`current` is a value: take it once for each batch, so that one batch is decided with one set of settings."""
+    """`current` is a value: take it once per batch, so that a batch is processed with one snapshot."""
 
     def __init__(self, config: ProcessConfig, health: Health | None = None) -> None:
         self._config = config
@@ -59,14 +58,14 @@ class SettingsView:
         self._health.ready("settings", self._complete.is_set())
 
     def apply(self, records: Iterable[Record]) -> None:
-        """Takes records of the settings topic over into `current`."""
+        """Applies records of the settings topic to `current`."""
         changes = list(_changes(records))
         if not changes:
             return
         self._current = self._current.with_changes(changes)
         SETTINGS_VERSION.set(changes[-1][2])
         if self._complete.is_set():
-            self._tell()
+            self._notify()
 
     def _open(self) -> "tuple[KafkaConsumer, dict[TopicPartition, int]]":
         consumer = make_consumer(self._config, "settings", fetch_max_wait_ms=FETCH_WAIT_MS, max_poll_records=2000)
@@ -88,7 +87,7 @@ class SettingsView:
                 # Before the poll: one of an empty topic takes its time.
                 if not self._complete.is_set() and not unread(consumer, ends):
                     self._complete.set()
-                    self._tell()
+                    self._notify()
                 batches = retry_until_available(lambda: _poll(consumer), outage, stop.wait)
                 self.apply(record for batch in batches.values() for record in map(to_record, batch))
         except Stopped:
@@ -96,12 +95,12 @@ class SettingsView:
         finally:
             consumer.close(autocommit=False)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for callback in self._callbacks:
             try:
                 callback(self._current)
             except Exception:
-                log.exception("a callback for changed settings failed; the view goes on")
+                log.exception("a callback for changed settings failed; the view continues")
 
 
 def _poll(consumer: "KafkaConsumer") -> dict[Any, list[Any]]:

@@ -1,6 +1,7 @@
 """YAML with the line of every value, so that an error can say where it is. Safe types only; no key twice.
 
-Everything is counted before anything is built: the library builds its tree in C, without a look at depth or number.
+Everything is counted before anything is built: the library builds its tree in C, whatever its depth and size
+(docs/adr/0015-yaml.md).
 """
 
 from collections.abc import Iterator, Mapping

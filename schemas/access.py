@@ -1,4 +1,4 @@
-"""Who may read and write which topic, and join which consumer group: all that a process needs of a broker. Pure.
+"""Which topics each process may read and write, and which consumer groups it may join. Pure.
 
 Made from the topic catalogue: whoever reads a topic and dead-letters from it writes its `.dlq`; the console reads all
 of these and sends what lies there back to its topic.

@@ -1,4 +1,4 @@
-"""E-mail addresses: one type that is safe at every border, one way to compare them."""
+"""E-mail addresses: one type that is safe to use everywhere, one way to compare them."""
 
 import re
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.1 document, made from the topic catalogue: what each topic holds, who writes and who reads it."""
+"""The AsyncAPI 3.1 document, made from the topic catalogue: what each topic holds, who writes it, who reads it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whether two mails are one and the same that reached a server by different ways. Pure.
+"""The content id: equal for one message that was received by two routes. Pure.
 
 A mail takes on headers while it travels and where it is kept: the way it took, what each system found out about it,
 whom a copy was delivered for. Nobody knows all of them. So a mail is told by what its author's program wrote.
@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from schemas.former_content import former_content_id
 from schemas.line_endings import to_lf
 
 # Who wrote to whom, when, what about and in answer to what (RFC 5322, 3.6.1 to 3.6.5), how the body is to be read (RFC
@@ -72,3 +71,37 @@ def _end_of_text(raw: bytes) -> int:
             return start + len(text)
         end = start
     return 0
+
+
+# The way (RFC 5321, section 4.4; RFC 5322, 3.6.7), whom a copy was delivered for, and what was found out on the way:
+# authentication (RFC 8601, 7208, 6376), spam and viruses. What a person's program writes is never among them, and not
+# what a mailing list adds (List-*), nor a person who sends a mail on (Resent-*): their copies are mails of their own.
+TRANSPORT_HEADERS = frozenset(
+    b"received return-path delivered-to x-received x-delivered-to x-original-to original-recipient envelope-to "
+    b"x-envelope-to x-envelope-from x-rcpt-to x-resolved-to apparently-to x-sieve "
+    b"authentication-results authentication-results-original received-spf dkim-signature dkim-filter "
+    b"domainkey-signature x-google-dkim-signature x-gm-message-state x-google-smtp-source x-gm-features "
+    b"x-authentication-warning x-authenticated-sender x-originating-ip x-source-ip x-antivirus x-antivirus-status "
+    b"x-scanned-by x-bogosity x-eopattributedmessage x-eoptenantattributedmessage".split()
+)
+TRANSPORT_PREFIXES = (
+    *b"arc- x-spam- x-virus- x-amavis- x-rspamd- x-ms-exchange- x-microsoft-antispam x-forefront- x-ses-".split(),
+    *b"x-mimecast- x-barracuda- x-ironport- x-sophos- x-mailscanner x-proofpoint- x-ham-report".split(),
+)
+_STORE_HEADERS = re.compile(
+    rb"(?:Status|X-Status|X-UID|X-UIDL|X-Keywords|X-IMAP|X-IMAPbase|X-Mozilla-[\w-]+|Content-Length|Lines)[ \t]*:",
+    re.IGNORECASE,
+)
+
+
+def former_content_id(server_id: str, fields: Iterable[bytes], body: memoryview) -> str:
+    """`fields`: the header fields of the mail, with their line ends, `body` all below: cut as in `schemas.content`."""
+    state = hashlib.sha256(b"%d:%s" % (len(server_id), server_id.encode()))
+    state.update(b"".join(field for field in fields if not _added_on_the_way(field)))
+    state.update(body)
+    return state.hexdigest()[:32]
+
+
+def _added_on_the_way(field: bytes) -> bool:
+    name = field.partition(b":")[0].rstrip().lower()
+    return name in TRANSPORT_HEADERS or name.startswith(TRANSPORT_PREFIXES) or _STORE_HEADERS.match(field) is not None

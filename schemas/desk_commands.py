@@ -1,4 +1,4 @@
-"""What another system, or `mailcall`, asks the desk for: the values of `desk.requested`, one model an action.
+"""Commands of other systems and of `mailcall`: the values of `desk.requested`, one model per action.
 
 The desk does by the same rules what it does for a mail, and tells of it by the same events.
 """

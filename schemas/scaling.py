@@ -1,4 +1,4 @@
-"""What a stage is scaled by: the topics that its replicas share out, and how much one of them handles a second. Pure.
+"""What a stage is scaled by: the topics its instances share, and how many records one of them handles per second.
 
 `deploy/chart/files/scaling.yaml` is made of it, and the chart makes KEDA's ScaledObjects of that (docs/scaling.md).
 ingest is not among the stages: it shares out mailboxes by membership, and no lag tells how much lies in them.

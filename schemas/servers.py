@@ -1,4 +1,4 @@
-"""Mail servers in operation: how they are, how far they have been read, tests of them, and changes of settings."""
+"""Mail servers in operation: status, cursors, tests, tokens; and changes of settings."""
 
 from datetime import date, datetime
 from typing import Any, Literal

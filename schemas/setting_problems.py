@@ -1,11 +1,11 @@
-"""What in a whole set of settings does not fit together: references that lead nowhere, and what stands there twice."""
+"""Problems between settings: references to something that does not exist, and duplicates. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from schemas.notification_rules import Group, NotificationRule
 from schemas.settings import CallTemplate, IncomingServer, MapiProfile, MessageTemplate, OutgoingServer, Partition
+from schemas.settings.notification_rules import Group, NotificationRule
 from schemas.snapshot import SettingsSnapshot
 
 _APPLY_IT = "apply it first or in the same file, or name one that exists"

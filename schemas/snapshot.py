@@ -1,11 +1,10 @@
-"""All settings at one moment, with the look-ups every stage needs. A value: changing it gives a new one."""
+"""All settings at one moment, with the look-ups that every stage needs. Immutable."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar, cast
 
-from schemas.notification_rules import DEFAULT_RULES, DeskEvent, Group, NotificationRule, Role
 from schemas.settings import (
     CallTemplate,
     EmailOptions,
@@ -15,6 +14,7 @@ from schemas.settings import (
     Partition,
     Setting,
 )
+from schemas.settings.notification_rules import DEFAULT_RULES, DeskEvent, Group, NotificationRule, Role
 
 S = TypeVar("S")
 
@@ -70,7 +70,7 @@ class SettingsSnapshot:
         chosen = (partition and partition.outgoing_server) or self.email_options().default_outgoing_server
         return self.outgoing_server(chosen) if chosen else None
 
-    def told(self, event: DeskEvent, partition_id: str) -> tuple[Role, ...]:
+    def notified_roles(self, event: DeskEvent, partition_id: str) -> tuple[Role, ...]:
         """Who is told of an event: by the partition's rule, else the rule for all partitions, else the default."""
         rules = self._rules
         own = rules.get((event, partition_id))

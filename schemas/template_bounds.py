@@ -1,4 +1,4 @@
-"""How much a message template may hold, handle and give: counted before it is compiled, before it is filled, and while.
+"""Limits on a message template: its source, the work of filling it, and its output.
 
 No loop, call or assignment is in the language, so what a filling costs is known beforehand: each value is handled once
 for each place that names it, and once more for each filter and condition around that place.

@@ -18,8 +18,8 @@ from jinja2.exceptions import FilterArgumentError
 from jinja2.filters import do_trim
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from schemas.notification_rules import DeskEvent
 from schemas.settings import MessageTemplate
+from schemas.settings.notification_rules import DeskEvent
 from schemas.template_bounds import check_data, check_parts, check_source, joined, times_handled
 from schemas.template_words import MAX_TEXT, WORDS
 

@@ -1,8 +1,9 @@
-"""The names that a message template can use for the desk's own events, and what stands for each."""
+"""The variables of message templates for the desk's own events, and the value of each."""
 
 from collections.abc import Mapping
 
-from schemas.reasons import EXPLANATIONS, Reason
+from schemas.explanations import EXPLANATIONS
+from schemas.reasons import Reason
 
 # `recipient_name` is added by whoever fills the template: it differs from recipient to recipient.
 WORDS: Mapping[str, str] = {

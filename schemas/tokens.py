@@ -1,4 +1,4 @@
-"""Signed tokens: what is answered to one of our mails carries the proof of its item with it.
+"""Signed tokens: a reply to one of our messages carries the proof of its item.
 
 A token is `<what it is about>.<day>.<signature><recipient>`. It is about a notification (its id: the token stands in
 the mail's Message-ID), or about an item (its reference: the token stands in the subject, or behind the plus of an

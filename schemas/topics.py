@@ -11,16 +11,9 @@ from pydantic import ConfigDict, TypeAdapter
 
 from schemas.desk_commands import DeskRequested
 from schemas.events import CallEvent, NotificationRequested, NotificationResult
-from schemas.mail import RejectedMail, ResolvedMail
 from schemas.persons import Person
-from schemas.servers import (
-    AccountTokens,
-    MailboxCursor,
-    ServerStatus,
-    ServerTest,
-    ServerTestResult,
-    SettingsChange,
-)
+from schemas.resolved_mail import RejectedMail, ResolvedMail
+from schemas.servers import AccountTokens, MailboxCursor, ServerStatus, ServerTest, ServerTestResult, SettingsChange
 from schemas.settings import Setting
 
 HOUR_MS = 3_600_000
@@ -72,9 +65,8 @@ def without_prefix(name: str, prefix: str) -> str:
 
 MAIL_FETCHED = Topic(
     short="mail.fetched",
-    doc="Raw mails, RFC 5322 bytes untouched; what is known about them stands in the headers. "
-    "Above 700 kB, or two thirds of the largest record, the value is empty and `ce_dataref` names the blob (claim "
-    "check).",
+    doc="Raw messages, RFC 5322 bytes untouched; what is known about them is in the headers. Above 700 kB, or two "
+    "thirds of the largest record, the value is empty and `ce_dataref` names the blob (claim check).",
     key="sender's address, normalised",
     value=None,
     writers=("ingest", "console", "MTAs and integrators"),
@@ -84,7 +76,7 @@ MAIL_FETCHED = Topic(
 )
 MAIL_RESOLVED = Topic(
     short="mail.resolved",
-    doc="Parsed mails with their sender, conversation references, wanted action and call template.",
+    doc="Parsed messages with their sender, conversation references, wanted action and call template.",
     key="sender's address, normalised",
     value=TypeAdapter(ResolvedMail),
     writers=("resolver",),
@@ -94,7 +86,7 @@ MAIL_RESOLVED = Topic(
 )
 MAIL_REJECTED = Topic(
     short="mail.rejected",
-    doc="Mails that become no call, with the reason and the evidence.",
+    doc="Messages that become no call, with the reason and the evidence.",
     key="sender's address, normalised",
     value=TypeAdapter(RejectedMail),
     writers=("resolver", "logger", "console"),
@@ -103,8 +95,8 @@ MAIL_REJECTED = Topic(
 )
 DESK_REQUESTED = Topic(
     short="desk.requested",
-    doc="What other systems ask the desk for: log a call, create a task or a request, update, close or reopen an item. "
-    "`call.events` tells what became of it, by `request_id`.",
+    doc="Commands of other systems: log a call, create a task or a request, update, close or reopen an item. "
+    "`call.events` has the outcome, by `request_id`.",
     key="item reference; request id where the item is yet to be made",
     value=TypeAdapter(DeskRequested, config=_NO_INPUT),
     writers=("console", "integrators"),
@@ -123,7 +115,7 @@ CALL_EVENTS = Topic(
 )
 NOTIFICATION_REQUESTED = Topic(
     short="notification.requested",
-    doc="Who is to be told what by mail, with all that rendering needs.",
+    doc="Notifications to be sent, with all that rendering needs.",
     key="recipient's address, normalised",
     value=TypeAdapter(NotificationRequested),
     writers=("logger", "integrators"),
@@ -134,7 +126,7 @@ NOTIFICATION_REQUESTED = Topic(
 )
 NOTIFICATION_RESULTS = Topic(
     short="notification.results",
-    doc="What became of each notification: sent, deferred, failed or bounced, with the server's reply.",
+    doc="The outcome of each notification: sent, deferred, failed or bounced, with the server's reply.",
     key="notification id",
     value=TypeAdapter(NotificationResult),
     writers=("outbound", "resolver"),
@@ -144,8 +136,7 @@ NOTIFICATION_RESULTS = Topic(
 )
 SETTINGS = Topic(
     short="settings",
-    doc="Email Settings and what belongs to them, one record each; a tombstone deletes. One partition: a snapshot is "
-    "consistent.",
+    doc="Email Settings, one record per setting; a tombstone deletes. One partition keeps snapshots consistent.",
     key="kind/id",
     value=TypeAdapter(Setting, config=_NO_INPUT),
     writers=("console",),
@@ -164,7 +155,7 @@ SETTINGS_CHANGES = Topic(
 )
 PERSONS = Topic(
     short="persons",
-    doc="The CMDB's way in and out: persons published here are stored in the desk; persons made by mail appear here.",
+    doc="Persons, to and from the CMDB: those published here are stored in the desk; those created by mail appear.",
     key="person id",
     value=TypeAdapter(Person),
     writers=("CMDB feeds", "console", "logger"),
@@ -173,7 +164,7 @@ PERSONS = Topic(
 )
 SERVER_TESTS = Topic(
     short="server.tests",
-    doc="Tests of mail servers asked for by an administrator.",
+    doc="Tests of mail servers that an administrator asks for.",
     key="test id",
     value=TypeAdapter(ServerTest),
     writers=("console",),
@@ -194,7 +185,7 @@ SERVER_TEST_RESULTS = Topic(
 )
 SERVER_STATUS = Topic(
     short="server.status",
-    doc="How each mail server is: state, since when, last success, last error, backlog.",
+    doc="The state of each mail server: since when, last success, last error, backlog.",
     key="server id",
     value=TypeAdapter(ServerStatus),
     writers=("ingest", "outbound"),
@@ -212,8 +203,7 @@ SERVER_TOKENS = Topic(
 )
 MAILBOX_CURSORS = Topic(
     short="mailbox.cursors",
-    doc="How far each mailbox has been read. The replica of ingest that owns a partition watches the servers whose ids "
-    "fall into it.",
+    doc="How far each mailbox has been read. An instance of ingest watches the servers in its partitions.",
     key="server id",
     value=TypeAdapter(MailboxCursor),
     writers=("ingest",),

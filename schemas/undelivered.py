@@ -1,4 +1,4 @@
-"""Why a mail was not delivered: what a server's reply and an enhanced status code say, as two tables. Pure.
+"""Why a message was not delivered: what a server's reply and an enhanced status code mean, as two tables. Pure.
 
 Most of what servers write is vague. Exim always reports 5.0.0, sendmail guesses 5.1.1 from any 550, OpenSMTPD gives the
 reply in its text alone (docs/real-servers.md). So the reply's words decide first, then the code in the reply, then the

@@ -1,4 +1,4 @@
-"""Records as they lie on the broker: CloudEvents Kafka binding 1.0.2 in binary mode, W3C trace context.
+"""Records on the broker, their form and size: CloudEvents Kafka binding 1.0.2 in binary mode, W3C trace context.
 
 Structured mode (`content-type: application/cloudevents+json`) is accepted on input.
 """
@@ -179,3 +179,18 @@ def _first_error(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"]) or "value"
     return f"{place}: {first['msg']} ({error.error_count()} in all)"
+
+
+MAX_RECORD_BYTES = 16 * 1024 * 1024  # what our topics accept where the broker lets them; twice as much is unpacked
+LEAST_RECORD_BYTES = 512 * 1024  # whatever a mail holds, what is made of it fits: `resolver.outputs.LIMITS`
+MAX_INLINE_BYTES = 700_000  # above this a mail goes to the blob store, as large as its record might be
+
+
+def inline_bytes(max_record_bytes: int) -> int:
+    """Most bytes of a mail, or of what was read from it, that stand in its record: of its record two thirds."""
+    return min(MAX_INLINE_BYTES, max_record_bytes * 2 // 3)
+
+
+def cursor_bytes(max_record_bytes: int) -> int:
+    """Most bytes of unique ids or names that a mailbox's cursor holds: of its record three quarters."""
+    return max_record_bytes * 3 // 4

@@ -17,7 +17,7 @@ def open_chromium() -> "Iterator[Browser]":
     """Raises `NotAvailableError`."""
     from playwright.sync_api import expect, sync_playwright
 
-    from deploy.local.servers.mail_clients import find_browser
+    from deploy.local.packages.debian import find_browser
 
     expect.set_options(timeout=PATIENCE_MS)
     with (

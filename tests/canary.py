@@ -25,7 +25,7 @@ import pytest
 from ahocorasick_rs import BytesAhoCorasick
 
 from deploy.local.supervisor import Supervisor
-from runtime.secret_forms import forms_of
+from runtime.security.secret_forms import forms_of
 
 CANARY = "s3cret"
 MANY = 100  # tests with topics: a run with so many has left something of every kind

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deploy.local.servers.postfix import Postfix
     from deploy.local.servers.smtp_sink import SmtpSink
     from runtime.config import ProcessConfig
-    from runtime.publisher import Publisher
+    from runtime.kafka.producer import Publisher
 
 DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.database))
 
@@ -93,7 +93,7 @@ def topic_prefix(request: pytest.FixtureRequest, search_topics: Callable[[Path, 
 @pytest.fixture
 def publisher(config: "ProcessConfig") -> "Iterator[Publisher]":
     """Publishes where the process under test reads; `config` is a fixture of the test's own."""
-    from runtime.publisher import Publisher
+    from runtime.kafka.producer import Publisher
 
     with closing(Publisher(config)) as publisher:
         yield publisher

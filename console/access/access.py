@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from console.access.accounts import Account, account_named, find_account, renew_hash, set_password
+from console.access.account_changes import renew_hash, set_password
+from console.access.accounts import Account, account_named, find_account
 from console.access.attempts import Attempts
+from console.access.credentials import hash_password, is_outdated, verify
 from console.access.history import By
-from console.access.links import use_link
 from console.access.oidc import OidcClient
-from console.access.passwords import hash_password, is_outdated, verify
 from console.access.sessions import (
     DEFAULT_TIMES,
     Client,
@@ -22,9 +22,10 @@ from console.access.sessions import (
     look_up,
     needs_touch,
     touch,
+    use_link,
 )
 from desk.engine import read_transaction, write_transaction
-from runtime.logs import get_logger
+from runtime.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
@@ -44,7 +45,7 @@ class NotSignedIn:
 
 
 class Access:
-    """May be used by many threads. Its methods raise `OutageError` where the database is away."""
+    """May be used by many threads. Its methods raise `OutageError` where the database is unavailable."""
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class Access:
         self.engine = engine
         self.times = times
         self.oidc = oidc
-        self.oidc_role = oidc_role  # name of the role that whoever is new gets; None: nobody new gets in
+        self.oidc_role = oidc_role  # name of the role for new accounts; None: no account is created
         self.now = now
         self._attempts = Attempts(engine, now)
 
@@ -77,7 +78,7 @@ class Access:
         """Whose password it is; each attempt is counted."""
         wait_until = self._attempts.wait_until(name, client.address)
         if wait_until:
-            log.warning("too many attempts to sign in", client=client.address)
+            log.warning("too many login attempts", client=client.address)
             return NotSignedIn(wait_until)
         with read_transaction(self.engine) as connection:
             account = account_named(connection, name)
@@ -113,7 +114,7 @@ class Access:
         return self._began(token, account_id, "oidc", client)
 
     def look_up(self, token: str, *, is_use: bool = True) -> SignedIn | None:
-        """Who sends this token, as of now. `is_use`: somebody does something, so that the session goes on."""
+        """Who sends this token, as of now. `is_use`: somebody does something, so that the session continues."""
         now = self.now()
         with read_transaction(self.engine) as connection:
             found = look_up(connection, token, now, self.times)
@@ -130,5 +131,5 @@ class Access:
                 end_session(connection, found.session.account_id, found.session.id, self.now())
 
     def _began(self, token: str, account_id: str, how: str, client: Client) -> Began:
-        log.info("a session began", account=account_id, by=how, client=client.address)
+        log.info("a session was started", account=account_id, by=how, client=client.address)
         return Began(token)

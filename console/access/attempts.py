@@ -13,8 +13,8 @@ from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import Engine, bindparam, delete, select, text
 
+from console.access.credentials import digest
 from console.access.roles import key_of
-from console.access.tokens import digest
 from desk.engine import read_transaction, write_transaction
 from desk.tables import TIME
 from desk.tables import sign_in_attempts as table

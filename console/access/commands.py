@@ -28,13 +28,13 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")
 def create(
     context: typer.Context,
     name: Name,
-    address: Annotated[str, typer.Option(help="An e-mail address, for people to know.")] = "",
+    address: Annotated[str, typer.Option(help="An e-mail address, for information only.")] = "",
     who: Who = "",
     change_reason: ChangeReason = "",
 ) -> None:
     """An account with the role Administrator, and a link to its first sign-in: good once, for a day."""
-    from console.access.accounts import add_administrator
-    from console.access.links import make_link
+    from console.access.account_changes import add_administrator
+    from console.access.sessions import make_link
 
     by = _by(who, change_reason)
     with _changing(context) as connection:
@@ -47,7 +47,7 @@ def create(
 def list_(context: typer.Context, json: Json = False) -> None:
     """Every account with its roles."""
     from console.access.accounts import all_accounts
-    from console.desk.desk import desk
+    from console.desk.items import desk
 
     with desk(config_of(context)) as connection:
         rows = [_row(account) for account in all_accounts(connection)]
@@ -60,7 +60,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
 @app.command("link")
 def link(context: typer.Context, name: Name, who: Who = "", change_reason: ChangeReason = "") -> None:
     """A link that signs in once, for a day, to set a new password; earlier ones are good no longer."""
-    from console.access.links import make_link
+    from console.access.sessions import make_link
 
     by = _by(who, change_reason)
     with _changing(context) as connection:
@@ -74,7 +74,7 @@ def link(context: typer.Context, name: Name, who: Who = "", change_reason: Chang
 @app.command("disable")
 def disable(context: typer.Context, name: Name, who: Who = "", change_reason: ChangeReason = "") -> None:
     """Nobody signs in by it any more, and its sessions end at once."""
-    from console.access.accounts import set_disabled
+    from console.access.account_changes import set_disabled
 
     by = _by(who, change_reason)
     with _changing(context) as connection:
@@ -85,7 +85,7 @@ def disable(context: typer.Context, name: Name, who: Who = "", change_reason: Ch
 @app.command("enable")
 def enable(context: typer.Context, name: Name, who: Who = "", change_reason: ChangeReason = "") -> None:
     """It signs in again, with the password that it had."""
-    from console.access.accounts import set_disabled
+    from console.access.account_changes import set_disabled
 
     by = _by(who, change_reason)
     with _changing(context) as connection:
@@ -96,7 +96,7 @@ def enable(context: typer.Context, name: Name, who: Who = "", change_reason: Cha
 @app.command("end-sessions")
 def end_sessions(context: typer.Context, name: Name, who: Who = "", change_reason: ChangeReason = "") -> None:
     """It is signed out everywhere."""
-    from console.access.accounts import end_all_sessions
+    from console.access.account_changes import end_all_sessions
 
     by = _by(who, change_reason)
     with _changing(context) as connection:
@@ -107,7 +107,7 @@ def end_sessions(context: typer.Context, name: Name, who: Who = "", change_reaso
 
 @contextmanager
 def _changing(context: typer.Context) -> "Iterator[Connection]":
-    from console.desk.desk import desk_engine
+    from console.desk.items import desk_engine
     from desk.engine import write_transaction
 
     with desk_engine(config_of(context)) as engine, write_transaction(engine) as connection:
@@ -131,9 +131,9 @@ def _by(who: str, reason: str) -> "By":
 
 def _print_link(context: typer.Context, name: str, token: str) -> None:
     """The only place where it is ever shown."""
-    from console.access.links import LIFETIME, link_path
+    from console.access.sessions import LINK_LIFETIME, link_path
 
-    hours = LIFETIME.total_seconds() / 3600
+    hours = LINK_LIFETIME.total_seconds() / 3600
     print(f"{config_of(context).window_url.rstrip('/')}{link_path(token)}")
     print(f"signs in {name} once, within {hours:g} hours: give it to nobody else")
 

@@ -10,7 +10,7 @@ from console.access.oidc import Provider
 from console.access.oidc_http import is_endpoint
 from console.access.sessions import SessionTimes
 from console.config import ConsoleConfig
-from runtime.secrets import reveal
+from runtime.security.sealing import reveal
 from schemas.settings import Secret
 
 

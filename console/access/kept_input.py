@@ -12,7 +12,7 @@ from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
-from console.access.tokens import digest, new_token
+from console.access.credentials import digest, new_token
 from desk.tables import kept_input as table
 
 LIFETIME = timedelta(hours=1)

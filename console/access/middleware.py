@@ -9,15 +9,15 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from console.access import cookies, kept_input
+from console.access import browser, kept_input
 from console.access.access import Access
+from console.access.browser import path_within
 from console.access.kept_input import Posted
-from console.access.local_paths import path_within
 from console.access.sessions import SignedIn
-from console.web.bodies import limited, read_form
+from console.web.endpoint import limited, read_form
 from console.web.page import MAX_BODY_BYTES
 from desk.engine import write_transaction
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
 
 SIGN_IN_PATH = "/sign-in"
 SIGN_OUT_PATH = "/sign-out"
@@ -45,7 +45,7 @@ class Sessions:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        token = cookies.read(request, cookies.SESSION)
+        token = browser.read_cookie(request, browser.SESSION)
         found = await self._look_up(request, token) if token else None
         state = scope.setdefault("state", {})
         state["access"] = self._access
@@ -96,7 +96,7 @@ class Sessions:
             raise
         query = urlencode({"next": KEPT_PATH})
         response = RedirectResponse(f"{_at(request, SIGN_IN_PATH)}?{query}", 303)
-        cookies.write(request, response, cookies.KEPT, key, int(kept_input.LIFETIME.total_seconds()))
+        browser.write_cookie(request, response, browser.KEPT, key, int(kept_input.LIFETIME.total_seconds()))
         return response
 
     def _store(self, account_id: str, posted: Posted) -> str:
@@ -107,7 +107,7 @@ class Sessions:
         self, request: Request, path: str, found: SignedIn, receive: Receive
     ) -> tuple[Response | None, Receive]:
         """The page receives what was kept, as if it came now: it looks at it, and answers, as always."""
-        key = cookies.read(request, cookies.KEPT)
+        key = browser.read_cookie(request, browser.KEPT)
         posted = await run_in_threadpool(self._take, found.session.account_id, key, path)
         if posted is None:
             return RedirectResponse(_at(request, KEPT_PATH), 303), receive

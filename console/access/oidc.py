@@ -20,9 +20,9 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from console.access.local_paths import local_path
+from console.access.browser import local_path
+from console.access.credentials import new_token
 from console.access.oidc_http import OidcError, fetch_json, is_endpoint
-from console.access.tokens import new_token
 
 SCOPE = "openid profile email"
 _DISCOVERY = "/.well-known/openid-configuration"

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
 
-from runtime.bounded_http import bounded_opener
-from runtime.foreign_words import words
-from runtime.tls import trusting
+from runtime.net.bounded_http import bounded_opener
+from runtime.net.tls import trusting
+from runtime.security.redaction import printable
 
 TIMEOUT_SECONDS = 20.0
 MAX_BYTES = 512 * 1024
@@ -43,7 +43,7 @@ def fetch_json(
         with bounded_opener(trusting(ca_file), TIMEOUT_SECONDS) as opener:
             return _fetched(opener, request, host)
     except (OSError, ValueError, HTTPException) as error:  # URLError and TLS errors are OSErrors
-        raise OidcError(f"{host} cannot be asked: {words(getattr(error, 'reason', error))}") from None
+        raise OidcError(f"{host} cannot be asked: {printable(getattr(error, 'reason', error))}") from None
 
 
 def _fetched(opener: urllib.request.OpenerDirector, request: urllib.request.Request, host: str) -> Mapping[str, Any]:
@@ -74,4 +74,4 @@ def _said(body: bytes) -> str:
         return ""
     if not isinstance(answer, dict):
         return ""
-    return words(f"{answer.get('error') or ''} {answer.get('error_description') or ''}")
+    return printable(f"{answer.get('error') or ''} {answer.get('error_description') or ''}")

@@ -4,8 +4,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from console.access import cookies
-from console.access.accounts import account_of_subject, add_new_login, link_subject, needed
+from console.access import browser
+from console.access.account_changes import add_new_login, link_subject
+from console.access.accounts import account_of_subject, needed
 from console.access.history import By
 from console.access.middleware import OWN_PATH, SIGN_IN_PATH
 from console.access.oidc import Attempt, Login, OidcClient, attempt_of, begin_attempt
@@ -16,11 +17,11 @@ from console.web.page import Page
 from console.web.render import page, redirect
 from console.web.render import url as url_of
 from desk.engine import write_transaction
-from runtime.logs import get_logger
+from runtime.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
-_SECONDS = 600  # so long an attempt is good for
+_SECONDS = 600  # how long an attempt is valid
 
 
 def begin(request: Request) -> Response:
@@ -37,7 +38,7 @@ def post_link(request: Request) -> Response:
 
 def back(request: Request) -> Response:
     """Back from the provider."""
-    client, attempt = _client(request), attempt_of(cookies.read(request, cookies.OIDC))
+    client, attempt = _client(request), attempt_of(browser.read_cookie(request, browser.OIDC))
     if attempt is None:
         return _failed(request, "the sign-in took too long, or was begun in another browser")
     try:
@@ -47,7 +48,7 @@ def back(request: Request) -> Response:
         return _failed(request, error.text)
     except UserError as error:
         return _failed(request, error.problems[0].cause, error.problems[0].remedy)
-    cookies.drop(request, response, cookies.OIDC)
+    browser.drop_cookie(request, response, browser.OIDC)
     return response
 
 
@@ -65,7 +66,7 @@ def _off(request: Request, client: OidcClient, attempt: Attempt) -> Response:
         response = page(
             request, "access/off.html", title=f"On to {label}", url_there=url, headers={"Refresh": f"0; url={url}"}
         )
-    cookies.write(request, response, cookies.OIDC, attempt.cookie(), _SECONDS)
+    browser.write_cookie(request, response, browser.OIDC, attempt.cookie(), _SECONDS)
     return response
 
 
@@ -104,7 +105,7 @@ def _redirect_uri(request: Request) -> str:
 
 
 def _failed(request: Request, why: str, remedy: str = "Try again, or sign in by name and password.") -> Response:
-    log.warning("a sign-in at the OpenID provider failed", why=why, client=client_of(request).address)
+    log.warning("a login at the OpenID provider failed", why=why, client=client_of(request).address)
     client = _client(request)
     response = page(
         request,
@@ -115,7 +116,7 @@ def _failed(request: Request, why: str, remedy: str = "Try again, or sign in by 
         remedy=remedy,
         label=client.provider.label,
     )
-    cookies.drop(request, response, cookies.OIDC)
+    browser.drop_cookie(request, response, browser.OIDC)
     return response
 
 

@@ -4,15 +4,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.access.access import NotSignedIn
-from console.access.accounts import Account, needed, set_password, unlink_subject
+from console.access.account_changes import set_password, unlink_subject
+from console.access.accounts import Account, needed
+from console.access.credentials import hash_password
 from console.access.history import record
 from console.access.middleware import OWN_PATH
-from console.access.new_password import SECRET, new_password
-from console.access.passwords import hash_password
 from console.access.sessions import Session, end_session, end_sessions, live_sessions
-from console.access.visitor import access_of, by, client_of, typed
+from console.access.visitor import SECRET, access_of, by, client_of, new_password, typed
+from console.web.form_errors import PageError
 from console.web.page import Page
-from console.web.render import PageError, page, redirect
+from console.web.render import page, redirect
 from desk.engine import read_transaction, write_transaction
 
 OLD = "old"
@@ -67,7 +68,7 @@ def _account(request: Request) -> Account:
 
 
 def _needs_old_password(account: Account, session: Session) -> bool:
-    """Not where there is none, and not for whoever came by a link since it was lost."""
+    """Not where there is none, and not after signing in by a link, since it was lost."""
     return account.password is not None and session.signed_in_by != "link"
 
 

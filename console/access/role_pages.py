@@ -5,15 +5,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.access.entered import CHANGED, page_errors, with_errors
 from console.access.rights import LABELS, Right, known_rights
 from console.access.roles import Role, accounts_by_role, add_role, change_role, delete_role, find_role, load_roles
-from console.access.visitor import access_of, by, typed, typed_all
+from console.access.visitor import CHANGED, access_of, by, page_errors, typed, typed_all, with_errors
 from console.errors import UserError
-from console.web.forms import Choice, Field, told
-from console.web.looked_at import version_of
+from console.web.current import version_of
+from console.web.form_errors import PageError, problem_text
+from console.web.forms import Field
+from console.web.model_fields import Choice
 from console.web.page import Page
-from console.web.render import PageError, page, redirect
+from console.web.render import page, redirect
 from desk.engine import read_transaction, write_transaction
 from desk.errors import ConflictError
 from schemas.settings import Partition
@@ -82,7 +83,7 @@ def post_role(request: Request) -> Response:
         return _page(request, before, *page_errors(error, "name"))
     except ConflictError:
         return _page(request, _role(request), PageError("", CHANGED), keep_typed=False)
-    return redirect(request, "access.roles", "It is saved, and holds at once for whoever has this role.")
+    return redirect(request, "access.roles", "It is saved, and holds at once for all accounts with this role.")
 
 
 def post_delete(request: Request) -> Response:
@@ -114,11 +115,11 @@ def _faults(request: Request, form: FormData) -> list[PageError]:
         return []
     cause = f"there is no partition {', '.join(unknown)}" if unknown else "none is named, so no call could be read"
     remedy = f"name one of these: {', '.join(there)}" if there else "name one, or choose all partitions"
-    return [PageError("partition_ids", f"Partitions: {told(cause, remedy)}")]
+    return [PageError("partition_ids", f"Partitions: {problem_text(cause, remedy)}")]
 
 
 def _known_partitions(request: Request) -> list[str] | None:
-    """Their ids; None where the settings have not been read: roles are managed while the broker is away, too."""
+    """Their ids; None where the settings have not been read: roles are managed without a broker, too."""
     views = getattr(request.app.state.services, "views", None)
     if views is None or not views.freshness.ready:
         return None

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from console.access.credentials import new_token
 from console.access.history import By, record
 from console.access.rights import Right, known_rights
-from console.access.tokens import new_token
 from console.errors import UserError
 from desk.errors import ConflictError
 from desk.tables import account_roles, accounts

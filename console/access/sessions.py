@@ -1,13 +1,17 @@
-"""Sessions: who is signed in where, until when. They are the server's: the browser has a random token and no more."""
+"""Sessions: who is signed in where, until when; and the one-time links that begin one without a password.
+
+Both are the server's: the browser has a random token and no more.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
-from console.access.identity import Identity, identity
-from console.access.tokens import digest, new_token
+from console.access.credentials import digest, new_token
+from console.access.history import By, record
+from console.access.rights import Identity, identity
 from desk.tables import account_roles, accounts, kept_input, roles, sign_in_links
 from desk.tables import sessions as table
 
@@ -18,7 +22,7 @@ _MOST_PROGRAM = 200  # characters of a browser's description of itself
 
 @dataclass(frozen=True, slots=True)
 class SessionTimes:
-    """A session ends when it was not used for so long, and so long after its beginning whatever happens."""
+    """A session ends when it was idle for `idle`, and `whole` after its beginning in any case."""
 
     idle: timedelta = timedelta(hours=1)
     whole: timedelta = timedelta(hours=12)
@@ -82,7 +86,7 @@ def begin_session(
 
 
 def look_up(connection: Connection, token: str, now: datetime, times: SessionTimes) -> SignedIn | None:
-    """Account and roles are read anew with each request, so that a change holds at once."""
+    """Account and roles are read again with each request, so that a change holds at once."""
     query = (
         select(table, accounts.c.name, accounts.c.disabled, accounts.c.must_change, roles.c.rights, roles.c.partitions)
         .join(accounts, accounts.c.id == table.c.account_id)
@@ -129,7 +133,7 @@ def end_session(connection: Connection, account_id: str, id_: str, now: datetime
 def end_sessions(
     connection: Connection, account_id: str, now: datetime, *, but: str | None = None, begun_by: str | None = None
 ) -> int:
-    """How many of the account's sessions it ended. `but` names one that goes on."""
+    """How many of the account's sessions it ended. `but` names one that continues."""
     ending = update(table).where(table.c.account_id == account_id, table.c.ended_at.is_(None))
     if but is not None:
         ending = ending.where(table.c.id != but)
@@ -151,3 +155,53 @@ def _session(row: Any) -> Session:
 
 def _shown(program: str) -> str:
     return "".join(letter for letter in program[:_MOST_PROGRAM] if letter.isprintable())
+
+
+LINK_LIFETIME = timedelta(hours=24)
+LINK_PATH = "/sign-in/link/"
+
+
+def make_link(connection: Connection, by: By, account_id: str, lifetime: timedelta = LINK_LIFETIME) -> str:
+    """The token of a new link; those that the account had before are good no longer."""
+    end_links(connection, account_id)
+    token = new_token()
+    expires_at = by.at + lifetime
+    connection.execute(
+        insert(sign_in_links).values(token_digest=digest(token), account_id=account_id, expires_at=expires_at)
+    )
+    name = connection.scalar(select(accounts.c.name).where(accounts.c.id == account_id))
+    record(connection, by, "link-made", name or account_id)
+    return token
+
+
+def link_path(token: str) -> str:
+    """Within the window."""
+    return LINK_PATH + token
+
+
+def account_of_link(connection: Connection, token: str, now: datetime) -> str | None:
+    """Whose it is, while it is good. Looking does not use it: mail programs open links to look behind them."""
+    query = (
+        select(sign_in_links.c.account_id).join(accounts).where(*_is_good(token, now), accounts.c.disabled.is_(False))
+    )
+    account: str | None = connection.scalar(query)
+    return account
+
+
+def use_link(connection: Connection, token: str, now: datetime) -> str | None:
+    """Whose it was, once: of two at the same moment one is told None."""
+    account = account_of_link(connection, token, now)
+    used = connection.execute(update(sign_in_links).where(*_is_good(token, now)).values(used_at=now)).rowcount
+    return account if used else None
+
+
+def end_links(connection: Connection, account_id: str) -> None:
+    connection.execute(delete(sign_in_links).where(sign_in_links.c.account_id == account_id))
+
+
+def _is_good(token: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        sign_in_links.c.token_digest == digest(token),
+        sign_in_links.c.used_at.is_(None),
+        sign_in_links.c.expires_at > now,
+    )

@@ -6,16 +6,16 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.access import cookies, kept_input
+from console.access import browser, kept_input
 from console.access.access import NotSignedIn
 from console.access.accounts import find_account
-from console.access.links import PATH, account_of_link
-from console.access.local_paths import local_path
+from console.access.browser import local_path
 from console.access.middleware import KEPT_PATH, RESEND, SIGN_IN_PATH, SIGN_OUT_PATH
-from console.access.new_password import new_password
-from console.access.visitor import access_of, client_of, redirect_to, signed_in, typed
+from console.access.sessions import LINK_PATH, account_of_link
+from console.access.visitor import access_of, client_of, new_password, redirect_to, signed_in, typed
+from console.web.form_errors import PageError
 from console.web.page import Page
-from console.web.render import PageError, page
+from console.web.render import page
 from desk.engine import read_transaction, write_transaction
 
 _WRONG = "The name or the password is wrong."
@@ -44,7 +44,7 @@ def post_sign_in(request: Request) -> Response:
 def sign_out(request: Request) -> Response:
     access_of(request).sign_out(request.state.session_token)
     response = redirect_to(request, SIGN_IN_PATH)
-    cookies.drop(request, response, cookies.SESSION)
+    browser.drop_cookie(request, response, browser.SESSION)
     return response
 
 
@@ -71,9 +71,9 @@ def post_link(request: Request) -> Response:
 
 
 def kept(request: Request) -> Response:
-    """What was typed before the session ended: sent by whoever typed it, or not at all."""
+    """What was typed before the session ended: sent by the person who typed it, or not at all."""
     access, account_id = access_of(request), request.state.identity.account_id
-    key = cookies.read(request, cookies.KEPT)
+    key = browser.read_cookie(request, browser.KEPT)
     with read_transaction(access.engine) as connection:
         posted = kept_input.look(connection, account_id, key, access.now()) if key else None
     action = None
@@ -86,9 +86,9 @@ def post_kept(request: Request) -> Response:
     """It is thrown away."""
     access = access_of(request)
     with write_transaction(access.engine) as connection:
-        kept_input.forget(connection, request.state.identity.account_id, cookies.read(request, cookies.KEPT))
+        kept_input.forget(connection, request.state.identity.account_id, browser.read_cookie(request, browser.KEPT))
     response = redirect_to(request, "/")
-    cookies.drop(request, response, cookies.KEPT)
+    browser.drop_cookie(request, response, browser.KEPT)
     return response
 
 
@@ -125,8 +125,8 @@ def _link_page(request: Request, *errors: PageError) -> Response:
 PAGES = (
     Page("access.sign-in", SIGN_IN_PATH, sign_in, None, public=True),
     Page("access.post-sign-in", SIGN_IN_PATH, post_sign_in, None, ("POST",), public=True),
-    Page("access.link", PATH + "{token}", link, None, public=True),
-    Page("access.post-link", PATH + "{token}", post_link, None, ("POST",), public=True),
+    Page("access.link", LINK_PATH + "{token}", link, None, public=True),
+    Page("access.post-link", LINK_PATH + "{token}", post_link, None, ("POST",), public=True),
     Page("access.kept", KEPT_PATH, kept, None),
     Page("access.forget-kept", KEPT_PATH, post_kept, None, ("POST",)),
     Page("access.sign-out", SIGN_OUT_PATH, sign_out, None, ("POST",)),

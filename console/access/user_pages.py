@@ -4,26 +4,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.access.accounts import (
-    Account,
-    add_account,
-    change_account,
-    end_all_sessions,
-    find_account,
-    list_accounts,
-    unlink_subject,
-)
-from console.access.entered import CHANGED, page_errors, with_errors
-from console.access.links import LIFETIME, link_path, make_link
+from console.access.account_changes import add_account, change_account, end_all_sessions, unlink_subject
+from console.access.accounts import Account, find_account, list_accounts
 from console.access.rights import LABELS, Right
 from console.access.roles import Role, load_roles
-from console.access.sessions import live_sessions
-from console.access.visitor import access_of, by, typed, typed_all
+from console.access.sessions import LINK_LIFETIME, link_path, live_sessions, make_link
+from console.access.visitor import CHANGED, access_of, by, page_errors, typed, typed_all, with_errors
 from console.errors import UserError
-from console.web.forms import Choice, Field
-from console.web.looked_at import version_of
+from console.web.current import version_of
+from console.web.form_errors import PageError
+from console.web.forms import Field
+from console.web.model_fields import Choice
 from console.web.page import Page
-from console.web.render import PageError, page, redirect, url
+from console.web.render import page, redirect, url
 from desk.engine import read_transaction, write_transaction
 from desk.errors import ConflictError
 
@@ -86,7 +79,7 @@ def post_user(request: Request) -> Response:
 
 
 def post_link(request: Request) -> Response:
-    """A link is shown once, to whoever asked for it: nothing that could be read later holds it."""
+    """A link is shown once, to the person who asked for it: nothing that could be read later holds it."""
     access, account = access_of(request), _account(request)
     if account.disabled:
         return _user_page(request, account, PageError("disabled", "Enable the account before it gets a link."))
@@ -187,7 +180,7 @@ def _rights(role: Role) -> str:
 
 def _link_made(request: Request, account: Account, token: str) -> Response:
     link = f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '')}{link_path(token)}"
-    hours = int(LIFETIME.total_seconds() // 3600)
+    hours = int(LINK_LIFETIME.total_seconds() // 3600)
     return page(
         request,
         "access/link-made.html",

@@ -1,1 +1,2 @@
-"""Who changed what, when and why."""
+"""Accounting: that no message is missing (reconcile), what was stopped (dead letters, quarantine), stored messages
+under today's rules (replay), and who changed what (history)."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console.settings.differences import Difference, differences
+from console.settings.entry_data import Difference, differences
 from runtime.config import ProcessConfig
-from runtime.topic_reader import read_to_end
+from runtime.kafka.topic_reader import read_to_end
 from schemas.servers import SettingsChange
 from schemas.topics import SETTINGS_CHANGES
 from schemas.wire import UndecodableError, decode

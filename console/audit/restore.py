@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.audit.history import PastChange
-from console.errors import Problem, SettingsError, UserError
+from console.errors import Problem, UserError
 from console.settings.apply import Plan, plan
-from console.settings.deletion import plan_deletion
 from console.settings.entries import read_entry
-from console.settings.setting_secrets import redacted_change, secret_places
+from console.settings.references import plan_deletion
+from console.settings.secrets import redacted_change, secret_places
 from console.settings.settings_file import SECTIONS, SettingsFile
 from console.settings.state import PERSON, State
 from schemas.base import Model
@@ -19,7 +19,7 @@ from schemas.settings import MailServer, MapiProfile, Setting
 MODELS: Mapping[str, type[Model]] = {
     PERSON.rstrip("/") if model is Person else model.model_fields["kind"].default: model for model in SECTIONS.values()
 }
-_ENTER_IT = "the history keeps no passwords, and what is set now is for another server or account: enter it anew"
+_ENTER_IT = "the history keeps no passwords, and the one in force is for another server or account: enter it again"
 _OTHERWISE = "the release that wrote it knew other fields: make the change by hand"
 
 
@@ -39,15 +39,14 @@ def plan_restore(past: PastChange, state: State, later: Sequence[PastChange] = (
     entry, missing = _with_secrets(past.before, model, now)
     value, faults = read_entry({name: one for name, one in entry.items() if name != "version"}, model, None)
     if faults:
-        raise SettingsError.of(
-            Problem(fault.text, _OTHERWISE, past.key, key=past.key, fields=fault.fields or (fault.path,))
-            for fault in faults
+        raise UserError.of(
+            Problem(fault.cause, _OTHERWISE, past.key, key=past.key, fields=fault.fields) for fault in faults
         )
     if isinstance(value, MailServer | MapiProfile) and isinstance(now, MailServer | MapiProfile):
         misplaced = [one.field for one in misplaced_secrets(now, value)]
         missing += [tuple(field.split(".")) for field in misplaced if not _is_the_same(field, past, later, now)]
     if missing:
-        raise SettingsError.of(
+        raise UserError.of(
             Problem(f"{'.'.join(place)} cannot be put back", _ENTER_IT, past.key, key=past.key, fields=(place,))
             for place in missing
         )

@@ -6,8 +6,9 @@ A value is text where the field is text, and else YAML, such as `enabled=false` 
 from collections.abc import Sequence
 from typing import Any, cast
 
-from console.settings.entries import FieldError, nearest, refusal
-from console.settings.fields import is_text, model_at, nested_model
+from console.errors import Problem
+from console.settings.entries import nearest, refusal
+from console.settings.entry_data import is_text, model_at, nested_model
 from runtime.yaml_lines import YamlError, load
 from schemas.base import Model
 from schemas.settings import Secret
@@ -24,10 +25,10 @@ _NO_CLEAR_REMEDY = (
 def fields_of(model: type[Model], words: Sequence[str], password: Secret | None = None) -> dict[str, Any]:
     """What the words say, as an operation takes it: only the fields that are named; None takes a value away.
 
-    `password`: the one that was asked for. Raises `SettingsError` with every word that is wrong; no value is quoted.
+    `password`: the one that was asked for. Raises `UserError` with every word that is wrong; no value is quoted.
     """
     fields: dict[str, Any] = {}
-    faults: list[FieldError] = []
+    faults: list[Problem] = []
     seen: set[Path] = set()
     for word in words:
         key, equals, value = word.partition("=")
@@ -39,11 +40,11 @@ def fields_of(model: type[Model], words: Sequence[str], password: Secret | None 
         if fault is None:
             fault = _put(fields, model, path, value)
         if fault:
-            faults.append(FieldError(path, *fault))
+            faults.append(Problem.at(path, *fault))
         seen.add(subject)
     if password is not None:
         if "password" in fields:
-            faults.append(FieldError(("password",), f"{ASKED} gives it already", "leave one of them out"))
+            faults.append(Problem.at(("password",), f"{ASKED} gives it already", "leave one of them out"))
         fields["password"] = password.model_dump(exclude_defaults=True)
     if faults:
         raise refusal(faults)

@@ -1,11 +1,12 @@
-"""Options that many commands have: who changes what and why, and where broker, desk and blobs are.
+"""Options that many commands have: who changes what and why, moments, and where broker, desk and blobs are.
 
-The latter win over the environment, and the environment over the file named by --config.
+The last win over the environment, and the environment over the file named by --config.
 """
 
 import getpass
 import os
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from console.services import Services
 
 MAX_LINE = 1000
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def one_line(value: str) -> str:
@@ -35,7 +37,6 @@ def _author(value: str) -> str:
         return f"uid {os.getuid()}"
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Who = Annotated[str, typer.Option(callback=_author, help="Who makes the change; you when left out.")]
 ChangeReason = Annotated[str, typer.Option(callback=one_line, help="Change Reason, kept with the change.")]
 
@@ -52,7 +53,7 @@ def logs_to_stderr() -> None:
     """Standard output holds what was asked for, and nothing else. What the broker's client has to say we say."""
     import logging
 
-    from runtime.logs import configure
+    from runtime.telemetry.logs import configure
 
     configure("mailcall", "error")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -87,3 +88,14 @@ def config_of(context: typer.Context) -> "ConsoleConfig":
         option = "--" + str(fault["loc"][0]).replace("_", "-").removeprefix("kafka-")
         text = fault["msg"].removeprefix("Value error, ")
         raise UserError(f"{option}: {text}", "`mailcall --help` says what each option means") from None
+
+
+def parse_moment(option: str, text: str) -> datetime:
+    """The moment that is written behind an option; without an offset this machine's time. Raises `UserError`."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.astimezone()
+    except (ValueError, OverflowError):
+        raise UserError(
+            f"{option}: {text[:80]!r} is no moment", "write it as ISO 8601: 2026-11-20T08:00+01:00, or 2026-11-20"
+        ) from None

@@ -3,11 +3,16 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from schemas.base import Model
+
+_SECRET_FIELDS = {"sealed", "env", "file"}
 
 
 def print_json(value: Any) -> None:
@@ -82,3 +87,25 @@ def _plain_data(value: object) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} is no plain data")
+
+
+def print_setting(value: "Model") -> None:
+    """Every field by the key that `mailcall servers update` takes; secrets are only named."""
+    from console.settings.secrets import redacted
+
+    print_fields(_setting_fields(redacted(value, defaults=True)))
+
+
+def _setting_fields(data: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in data.items():
+        if not isinstance(value, dict):
+            yield before + name, format_value(value)
+        elif set(value) == _SECRET_FIELDS:
+            yield before + name, _secret_source(value)
+        else:
+            yield from _setting_fields(value, f"{before}{name}.")
+
+
+def _secret_source(value: Mapping[str, str | None]) -> str:
+    """`(sealed)`, `env NAME` or `file PATH`."""
+    return value["sealed"] or next(f"{source} {where}" for source, where in value.items() if where)

@@ -1,1 +1,1 @@
-"""The service desk's items, looked at and asked for."""
+"""The service desk's items: looked at, and changed by commands to the desk."""

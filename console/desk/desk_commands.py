@@ -1,4 +1,4 @@
-"""Asking the desk for something by `desk.requested`, and waiting for what became of it."""
+"""Sending commands to the desk on `desk.requested`, and waiting for their outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,16 @@ from console.errors import Problem, Remedy, UserError
 from console.settings.apply import SOURCE
 from console.settings.entries import read_entry
 from console.settings.state import State
-from console.topics.responses import new_records, tail
+from console.topics.waiting import new_records, tail
 from desk.item_references import parse_reference, reference
 from runtime.config import ProcessConfig
-from runtime.publisher import Publisher
+from runtime.kafka.producer import Publisher
 from schemas import ids
 from schemas.desk_commands import DeskCommand, ItemToUnwatch, ItemToWatch, NewItem, record_key
 from schemas.events import ActionRefused, ItemEvent
+from schemas.explanations import EXPLANATIONS
 from schemas.persons import Person
-from schemas.reasons import EXPLANATIONS, Reason
+from schemas.reasons import Reason
 from schemas.settings import CallTemplate
 from schemas.topics import CALL_EVENTS, DESK_REQUESTED
 from schemas.wire import Record, UndecodableError, decode, encode
@@ -33,7 +34,7 @@ _NOBODY = (
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What became of a request. `event` and `reference` are None where it had no effect; then `note` says why.
+    """The outcome of a command. `event` and `reference` are None where it had no effect; then `note` says why.
 
     `reason` is that of a refusal or a dead letter.
     """
@@ -54,7 +55,7 @@ def build(model: type[DeskCommand], given: Mapping[str, Any], now: datetime) -> 
     fields.setdefault("request_id", f"mailcall/{ids.event_id(repr(sorted(given.items())), now.isoformat())}")
     request, faults = read_entry(fields, model, None)
     if request is None:
-        told = {fault.path[0]: Problem(fault.text, fault.remedy, str(fault.path[0])) for fault in faults}
+        told = {fault.path[0]: Problem(fault.cause, fault.remedy, str(fault.path[0])) for fault in faults}
         raise UserError.of(told.values())
     return request
 
@@ -87,7 +88,7 @@ def check(request: DeskCommand, state: State) -> None:
 def ask(
     config: ProcessConfig, publisher: Publisher, request: DeskCommand, now: datetime, seconds: float
 ) -> CommandResult:
-    """Publishes the request and waits so long for what becomes of it. Raises `OutageError`, `TopicMissingError`."""
+    """Publishes the command and waits `seconds` for its outcome. Raises `OutageError`, `TopicMissingError`."""
     prefix = config.topic_prefix
     if not seconds:
         _publish(publisher, request, now)
@@ -112,7 +113,7 @@ def _answer(consumer: "KafkaConsumer", config: ProcessConfig, request_id: str, s
 
 
 def read_event(record: Record) -> CommandResult | None:
-    """From a record of `call.events`, what became of the request that it names; None where it names none."""
+    """From a record of `call.events`, the outcome of the command that it names; None where it names none."""
     try:
         event: ItemEvent = decode(CALL_EVENTS, record)[1]
     except UndecodableError:

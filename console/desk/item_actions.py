@@ -1,4 +1,4 @@
-"""What the page of an item asks the desk for: a text is added, the item is closed, reopened, watched."""
+"""The commands that the page of an item sends to the desk: add a text, close, reopen, watch."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,12 @@ from console.desk.desk_commands import CommandResult, ask, build, check
 from console.errors import UserError
 from console.services import Services
 from console.settings.state import State
+from console.web.form_errors import PageError
 from console.web.forms import Field
-from console.web.render import PageError, redirect
-from desk.directory import find_persons, load_persons
+from console.web.render import redirect
 from desk.engine import read_transaction
-from desk.items import Item
+from desk.item_detail import Item
+from desk.persons import find_persons, load_persons
 from schemas.addresses import normalise
 from schemas.desk_commands import (
     DeskCommand,
@@ -33,7 +34,7 @@ from schemas.desk_commands import (
 )
 from schemas.persons import Person, first_found
 
-WAIT_SECONDS = 5.0  # for what becomes of it
+WAIT_SECONDS = 5.0  # for the outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def refused(request: Request, item: Item) -> Response | Sequence[PageError]:
 
 
 def _answer(services: Services, asked: DeskCommand, now: datetime) -> CommandResult | None:
-    """What became of it; None where that is not known in time. What was asked already is not asked again."""
+    """The outcome; None if it is not known in time. A command that was sent already is not sent again."""
     future = services.answers.answer(asked.request_id)
     if future is None:
         future = services.answers.expect(asked.request_id)
@@ -159,7 +160,7 @@ def _performer(request: Request, form: FormData) -> tuple[Person | None, list[Pa
 
 
 def _own_address(request: Request) -> str:
-    """Of whoever is signed in, where it is an Analyst's: then nobody has to be named."""
+    """Of the signed-in account, where it is an Analyst's: then nobody has to be named."""
     with read_transaction(request.app.state.services.engine) as connection:
         account = find_account(connection, request.state.identity.account_id)
     person = _find(request, account.address) if account and account.address else None

@@ -1,4 +1,4 @@
-"""Pages for calls, tasks and requests: the list with its filters; one item with its journal, mails and files."""
+"""Pages for calls, tasks and requests: the list with its filters; one with journal, mails and files; who sees which."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,19 +12,18 @@ from starlette.responses import RedirectResponse, Response
 from console.access.rights import Right
 from console.desk import item_actions
 from console.desk.journal_words import explained, is_for, is_internal, kind_words, tone
-from console.desk.partitions import visible_item, visible_partitions
 from console.mails.safe_html import safe_html
-from console.web.downloads import download
-from console.web.foreign import short, visible
-from console.web.foreign_page import foreign_page
+from console.web.foreign import download, foreign_page, short, visible
+from console.web.form_errors import PageError
 from console.web.keyset import asked, cut_list, part
 from console.web.page import Entry, Page
-from console.web.render import PageError, page, url
+from console.web.render import page, url
 from desk.delivery_list import item_deliveries
-from desk.directory import find_persons, load_persons
 from desk.engine import read_transaction
+from desk.item_detail import Item, show_item
 from desk.item_references import parse_reference, reference
-from desk.items import Item, ItemStatus, list_items
+from desk.items import ItemStatus, list_items
+from desk.persons import find_persons, load_persons
 from runtime.blobs import BlobMissingError, BlobStore
 from schemas.addresses import normalise
 from schemas.events import ItemKind
@@ -76,7 +75,7 @@ def open_(request: Request) -> Response:
 
 
 def act(request: Request) -> Response:
-    """Asks the desk for what a button says, and comes back with what became of it."""
+    """Sends the desk the button's command, and returns with its outcome."""
     item = visible_item(request)
     refused = item_actions.refused(request, item)
     return refused if isinstance(refused, Response) else show(request, item, refused)
@@ -172,3 +171,19 @@ PAGES = (
     Page("items.file", f"{_ONE}/files/{{number:int}}", file, Right.READ_CALLS),
 )
 ENTRIES = (Entry("Desk", "Calls, tasks and requests", "items.list"),)
+
+
+def visible_partitions(request: Request) -> frozenset[str] | None:
+    """None: all of them."""
+    partitions: frozenset[str] | None = request.state.identity.partitions
+    return partitions
+
+
+def visible_item(request: Request) -> Item:
+    """The item of the address. Raises 404 where there is none, and just so where it is another partition's."""
+    partitions = visible_partitions(request)
+    with read_transaction(request.app.state.services.engine) as connection:
+        item = show_item(connection, request.path_params["reference"])
+    if item is None or (partitions is not None and item.partition not in partitions):
+        raise HTTPException(404)
+    return item

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from desk.items import JournalEntry
-from schemas.reasons import EXPLANATIONS, Reason
+from desk.item_detail import JournalEntry
+from schemas.explanations import EXPLANATIONS
+from schemas.reasons import Reason
 
 _WORDS: Mapping[str, str] = {
     "call-logged": "Call logged",

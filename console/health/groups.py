@@ -1,7 +1,10 @@
-"""The consumer groups of the pipeline, and which topics each of them reads. What there is to look after, as data."""
+"""The consumer groups of the pipeline: which topics each reads, and how the processes of each are doing. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from console.health.sample import Sample, moved_at
 from schemas.topics import (
     DESK_REQUESTED,
     MAIL_FETCHED,
@@ -64,3 +67,40 @@ def topic_names(prefix: str) -> dict[str, str]:
 
 def _with_retry(topic: Topic) -> tuple[str, ...]:
     return (topic.short, topic.short + RETRY) if topic.deferred else (topic.short,)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLine:
+    """A group of processes: how many run, what waits for them, since when the oldest waits, when one last took some.
+
+    None: not known. What was put off on purpose (`deferred`) does not wait.
+    """
+
+    group: Group
+    members: int | None
+    waiting: int | None
+    oldest: datetime | None
+    moved: datetime | None
+    deferred: int
+
+
+def processes(samples: Sequence[Sample]) -> list[ProcessLine]:
+    return [_process(group, samples) for group in GROUPS]
+
+
+def _process(group: Group, samples: Sequence[Sample]) -> ProcessLine:
+    if not samples:
+        return ProcessLine(group, None, None, None, None, 0)
+    last = samples[-1]
+    found = {topic: last.progress.get((group.name, topic)) for topic in group.topics()} if group.commits else {}
+    known = {topic: progress for topic, progress in found.items() if progress}
+    now = [progress for topic, progress in known.items() if not topic.endswith(RETRY)]
+    moves = [moved_at(samples, (group.name, topic)) for topic in known]
+    return ProcessLine(
+        group,
+        last.members.get(group.name),
+        sum(progress.lag for progress in now) if known else None,
+        min((progress.oldest for progress in now if progress.oldest), default=None),
+        max((moved for moved in moves if moved), default=None),
+        sum(progress.lag for topic, progress in known.items() if topic.endswith(RETRY)),
+    )

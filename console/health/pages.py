@@ -1,6 +1,7 @@
 """Health: everything on one page, what is wrong first, each with what to do about it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,12 +9,33 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.access.rights import Right
+from console.health.groups import processes
 from console.health.problems import Known, problems
-from console.health.processes import processes, server_lines
 from console.health.words import duration
-from console.servers.states import state_of
+from console.servers.rows import state_and_tone
+from console.views.snapshot import ViewSnapshot
 from console.web.page import Entry, Page
 from console.web.render import fragment, page
+from schemas.servers import ServerStatus
+from schemas.settings import IncomingServer, OutgoingServer
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLine:
+    """A mail server, and the last that was heard of it."""
+
+    server: IncomingServer | OutgoingServer
+    direction: str
+    status: ServerStatus | None
+
+
+def server_lines(view: ViewSnapshot) -> list[ServerLine]:
+    """Outgoing servers before incoming ones, as in the Email Settings window."""
+    outgoing, incoming = view.settings.all_of(OutgoingServer), view.settings.all_of(IncomingServer)
+    return [
+        *(ServerLine(server, "outgoing", view.status("outgoing", server.id)) for server in outgoing),
+        *(ServerLine(server, "incoming", view.status("incoming", server.id)) for server in incoming),
+    ]
 
 
 def show(request: Request) -> Response:
@@ -36,7 +58,7 @@ def _context(request: Request) -> Mapping[str, Any]:
         "processes": processes(known.traffic.samples),
         "servers": server_lines(known.view),
         "duration": duration,
-        "state_of": state_of,
+        "state_of": state_and_tone,
     }
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from console.health.groups import DLQ, GROUPS, topic_names
 from console.health.sample import Progress, Reading, Sample
-from runtime.clients import broker_errors, make_admin, make_consumer, poll, position
 from runtime.config import ProcessConfig
-from runtime.outcomes import OutageError
-from runtime.topic_setup import partition_counts
+from runtime.kafka.clients import broker_errors, make_admin, make_consumer, poll, position
+from runtime.kafka.topic_setup import partition_counts
+from runtime.outages import OutageError
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition

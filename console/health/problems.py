@@ -1,23 +1,23 @@
 """What is wrong, worst first, each with since when and what to do. Pure: decided from what was sampled and followed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from console.health.groups import DLQ, GROUPS, RETRY, Group
-from console.health.looks import Traffic, Trouble
-from console.health.sample import Sample, stands_since
-from console.servers.states import STATES
-from console.settings.partition_use import use_of
+from console.health.groups import DLQ, GROUPS, RETRY
+from console.health.sample import absent_since, stands_since
+from console.health.sampler import Traffic, Trouble
+from console.servers.rows import STATES
+from console.settings.partitions import use_of
 from console.views.snapshot import ViewSnapshot
 from console.views.views import Freshness
-from schemas.reasons import EXPLANATIONS
+from schemas.explanations import EXPLANATIONS
 from schemas.servers import ServerState, ServerStatus
 from schemas.settings import IncomingServer, OutgoingServer, Partition
 
-STANDS_FOR = timedelta(minutes=1)  # so long a batch may take
-OLD = timedelta(minutes=5)  # whoever wrote the mail waits for an answer
+STANDS_FOR = timedelta(minutes=1)  # how long a batch may take
+OLD = timedelta(minutes=5)  # the person who wrote the mail waits for an answer
 SILENT = timedelta(minutes=30)  # three times as long as an unchanged state is told again
 
 Severity = Literal["error", "warning"]
@@ -86,12 +86,12 @@ def _processes(known: Known) -> Iterator[Problem]:
     for process in dict.fromkeys(group.process for group in GROUPS):
         gone = [group for group in GROUPS if group.process == process and not last.members.get(group.name)]
         if gone:
-            since = _without_since(known.traffic.samples, gone[0])
+            since = absent_since(known.traffic.samples, gone[0].name)
             duties = " and ".join(group.duty for group in gone)
             yield Problem(
                 "error",
                 f"No {process} is running that {duties}",
-                f"Start it (`python -m {process}`); if it ended by itself, its log says why.",
+                f"Start it (`python -m {process}`); if it stopped on its own, its log says why.",
                 since,
             )
 
@@ -212,16 +212,6 @@ def _telling_nobody(known: Known) -> Iterator[Problem]:
 
 def _of_trouble(trouble: Trouble) -> Problem:
     return Problem("error", trouble.text[:1].upper() + trouble.text[1:], trouble.remedy, trouble.since)
-
-
-def _without_since(samples: Sequence[Sample], group: Group) -> datetime | None:
-    """Since when the group has had no member, as far as the samples go back."""
-    since = None
-    for sample in reversed(samples):
-        if sample.members.get(group.name):
-            break
-        since = sample.at
-    return since
 
 
 _CHECKS: tuple[Callable[[Known], Iterator[Problem]], ...] = (

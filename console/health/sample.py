@@ -55,7 +55,7 @@ def curve(samples: Sequence[Sample], topic: str, group: str | None) -> list[Poin
 
 
 def rate(samples: Sequence[Sample], topic: str, seconds: float = 60.0) -> float | None:
-    """Records a second that were written to a topic within the last so many seconds; None: not yet known."""
+    """Records a second that were written to a topic within the last `seconds`; None: not yet known."""
     recent = _recent(samples, seconds)
     return _per_second(recent[0], recent[-1], lambda sample: sample.written.get(topic)) if len(recent) > 1 else None
 
@@ -101,7 +101,7 @@ def _taken(sample: Sample, reading: Reading) -> int | None:
 
 
 def _per_second(earlier: Sample, later: Sample, value: Callable[[Sample], int | None]) -> float | None:
-    """A topic that was made anew has fewer than before: nothing is known then."""
+    """A recreated topic has fewer than before: nothing is known then."""
     seconds = (later.at - earlier.at).total_seconds()
     before, after = value(earlier), value(later)
     if before is None or after is None or after < before or seconds <= 0:
@@ -126,3 +126,13 @@ def _age(now: datetime, progress: Progress) -> float | None:
     if not progress.lag:
         return 0.0
     return None if progress.oldest is None else max(0.0, (now - progress.oldest).total_seconds())
+
+
+def absent_since(samples: Sequence[Sample], group: str) -> datetime | None:
+    """Since when a group has had no member, as far as the samples go back."""
+    since = None
+    for sample in reversed(samples):
+        if sample.members.get(group):
+            break
+        since = sample.at
+    return since

@@ -1,7 +1,7 @@
 """The child process of one job. stdin: one line of JSON that says what to do. stdout: lines of JSON, the last the end.
 
 A process of its own: whatever it holds in memory goes with it, pages do not wait for it, and it can be ended at any
-moment. It ends when whoever started it does (stdin ends).
+moment. It ends when its parent does (stdin ends).
 """
 
 import json
@@ -15,10 +15,10 @@ from typing import Any
 from console.config import ConsoleConfig
 from console.errors import UserError
 from console.jobs.kinds import BY_NAME
-from runtime.known_secrets import conceal
-from runtime.logs import configure
-from runtime.outcomes import OutageError
-from runtime.topic_reader import TopicMissingError
+from runtime.kafka.topic_reader import TopicMissingError
+from runtime.outages import OutageError
+from runtime.security.redaction import conceal
+from runtime.telemetry.logs import configure
 
 TELL_SECONDS = 0.25  # progress is told no more often than this
 

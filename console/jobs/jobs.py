@@ -16,7 +16,7 @@ from console.config import ConsoleConfig
 from console.errors import UserError
 from console.jobs.kinds import BY_NAME
 from console.live.hub import Tell
-from runtime.logs import get_logger
+from runtime.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
@@ -110,7 +110,7 @@ class Jobs:
         return True
 
     def wait(self, id_: str, seconds: float) -> Job | None:
-        """Until it has ended, or so long."""
+        """Until it has ended, or `seconds`."""
         thread = self._threads.get(id_)
         if thread is not None:
             thread.join(seconds)

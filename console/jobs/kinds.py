@@ -31,21 +31,21 @@ class Kind:
 
 
 def _reconcile(config: "ConsoleConfig", _given: Given, progress: Progress) -> Result:
-    from console.mails import notification_reconciliation, reconcile
+    from console.audit import reconcile_mails, reconcile_notifications
 
-    mails = reconcile.reconcile(config, lambda done: progress(done, "records of mails read"))
-    told = notification_reconciliation.reconcile_notifications(
+    mails = reconcile_mails.reconcile(config, lambda done: progress(done, "records of mails read"))
+    notifications = reconcile_notifications.reconcile_notifications(
         config, lambda done: progress(done, "records of notifications read")
     )
     return {
-        "balanced": mails.balanced and told.balanced,
-        "mails": _bounded(reconcile.summary(mails)),
-        "notifications": _bounded(notification_reconciliation.summary(told)),
+        "balanced": mails.balanced and notifications.balanced,
+        "mails": _bounded(reconcile_mails.summary(mails)),
+        "notifications": _bounded(reconcile_notifications.summary(notifications)),
     }
 
 
 def _replay(config: "ConsoleConfig", given: Given, progress: Progress) -> Result:
-    from console.mails import replay
+    from console.audit import replay
 
     counts = dict.fromkeys(("mails", "differ", "undecided", "persons_today"), 0)
     differences: list[dict[str, str]] = []
@@ -71,8 +71,8 @@ def _replay(config: "ConsoleConfig", given: Given, progress: Progress) -> Result
 def _send_on(config: "ConsoleConfig", given: Given, progress: Progress) -> Result:
     from contextlib import closing
 
-    from console.mails import replay
-    from runtime.publisher import Publisher
+    from console.audit import replay
+    from runtime.kafka.producer import Publisher
 
     places = {(int(partition), int(offset)) for partition, offset in given["places"]}
     progress(0, f"of {len(places)} mails sent on")
@@ -85,16 +85,16 @@ def _probe(config: "ConsoleConfig", given: Given, progress: Progress) -> Result:
 
     from console.errors import UserError
     from console.servers import server_tests
-    from console.servers.probing import probe
+    from console.servers.probe import probe
     from console.settings.state import read_state
-    from runtime.publisher import Publisher
+    from runtime.kafka.producer import Publisher
 
     settings, now = read_state(config).settings, datetime.now(UTC)
     outgoing, incoming = settings.outgoing_server(given["outgoing"]), settings.incoming_server(given["incoming"])
     if outgoing is None or incoming is None:
         raise UserError("one of the two servers has been deleted meanwhile", "start with those that are there")
     progress(0, "mails compared")
-    request = server_tests.request(now, server_id=outgoing.id, to=(given["to"],), probe=True)
+    request = server_tests.make_request(now, server_id=outgoing.id, to=(given["to"],), probe=True)
     seconds = min(PROBE_SECONDS + incoming.poll_seconds, LONGEST_PROBE_SECONDS)
     with closing(Publisher(config, "console")) as publisher:
         found = probe(config, publisher, outgoing, incoming, request, now, seconds)
@@ -107,7 +107,7 @@ def _probe(config: "ConsoleConfig", given: Given, progress: Progress) -> Result:
 
 
 def _period(given: Given) -> Any:
-    from console.mails.replay import Period
+    from console.audit.replay import Period
 
     return Period(datetime.fromisoformat(given["since"]), datetime.fromisoformat(given["until"]))
 

@@ -9,16 +9,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.errors import UserError
 from console.health.words import duration
 from console.jobs.jobs import Job, Jobs
 from console.jobs.kinds import MAX_PLACES
 from console.web.current import view_of
-from console.web.forms import Choice, Field
+from console.web.form_errors import PageError
+from console.web.forms import Field
+from console.web.model_fields import Choice
 from console.web.page import Entry, Page
-from console.web.render import PageError, fragment, page, redirect
+from console.web.render import fragment, page, redirect
 from schemas.settings import IncomingServer
 from schemas.topics import (
     MAIL_FETCHED,

@@ -92,7 +92,7 @@ class Client:
             self._loop.call_soon_threadsafe(self._woken.set)
 
     async def news(self, seconds: float) -> tuple[list[str], str]:
-        """Names that changed since the last call, and the id of that moment; waits so long for some."""
+        """Names that changed since the last call, and the id of that moment; waits up to `seconds` for some."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not (found := self._take())[0]:

@@ -8,12 +8,11 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.live.hub import Hub, TooManyClientsError
 from console.web.page import Entry, Page
 
-# Name of a change -> the right that whoever is told of it needs. A stream carries names and nothing else.
+# Name of a change -> the right that is needed to be notified of it. A stream carries names and nothing else.
 NAMES: Mapping[str, Right] = MappingProxyType(
     {
         "settings": Right.SYSTEM_SET_UP,
@@ -26,13 +25,13 @@ NAMES: Mapping[str, Right] = MappingProxyType(
     }
 )
 SIGNED_OUT = "signed-out"  # `hx-sse:close`: the page ends the stream, and asks only as often as `hx-trigger` says
-LIFE_SECONDS = 60.0  # then the page asks again, and its session and rights are looked at anew
+LIFE_SECONDS = 60.0  # then the page asks again, and its session and rights are checked again
 PING_SECONDS = 15
 RETRY_MS = 2_000
 
 
 def live(request: Request) -> Response:
-    """The stream. It ends by itself after `LIFE_SECONDS`, and the page opens the next one with its last event's id."""
+    """The stream. It ends after `LIFE_SECONDS`, and the page opens the next one with its last event's id."""
     identity: Identity | None = getattr(request.state, "identity", None)
     if identity is None:
         return EventSourceResponse(_signed_out())

@@ -1,1 +1,1 @@
-"""Mails and notifications: what becomes of them, what became of them, and that none is missing."""
+"""Mails: finding one, its way through the pipeline, what it says, and what would happen to it (explain)."""

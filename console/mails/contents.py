@@ -1,4 +1,4 @@
-"""What a mail says, as it may be shown: read in a child process with limits, its HTML made safe, once, and kept.
+"""What a message says, as it may be shown: parsed in a child process with limits, its HTML sanitised, and cached.
 
 Everything here is a stranger's. What is handed on is text, sanitised HTML for a frame of its own, and files that are
 only ever downloaded.
@@ -10,12 +10,12 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from console.audit.quarantine import still_held
 from console.errors import UserError
 from console.mails.index.records import MailRecords
-from console.mails.rejected import still_held
 from console.mails.safe_html import safe_html
 from resolver.resolve import Examined
-from resolver.sandbox.reader import SandboxedParser
+from resolver.sandbox.sandboxed_parser import SandboxedParser
 from runtime.blobs import BlobMissingError, BlobStore
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.mail import Attachment, ParsedMail
@@ -92,8 +92,8 @@ class MailContents:
         held = still_held(self._records, mail_id)
         if held is None:
             raise UserError(
-                f"mail {mail_id} is no longer kept: its topic has let it go",
-                "what became of it still stands in the index, and in the item that it went to",
+                f"message {mail_id} is no longer kept: its topic's retention has deleted it",
+                "its outcome is still in the index, and in the item that it went to",
             )
         return held, self._bytes(held)
 
@@ -107,7 +107,7 @@ class MailContents:
 
 
 class _Kept(Generic[T]):
-    """The last values that were made, as many as take so many bytes."""
+    """The values made last, up to a number of bytes."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -1,7 +1,7 @@
-"""What would become of a mail: the resolver's own pure steps, run here and told (docs/adr/0003-explain.md).
+"""What would happen to a mail: the pure steps of resolver and logger, run and told here (docs/adr/0003-explain.md).
 
 The mail is read in a child process with limits, as the resolver reads it. Needs no broker, and no database where the
-settings come from a file. The shape of `explain` is a public interface: docs/cli.md, "See what would become of a mail".
+settings come from a file. The shape of `explain` is a public interface (docs/cli.md).
 """
 
 import re
@@ -9,17 +9,18 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from console.mails.expected_action import expected_action, expected_priority
 from resolver.admission import admit
-from resolver.resolve import Examined, Resolution, Step, own_addresses, resolve, trust_in
-from resolver.sandbox.reader import SandboxedParser
+from resolver.resolve import Examined, Step, own_addresses, resolve, trust_in
+from resolver.sandbox.sandboxed_parser import SandboxedParser
 from resolver.sender import known_as, persons_known_as
 from schemas.addresses import normalise
-from schemas.mail import Sender, Trust
 from schemas.persons import Person
 from schemas.reasons import Reason
+from schemas.resolved_mail import Sender, Trust
 from schemas.settings import CallTemplate, IncomingServer, RateLimits
 from schemas.snapshot import SettingsSnapshot
-from schemas.tokens import TokenVerifier, own_token
+from schemas.tokens import TokenVerifier
 
 Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
 
@@ -47,18 +48,18 @@ class Explainer:
     template: CallTemplate
     directory: Directory
     own: frozenset[str]
-    judge: TokenVerifier
+    verify_token: TokenVerifier
     _reader: SandboxedParser = field(default_factory=SandboxedParser)
 
     @classmethod
     def at(
-        cls, settings: SettingsSnapshot, server: IncomingServer, directory: Directory, judge: TokenVerifier
+        cls, settings: SettingsSnapshot, server: IncomingServer, directory: Directory, verify_token: TokenVerifier
     ) -> "Explainer":
         """Raises `LookupError` where the server's call template does not exist."""
         template = settings.call_template(server.call_template)
         if template is None:
             raise LookupError(f"call template {server.call_template!r} of incoming server {server.id!r} does not exist")
-        return cls(settings, server, template, directory, own_addresses(settings), judge)
+        return cls(settings, server, template, directory, own_addresses(settings), verify_token)
 
     def explain(self, file: str, raw: bytes) -> dict[str, Any]:
         """One mail, as plain data: every key always there, every string valid Unicode.
@@ -99,11 +100,10 @@ class Explainer:
     def _admitted(self, examined: Examined) -> dict[str, Any]:
         address, plus_tags = examined.sender.address, self.settings.email_options().plus_tags
         persons = persons_known_as(address, plus_tags, self.directory(known_as(address, plus_tags)))
-        resolution = resolve(examined, self.server, self.template, persons, self.judge, plus_tags=plus_tags)
+        resolution = resolve(examined, self.server, self.template, persons, self.verify_token, plus_tags=plus_tags)
         sender, template = resolution.sender, self.template
-        partition = self.settings.partition(template.partition)
-        priority = partition.priority(template.impact, template.urgency) if partition else None
-        action, why = _action(resolution)
+        priority = expected_priority(template, self.settings)
+        action, why = expected_action(examined, resolution, self.server, template, persons, self.settings)
         steps = (
             *resolution.steps,
             Step("action", action, why),
@@ -175,17 +175,6 @@ def _limits(floods: RateLimits) -> str:
 def _name(sender: Sender, persons: Collection[Person]) -> str:
     known = next((person.name for person in persons if person.id == sender.person_id), "")
     return known or f"{sender.first_name} {sender.last_name}".strip()
-
-
-def _action(resolution: Resolution) -> tuple[str, str]:
-    """What the logger is asked for. Whether the item exists, and the sender may act on it, is the logger's to say."""
-    found = resolution.conversation
-    if found.doubtful and not (found.own_message_ids or found.tokens):
-        return "log a call", "the mail names an item by a forged or expired token: the call is linked to it"
-    if not (found.own_message_ids or found.tokens or found.item_references or any(map(own_token, found.message_ids))):
-        return "log a call", "the mail names no item of the desk"
-    verb = "close" if resolution.wanted == "close" else "update"
-    return f"{verb} an item", "the mail names an item; if there is none, or it is another's, a call is logged"
 
 
 def _valid(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Explain: what would become of a mail if it came now, step by step with reasons; the code of `mailcall explain`."""
+"""Explain: what would happen to a message if it came now, step by step with reasons; the code of `mailcall explain`."""
 
 import threading
 from contextlib import closing
@@ -11,12 +11,13 @@ from starlette.responses import Response
 from console.access.rights import Right
 from console.errors import UserError
 from console.mails.explain_sources import explainer_of
-from console.mails.pages import SHOWN
-from console.mails.visible_mails import visible_mails
+from console.mails.pages import visible_mails
+from console.mails.presentation import SHOWN
 from console.settings.editing import names_of
 from console.web.current import view_of
+from console.web.form_errors import PageError
 from console.web.page import Entry, Page
-from console.web.render import PageError, page
+from console.web.render import page
 from schemas.settings import IncomingServer
 
 MAX_MAIL_BYTES = 26_000_000

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from console.errors import UserError
 from console.mails.explain import Directory, Explainer, directory_of
-from console.settings.cross_references import check_references
-from console.settings.settings_file import read_settings_file
+from console.settings.checks import check_references
+from console.settings.file_reading import read_settings_file
 from console.settings.state import State, read_state
 from schemas.persons import Person
 from schemas.settings import IncomingServer, Secret
@@ -41,8 +41,8 @@ def explainer_of(
     settings: SettingsSnapshot, engine: "Engine", server_id: str | None, token_key_file: Path | None
 ) -> Explainer:
     """Explains by these settings; persons are looked up in the desk. Raises `UserError`."""
-    from desk.directory import find_persons
     from desk.engine import read_transaction
+    from desk.persons import find_persons
 
     def directory(addresses: Collection[str]) -> Mapping[str, tuple[Person, ...]]:
         with read_transaction(engine) as connection:

@@ -1,7 +1,6 @@
-"""Mails: finding them, one mail's way, what it says in a frame of its own, and its bytes."""
+"""Mails: finding them, one mail's way, what it says in a frame of its own, and its bytes; and who may see which."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from markupsafe import Markup, escape
 from starlette.datastructures import QueryParams
@@ -9,43 +8,28 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.errors import UserError
 from console.mails.contents import Contents
+from console.mails.index.conditions import Place, Query, Within
 from console.mails.index.ends import ENDS
-from console.mails.index.search import Place, Query, find_mails
-from console.mails.index.servers import indexed_servers
-from console.mails.shown import (
-    bytes_named,
-    detail_words,
-    duration,
-    explained,
-    outcome_name,
-    outcome_tone,
-    step_outcome,
+from console.mails.index.search import are_within, find_mails, indexed_servers
+from console.mails.presentation import (
+    SHOWN,
 )
-from console.mails.visible_mails import visible_mail, visible_mails
 from console.mails.way import way_of
 from console.web import keyset
-from console.web.downloads import download
-from console.web.foreign import foreign, visible
-from console.web.foreign_page import foreign_page
+from console.web.current import view_of
+from console.web.foreign import download, foreign_page, visible
+from console.web.form_errors import PageError
 from console.web.page import Entry, Page
-from console.web.render import PageError, page, url
+from console.web.render import page, url
 from desk.engine import read_transaction
+from schemas.ids import MAIL_ID
+from schemas.settings import IncomingServer
+from schemas.snapshot import SettingsSnapshot
 
 FIELDS = ("words", "sender", "subject", "message_id", "reference", "outcome", "server", "since", "until")
-SHOWN: dict[str, Any] = {
-    "foreign": foreign,
-    "visible": visible,
-    "outcome_name": outcome_name,
-    "outcome_tone": outcome_tone,
-    "detail_words": detail_words,
-    "explained": explained,
-    "duration": duration,
-    "bytes_named": bytes_named,
-    "step_outcome": step_outcome,
-}
 
 
 def show_list(request: Request) -> Response:
@@ -168,3 +152,30 @@ PAGES = (
     Page("mails.file", "/mails/{mail_id}/files/{number:int}", download_file, Right.HELD_MAIL),
 )
 ENTRIES = (Entry("Mail", "Mails", "mails.list"),)
+
+
+def visible_mails(request: Request) -> Within | None:
+    """None: all of them. Raises `OutageError` where it is not known which servers are whose."""
+    identity: Identity = request.state.identity
+    if identity.mail_partitions is None:
+        return None
+    return Within(identity.mail_partitions, servers_of(view_of(request).settings, identity.mail_partitions))
+
+
+def servers_of(settings: SettingsSnapshot, partitions: frozenset[str]) -> frozenset[str]:
+    """Ids of the incoming servers whose calls are logged in one of the partitions."""
+    found = ((server.id, settings.call_template(server.call_template)) for server in settings.all_of(IncomingServer))
+    return frozenset(id_ for id_, template in found if template is not None and template.partition in partitions)
+
+
+def visible_mail(request: Request) -> str:
+    """The mail id of the address. Raises 404 where it is none, and just so where the mail is another partition's."""
+    mail_id: str = request.path_params["mail_id"]
+    if not MAIL_ID.fullmatch(mail_id):
+        raise HTTPException(404)
+    within = visible_mails(request)
+    if within is not None:
+        with read_transaction(request.app.state.services.engine) as connection:
+            if not are_within(connection, [mail_id], within):
+                raise HTTPException(404)
+    return mail_id

@@ -52,7 +52,7 @@ def show(
     json: Json = False,
 ) -> None:
     """One person's details, whether the Email Format is used, and which addresses mails came back from."""
-    from console.desk.desk import desk_engine
+    from console.desk.items import desk_engine
     from console.persons.current import CurrentPersons
     from console.persons.persons import details, find_person
     from console.settings.state import read_settings
@@ -122,7 +122,7 @@ def unmark(
     json: Json = False,
 ) -> None:
     """Have mails sent again to an address that is marked because too many of them came back."""
-    from console.persons.bounced_addresses import unmark as unmarked
+    from console.persons.person_changes import unmark as unmarked
     from console.settings.state import read_state
 
     services = services_of(context)

@@ -16,7 +16,7 @@ from console.errors import UserError
 
 if TYPE_CHECKING:
     from console.persons.importing import Import
-    from desk.person_search import Flag
+    from desk.persons import Flag
 
 _FIELDS = ("line", "person", "effect", "field", "old", "new")
 
@@ -43,7 +43,7 @@ def import_(
     json: Json = False,
 ) -> None:
     """Add and change the persons of a CSV file: all of it, or nothing where anything in it is wrong."""
-    from console.desk.desk import desk_engine
+    from console.desk.items import desk_engine
     from console.persons.csv_file import ENCODINGS, read_csv
     from console.persons.current import CurrentPersons
     from console.persons.importing import plan_import
@@ -70,10 +70,10 @@ def export(
     analyst: Annotated[bool, typer.Option("--analyst", help="Only those who are flagged as an Analyst.")] = False,
 ) -> None:
     """Write the persons of the desk as CSV, which `import` reads again. No cell of it is a formula to a spreadsheet."""
-    from console.desk.desk import desk_engine
+    from console.desk.items import desk_engine
     from console.persons.csv_format import write_persons
-    from console.persons.exporting import every_person
-    from desk.person_search import PersonQuery
+    from console.persons.persons import every_person
+    from desk.persons import PersonQuery
 
     flag: Flag | None = "both" if user and analyst else "user" if user else "analyst" if analyst else None
     with desk_engine(config_of(context)) as engine, _output(file) as write:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.errors import Problem, SettingsError, UserError
+from console.errors import Problem, UserError
 from console.persons.csv_format import COLUMNS, field_of, read_cells
 from console.settings.entries import nearest
 from console.settings.settings_file import MAX_PROBLEMS
@@ -52,7 +52,7 @@ class CsvFile:
 def read_csv(name: str, data: bytes, encoding: str | None = None, separator: str | None = None) -> CsvFile:
     """The rows of a file. `encoding`: one of `ENCODINGS`, `separator`: a name of `SEPARATORS`; None: found out.
 
-    Raises `UserError` for a file that cannot be read, `SettingsError` with every row that cannot.
+    Raises `UserError` for a file that cannot be read, or with every row that cannot.
     """
     if len(data) > MAX_BYTES:
         raise UserError(f"{name} is larger than {MAX_BYTES // 1_000_000} MB", "split it into several files")
@@ -157,7 +157,7 @@ def _rows(name: str, lines: _Lines, fields: Sequence[str | None]) -> Iterator[Cs
             names, values = zip(*known, *missing, strict=True)
             yield CsvRow(line, read_cells(names, values))
     if problems:
-        raise SettingsError.of(problems)
+        raise UserError.of(problems)
 
 
 def _row_problem(name: str, line: int, cells: Sequence[str], fields: Sequence[str | None]) -> Problem | None:

@@ -5,12 +5,11 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Engine
 
-from console.topics.committed_offsets import read_stage_offsets
-from desk.directory import find_persons, load_persons
+from console.topics.progress import read_stage_offsets
 from desk.engine import read_transaction
-from desk.person_search import PersonQuery, search_persons
+from desk.persons import PersonQuery, find_persons, load_persons, search_persons
 from runtime.config import ProcessConfig
-from runtime.topic_reader import read_from
+from runtime.kafka.topic_reader import read_from
 from schemas.addresses import normalise
 from schemas.keyed import decode_keyed, key_of
 from schemas.persons import Person

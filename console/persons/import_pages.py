@@ -1,6 +1,13 @@
-"""Pages that import persons from CSV: the file, what it would change line by line, and the confirmation."""
+"""Pages that import persons from CSV: the file, what it would change line by line, and the confirmation. In between the
+file is kept in memory for a while, for the account that sent it.
+"""
 
-from collections.abc import Sequence
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,22 +17,80 @@ from starlette.responses import Response
 
 from console.access.rights import Right
 from console.errors import UserError
-from console.persons.change_reason import reason_errors, reason_shown
 from console.persons.csv_file import ENCODINGS, MAX_BYTES, MAX_ROWS, SEPARATORS, read_csv
 from console.persons.csv_format import COLUMNS
 from console.persons.current import CurrentPersons
 from console.persons.importing import Import, plan_import
-from console.persons.looks import settings_now
-from console.persons.uploads import Uploads, digest
+from console.persons.person_form import reason_context, reason_errors, settings_now
 from console.settings.apply import publish
 from console.settings.settings_file import MAX_PROBLEMS
-from console.web.change_reason import reason_of
+from console.web.current import reason_of
 from console.web.foreign import short
+from console.web.form_errors import PageError
 from console.web.page import Page
-from console.web.render import PageError, page, redirect
+from console.web.render import page, redirect
 
+KEPT_SECONDS = 1800.0
+MAX_KEPT_BYTES = 30_000_000  # of all files together: the oldest go first
 MAX_SHOWN = 200  # changes that the dry run shows; the counts are of all
 _FORM_BYTES = 100_000  # beside the file
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as it was sent, and what its dry run showed (`shown`: a digest of it)."""
+
+    account_id: str
+    name: str
+    data: bytes
+    encoding: str | None
+    separator: str | None
+    shown: str
+    at: float
+
+
+class Uploads:
+    """For many threads. A restart forgets all of them: the file is sent again then."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: dict[str, Upload] = {}  # the oldest first
+
+    def keep(
+        self, account_id: str, name: str, data: bytes, encoding: str | None, separator: str | None, shown: str
+    ) -> str:
+        """The token to come back with. An account has one file: another takes its place."""
+        token = secrets.token_urlsafe(24)
+        upload = Upload(account_id, name, data, encoding, separator, shown, self._clock())
+        with self._lock:
+            self._forget(lambda kept: kept.account_id == account_id)
+            self._kept[token] = upload
+            while len(self._kept) > 1 and sum(len(kept.data) for kept in self._kept.values()) > MAX_KEPT_BYTES:
+                del self._kept[next(iter(self._kept))]
+        return token
+
+    def find(self, account_id: str, token: str) -> Upload | None:
+        """None where it is another account's, too old, or gone."""
+        with self._lock:
+            self._forget(lambda kept: self._clock() - kept.at > KEPT_SECONDS)
+            upload = self._kept.get(token)
+        return upload if upload and upload.account_id == account_id else None
+
+    def forget(self, account_id: str) -> None:
+        with self._lock:
+            self._forget(lambda kept: kept.account_id == account_id)
+
+    def _forget(self, which: Callable[[Upload], bool]) -> None:
+        self._kept = {token: kept for token, kept in self._kept.items() if not which(kept)}
+
+
+def digest(plan: Import) -> str:
+    """Of everything that an import would publish: another digest means that somebody has changed persons since."""
+    lines = (f"{change.key} {change.effect} {change.after!r}" for _, change in plan.effective)
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()
+
+
 uploads = Uploads()
 
 
@@ -44,7 +109,7 @@ def dry_run(request: Request) -> Response:
 
 
 def confirm(request: Request) -> Response:
-    """Imports what the dry run showed, unless somebody has changed persons since: then it is shown anew."""
+    """Imports what the dry run showed, unless somebody has changed persons since: then it is shown again."""
     services, identity, form = request.app.state.services, request.state.identity, request.state.form
     kept = uploads.find(identity.account_id, str(form.get("upload", "")))
     if kept is None:
@@ -104,7 +169,7 @@ def _shown(
         more=max(0, len(planned.effective) - MAX_SHOWN),
         separator=next(label for label, mark in SEPARATORS.items() if mark == planned.file.separator),
         upload=token,
-        **reason_shown(request, errors),
+        **reason_context(request, errors),
     )
 
 

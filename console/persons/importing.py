@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from console.errors import Problem, SettingsError, dotted
+from console.errors import Problem, UserError, dotted
 from console.persons.csv_file import CsvFile, CsvRow
-from console.persons.plans import plan_persons
+from console.persons.person_changes import plan_persons
 from console.settings.apply import Change, Effect, Plan
 from console.settings.entries import read_entry
-from console.settings.merging import merge_entry
+from console.settings.entry_data import merge_entry
 from console.settings.settings_file import MAX_PROBLEMS, SettingsFile
 from console.settings.state import PERSON, State
 from runtime.yaml_lines import Document
@@ -48,7 +48,7 @@ def plan_import(file: CsvFile, settings: SettingsSnapshot, known: Known) -> Impo
     """What importing the file would do: a column that it has not leaves a field as it is, an empty cell takes a value
     away.
 
-    Raises `SettingsError` with every row that is wrong; then nothing of the file can be imported.
+    Raises `UserError` with every row that is wrong; then nothing of the file can be imported.
     """
     stored = known(
         {row.entry["id"] for row in file.rows if row.entry.get("id")},
@@ -74,10 +74,10 @@ class _Reading:
         self.lines: dict[str, int] = {}
 
     def persons(self) -> dict[str, Person]:
-        """By id, in the order of the rows. Raises `SettingsError`."""
+        """By id, in the order of the rows. Raises `UserError`."""
         found = {person.id: person for row in self._file.rows for person in self._read(row)}
         if self._problems:
-            raise SettingsError.of(self._problems)
+            raise UserError.of(self._problems)
         return found
 
     def _read(self, row: CsvRow) -> Iterator[Person]:
@@ -88,7 +88,7 @@ class _Reading:
         stored = self._stored.get(id_)
         value, faults = read_entry(merge_entry({**row.entry, "id": id_}, Person, stored), Person, None)
         for fault in faults:
-            wrong(dotted(fault.path), fault.text, fault.remedy if fault.path else _FLAG_REMEDY)
+            wrong(dotted(fault.path), fault.cause, fault.remedy if fault.path else _FLAG_REMEDY)
         if value is None:
             return
         if id_ in self.lines:
@@ -115,7 +115,7 @@ class _Reading:
     def _problem(self, row: CsvRow, path: str, text: str, remedy: str) -> None:
         self._problems.append(Problem(text, remedy, path, self._file.name, row.line))
         if len(self._problems) >= MAX_PROBLEMS:
-            raise SettingsError.of(self._problems)
+            raise UserError.of(self._problems)
 
 
 def _first_address(row: CsvRow) -> list[Any]:

@@ -9,17 +9,15 @@ from starlette.responses import Response, StreamingResponse
 from console.access.rights import Right
 from console.persons import import_pages, update_pages
 from console.persons.csv_format import write_persons
-from console.persons.details import person_details
-from console.persons.exporting import every_person
-from console.persons.looks import settings_now
-from console.settings.links import places
+from console.persons.person_form import settings_now
+from console.persons.persons import every_person, person_details
+from console.settings.presentation import places
 from console.web.foreign import short
 from console.web.keyset import asked, part
 from console.web.page import Entry, Page
 from console.web.render import page
-from desk.directory import load_persons
 from desk.engine import read_transaction
-from desk.person_search import Flag, PersonQuery, place_of, search_persons
+from desk.persons import Flag, PersonQuery, load_persons, place_of, search_persons
 
 FLAGS: dict[Flag, str] = {
     "user": "User",
@@ -88,7 +86,7 @@ def query_of(request: Request) -> PersonQuery:
 
 
 def _asked(request: Request) -> dict[str, str]:
-    """The search as it stands in the address, for the links to the other parts of the list."""
+    """The search as it is in the address, for the links to the other parts of the list."""
     return {name: request.query_params[name] for name in ("q", "flag", "state") if request.query_params.get(name)}
 
 

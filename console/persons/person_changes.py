@@ -1,31 +1,42 @@
-"""Adding and changing persons on the `persons` topic, which others write to as well."""
+"""Adding and changing persons on the `persons` topic, which others write to as well: what a change is checked against,
+publishing it, and having mails sent again to an address that bounced.
+"""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from console.errors import UserError
+from console.desk import desk_commands as desk_requests
+from console.desk.items import desk
+from console.errors import Problem, UserError
 from console.persons.persons import nearest_person
-from console.persons.plans import plan_persons
-from console.settings.apply import Change, Plan, event_id, person_change, publish
+from console.settings.apply import Change, Plan, event_id, person_change, planned_changes, publish
+from console.settings.checks import wrong_email_formats
 from console.settings.entries import fixed_faults, read_entry, refusal
-from console.settings.merging import merge_entry
+from console.settings.entry_data import merge_entry
 from console.settings.settings_file import SettingsFile
 from console.settings.state import State
-from console.topics.responses import new_records, tail
+from console.topics.waiting import new_records, tail
+from desk.bounced_addresses import bounced
 from runtime.config import ProcessConfig
-from runtime.publisher import Publisher
+from runtime.kafka.producer import Publisher
+from schemas.addresses import normalise
+from schemas.desk_commands import AddressToUnmark
 from schemas.keyed import decode_keyed
 from schemas.persons import Person
+from schemas.settings import IncomingServer
 from schemas.topics import PERSONS
 from schemas.wire import UndecodableError
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer
 
+
 _ANOTHER = "calls refer to it: add another person, and disable this one"
 _COUNTED = "leave it out, every change raises it"
 _ATTEMPTS = 5
+_LOOK_SECONDS = 0.2  # between looks at the desk
 _SECONDS = 30.0  # until our own record, which the broker has acknowledged, must have come back
 
 
@@ -35,6 +46,27 @@ class PersonChangedError(UserError):
     def __init__(self, now: Person) -> None:
         super().__init__(f"{now.id} has been changed meanwhile", "look at what it is now, then make your change again")
         self.now = now
+
+
+def plan_persons(file: SettingsFile, state: State) -> Plan:
+    """What the file's persons would change. Raises `UserError` with everything that is wrong."""
+    problems = (*wrong_email_formats(file, state), *_lost_analysts(file, state))
+    if problems:
+        raise UserError.of(problems)
+    return planned_changes(file, state)
+
+
+def _lost_analysts(file: SettingsFile, state: State) -> Iterator[Problem]:
+    for server in state.settings.all_of(IncomingServer):
+        person = file.persons.get(server.default_logging_analyst)
+        if person is not None and not person.is_analyst:
+            yield file.problem(
+                f"person/{person.id}",
+                ("is_analyst",),
+                f"{person.name or person.id} is the Default Logging Analyst of incoming server "
+                f"{server.name or server.id}",
+                "name another Analyst there first, or leave this one flagged as Analyst",
+            )
 
 
 def planned(state: State, person_id: str, fields: Mapping[str, Any], version: int | None = None) -> Plan:
@@ -72,7 +104,7 @@ def change(
 
     A record is the whole person, and the topic has no lock: a record that another system publishes between our reading
     (`look`) and our writing is undone by ours. So it is looked for once ours is there, and the fields are changed in
-    that one anew. `version` and errors as for `planned`; raises `OutageError`, `TopicMissingError`.
+    that one again. `version` and errors as for `planned`; raises `OutageError`, `TopicMissingError`.
     """
     with tail(config, "persons", [PERSONS.name(config.topic_prefix)]) as consumer:
         next_ = planned(look(), person_id, fields, version)
@@ -119,3 +151,34 @@ def _undone(consumer: "KafkaConsumer", person_id: str, ours: Change) -> Person |
         if person.version >= between.version:  # else nobody takes it over
             between = person
     return None if between == before else between
+
+
+def unmark(
+    config: ProcessConfig,
+    publisher: Publisher,
+    state: State,
+    address: str,
+    by: str,
+    now: datetime,
+    seconds: float,
+) -> bool:
+    """Asks the logger for it; whether it was done within `seconds`: there is no event for it, so the desk is looked at.
+
+    Raises `UserError` where nothing came back from the address, `OutageError`, `TopicMissingError`.
+    """
+    request = desk_requests.build(AddressToUnmark, {"address": address, "by": by}, now)
+    desk_requests.check(request, state)
+    if not _is_known(config, address):
+        raise UserError(f"no mail came back from {address!r}", "mails are sent there; there is nothing to take off")
+    desk_requests.ask(config, publisher, request, now, 0)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not _is_known(config, address):
+            return True
+        time.sleep(_LOOK_SECONDS)
+    return False
+
+
+def _is_known(config: ProcessConfig, address: str) -> bool:
+    with desk(config) as connection:
+        return bool(bounced(connection, [normalise(address)]))

@@ -1,93 +1,86 @@
 """Pages that add, update and delete a person, and have mail sent again to an address that bounced."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Engine
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from console.access.rights import Right
 from console.errors import UserError
-from console.persons.bounced_addresses import unmark as unmark_address
-from console.persons.change_reason import reason_errors, reason_shown
-from console.persons.looks import settings_now, state_now
 from console.persons.person_changes import PersonChangedError, change, planned_addition
+from console.persons.person_changes import unmark as unmark_address
+from console.persons.person_form import (
+    NAMES,
+    changed_fields,
+    changed_meanwhile,
+    checked_person,
+    form_page,
+    reason_context,
+    reason_errors,
+    settings_now,
+    state_now,
+    typed_values,
+)
 from console.settings.apply import publish
-from console.settings.deletion import plan_deletion
-from console.settings.entries import read_entry
-from console.settings.links import places
-from console.settings.referring import find_referrers
-from console.web import forms
-from console.web.change_reason import reason_of
+from console.settings.presentation import places
+from console.settings.references import find_referrers, plan_deletion
+from console.web import form_values
+from console.web.current import reason_of, version_of
 from console.web.foreign import short, visible
-from console.web.forms import Choice, Field, Look, Values
-from console.web.labels import label
-from console.web.looked_at import version_of
+from console.web.form_errors import PageError, errors_at_fields
 from console.web.page import Page
-from console.web.render import PageError, page, redirect
-from desk.directory import load_persons
+from console.web.render import page, redirect
 from desk.engine import read_transaction
+from desk.persons import load_persons
 from schemas.persons import Person
 
-NAMES = ("first_name", "last_name", "addresses", "is_user", "is_analyst", "email_format", "office", "disabled")
-LABELS = {"is_user": "User", "is_analyst": "Analyst", "email_format": "Email Format", "id": "Id"}
-NO_FORMAT = "Select Message Format per Analyst/User in Email Settings first: without it the Default Format is used."
-NO_FLAG = "Select User, Analyst, or both."
 STORED_SECONDS = 3.0  # that the logger is given to store a person before the page goes on without it
 _LOOK_SECONDS = 0.1
 _UNKNOWN = -1  # a version that no person has: what the form showed is no longer so
-_LOOKS = {
-    "id": Look(label="Id", help="Calls refer to it, so it stays. Letters, digits, '.', '_', '@' and '-'."),
-    "addresses": Look(help="One a line. The first is the primary one: notifications go there.", rows=3),
-    "is_user": Look(label="User", help="Somebody who asks: calls are logged for Users."),
-    "is_analyst": Look(label="Analyst", help="Somebody who works on calls. Without User: Analyst only."),
-    "disabled": Look(help="Keeps the calls; mail is taken for this person's only where nobody else has the address."),
-}
-_FORMATS = (Choice("", "Default Format"), Choice("html", "HTML"), Choice("text", "Plain Text"))
 
 
 def add_form(request: Request) -> Response:
     """`flag=analyst` in the address: somebody who looks for one adds one."""
     is_analyst = request.query_params.get("flag") == "analyst"
     flags = {"is_user": not is_analyst, "is_analyst": is_analyst}
-    return _form(request, None, {**forms.default_values(Person, NAMES), "id": "", **flags})
+    return form_page(request, None, {**form_values.default_values(Person, NAMES), "id": "", **flags})
 
 
 def add(request: Request) -> Response:
     services, form = request.app.state.services, request.state.form
     names = ("id", *NAMES)
-    values = _typed(form, names, settings_now(services).email_options().message_format_per_person, None)
-    person, errors = _checked(values, form, {})
+    values = typed_values(form, names, settings_now(services).email_options().message_format_per_person, None)
+    person, errors = checked_person(values, form, {})
     errors += reason_errors(request)
     if person is None or errors:
-        return _form(request, None, values, errors)
+        return form_page(request, None, values, errors)
     try:
         plan = planned_addition(state_now(services, [person.id]), person)
     except UserError as refused:
-        return _form(request, None, values, _errors(refused, names))
+        return form_page(request, None, values, errors_at_fields(refused.problems, names))
     publish(plan, services.publisher, request.state.identity.name, reason_of(request), datetime.now(UTC))
     return _saved(request, person.id, plan.changes[0].after, "added")
 
 
 def update_form(request: Request) -> Response:
     person = _person(request)
-    return _form(request, person, forms.values_of(person, NAMES))
+    return form_page(request, person, form_values.values_of(person, NAMES))
 
 
 def update(request: Request) -> Response:
     """Changes what was changed in the form, in the person as it is now; never one that nobody has looked at."""
     services, form, person = request.app.state.services, request.state.form, _person(request)
     with_format = settings_now(services).email_options().message_format_per_person
-    values = _typed(form, NAMES, with_format, person)
-    typed, errors = _checked(values, form, {"id": person.id})
+    values = typed_values(form, NAMES, with_format, person)
+    typed, errors = checked_person(values, form, {"id": person.id})
     errors += reason_errors(request)
     if typed is None or errors:
-        return _form(request, person, values, errors)
+        return form_page(request, person, values, errors)
     version = version_of(request)
     try:
         plan = change(
@@ -95,15 +88,15 @@ def update(request: Request) -> Response:
             services.publisher,
             lambda: state_now(services, [person.id]),
             person.id,
-            _changed(person, typed),
+            changed_fields(person, typed),
             request.state.identity.name,
             reason_of(request),
             _UNKNOWN if version is None else version,
         )
     except PersonChangedError as changed:
-        return _form(request, changed.now, values, [PageError("", _meanwhile(changed.now, values))])
+        return form_page(request, changed.now, values, [PageError("", changed_meanwhile(changed.now, values))])
     except UserError as refused:
-        return _form(request, person, values, _errors(refused, NAMES))
+        return form_page(request, person, values, errors_at_fields(refused.problems, NAMES))
     if not plan.effective:
         return redirect(request, "persons.open", "Nothing was changed.", "info", person_id=person.id)
     return _saved(request, person.id, plan.changes[0].after, "saved")
@@ -158,78 +151,6 @@ def _person(request: Request) -> Person:
     return person
 
 
-def _typed(form: FormData, names: Sequence[str], with_format: bool, stored: Person | None) -> dict[str, Any]:
-    """What was typed; an Email Format that cannot be chosen stays what it is."""
-    values: dict[str, Any] = dict(forms.typed_values(Person, names, form, {}))
-    if not with_format:
-        values["email_format"] = forms.values_of(stored, ["email_format"])["email_format"] if stored else ""
-    return values
-
-
-def _checked(values: Values, form: FormData, fixed: Mapping[str, Any]) -> tuple[Person | None, list[PageError]]:
-    entry = {**forms.entry_of(Person, values, form, None), **fixed}
-    person, faults = read_entry(entry, Person, None)
-    names = tuple(values)
-    found = (
-        (fault.path, forms.told(fault.text, fault.remedy)) if fault.path else (("is_user",), NO_FLAG)
-        for fault in faults
-    )
-    return person, forms.page_errors(found, names)
-
-
-def _changed(shown: Person, typed: Person) -> dict[str, Any]:
-    """The fields that were changed in the form, so that all others stay as they are by then."""
-    before, after = shown.model_dump(mode="json"), typed.model_dump(mode="json")
-    return {name: after[name] for name in NAMES if after[name] != before[name]}
-
-
-def _errors(refused: UserError, names: Sequence[str]) -> list[PageError]:
-    found = []
-    for problem in refused.problems:
-        field = next((str(path[0]) for path in problem.fields if path), problem.place)
-        text = f"{problem.cause}. {forms.sentence(problem.remedy)}" if problem.remedy else problem.cause
-        found.append(PageError(field if field in names else "", text))
-    return found
-
-
-def _meanwhile(now: Person, values: Values) -> str:
-    """What another has changed, so that it can be told from what was typed."""
-    current = forms.values_of(now, NAMES)
-    other = ", ".join(
-        f"{LABELS.get(name, label(name))} is now {current[name] or 'empty'!r}"
-        for name in NAMES
-        if current[name] != values.get(name)
-    )
-    return f"Somebody has changed this person meanwhile. {other}. Saving once more puts what stands here in its place."
-
-
-def _form(request: Request, person: Person | None, values: Values, errors: Sequence[PageError] = ()) -> Response:
-    with_format = settings_now(request.app.state.services).email_options().message_format_per_person
-    looks = {**_LOOKS, "email_format": _format_look(with_format)}
-    names = NAMES if person else ("id", *NAMES)
-    fields: list[Field] = forms.fields(Person, names, values, errors, looks)
-    return page(
-        request,
-        "persons/form.html",
-        title=f"Update {short(person.name or person.id)}" if person else "Add a person",
-        status=422 if errors else 200,
-        errors=errors,
-        person=person,
-        fields=fields,
-        **reason_shown(request, errors),
-    )
-
-
-def _format_look(with_format: bool) -> Look:
-    used = "Overrides the Default Format for mails to this person."
-    return Look(
-        label="Email Format",
-        help=used if with_format else NO_FORMAT,
-        choices=_FORMATS,
-        why_not="" if with_format else NO_FORMAT,
-    )
-
-
 def _deletion(
     request: Request, person: Person, refused: UserError | None = None, errors: Sequence[PageError] = ()
 ) -> Response:
@@ -246,7 +167,7 @@ def _deletion(
         person=person,
         refused=refused is not None,
         referrers=places(request, referrers),
-        **reason_shown(request, errors),
+        **reason_context(request, errors),
     )
 
 

@@ -1,4 +1,4 @@
-"""What stands in the Email Server Details: the typed values, from a server and from a form, and back to an entry."""
+"""What the Email Server Details hold: the typed values, from a server and from a form, and back to an entry."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,10 +11,9 @@ from console.errors import Problem
 from console.servers.drafts import Draft
 from console.servers.server_settings import Server
 from console.servers.server_types import ServerType
-from console.settings.secrets import unfit
-from console.settings.setting_secrets import secret_places
-from console.web import forms
-from console.web.forms import Values
+from console.settings.secrets import secret_places, unfit
+from console.web import form_values
+from console.web.form_values import Values
 from console.web.labels import label
 from mailserver.authentication import METHODS, CredentialKind
 from schemas.settings import Authentication, Secret
@@ -32,12 +31,12 @@ class Posted:
     problems: tuple[Problem, ...]
 
 
-def initial_values(type_: ServerType, saved: Server | None) -> dict[str, forms.Value]:
+def initial_values(type_: ServerType, saved: Server | None) -> dict[str, form_values.Value]:
     """What the details show before anything was typed."""
     if saved is None:
-        values = forms.default_values(type_.model, type_.fields)
+        values = form_values.default_values(type_.model, type_.fields)
         return values | ({"host": ""} if "host" in values else {})  # whose mail server it is has to be said
-    return forms.values_of(saved, type_.fields)
+    return form_values.values_of(saved, type_.fields)
 
 
 def draft_of(type_: ServerType, saved: Server | None, version: int | None) -> Draft:
@@ -51,14 +50,14 @@ def read_form(form: FormData, earlier: Draft, seal: Seal | None, now: datetime) 
     `seal` None: there is no key to seal with.
     """
     type_ = earlier.type
-    typed = forms.typed_values(type_.model, type_.fields, form, earlier.typed)
+    typed = form_values.typed_values(type_.model, type_.fields, form, earlier.typed)
     if earlier.server_id is not None:
         typed["id"] = earlier.server_id
     if form.get(PICKED):
         typed["default_logging_analyst"] = str(form[PICKED])
     entered, problems = _entered(type_, form, seal)
     names = [name for name in secret_fields(type_) if name in entered]
-    notes = [_blank_end(name) for name in forms.has_blank_end(form, names)]
+    notes = [_blank_end(name) for name in form_values.has_blank_end(form, names)]
     kept = [note for note in earlier.notes if note[0] not in entered]
     draft = replace(
         earlier,
@@ -81,7 +80,7 @@ def entry_of(draft: Draft, saved: Server | None) -> dict[str, Any]:
     """The entry that is checked: what was typed, with the secrets that the method of authentication needs."""
     type_ = draft.type
     typed = {name: value for name, value in draft.typed.items() if name not in secret_fields(type_)}
-    entry = forms.entry_of(type_.model, typed, FormData(), None)
+    entry = form_values.entry_of(type_.model, typed, FormData(), None)
     entry["protocol"] = type_.protocol
     needs = _needs(entry.get("authentication"))
     if needs is not CredentialKind.TOKEN:
@@ -128,7 +127,7 @@ def _entered(type_: ServerType, form: FormData, seal: Seal | None) -> tuple[dict
     sealed: dict[str, Secret] = {}
     problems: list[Problem] = []
     for name in secret_fields(type_):
-        text = form.get(name + forms.SECRET)
+        text = form.get(name + form_values.SECRET)
         if not isinstance(text, str) or not text:
             continue
         fault = unfit(text) or (None if seal else _NO_KEY)
@@ -141,7 +140,7 @@ def _entered(type_: ServerType, form: FormData, seal: Seal | None) -> tuple[dict
 
 _NO_KEY = (
     "this window has no key to seal it with, so it cannot be kept",
-    "whoever runs it sets MAILCALL_PUBLIC_KEY_FILE (`mailcall secrets make-keys` makes a pair of keys)",
+    "its operator sets MAILCALL_PUBLIC_KEY_FILE to the public key of a pair",
 )
 
 

@@ -7,10 +7,12 @@ from console.servers.details import references
 from console.servers.drafts import Draft
 from console.servers.methods import MethodChoice, method_choices
 from console.servers.server_types import ServerType
-from console.web import forms
-from console.web.forms import Choice, Field, Look, Values
-from console.web.names import name_of
-from console.web.render import PageError
+from console.web import form_values, forms
+from console.web.form_errors import PageError
+from console.web.form_values import Values
+from console.web.forms import Field, Look
+from console.web.labels import name_of
+from console.web.model_fields import Choice
 from mailserver.connection import PORTS
 from schemas.settings import CallTemplate, MapiProfile, OutgoingServer, Security
 from schemas.snapshot import SettingsSnapshot
@@ -60,7 +62,7 @@ def sections_of(
     looks = _looks(draft, settings)
     if people is not None and "default_logging_analyst" in type_.fields:
         looks["default_logging_analyst"] = Look(choices=tuple(Choice(*person) for person in people.items()))
-    usual = forms.default_values(type_.model, type_.fields)
+    usual = form_values.default_values(type_.model, type_.fields)
     wrong = {error.field for error in errors}
 
     def shown(names: Iterable[str]) -> list[Field]:

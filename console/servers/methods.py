@@ -4,7 +4,8 @@ the others."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from console.web.labels import in_labels, word
+from console.web.labels import word
+from console.web.wording import in_labels
 from mailserver.authentication import METHODS, CredentialKind, problem
 from mailserver.connection import Protocol
 from schemas.settings import Authentication
@@ -51,7 +52,7 @@ _DESCRIPTIONS: Mapping[Authentication, str] = {
 class MethodChoice:
     """A method as one type of server offers it. `why_not`: a sentence, empty where it can be chosen.
 
-    `in_clear`: whoever reads the connection has what is needed to log in.
+    `in_clear`: an eavesdropper on the connection has what is needed to log in.
     """
 
     value: Authentication

@@ -1,15 +1,9 @@
 """The pages of Email Settings and its mail servers, all of them."""
 
-from console.servers import (
-    delete_page,
-    details_pages,
-    email_settings_page,
-    probe_page,
-    profile_test_page,
-    review_page,
-    test_page,
-    test_status,
-)
+from console.servers import details_pages, probe_page, profile_test_page, review_page, test_page
+from console.servers import email_settings_pages as delete_page
+from console.servers import email_settings_pages as email_settings_page
+from console.servers import test_runs as test_status
 from console.web.page import Entry
 
 PAGES = (
@@ -20,6 +14,6 @@ PAGES = (
     *test_status.PAGES,
     *profile_test_page.PAGES,
     *probe_page.PAGES,
-    *delete_page.PAGES,
+    *delete_page.DELETE_PAGES,
 )
 ENTRIES = (Entry("System", email_settings_page.TITLE, "servers.list", "servers."),)

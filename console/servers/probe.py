@@ -1,17 +1,37 @@
-"""What a mail system changes in a mail: the one that was handed over beside the one that was fetched. Pure."""
+"""What a mail system changes in a mail: a probe is sent through an outgoing server, fetched by an incoming one, and the
+one compared with the other.
+"""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import Message
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from console.errors import UserError
+from console.servers.server_tests import ServerTestResponse, ask
+from console.topics.waiting import new_records, tail
+from runtime.config import ProcessConfig
+from runtime.kafka.producer import Publisher
+from schemas.fetched import open_fetched
+from schemas.servers import ServerTest
+from schemas.settings import IncomingServer, OutgoingServer
+from schemas.topics import MAIL_FETCHED
+from schemas.wire import UndecodableError
+
+if TYPE_CHECKING:
+    from kafka import KafkaConsumer
+
 
 MOST_BYTES, MOST_BOUNDARIES = 200_000, 20  # of a probe; it has 10 kB and few parts
 _SHOWN = 120  # characters of a value
 AS_SENT, MISSING = "as sent", "missing"
+_OLD = "outbound is of an earlier release, which knows no probe: it sent a plain test mail"
 
 
 class Row(NamedTuple):
-    """One thing that was looked at, and what became of it; `came`: what stands there now, where it is not as sent."""
+    """One thing that was compared, and its outcome; `came`: what arrived, where it is not as sent."""
 
     what: str
     outcome: str
@@ -25,7 +45,7 @@ def compared(sent: bytes, came: bytes) -> tuple[Row, ...]:
 
 
 def is_probe(raw: bytes, probe_id: str) -> bool:
-    """Whether it is the mail of this probe: its id stands in many places, of which any may be lost or rewritten."""
+    """Whether it is the mail of this probe: its id is in many places, any of which may be lost or rewritten."""
     wanted = probe_id.encode("ascii")
     if len(raw) > MOST_BYTES or raw.lower().count(b"boundary") > MOST_BOUNDARIES:  # others' mails are not to be read
         return False
@@ -120,3 +140,67 @@ def _whole(sent: bytes, came: bytes) -> Row:
 
 def _lines(raw: bytes) -> bytes:
     return raw.replace(b"\r\n", b"\n").rstrip(b"\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What the test of sending found, and what became of the mail; `note` says why there is nothing to compare."""
+
+    answer: ServerTestResponse
+    rows: tuple[Row, ...] = ()
+    note: str = ""
+
+
+def address_to_probe(server: IncomingServer) -> str:
+    """Where a mail reaches the server's mailbox. Raises `UserError` where its settings do not say it."""
+    if not server.enabled:
+        raise UserError(f"{server.id} is disabled, so nobody fetches from it", "enable it, or probe with another one")
+    address = server.mailbox or server.username or ""
+    if "@" not in address:
+        raise UserError(
+            f"the settings of {server.id} do not say its mailbox's address",
+            "give the address that the mail is to go to",
+        )
+    return address
+
+
+def probe(
+    config: ProcessConfig,
+    publisher: Publisher,
+    outgoing: OutgoingServer,
+    incoming: IncomingServer,
+    asked: ServerTest,
+    now: datetime,
+    seconds: float,
+) -> Probed:
+    """Waits `seconds` for the test's answer and as long again for the mail.
+
+    Raises `OutageError`, `TopicMissingError`.
+    """
+    with tail(config, "probe", [MAIL_FETCHED.name(config.topic_prefix)]) as consumer:
+        answer = ask(config, publisher, outgoing, asked, now, seconds)
+        if answer.result is None or not answer.result.ok or not answer.result.sent:
+            return Probed(answer, note="" if answer.result is None or not answer.result.ok else _OLD)
+        sent = answer.result.sent.encode()
+        raw = next((raw for raw in _fetched(consumer, incoming.id, seconds) if is_probe(raw, asked.test_id)), None)
+    if raw is None:
+        return Probed(answer, note=_nothing(incoming, seconds))
+    return Probed(answer, compared(sent, raw))
+
+
+def _nothing(incoming: IncomingServer, seconds: float) -> str:
+    return (
+        f"{incoming.id} has fetched no such mail within {seconds:g} s; it looks every {incoming.poll_seconds:g} s: "
+        "wait longer, look for the mail in other folders (junk), and see the server's state"
+    )
+
+
+def _fetched(consumer: "KafkaConsumer", server_id: str, seconds: float) -> Iterator[bytes]:
+    """The mails of a server as they come; of those above some size only where they lie."""
+    for record in new_records(consumer, seconds):
+        try:
+            mail = open_fetched(record)
+        except UndecodableError:
+            continue
+        if mail.server_id == server_id:
+            yield mail.raw

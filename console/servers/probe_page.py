@@ -9,12 +9,13 @@ from starlette.responses import Response
 from console.access.rights import Right
 from console.errors import UserError
 from console.jobs.pages import started
-from console.servers.probing import address_to_probe
-from console.servers.window import user_error
+from console.servers.probe import address_to_probe
 from console.web.current import view_of
-from console.web.forms import Choice, Field
+from console.web.form_errors import PageError, error_text
+from console.web.forms import Field
+from console.web.model_fields import Choice
 from console.web.page import Page
-from console.web.render import PageError, page
+from console.web.render import page
 from schemas.addresses import check_address
 from schemas.settings import IncomingServer, OutgoingServer
 
@@ -35,7 +36,7 @@ def probe(request: Request) -> Response:
     except ValueError as fault:
         return _page(request, server, incoming_id, to, [PageError("to", f"To Address: {fault}")])
     except UserError as refused:
-        return _page(request, server, incoming_id, to, [PageError("to", f"To Address: {user_error(refused)}")])
+        return _page(request, server, incoming_id, to, [PageError("to", f"To Address: {error_text(refused)}")])
     return started(request, "probe", {"outgoing": server.id, "incoming": incoming.id, "to": address})
 
 

@@ -1,4 +1,4 @@
-"""Testing a MAPI profile's log-in: as it is shown in its form, saved or not, and as it is saved."""
+"""Testing a MAPI profile's login: as it is shown in its form, saved or not, and as it is saved."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,28 +11,27 @@ from starlette.responses import Response
 
 from console.access.rights import Right
 from console.errors import UserError
-from console.servers import profile_tests
-from console.servers.test_runs import ServerTestRun
-from console.servers.test_status import asked_run, start, status_of
-from console.servers.window import user_error
+from console.servers import server_tests as profile_tests
+from console.servers.test_runs import ServerTestRun, asked_run, start_run, status_of
 from console.settings import drafts
-from console.settings.around import PROFILE_MAILBOX, errors_of
-from console.settings.editing import RefusedError, Wanted, plan_change, settings_of
+from console.settings.editing import Wanted, plan_change, settings_of
 from console.settings.kinds import BY_NAME
+from console.settings.page_context import PROFILE_MAILBOX, errors_of
+from console.web.form_errors import FormRefusedError, PageError, error_text
 from console.web.page import Page
-from console.web.render import PageError, page, redirect, url
+from console.web.render import page, redirect, url
 from schemas.settings import MapiProfile
 
 _KIND = BY_NAME["mapi-profile"]
 
 
 def of_shown(request: Request) -> Response:
-    """What stands in the form, which stays open beside this page; `?of=` names the profile that it changes."""
+    """What the form holds, which stays open beside this page; `?of=` names the profile that it changes."""
     form = request.state.form
     mailbox = str(form.get(PROFILE_MAILBOX, "")).strip()
     try:
         profile = _shown(request)
-    except RefusedError as refused:
+    except FormRefusedError as refused:
         errors = [PageError("", error.text) for error in refused.errors]  # their fields are on the other page
         return _page(request, None, mailbox, None, errors)
     started = _started(request, profile, mailbox)
@@ -68,13 +67,13 @@ def _to_run(request: Request, name: str, run: ServerTestRun, **place: Any) -> Re
 
 
 def _shown(request: Request) -> MapiProfile:
-    """The profile in the form; a saved secret is in it where it goes where it goes now. Raises `RefusedError`."""
+    """The profile in the form; a saved secret is in it where it goes where it goes now. Raises `FormRefusedError`."""
     settings, form, id_ = settings_of(request), request.state.form, request.query_params.get("of", "")
     stored = settings.mapi_profile(id_)
     draft = drafts.typed(_KIND, form, stored)
     if id_ and stored is None:  # deleted meanwhile
         draft = replace(draft, values={**draft.values, "id": id_})
-    wanted = Wanted(draft.entry(form, stored), stored.id if stored else None, draft.told())
+    wanted = Wanted(draft.entry(form, stored), stored.id if stored else None, draft.reported())
     [change] = plan_change(request, _KIND, wanted, errors_of(request, _KIND, settings, draft)).changes
     assert isinstance(change.after, MapiProfile)
     return change.after
@@ -82,10 +81,10 @@ def _shown(request: Request) -> MapiProfile:
 
 def _started(request: Request, profile: MapiProfile, mailbox: str) -> ServerTestRun | PageError:
     try:
-        asked = profile_tests.request(profile, mailbox, datetime.now(UTC))
+        asked = profile_tests.make_profile_request(profile, mailbox, datetime.now(UTC))
     except UserError as error:
-        return PageError(profile_tests.MAILBOX, f"Mailbox: {user_error(error)}")
-    return start(request, profile, asked, {profile_tests.MAILBOX: mailbox})
+        return PageError(profile_tests.MAILBOX, f"Mailbox: {error_text(error)}")
+    return start_run(request, profile, asked, {profile_tests.MAILBOX: mailbox})
 
 
 def _page(

@@ -13,33 +13,28 @@ from console.access.rights import Right
 from console.errors import UserError
 from console.servers import server_tests
 from console.servers.details import rebased, secret_fields
-from console.servers.details_pages import check_draft, form_page, read_sections
+from console.servers.details_editing import check_draft, form_page, read_sections
 from console.servers.drafts import Draft
 from console.servers.rows import last_change
 from console.servers.server_settings import Server
 from console.servers.server_types import ServerType
-from console.servers.window import (
-    account_of,
-    author_of,
-    errors_of,
-    failure,
-    name_of,
-    open_draft,
-    tested,
-)
+from console.servers.test_runs import tested
+from console.servers.window import account_of, author_of, failure, name_of, open_draft
 from console.settings import saving
 from console.settings.apply import Change
-from console.settings.differences import Difference, differences
-from console.settings.setting_secrets import redacted
+from console.settings.editing import names_of
+from console.settings.entry_data import Difference, differences
+from console.settings.secrets import redacted
 from console.views.snapshot import ViewSnapshot
-from console.web.change_reason import reason_of
-from console.web.current import view_of
+from console.web.current import reason_of, view_of
+from console.web.form_errors import PageError, errors_at_fields
 from console.web.labels import label
 from console.web.page import Page
-from console.web.render import PageError, page, redirect
-from runtime.outcomes import OutageError
+from console.web.render import page, redirect
+from runtime.outages import OutageError
 
 CATCH_UP_SECONDS = 5.0
+_ANALYST = "default_logging_analyst"
 Words = Mapping[str, Mapping[str, str]]  # field -> value -> what it is called, for the fields of which one is chosen
 
 
@@ -86,7 +81,7 @@ def save(request: Request) -> Response:
     services.drafts.close(account.account_id)
     if checked.plan.effective and tested(request, view, checked.server) is None:
         with suppress(OutageError):  # it is saved; the list says that it is not tested
-            look = server_tests.request(now, server_id=checked.server.id, server=checked.server)
+            look = server_tests.make_request(now, server_id=checked.server.id, server=checked.server)
             server_tests.publish_request(services.publisher, look, now)
     services.views.catch_up(CATCH_UP_SECONDS)
     said = (
@@ -101,7 +96,7 @@ def _page(request: Request, draft: Draft, errors: Sequence[PageError] = ()) -> R
     view = view_of(request)
     checked = check_draft(request, draft)
     if checked.plan is None or checked.server is None:
-        return form_page(request, draft, errors_of(checked.problems, draft.type.fields))
+        return form_page(request, draft, errors_at_fields(checked.problems, draft.type.fields))
     [change] = checked.plan.changes
     words = _words(request, draft)
     theirs = _theirs(view, draft, checked.server, words)
@@ -137,10 +132,13 @@ def _told(change: Change, type_: ServerType) -> Iterator[Difference]:
 
 
 def _words(request: Request, draft: Draft) -> Words:
-    """As they were chosen in the details."""
+    """As they were chosen in the details; Analysts who are chosen no more, or by somebody else, by their names, too."""
+    servers = (draft.before, _saved(view_of(request), draft))
+    analysts = {getattr(server, _ANALYST, "") for server in servers} | {str(draft.typed.get(_ANALYST, ""))}
     fields = (field for section in read_sections(request, draft) for field in (*section.fields, *section.more))
     chosen = {field.name: {one.value: one.label for one in field.choices} for field in fields if field.choices}
-    return {**chosen, "protocol": {draft.type.protocol: draft.type.label}}
+    people = names_of(request, sorted(analysts - {""}))
+    return {**chosen, _ANALYST: people, "protocol": {draft.type.protocol: draft.type.label}}
 
 
 def _theirs(view: ViewSnapshot, draft: Draft, ours: Server, words: Words) -> list[ChangedField]:

@@ -1,18 +1,40 @@
-"""The rows of the two tables of Email Settings: each server with how it is and whether it is known to work. Pure."""
+"""The rows of the two tables of Email Settings: each server with how it is, in the same words and colour on every page,
+and whether it is known to work. Pure.
+"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from console.servers.server_settings import Direction, Server, all_servers, direction_of
 from console.servers.server_types import type_of
-from console.servers.states import Tone, state_of
 from console.settings.apply import Change, event_id
 from console.views.snapshot import ViewSnapshot
-from console.web.names import name_of
+from console.web.labels import name_of
 from mailserver.connection import port_of
-from schemas.servers import ServerStatus, ServerTestResult, SettingsChange
+from schemas.servers import ServerState, ServerStatus, ServerTestResult, SettingsChange
 from schemas.snapshot import SettingsSnapshot
 
+Tone = Literal["good", "busy", "warn", "bad", "off"]
+STATES: Mapping[ServerState, tuple[str, Tone]] = {
+    "starting": ("Starting", "busy"),
+    "connected": ("Connected", "good"),
+    "idle": ("Idle", "good"),
+    "authentication-refused": ("Log-in refused", "bad"),
+    "unreachable": ("Unreachable", "bad"),
+    "throttled": ("Throttled", "warn"),
+    "disabled": ("Switched off", "off"),
+}
+_OFF: tuple[str, Tone] = ("Switched off", "off")
+_SILENT: tuple[str, Tone] = ("No news yet", "off")
 _TROUBLE = ("authentication-refused", "unreachable", "throttled")
+
+
+def state_and_tone(status: ServerStatus | None, *, enabled: bool = True) -> tuple[str, Tone]:
+    """What the process that uses the server told last; what is set comes before that."""
+    if not enabled:
+        return _OFF
+    return STATES[status.state] if status else _SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +96,9 @@ def _row(view: ViewSnapshot, direction: Direction, key: str, server: Server | No
     status = view.status(direction, id_)
     unreadable = view.undecodable.get(key, "")
     if server is None:
-        state, tone = state_of(status)
+        state, tone = state_and_tone(status)
         return ServerRow(key, direction, id_, None, state, tone, status=status, unreadable=unreadable)
-    state, tone = state_of(status, enabled=server.enabled)
+    state, tone = state_and_tone(status, enabled=server.enabled)
     return ServerRow(
         key,
         direction,

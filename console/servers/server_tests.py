@@ -1,20 +1,28 @@
-"""Asking the process that does the work to try a mail server, and waiting for what it found at each step."""
+"""Asking the process that uses it to test a mail server or the login of a MAPI profile, saved or not, and waiting
+for what it found at each step.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from console.servers.server_settings import Server
+from console.errors import Remedy, UserError
+from console.servers import server_tests
+from console.servers.server_settings import Server, check_secrets
 from console.settings.apply import SOURCE
-from console.topics.responses import new_records, tail
+from console.settings.entries import fixed_faults, nearest, read_entry, refusal
+from console.settings.entry_data import merge_entry
+from console.topics.waiting import new_records, tail
 from runtime.config import ProcessConfig
-from runtime.outcomes import OutageError
-from runtime.publisher import Publisher
-from runtime.topic_reader import TopicMissingError
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import TopicMissingError
+from runtime.outages import OutageError
 from schemas import ids
+from schemas.addresses import check_address
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import MapiProfile
+from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SERVER_TEST_RESULTS, SERVER_TESTS
 from schemas.wire import Record, UndecodableError, decode, encode
 
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
     from kafka import KafkaConsumer
 
 Tested = Server | MapiProfile
-
 _NOBODY = "no {} process has answered within {:g} s: is one running?"
 _STATUS = " The server's status tells how it is, once one has looked"
 _PROCESSES: Mapping[str, str] = {
@@ -30,6 +37,8 @@ _PROCESSES: Mapping[str, str] = {
     "outgoing-server": "outbound",
     "mapi-profile": "ingest",
 }
+_ANOTHER = "name the other profile instead"
+MAILBOX = "mailbox"  # the field that is at fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class ServerTestResponse:
     note: str = ""
 
 
-def request(now: datetime, **asked: Any) -> ServerTest:
+def make_request(now: datetime, **asked: Any) -> ServerTest:
     """A request with these fields of `ServerTest`; its id is derived from them and from when it is made."""
     made = ServerTest(test_id="derived", **asked)
     return made.model_copy(update={"test_id": ids.event_id(made.model_dump_json(), now.isoformat())})
@@ -58,7 +67,7 @@ def look_at_saved(
     if not server.enabled:
         return ServerTestResponse(note="the server is disabled, so nobody looks at it")
     try:
-        return ask(config, publisher, server, request(now, server_id=server.id, server=server), now, seconds)
+        return ask(config, publisher, server, make_request(now, server_id=server.id, server=server), now, seconds)
     except (OutageError, TopicMissingError) as error:
         return ServerTestResponse(note=f"{_PROCESSES[server.kind]} could not be asked to look: {error}")
 
@@ -99,3 +108,37 @@ def read_result(record: Record) -> tuple[str, ServerTestResult] | None:
     except UndecodableError:
         return None
     return (result.test_id, result) if record.key == result.test_id.encode() else None
+
+
+def make_profile_request(profile: MapiProfile, mailbox: str, now: datetime) -> ServerTest:
+    """Raises `UserError` where the mailbox is no address, or is missing and needed."""
+    if not mailbox and profile.needs_mailbox:
+        raise UserError("Exchange Web Services are logged in to at a mailbox", "give the address of one", place=MAILBOX)
+    try:
+        address = check_address(mailbox) if mailbox else ""
+    except ValueError as error:
+        raise UserError(str(error), "write it as name@example.org", place=MAILBOX) from None
+    return server_tests.make_request(now, profile=profile, mailbox=address)
+
+
+def profile_to_test(
+    settings: SettingsSnapshot, profile_id: str, fields: Mapping[str, Any], entered: Collection[str], *, new: bool
+) -> MapiProfile:
+    """The saved profile with these fields changed, or a `new` one of them alone. Raises `UserError`.
+
+    `entered`: the secrets among them. A saved one is used where none was entered, unless it would go elsewhere.
+    """
+    stored = None if new else settings.mapi_profile(profile_id)
+    if stored is None and not new:
+        known = [one.id for one in settings.all_of(MapiProfile)]
+        raise UserError(
+            f"there is no MAPI profile {profile_id!r}", nearest(profile_id, known) if known else Remedy.ADD_PROFILE
+        )
+    faults = fixed_faults(fields, {"kind": "mapi-profile", "id": profile_id}, _ANOTHER)
+    entry = {**merge_entry(fields, MapiProfile, stored), "id": profile_id}
+    profile, found = read_entry(entry, MapiProfile, None)
+    if profile is None or faults:
+        raise refusal((*faults, *found))
+    if stored is not None:
+        check_secrets(profile, stored, entered)
+    return profile

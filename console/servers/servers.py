@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.servers.server_settings import Direction, Server, all_servers, direction_of, find_server
-from console.settings.setting_secrets import redacted
+from console.settings.secrets import redacted
 from console.settings.state import read_state
 from runtime.config import ProcessConfig
-from runtime.topic_reader import read_to_end
+from runtime.kafka.topic_reader import read_to_end
 from schemas.servers import ServerStatus
 from schemas.topics import SERVER_STATUS
 from schemas.wire import UndecodableError, decode

@@ -8,18 +8,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from console.access.rights import Right
-from console.servers.details_pages import check_draft, form_page
+from console.servers.details_editing import check_draft, form_page
 from console.servers.drafts import Draft
 from console.servers.rows import address_of
 from console.servers.server_settings import Server, direction_of
-from console.servers.server_tests import request as request_test
+from console.servers.server_tests import make_request as request_test
 from console.servers.server_types import type_of
-from console.servers.test_runs import ServerTestRun
-from console.servers.test_status import asked_run, start, status_of
-from console.servers.window import account_of, errors_of, name_of, open_draft, wanted_row
+from console.servers.test_runs import ServerTestRun, asked_run, start_run, status_of
+from console.servers.window import account_of, name_of, open_draft, wanted_row
 from console.web.current import view_of
+from console.web.form_errors import PageError, errors_at_fields
 from console.web.page import Page
-from console.web.render import PageError, page, redirect, url
+from console.web.render import page, redirect, url
 from schemas.addresses import check_address
 from schemas.servers import ServerTest
 
@@ -56,7 +56,7 @@ def of_saved(request: Request) -> Response:
 def _of_draft(request: Request, draft: Draft) -> Response:
     checked = check_draft(request, draft)
     if checked.server is None:
-        return form_page(request, draft, errors_of(checked.problems, draft.type.fields))
+        return form_page(request, draft, errors_at_fields(checked.problems, draft.type.fields))
     return _window(request, checked.server, name_of(draft), draft)
 
 
@@ -68,7 +68,7 @@ def _window(request: Request, server: Server, name: str, draft: Draft | None) ->
     asked, errors = _asked(server, typed)
     if asked is None:
         return _page(request, server, name, draft, typed, None, errors)
-    started = start(request, server, asked, typed)
+    started = start_run(request, server, asked, typed)
     if isinstance(started, PageError):
         return _page(request, server, name, draft, typed, None, (started,))
     place = {} if draft else {"direction": direction_of(server), "server_id": server.id}

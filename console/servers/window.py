@@ -5,26 +5,21 @@ from collections.abc import Iterable
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from console.access.identity import Identity
-from console.errors import Problem, UserError
+from console.access.rights import Identity
+from console.errors import UserError
 from console.servers.drafts import Draft
-from console.servers.rows import ServerRow, last_test, row_of
-from console.servers.server_settings import Server
-from console.servers.test_runs import ServerTestRun
+from console.servers.rows import ServerRow, row_of
 from console.settings.saving import Author, PerhapsSavedError
 from console.settings.state import State
 from console.views.snapshot import ViewSnapshot
-from console.web.change_reason import reason_of
-from console.web.forms import page_errors, told
-from console.web.labels import in_labels, label
-from console.web.render import PageError
-from desk.directory import load_persons
+from console.web.current import reason_of
+from console.web.form_errors import PageError, capital, error_text
 from desk.engine import read_transaction
-from runtime.outcomes import OutageError
-from schemas.notification_rules import Group
+from desk.persons import load_persons
+from runtime.outages import OutageError
 from schemas.persons import Person
-from schemas.servers import ServerTestResult
 from schemas.settings import IncomingServer
+from schemas.settings.notification_rules import Group
 
 
 def account_of(request: Request) -> Identity:
@@ -61,47 +56,6 @@ def open_draft(request: Request) -> Draft | None:
     return found
 
 
-def result_of(request: Request, run: ServerTestRun) -> ServerTestResult | None:
-    """What the process has answered; None: nothing yet, or too long ago."""
-    future = request.app.state.services.answers.answer(run.test_id)
-    if future is None or not future.done() or future.cancelled():
-        return None
-    result: ServerTestResult = future.result()
-    return result
-
-
-def tested(request: Request, view: ViewSnapshot, server: Server) -> ServerTestResult | None:
-    """The newest test of just these values: the account's own as soon as it is answered, since the view hears later."""
-    run: ServerTestRun | None = request.app.state.services.test_runs.newest(account_of(request).account_id)
-    own = result_of(request, run) if run and run.server == server else None
-    return own or last_test(view, f"{server.kind}/{server.id}", server)
-
-
-def errors_of(problems: Iterable[Problem], names: tuple[str, ...]) -> list[PageError]:
-    """Problems at the fields of the details; what is about none of them is told above."""
-    found: list[PageError] = []
-    for problem in problems:
-        text = in_labels(told(problem.cause, problem.remedy))
-        places = page_errors(((path, text) for path in problem.fields), names)
-        found += [PageError(one.field, _named(one.field, text)) for one in places] or [PageError("", text)]
-    order = {name: number for number, name in enumerate(names)}
-    return sorted(found, key=lambda error: order.get(error.field, -1))
-
-
-def _named(field: str, text: str) -> str:
-    """What is said of a field without its name is led by that: above the form it has to be clear by itself."""
-    return f"{label(field)}: {text}" if field and text.startswith("It ") else text
-
-
-def user_error(error: UserError) -> str:
-    """All that an operation says, as one text."""
-    return " ".join(sentence(f"{one.cause} – {one.remedy}" if one.remedy else one.cause) for one in error.problems)
-
-
-def sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def author_of(request: Request) -> Author:
     """Who makes the change that is posted, and why."""
     return Author(account_of(request).name, reason_of(request))
@@ -112,9 +66,9 @@ def failure(error: UserError | OutageError, undone: str) -> PageError:
     if isinstance(error, PerhapsSavedError):
         undone = "It is not known whether it was done: send it again, which does no harm."
     if isinstance(error, OutageError):
-        return PageError("", f"{undone} {sentence(str(error))}. {sentence(error.remedy)}")
+        return PageError("", f"{undone} {capital(str(error))}. {capital(error.remedy)}")
     field = error.problems[0].place if len(error.problems) == 1 else ""
-    return PageError(field if field == "change_reason" else "", user_error(error))
+    return PageError(field if field == "change_reason" else "", error_text(error))
 
 
 def name_of(draft: Draft) -> str:

@@ -4,15 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from console.errors import SettingsError, UserError
-from console.persons.email_formats import wrong_email_formats
-from console.settings.cross_references import unresolved
-from console.settings.differences import Difference, differences
-from console.settings.setting_secrets import redacted_change
-from console.settings.settings_checks import unworkable
+from console.errors import UserError
+from console.settings.checks import unresolved, unworkable, wrong_email_formats
+from console.settings.entry_data import Difference, differences
+from console.settings.secrets import redacted_change
 from console.settings.settings_file import SettingsFile
 from console.settings.state import MANAGED_BY, PERSON, State
-from runtime.publisher import Publisher, UnpublishableError
+from runtime.kafka.producer import Publisher, UnpublishableError
 from schemas import ids
 from schemas.persons import Person
 from schemas.servers import SettingsChange
@@ -76,13 +74,13 @@ class Plan:
 
 
 def plan(file: SettingsFile, state: State, managed_by: str | None = None) -> Plan:
-    """What applying the file would change. Raises `SettingsError` where a setting could not work as it stands.
+    """What applying the file would change. Raises `UserError` where a setting could not work as it stands.
 
     `managed_by`: where the file's settings are managed from now on ("": nowhere); None leaves that as it is.
     """
     problems = (*unworkable(file), *unresolved(file, state), *wrong_email_formats(file, state))
     if problems:
-        raise SettingsError.of(problems)
+        raise UserError.of(problems)
     return planned_changes(file, state, managed_by)
 
 

@@ -7,33 +7,29 @@ from typing import Any
 
 from starlette.requests import Request
 
-from console.errors import FieldPath, SettingsError, UserError
+from console.errors import FieldPath, UserError
 from console.settings import apply
 from console.settings.apply import Plan
 from console.settings.conflicts import ConflictError, OthersChange
-from console.settings.deletion import plan_deletion
 from console.settings.entries import read_entry, refusal
-from console.settings.in_use import FIELDS, MAX_OFFERED, values_in_use
 from console.settings.kinds import AnySetting, Kind
-from console.settings.referring import NAMING, find_referrers
+from console.settings.references import NAMING, find_referrers, plan_deletion
 from console.settings.saving import Author, save
-from console.settings.secrets import sealer
-from console.settings.setting_secrets import Seal
+from console.settings.secrets import Seal, sealer
 from console.settings.settings_file import SettingsFile
 from console.settings.state import State
-from console.web import forms
+from console.web import form_errors
 from console.web.current import view_of
+from console.web.form_errors import FormRefusedError, PageError
 from console.web.labels import label
-from console.web.render import PageError
-from desk.directory import load_persons
 from desk.engine import read_transaction
-from desk.in_use import item_values_in_use, offices_in_use
-from runtime.outcomes import OutageError
+from desk.persons import load_persons
+from runtime.outages import OutageError
 from schemas.misplaced_secrets import misplaced_secrets
-from schemas.notification_rules import Group
 from schemas.persons import Person
 from schemas.servers import SettingsChange
 from schemas.settings import MapiProfile, Setting
+from schemas.settings.notification_rules import Group
 from schemas.snapshot import SettingsSnapshot
 
 _PATIENCE = 5.0  # seconds until the window shows what is saved; else it does a little later
@@ -43,24 +39,12 @@ _PATIENCE = 5.0  # seconds until the window shows what is saved; else it does a 
 class Wanted:
     """`entry` as a settings file would hold it; `id` None: of a new setting.
 
-    `told`: paths of the fields of which the form's own editors have said what is wrong.
+    `reported`: paths of the fields of which the form's own editors have said what is wrong.
     """
 
     entry: Mapping[str, Any]
     id: str | None
-    told: frozenset[FieldPath] = frozenset()
-
-
-class RefusedError(Exception):
-    """What was wanted is not done."""
-
-    def __init__(self, errors: Sequence[PageError]) -> None:
-        super().__init__("\n".join(error.text for error in errors))
-        self.errors = errors
-
-
-class ChangedMeanwhileError(RefusedError):
-    """Somebody else was quicker; `settings_of` has what there is now."""
+    reported: frozenset[FieldPath] = frozenset()
 
 
 def settings_of(request: Request) -> SettingsSnapshot:
@@ -86,24 +70,24 @@ def referrers_of(settings: SettingsSnapshot, kind: Kind, id_: str) -> tuple[str,
 
 
 def plan_change(request: Request, kind: Kind, wanted: Wanted, errors: Sequence[PageError]) -> Plan:
-    """What saving would change. Raises `RefusedError` with everything that is wrong, `OutageError`."""
+    """What saving would change. Raises `FormRefusedError` with everything that is wrong, `OutageError`."""
     names = (*kind.fields, *kind.parts)
     value, faults = read_entry(wanted.entry, kind.model, _seal(request))
-    untold = (fault for fault in faults if (fault.fields or (fault.path,))[0][:1] not in wanted.told)
-    found = [*errors, *forms.errors_of(refusal(untold), names)]
+    unreported = (fault for fault in faults if fault.fields[0][:1] not in wanted.reported)
+    found = [*errors, *form_errors.errors_of(refusal(unreported), names)]
     if value is None or found:
-        raise RefusedError(tuple(dict.fromkeys(found)))
+        raise FormRefusedError(tuple(dict.fromkeys(found)))
     key = f"{kind.name}/{value.id}"
     settings = settings_of(request)
     if refused := _misplaced(settings.settings.get(key), value, wanted.entry):
-        raise RefusedError(refused)
+        raise FormRefusedError(refused)
     if wanted.id is None and key in settings.settings:
-        raise RefusedError([PageError("id", f"Id: There is a {kind.one} {value.id} already. Choose another id.")])
+        raise FormRefusedError([PageError("id", f"Id: There is a {kind.one} {value.id} already. Choose another id.")])
     state = State(settings, {**_persons_named(settings), **_members(request, value)}, _undecodable(request))
     try:
         return apply.plan(SettingsFile("", {key: value}, {}), state)
-    except SettingsError as error:
-        raise RefusedError(forms.errors_of(error, names)) from None
+    except UserError as error:
+        raise FormRefusedError(form_errors.errors_of(error, names)) from None
 
 
 def _seal(request: Request) -> Seal | None:
@@ -131,28 +115,28 @@ def _misplaced(stored: Setting | None, value: AnySetting, entry: Mapping[str, An
 
 
 def plan_removal(request: Request, kind: Kind, id_: str) -> Plan:
-    """What deleting would change. Raises `RefusedError`."""
+    """What deleting would change. Raises `FormRefusedError`."""
     key = f"{kind.name}/{id_}"
     try:
         return plan_deletion(State(settings_of(request), {}, _undecodable(request)), key)
     except UserError as error:
-        raise RefusedError(forms.errors_of(error, ())) from None
+        raise FormRefusedError(form_errors.errors_of(error, ())) from None
 
 
 def carry_out(request: Request, plan: Plan, version: int | None, change_reason: str) -> None:
     """Returns once the broker has it, and the window shows it. `version`: the one that was looked at.
 
-    Raises `RefusedError`: nothing is changed; `OutageError`.
+    Raises `ConflictError` and `FormRefusedError`: nothing is changed; `OutageError`.
     """
     services, [change] = request.app.state.services, plan.changes
     author = Author(request.state.identity.name, change_reason)
     try:
         save(services, plan, author, datetime.now(UTC), {change.key: version})
-    except ConflictError as error:
+    except ConflictError:
         services.views.catch_up(_PATIENCE)
-        raise ChangedMeanwhileError([PageError("", _told(error.changes[change.key]))]) from None
+        raise
     except UserError as error:
-        raise RefusedError(forms.errors_of(error, ("change_reason",))) from None
+        raise FormRefusedError(form_errors.errors_of(error, ("change_reason",))) from None
     services.views.catch_up(_PATIENCE)
 
 
@@ -167,14 +151,10 @@ def names_of(request: Request, ids: Sequence[str]) -> dict[str, str]:
         return {}
 
 
-def in_use(request: Request, settings: SettingsSnapshot) -> dict[str, tuple[str, ...]]:
-    """What can be offered for a call template; without the desk, what the settings alone tell."""
-    try:
-        with read_transaction(request.app.state.services.engine) as connection:
-            offices, held = offices_in_use(connection, MAX_OFFERED), item_values_in_use(connection, FIELDS)
-    except OutageError:
-        offices, held = (), {}
-    return values_in_use(settings, offices, held)
+def conflict_error(error: ConflictError) -> PageError:
+    """Somebody else has changed the one setting of a form, which is then shown with what there is now."""
+    [others] = error.changes.values()
+    return PageError("", _told(others))
 
 
 def _told(others: OthersChange) -> str:

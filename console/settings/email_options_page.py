@@ -13,13 +13,14 @@ from console.settings.apply import Change, Plan
 from console.settings.conflicts import ConflictError
 from console.settings.entries import read_entry, refusal
 from console.settings.saving import Author
-from console.web import forms
-from console.web.change_reason import reason_of
-from console.web.current import view_of
-from console.web.forms import Choice, Look, Values
-from console.web.looked_at import version_of
+from console.web import form_errors, form_values, forms
+from console.web.current import reason_of, version_of, view_of
+from console.web.form_errors import PageError
+from console.web.form_values import Values
+from console.web.forms import Look
+from console.web.model_fields import Choice
 from console.web.page import Entry, Page
-from console.web.render import PageError, page, redirect
+from console.web.render import page, redirect
 from schemas.settings import EmailOptions, OutgoingServer
 
 CATCH_UP_SECONDS = 5.0  # until the window shows what is saved; else it does a little later
@@ -54,27 +55,27 @@ NAMES = tuple(name for _, names in GROUPS for name in names)
 
 def show(request: Request) -> Response:
     settings = view_of(request).settings
-    return _form(request, settings.versions.get(KEY), forms.values_of(settings.email_options(), NAMES))
+    return _form(request, settings.versions.get(KEY), form_values.values_of(settings.email_options(), NAMES))
 
 
 def save(request: Request) -> Response:
     services, form, settings = request.app.state.services, request.state.form, view_of(request).settings
     stored, version = settings.email_options(), version_of(request)
-    values = forms.typed_values(EmailOptions, NAMES, form, forms.values_of(stored, NAMES))
-    entry = forms.entry_of(EmailOptions, forms.values_of(stored, ELSEWHERE) | values, form, stored)
+    values = form_values.typed_values(EmailOptions, NAMES, form, form_values.values_of(stored, NAMES))
+    entry = form_values.entry_of(EmailOptions, form_values.values_of(stored, ELSEWHERE) | values, form, stored)
     options, faults = read_entry(entry, EmailOptions, None)
     if options is None:
-        return _form(request, version, values, forms.errors_of(refusal(faults), NAMES))
+        return _form(request, version, values, form_errors.errors_of(refusal(faults), NAMES))
     change = Change(KEY, "unchanged" if options == stored else "changed", stored, options)
     author = Author(request.state.identity.name, reason_of(request))
     try:
         saving.save(services, Plan((change,), settings.at), author, datetime.now(UTC), {KEY: version})
     except ConflictError as error:
         services.views.catch_up(CATCH_UP_SECONDS)
-        now = view_of(request).settings.versions.get(KEY)  # whoever saves again has been told what there is
-        return _form(request, now, values, forms.errors_of(error, NAMES))
+        now = view_of(request).settings.versions.get(KEY)  # a user who saves again has been told what there is
+        return _form(request, now, values, form_errors.errors_of(error, NAMES))
     except UserError as error:
-        return _form(request, version, values, forms.errors_of(error, (*NAMES, "change_reason")))
+        return _form(request, version, values, form_errors.errors_of(error, (*NAMES, "change_reason")))
     services.views.catch_up(CATCH_UP_SECONDS)
     said = "Email options saved." if change.effect == "changed" else "Nothing was changed."
     return redirect(request, "email-options.show", said)

@@ -1,21 +1,19 @@
 """One entry, from a form, a settings file or the command line, as a checked setting or person.
 
-All that is wrong is told at once, in words of our own: each field by itself, and what fields have to fulfil together.
+All problems are reported at once, in our own words: each field on its own, and what fields have to fulfil together.
 """
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from console.errors import FieldPath, Problem, Remedy, SettingsError, dotted
-from console.settings.fields import model_at, nested_model
-from console.settings.setting_secrets import Seal, seal_clear
-from schemas.base import CONTROL_FREE, PLAIN_TEXT, Model
-from schemas.together import Checked, MisfitError, misfits
+from console.errors import FieldPath, Problem, Remedy, UserError
+from console.settings.entry_data import model_at, nested_model
+from console.settings.secrets import Seal, seal_clear
+from schemas.base import CONTROL_FREE, PLAIN_TEXT, Checked, MisfitError, Model, misfits
 
 M = TypeVar("M", bound=Model)
 MAX_NAME = 100  # characters: no name of ours comes near, and to look for the nearest takes the time of its square
@@ -76,25 +74,12 @@ _PATTERNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """What is wrong at `path` within an entry, and what to do about it.
-
-    `fields`: where it is about several fields, all of them; `path` is then what holds them, `()` for the entry itself.
-    """
-
-    path: FieldPath
-    text: str
-    remedy: str
-    fields: tuple[FieldPath, ...] = ()
-
-
-def read_entry(entry: Any, model: type[M], seal: Seal | None) -> tuple[M | None, tuple[FieldError, ...]]:
+def read_entry(entry: Any, model: type[M], seal: Seal | None) -> tuple[M | None, tuple[Problem, ...]]:
     """The checked value, or None and everything that is wrong. `seal` as for `read_settings_file`."""
-    faults: list[FieldError] = []
+    faults: list[Problem] = []
     if isinstance(entry, dict):
         entry, secret_faults = seal_clear(entry, model, seal)
-        faults += [FieldError(fault.place, fault.text, fault.remedy) for fault in secret_faults]
+        faults += secret_faults
     try:
         value = model.model_validate(entry, extra="forbid")
     except ValidationError as error:
@@ -104,20 +89,18 @@ def read_entry(entry: Any, model: type[M], seal: Seal | None) -> tuple[M | None,
     return (None if faults else value), tuple(faults)
 
 
-def fixed_faults(fields: Mapping[str, Any], fixed: Mapping[str, Any], remedy: str) -> tuple[FieldError, ...]:
+def fixed_faults(fields: Mapping[str, Any], fixed: Mapping[str, Any], remedy: str) -> tuple[Problem, ...]:
     """Fields that a change may name only as they are."""
     return tuple(
-        FieldError((name,), "it stays what it is", remedy)
+        Problem.at((name,), "it stays what it is", remedy)
         for name, value in fixed.items()
         if name in fields and fields[name] != value
     )
 
 
-def refusal(faults: Iterable[FieldError]) -> SettingsError:
+def refusal(faults: Iterable[Problem]) -> UserError:
     """Everything that is wrong, each by its field."""
-    return SettingsError.of(
-        Problem(fault.text, fault.remedy, dotted(fault.path), fields=fault.fields or (fault.path,)) for fault in faults
-    )
+    return UserError.of(faults)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -136,21 +119,21 @@ def near(word: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word, known, n=1)), None)
 
 
-def _fault(error: Mapping[str, Any], model: type[Model]) -> FieldError:
-    """One validation error, told."""
+def _fault(error: Mapping[str, Any], model: type[Model]) -> Problem:
+    """One validation error as a problem."""
     kind, place = error["type"], error["loc"]
     if kind == "extra_forbidden":
         around = model_at(model, place[:-1])
-        return FieldError(
+        return Problem.at(
             place, "there is no such field", nearest(str(place[-1]), around.model_fields if around else ())
         )
     if kind == "string_pattern_mismatch":
-        return FieldError(place, *_pattern_fault(place, error["ctx"]["pattern"]))
+        return Problem.at(place, *_pattern_fault(place, error["ctx"]["pattern"]))
     if kind == "value_error":  # raised by a check of ours, in words of ours
-        return FieldError(place, str(error["ctx"]["error"]), "put the value right")
+        return Problem.at(place, str(error["ctx"]["error"]), "put the value right")
     limits = error.get("ctx", {})
     text, remedy = WORDS.get(kind, _OTHERWISE)
-    return FieldError(place, text.format(**limits), remedy if isinstance(remedy, Remedy) else remedy.format(**limits))
+    return Problem.at(place, text.format(**limits), remedy if isinstance(remedy, Remedy) else remedy.format(**limits))
 
 
 def _pattern_fault(place: FieldPath, pattern: str) -> tuple[str, str]:
@@ -163,7 +146,7 @@ def _is_misfit(error: Mapping[str, Any]) -> bool:
     return isinstance(error.get("ctx", {}).get("error"), MisfitError)
 
 
-def _misfits(entry: Any, model: type[Model], around: FieldPath = ()) -> Iterator[FieldError]:
+def _misfits(entry: Any, model: type[Model], around: FieldPath = ()) -> Iterator[Problem]:
     """What does not fit together, in the entry and in what is nested in it; of fields that are right by themselves."""
     if not isinstance(entry, dict):
         return
@@ -185,12 +168,12 @@ def _misfits(entry: Any, model: type[Model], around: FieldPath = ()) -> Iterator
     if issubclass(model, Checked):
         for one in misfits(model, model.model_construct(**right), frozenset(wrong)):
             fields = tuple((*around, *path) for path in one.fields)
-            yield FieldError(fields[0] if len(fields) == 1 else around, one.text, one.remedy, fields)
+            yield Problem.at(fields[0] if len(fields) == 1 else around, one.text, one.remedy, fields)
 
 
 @cache
 def _check_of(model: type[Model], name: str) -> Callable[[Any], Any]:
-    """Checks one field of a model by itself."""
+    """Checks one field of a model on its own."""
     field = model.model_fields[name]
     annotation: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     check: Callable[[Any], Any] = TypeAdapter(annotation).validate_python

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from console.access.rights import Right
 from console.settings.export import export
-from console.settings.exported import EXPORTED
+from console.settings.file_reading import EXPORTED
 from console.settings.state import State
 from console.views.snapshot import ViewSnapshot
 from console.web import keyset

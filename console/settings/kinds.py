@@ -6,8 +6,8 @@ Mail servers have pages of their own (`console/servers/`), and so have the e-mai
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.notification_rules import Group, NotificationRule
 from schemas.settings import CallTemplate, MapiProfile, MessageTemplate, Partition
+from schemas.settings.notification_rules import Group, NotificationRule
 
 AnySetting = Partition | CallTemplate | MessageTemplate | NotificationRule | Group | MapiProfile
 

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from console.settings.kinds import Kind
-from console.settings.referring import NAMING
-from console.web.events import event_words
-from console.web.forms import Choice, Look
-from console.web.labels import word
-from console.web.names import name_of
-from schemas.notification_rules import DEFAULT_RULES, DeskEvent, Role
+from console.settings.references import NAMING
+from console.web.forms import Look
+from console.web.labels import event_words, name_of, word
+from console.web.model_fields import Choice
 from schemas.settings import MessageTemplate, Partition
+from schemas.settings.notification_rules import DEFAULT_RULES, DeskEvent, Role
 from schemas.snapshot import SettingsSnapshot
 
 # Field -> what it means that nothing is chosen, for the fields that may be empty.
@@ -26,6 +25,46 @@ WHEN_EMPTY: Mapping[str, str] = {
 _EVENTS: tuple[str, ...] = get_args(DeskEvent)
 _CHOOSE = Choice("", "Choose one")
 _ROLES = tuple(Choice(role, word(role)) for role in get_args(Role))
+# Kind of setting -> field -> how it looks, where that depends on nothing else that is set up.
+_LOOKS: Mapping[str, Mapping[str, Look]] = {
+    "partition": dict.fromkeys(("impacts", "urgencies", "priorities"), Look(help="")),
+    "call-template": {
+        "fields": Look(help="Defaults for further fields of the call, one a line: name = value"),
+        "subject_to": Look(help="One a line: subject, description, or names of further fields"),
+        "body_to": Look(help="One a line: description, or names of further fields"),
+    },
+    "message-template": {
+        "recipient": Look(choices=(Choice("", WHEN_EMPTY["recipient"]), *_ROLES), help=""),
+        "text": Look(widget="code", rows=14),
+        "html": Look(widget="code", rows=10),
+    },
+    "mapi-profile": {
+        "transport": Look(choices=(Choice("graph", word("graph")), Choice("ews", word("ews"))), help=""),
+        "certificate": Look(widget="secret-lines", rows=6, is_removable=True),
+        "client_secret": Look(is_removable=True, help="The value of the application's secret"),
+        "password": Look(is_removable=True, help=""),
+        "url": Look(
+            help="Such as https://mail.example.org/EWS/Exchange.asmx. With Kerberos it may stay empty: it is "
+            "then looked for at the mailbox's domain (Autodiscover)",
+            optional=False,
+        ),
+        "authentication": Look(help="How the account, or with OAuth2 the application, is logged in to"),
+        "impersonation": Look(
+            help="Exchange lets the account do so by the role ApplicationImpersonation. Without it the account "
+            "needs Full Access to each mailbox"
+        ),
+        "username": Look(help="DOMAIN\\name or name@domain", optional=False),
+        "cloud": Look(help="Whose Microsoft 365 it is"),
+        "token_file": Look(help="File with the platform's token for the application (workload identity)"),
+        "tenant": Look(help="The directory's id, or one of its domains", optional=False),
+        "client_id": Look(optional=False),
+        "managed_identity": Look(
+            help="The application is the identity of the machine in Azure; the client id names one of several"
+        ),
+    },
+    "notification-rule": {"event": Look(choices=tuple(Choice(name, event_words(name)) for name in _EVENTS))},
+    "group": {"members": Look(help="Ids of persons, one a line; each is told at their own address")},
+}
 
 
 def looks_of(
@@ -37,60 +76,19 @@ def looks_of(
         for field, named in NAMING[kind.model].items()
         if named != "person"
     }
-    looks["id"] = Look(optional=False)
+    looks |= {"id": Look(optional=False), **_LOOKS.get(kind.name, {})}
     match kind.name:
-        case "partition":
-            looks |= dict.fromkeys(("impacts", "urgencies", "priorities"), Look(help=""))
         case "call-template":
             looks |= {field: Look(offers=values) for field, values in offered.items()}
-            looks |= {
-                "fields": Look(help="Defaults for further fields of the call, one a line: name = value"),
-                "subject_to": Look(help="One a line: subject, description, or names of further fields"),
-                "body_to": Look(help="One a line: description, or names of further fields"),
-                "impact": Look(choices=_values(partition.impacts if partition else ())),
-                "urgency": Look(choices=_values(partition.urgencies if partition else ())),
-            }
+            looks["impact"] = Look(choices=_values(partition.impacts if partition else ()))
+            looks["urgency"] = Look(choices=_values(partition.urgencies if partition else ()))
         case "message-template":
             own = {template.event for template in settings.all_of(MessageTemplate)}
-            looks |= {
-                "event": Look(
-                    offers=(*map(event_words, _EVENTS), *sorted(own.difference(_EVENTS))),
-                    help="One of those that are offered, or one of an integrator's own",
-                    shown=event_words,
-                ),
-                "recipient": Look(choices=(Choice("", WHEN_EMPTY["recipient"]), *_ROLES), help=""),
-                "text": Look(widget="code", rows=14),
-                "html": Look(widget="code", rows=10),
-            }
-        case "mapi-profile":
-            looks |= {
-                "transport": Look(choices=(Choice("graph", word("graph")), Choice("ews", word("ews"))), help=""),
-                "certificate": Look(widget="secret-lines", rows=6, is_removable=True),
-                "client_secret": Look(is_removable=True, help="The value of the application's secret"),
-                "password": Look(is_removable=True, help=""),
-                "url": Look(
-                    help="Such as https://mail.example.org/EWS/Exchange.asmx. With Kerberos it may stay empty: it is "
-                    "then looked for at the mailbox's domain (Autodiscover)",
-                    optional=False,
-                ),
-                "authentication": Look(help="How the account, or with OAuth2 the application, is logged in to"),
-                "impersonation": Look(
-                    help="Exchange lets the account do so by the role ApplicationImpersonation. Without it the account "
-                    "needs Full Access to each mailbox"
-                ),
-                "username": Look(help="DOMAIN\\name or name@domain", optional=False),
-                "cloud": Look(help="Whose Microsoft 365 it is"),
-                "token_file": Look(help="File with the platform's token for the application (workload identity)"),
-                "tenant": Look(help="The directory's id, or one of its domains", optional=False),
-                "client_id": Look(optional=False),
-                "managed_identity": Look(
-                    help="The application is the identity of the machine in Azure; the client id names one of several"
-                ),
-            }
-        case "notification-rule":
-            looks["event"] = Look(choices=tuple(Choice(name, event_words(name)) for name in _EVENTS))
-        case "group":
-            looks["members"] = Look(help="Ids of persons, one a line; each is told at their own address")
+            looks["event"] = Look(
+                offers=(*map(event_words, _EVENTS), *sorted(own.difference(_EVENTS))),
+                help="One of those that are offered, or one of an integrator's own",
+                shown=event_words,
+            )
     return looks
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.settings import after_closing
+from console.settings import partitions as after_closing
 from console.settings.matrix import MAX_CELLS, MAX_PRIORITIES, Grid, grid_of, read_grid
-from console.web.forms import Values
+from console.web.form_errors import PageError
+from console.web.form_values import Values
 from console.web.labels import label
-from console.web.render import PageError
 from schemas.base import Model
 
 Form = Mapping[str, Sequence[str]]
@@ -78,9 +78,9 @@ PARTS: Mapping[str, Part] = {
         errors=_matrix_errors,
     ),
     "after_closing": Part(
-        show=lambda setting: after_closing.rows_of(setting.get("after_closing", ())),
-        read=lambda form, _values: after_closing.read_rows(form),
-        entry=after_closing.entry_of,
+        show=lambda setting: after_closing.closing_rows(setting.get("after_closing", ())),
+        read=lambda form, _values: after_closing.read_closing_rows(form),
+        entry=after_closing.closing_entry,
         errors=_no_errors,
     ),
 }

@@ -50,7 +50,7 @@ class State:
 
 def read_state(config: "ProcessConfig") -> State:
     """Settings and persons as they stand on the broker now. Raises `OutageError`, `TopicMissingError`."""
-    from runtime.topic_reader import (
+    from runtime.kafka.topic_reader import (
         read_to_end,  # here: explaining with a settings file needs no broker and starts faster
     )
 
@@ -64,7 +64,7 @@ def read_state(config: "ProcessConfig") -> State:
 
 def read_settings(config: "ProcessConfig") -> SettingsSnapshot:
     """Settings alone, which are few: there may be very many persons. Raises as `read_state`."""
-    from runtime.topic_reader import read_to_end
+    from runtime.kafka.topic_reader import read_to_end
 
     reading = _Reading()
     for record in read_to_end(config, [SETTINGS.name(config.topic_prefix)]):

@@ -1,8 +1,10 @@
-"""A message template checked and shown while it is written: each fault at its field, or both formats of a mail."""
+"""A message template checked and shown while it is written: each fault at its field, or both formats of a mail; and who
+is notified by it, by which rule.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -10,15 +12,14 @@ from starlette.responses import HTMLResponse, Response
 from console.access.rights import Right
 from console.settings.entries import read_entry, refusal
 from console.templates.samples import Sample
-from console.templates.template_use import use_of
-from console.web import forms
-from console.web.events import event_words
-from console.web.forms import Values
-from console.web.labels import label, word
+from console.web import form_errors, form_values
+from console.web.form_errors import PageError
+from console.web.form_values import Values
+from console.web.labels import event_words, label, word
 from console.web.page import Page
-from console.web.render import PageError
-from schemas.notification_rules import DeskEvent
-from schemas.settings import MessageTemplate
+from outbound.render import Templates, built_in
+from schemas.settings import MessageTemplate, Partition
+from schemas.settings.notification_rules import DeskEvent, NotificationRule, Role
 from schemas.snapshot import SettingsSnapshot
 from schemas.template_language import TemplateFault
 from schemas.template_words import WORDS
@@ -31,6 +32,39 @@ _FRAME = {
 }
 _GONE = "<!doctype html><title>Preview</title><p>This preview is no longer kept. Choose Check and preview again."
 _QUOTED = 60  # characters of a line at fault
+_NAMES = tuple(WORDS.items())
+_EVENTS = tuple((name, event_words(name)) for name in get_args(DeskEvent))
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateUse:
+    """One recipient in one partition. `rule`: id of the rule that says so, empty where the desk's own habit does."""
+
+    partition: str
+    recipient: Role
+    rule: str
+
+
+def use_of(settings: SettingsSnapshot, template: MessageTemplate) -> list[TemplateUse]:
+    """Of an event of the desk's; whom an integrator's event is for, its record says."""
+    if template.event not in get_args(DeskEvent):
+        return []
+    event = cast(DeskEvent, template.event)
+    templates, name = Templates(settings), f"message-template/{template.id}"
+    rules = {(rule.event, rule.partition): rule.id for rule in settings.all_of(NotificationRule)}
+    return [
+        TemplateUse(partition.id, role, rules.get((event, partition.id)) or rules.get((event, None)) or "")
+        for partition in settings.all_of(Partition)
+        for role in settings.notified_roles(event, partition.id)
+        if (found := templates.find(event, role, partition.id)) and found.name == name
+    ]
+
+
+def built_in_parts(event: str, recipient: str) -> dict[str, str]:
+    """Subject and text that are sent while there is no template: to begin with."""
+    role = next((role for role in get_args(Role) if role == recipient), None)
+    source = built_in(event, role)
+    return {"subject": source.subject, "text": source.text} if source else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +75,6 @@ class Checked:
     errors: tuple[PageError, ...] = ()
 
 
-_NAMES = tuple(WORDS.items())
-_EVENTS = tuple((name, event_words(name)) for name in get_args(DeskEvent))
 UNCHECKED = Checked({"names": _NAMES, "events": _EVENTS, "sample": None, "is_draft": True})
 
 
@@ -53,16 +85,16 @@ def of_saved(request: Request, settings: SettingsSnapshot, template: MessageTemp
 
 def of_draft(request: Request, settings: SettingsSnapshot, values: Values) -> Checked:
     """Checked as it was typed; that it has no id yet is no fault of what it says."""
-    entry = forms.entry_of(MessageTemplate, values, request.state.form, None)
+    entry = form_values.entry_of(MessageTemplate, values, request.state.form, None)
     template, faults = read_entry({"id": "new", **entry}, MessageTemplate, None)
     if template is None:
-        return Checked(UNCHECKED.context, tuple(forms.errors_of(refusal(faults), tuple(values))))
+        return Checked(UNCHECKED.context, tuple(form_errors.errors_of(refusal(faults), tuple(values))))
     sample = _sample(request, settings, template)
     return Checked({**UNCHECKED.context, "sample": sample}, tuple(template_errors(template, sample)))
 
 
 def template_errors(template: MessageTemplate, sample: Sample) -> list[PageError]:
-    """Its faults, each at its field, with the line as it stands there."""
+    """Its faults, each at its field, with the line as it is there."""
     return [
         PageError(fault.part, f"{label(fault.part)}: {_said(fault, getattr(template, fault.part) or '')}")
         for fault in sample.faults

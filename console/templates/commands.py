@@ -7,7 +7,7 @@ import typer
 
 from console.command_line.options import Json, config_of
 from console.command_line.output import harmless, print_fields, print_json, print_table
-from schemas.notification_rules import DeskEvent, Role
+from schemas.settings.notification_rules import DeskEvent, Role
 
 app = typer.Typer(help="Message templates: which is used for whom, and what a mail would say.", no_args_is_help=True)
 

@@ -1,10 +1,10 @@
-"""`python -m console.templates.sample_child`: fills message templates within limits (`runtime/bounded_child.py`)."""
+"""`python -m console.templates.sample_child`: fills message templates within limits (`runtime/child/limits.py`)."""
 
 from collections.abc import Iterator
 
 from outbound.render import Rendered, RenderError, fill, source_of
-from runtime import bounded_child
-from runtime.template_child import CPU_SECONDS, MEMORY_BYTES
+from runtime.child import limits as bounded_child
+from runtime.child.template_checks import CPU_SECONDS, MEMORY_BYTES
 from schemas.events import NotificationRequested
 from schemas.settings import Format, MessageTemplate
 from schemas.template_language import TemplateFault, compiled, faults

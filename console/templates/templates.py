@@ -6,19 +6,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from console.desk.desk import list_items, show_item
+from console.desk.items import list_items, show_item
 from console.errors import Remedy, UserError
-from console.settings.settings_checks import MEND_TEMPLATE, check_workable
-from console.settings.settings_file import read_settings_file
+from console.settings.checks import MEND_TEMPLATE, check_workable
+from console.settings.file_reading import read_settings_file
 from console.settings.state import State, read_state
-from desk.items import Item
+from desk.item_detail import Item
 from outbound.render import RenderError, Source, Templates, built_in, fill, source_of
-from runtime.template_trials import TemplateTrials
+from runtime.child.template_checks import TemplateChecker
 from schemas.events import ItemKind, NotificationRequested
-from schemas.notification_rules import DeskEvent, Role
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.settings import Format, MessageTemplate, Partition, Secret
+from schemas.settings.notification_rules import DeskEvent, Role
 from schemas.snapshot import SettingsSnapshot
 from schemas.template_words import template_variables
 
@@ -56,7 +56,7 @@ class Preview:
 
 def used_templates(settings: SettingsSnapshot) -> list[TemplateUse]:
     """For each event who is told by which template; those of the desk first, then the integrators'."""
-    faults = TemplateTrials().faults(settings.all_of(MessageTemplate))
+    faults = TemplateChecker().faults(settings.all_of(MessageTemplate))
     templates = Templates(settings, faults)
     own = {template.event: None for template in settings.all_of(MessageTemplate)}
     partitions = tuple(partition.id for partition in settings.all_of(Partition))
@@ -102,7 +102,7 @@ def preview_of(
     """The mail that would tell of an item, or of the newest one.
 
     `template`: a YAML file that is not applied yet, or an id; else the one that is used. It says event, recipient and
-    partition where they are left out. Raises `UserError`, `SettingsError` where the file's template is broken,
+    partition where they are left out. Raises `UserError`, also where the file's template is broken,
     `OutageError`, `TopicMissingError`.
     """
     if recipient is not None and recipient not in _ROLES:
@@ -115,7 +115,7 @@ def preview_of(
     role = recipient or (given.recipient if given else None)
     where = partition or (given.partition if given else None)
     shown = show_item(config, item or _newest(config, told_of, where))
-    faults = TemplateTrials().faults((given,) if given else state.settings.all_of(MessageTemplate))
+    faults = TemplateChecker().faults((given,) if given else state.settings.all_of(MessageTemplate))
     source = (
         source_of(given, faults)
         if given

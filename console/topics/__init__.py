@@ -1,1 +1,1 @@
-"""The topics at the broker, and the dead letters beside them."""
+"""The topics at the broker: creating and checking them, how they are doing, and what is on them."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.config import ConsoleConfig
-from runtime.broker_address import addresses
-from runtime.broker_rights import describe, in_words, missing_rights
-from runtime.broker_trial import Finding, Trial, try_broker
-from runtime.clients import broker_errors, make_admin
-from runtime.kafka_security import security_of
-from runtime.outcomes import OutageError
+from runtime.kafka.clients import broker_errors, make_admin
+from runtime.kafka.connection_check import ConnectionCheck, check_connection
+from runtime.kafka.connection_failures import Finding
+from runtime.kafka.rights import describe, in_words, missing_rights
+from runtime.kafka.security import security_of
+from runtime.kafka.settings import addresses
+from runtime.outages import OutageError
 from schemas.access import rules_of
 from schemas.reasons import Reason
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from kafka import KafkaAdminClient
 
 _CREATE = "Create it with `mailcall topics create`."
-BROKER_SECONDS = 10.0  # for each broker, log-in and a token for it included
+BROKER_SECONDS = 10.0  # for each broker, login and a token for it included
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,12 @@ class Checked:
 def check_broker(config: ConsoleConfig, roles: Sequence[str]) -> Iterator[Checked]:
     """Ends early where nothing further can be asked. `roles`: of `schemas.access`, whose rights are looked into."""
     security = security_of(config)
-    trials: dict[tuple[str, int], Trial] = {}
+    trials: dict[tuple[str, int], ConnectionCheck] = {}
     waiting = list(addresses(config.kafka_bootstrap_servers))
     while waiting:
         at = waiting.pop(0)
         if at not in trials:
-            trials[at] = trial = try_broker(*at, security, BROKER_SECONDS)
+            trials[at] = trial = check_connection(*at, security, BROKER_SECONDS)
             yield from (Checked(trial.place, finding) for finding in trial.findings)
             waiting += trial.brokers
     if all(trial.failed for trial in trials.values()):
@@ -80,7 +81,7 @@ def _sizes(admin: "KafkaAdminClient", topics: Sequence[str], most: int) -> Itera
     from kafka.admin import ConfigResource, ConfigResourceType
 
     if not topics:
-        yield Checked("", Finding("sizes", "not told: that needs the right DESCRIBE_CONFIGS, which console has"))
+        yield Checked("", Finding("sizes", "not checked: that needs the right DESCRIBE_CONFIGS, which console has"))
         return
     asked = [ConfigResource(ConfigResourceType.TOPIC, name, ["max.message.bytes"]) for name in topics]
     told = admin.describe_configs(asked, config_filter="all")["topic"]

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.access.identity import Identity
-from console.access.rights import Right
-from runtime.known_secrets import conceal
+from console.access.rights import Identity, Right
+from runtime.security.redaction import conceal
 from schemas.topics import (
     CALL_EVENTS,
     DESK_REQUESTED,
@@ -63,7 +62,7 @@ def right_for(topic: Topic) -> Right | None:
 
 
 def may_see(topic: Topic, identity: Identity) -> bool:
-    """Records of calls and mails are of any partition: whoever sees only some partitions finds them by their pages."""
+    """Records of calls and mails are of any partition: visitors who see some partitions find them by their pages."""
     right = right_for(topic)
     return right is not None and identity.may_for_all(right)
 

@@ -15,9 +15,10 @@ from console.health.words import duration, per_minute
 from console.topics.content import content_of, may_see, right_for
 from console.topics.overview import WAITING_GROUPS, minutes, topic_by_name, topic_line, topic_lines, waiting_by_group
 from console.topics.records import MOST, read_lines, read_record
+from console.web.form_errors import PageError
 from console.web.page import Entry, Page
-from console.web.render import PageError, fragment, page
-from runtime.known_secrets import conceal
+from console.web.render import fragment, page
+from runtime.security.redaction import conceal
 from schemas.topics import Topic
 from schemas.wire import Record
 
@@ -76,7 +77,7 @@ def records(request: Request) -> Response:
 
 
 def record(request: Request) -> Response:
-    """One record with its content, for whoever has the right of the topic; else only that it is there."""
+    """One record with its content, for visitors with the topic's right; for others only that it exists."""
     name, topic = _topic(request)
     partition, offset = int(request.path_params["partition"]), int(request.path_params["offset"])
     if offset > 2**63 - 1 or partition > 2**31 - 1:
@@ -173,7 +174,7 @@ def _headers(found: Record) -> list[tuple[str, str]]:
 
 
 def _text(value: bytes | None) -> str | None:
-    """Of whoever wrote it: the page escapes it."""
+    """The producer's text: the page escapes it."""
     return None if value is None else conceal(value[:2_000].decode("utf-8", "replace"))
 
 

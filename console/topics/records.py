@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from runtime.clients import broker_errors, make_consumer, poll, position
 from runtime.config import ProcessConfig
-from runtime.topic_reader import OFFSETS_MS, assign_whole, to_record
+from runtime.kafka.clients import broker_errors, make_consumer, poll, position
+from runtime.kafka.topic_reader import OFFSETS_MS, assign_whole, to_record
 from schemas.wire import Record
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class RecordLines:
 
 
 def read_lines(config: ProcessConfig, topic: str, since: datetime | None, most: int) -> RecordLines:
-    """Of the topic (full name), the newest records, or the first from `since` on: so many of all partitions together.
+    """Of the topic (full name), the newest records, or the first from `since` on: `most` of all partitions together.
 
     Raises `OutageError`, `TopicMissingError`.
     """
@@ -138,5 +138,5 @@ def _line(record: Record) -> RecordLine:
 
 
 def _text(value: bytes | None) -> str:
-    """Of whoever wrote it, cut: a list shows the beginning."""
+    """The producer's text, cut: a list shows the beginning."""
     return (value or b"")[:MOST_TEXT].decode("utf-8", "replace")

@@ -11,12 +11,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from console.desk.desk_commands import read_dead_letter, read_event
 from console.live.hub import Tell
+from console.servers.server_tests import read_result
 from console.views.follower import Follower
 from runtime.config import ProcessConfig
-from runtime.health import Health
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
+from runtime.telemetry.health import Health
 from schemas.reasons import Reason
+from schemas.topics import CALL_EVENTS, DESK_REQUESTED, SERVER_TEST_RESULTS
 from schemas.wire import Record
 
 ANSWERS = "answers"  # what open pages are told by
@@ -62,8 +65,8 @@ class Answers:
     def expect(self, id_: str) -> "Future[Any]":
         """To be called before the question is asked: the future ends with its answer.
 
-        `result(seconds)` waits; a page looks for it later by `answer`. Raises `OutageError` where the broker is away:
-        then nothing is to be asked, since the answer could be missed.
+        `result(seconds)` waits; a page looks for it later by `answer`. Raises `OutageError` where the broker is
+        unavailable: then nothing is to be asked, since the answer could be missed.
         """
         if not self._follower.wait_ready(READY_SECONDS):
             raise OutageError(Reason.BROKER_AWAY, "the topics of the answers cannot be read")
@@ -104,3 +107,22 @@ class Answers:
                 break
             del self._questions[id_]
             question.future.cancel()
+
+
+def readers(prefix: str) -> Mapping[str, Reader]:
+    """By the full name of the topic: of a test a `ServerTestResult`, of a desk request its `Answer`, each by its id."""
+    return {
+        SERVER_TEST_RESULTS.name(prefix): read_result,
+        CALL_EVENTS.name(prefix): _event,
+        DESK_REQUESTED.dlq(prefix): _dead_letter,
+    }
+
+
+def _event(record: Record) -> tuple[str, Any] | None:
+    answer = read_event(record)
+    return None if answer is None else (answer.request_id, answer)
+
+
+def _dead_letter(record: Record) -> tuple[str, Any] | None:
+    answer = read_dead_letter(record)
+    return None if answer is None else (answer.request_id, answer)

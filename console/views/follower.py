@@ -7,13 +7,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from runtime.clients import broker_errors, make_admin, make_consumer, position
 from runtime.config import ProcessConfig
-from runtime.health import Health
-from runtime.logs import get_logger
-from runtime.outcomes import OutageError
-from runtime.topic_reader import TopicMissingError, assign_whole, to_record
-from runtime.waiting import Outage, Stopped, retry_until_available
+from runtime.kafka.clients import broker_errors, make_admin, make_consumer, position
+from runtime.kafka.topic_reader import TopicMissingError, assign_whole, to_record
+from runtime.outages import Outage, OutageError, Stopped, retry_until_available
+from runtime.telemetry.health import Health
+from runtime.telemetry.logs import get_logger
 from schemas.reasons import Reason
 from schemas.wire import Record
 
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 R = TypeVar("R")
 
-POLL_MS = 500  # a poll returns with the first record; so long it takes to notice that the process is to end
-PROBE_SECONDS = 3.0  # how often the broker is asked where the topics end: a poll does not tell that it is away
+POLL_MS = 500  # a poll returns with the first record; how long it takes to notice that the process is to end
+PROBE_SECONDS = 3.0  # how often the broker is asked where the topics end: a poll does not tell that it is unavailable
 PROBE_MS = 4_000
 POLL_RECORDS = 1_000  # in memory at once
 
@@ -90,7 +89,7 @@ class Follower:
     def catch_up(self, seconds: float) -> bool:
         """Waits until everything was taken that is on the topics now: a caller then reads what it has published.
 
-        False: not within so many seconds, or the broker does not answer.
+        False: not within `seconds`, or the broker does not respond.
         """
         deadline = time.monotonic() + seconds
         if not self._ready.wait(seconds):
@@ -137,7 +136,7 @@ class Follower:
         except Stopped:
             pass
         except Exception:
-            log.exception("a view has stopped; what it shows stays as it is", view=self._name)
+            log.exception("a view has stopped and is no longer updated", view=self._name)
             self._health.ready(self._name, False, "it has failed, see the log; restart the process")
             self._set_stale(self._current_at)
         finally:

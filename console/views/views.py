@@ -9,7 +9,7 @@ from console.live.hub import Tell
 from console.views.follower import Follower
 from console.views.snapshot import FOLLOWED, ViewSnapshot
 from runtime.config import ProcessConfig
-from runtime.health import Health
+from runtime.telemetry.health import Health
 from schemas.wire import Record
 
 # What open pages are told by: `console/live/hub.py`.
@@ -18,7 +18,7 @@ SETTINGS, SERVERS, HISTORY, FRESHNESS = "settings", "servers", "history", "fresh
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """`ready`: read to where the topics ended at the start. `stale_since`: the broker is away, last heard of then."""
+    """`ready`: read to where the topics ended at the start. `stale_since`: the broker is unavailable since."""
 
     ready: bool
     stale_since: datetime | None
@@ -59,7 +59,7 @@ class Views:
         return self._follower.wait_ready(seconds)
 
     def catch_up(self, seconds: float) -> bool:
-        """After publishing: waits until `current` has it. False: not within so many seconds; it comes later."""
+        """After publishing: waits until `current` has it. False: not within `seconds`; it comes later."""
         return self._follower.catch_up(seconds)
 
     def _take(self, records: Sequence[Record]) -> None:

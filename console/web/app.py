@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from console.web import static_files
 from console.web.endpoint import Endpoint
+from console.web.error_pages import ErrorPages, on_http
 from console.web.guard import Guard
-from console.web.problems import Problems, on_http
 from console.web.render import NextStep
 from console.web.routes import Routes, routes_of
 
@@ -33,8 +33,8 @@ def build_app(
             Route(static_files.PATH, static_files.serve, name="static"),
             *(Route(page.path, Endpoint(page), name=page.name, methods=list(page.methods)) for page in table.pages),
         ],
-        middleware=[Middleware(Guard, hosts=hosts), Middleware(Problems), *middleware],
-        # Else the framework answers these itself, before `Problems` sees them.
+        middleware=[Middleware(Guard, hosts=hosts), Middleware(ErrorPages), *middleware],
+        # Else the framework answers these itself, before `ErrorPages` sees them.
         exception_handlers={HTTPException: on_http},  # type: ignore[dict-item]
     )
     app.state.services = services

@@ -1,11 +1,14 @@
-"""What is set up, as pages see it: the kept view, once it is complete."""
+"""What a page's request works on: what is set up, the version that its form showed, the Change Reason typed into it."""
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from console.services import Services
 from console.views.snapshot import ViewSnapshot
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
 from schemas.reasons import Reason
+
+_NONE = -1  # no setting, person, account or role has it
 
 
 def view_of(request: Request) -> ViewSnapshot:
@@ -25,3 +28,16 @@ def view_in(services: Services) -> ViewSnapshot:
             "the settings have not been read yet: the broker does not answer, or has just begun to",
         )
     return services.views.current
+
+
+def version_of(request: Request) -> int | None:
+    """Of what was looked at; None where the form says that there was nothing. What is no number was never one's."""
+    text = str(request.state.form.get("version", ""))
+    if not text:
+        return None
+    return int(text) if text.isdecimal() and len(text) < 20 else _NONE
+
+
+def reason_of(request: Request) -> str:
+    """As typed, without blanks around it; empty where no form was posted."""
+    return str(getattr(request.state, "form", FormData()).get("change_reason", "")).strip()

@@ -1,19 +1,63 @@
-"""How a page is reached: who asks and whether they may, what they sent, and only then the page's own function."""
+"""How a page is reached: who asks and whether they may, what they sent (no more of it than the page has asked for), and
+only then the page's own function.
+"""
 
 import time
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from console.access.identity import Identity
-from console.web.bodies import limited, read_form
-from console.web.explorer import may_open
+from console.access.rights import Identity
+from console.web.error_pages import answer, not_allowed, not_signed_in
 from console.web.guard import SAFE_METHODS
-from console.web.page import Page
-from console.web.problems import answer, not_allowed, not_signed_in
-from runtime.metrics import WINDOW_SECONDS
+from console.web.page import Page, may_open
+from runtime.telemetry.metrics import WINDOW_SECONDS
+
+MAX_FIELDS = 5_000  # enough for a Priority Matrix of 70 impacts and 70 urgencies
+
+
+class TooLargeError(HTTPException):
+    """More was sent than the page takes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"This is more than the {limit // 1_000:,} kB that this page takes.")
+
+
+def limited(receive: Receive, limit: int) -> Receive:
+    """`receive`, which raises `TooLargeError` once more than `limit` bytes have come."""
+    read = 0
+
+    async def receive_limited() -> Message:
+        nonlocal read
+        message = await receive()
+        if message["type"] == "http.request":
+            read += len(message.get("body", b""))
+            if read > limit:
+                raise TooLargeError(limit)
+        return message
+
+    return receive_limited
+
+
+async def read_form(request: Request, limit: int) -> FormData:
+    """The form that was posted. Raises `TooLargeError`, before anything is read where it is said how much comes.
+
+    No field has NUL in it: browsers show it as U+FFFD, and no database can be asked for it.
+    """
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit:
+        raise TooLargeError(limit)
+    form = await request.form(max_files=20, max_fields=MAX_FIELDS, max_part_size=limit)
+    return FormData([(name, _without_nul(value)) for name, value in form.multi_items()])
+
+
+def _without_nul(value: str | UploadFile) -> str | UploadFile:
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
+
 
 SIGN_IN = "access.sign-in"  # the page's name, where accounts are kept
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from console.servers.rows import proof
 from console.servers.server_settings import direction_of
-from console.settings.partition_use import use_of
+from console.settings.partitions import use_of
 from console.views.snapshot import ViewSnapshot
 from schemas.settings import CallTemplate, IncomingServer, OutgoingServer, Partition
 

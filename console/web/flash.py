@@ -50,7 +50,7 @@ def look(request: Request) -> Flash | None:
 
 
 def forget(request: Request, response: Response) -> None:
-    """It stands on this response, and once is enough."""
+    """It is shown on this response, and once is enough."""
     if COOKIE in request.cookies:
         response.delete_cookie(COOKIE, path=_path(request), httponly=True, samesite="lax")
 

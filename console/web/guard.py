@@ -1,4 +1,6 @@
-"""What every request passes before any page sees it, and every answer on its way out: hosts, origins, headers."""
+"""What every request passes before any page sees it, and every response on its way out: base path, hosts, origins,
+headers.
+"""
 
 import secrets
 from collections.abc import Collection, Mapping
@@ -9,7 +11,6 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
-
 # A page may set one of these itself, such as the frame that shows a mail; what it does not set is set here.
 _HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -105,3 +106,18 @@ def _set_headers(headers: MutableHeaders, nonce: str, scheme: str) -> None:
     headers.setdefault("Content-Security-Policy", _POLICY.format(nonce=nonce))
     if scheme == "https":
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+
+
+class Placed:
+    """ASGI middleware. `base_path` such as `/mailcall`: a proxy may leave it in the path or take it away."""
+
+    def __init__(self, app: ASGIApp, base_path: str, scheme: str) -> None:
+        self._app = app
+        self._base_path = base_path
+        self._scheme = scheme
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"] + "/" if scope["path"] == self._base_path else scope["path"]
+            scope.update(path=path, root_path=self._base_path, scheme=self._scheme)
+        await self._app(scope, receive, send)

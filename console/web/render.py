@@ -1,4 +1,4 @@
-"""From a template and its values to an answer: pages within the shell, fragments for live parts, redirects."""
+"""From a template and its values to a response: pages within the shell, fragments for live parts, redirects."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,28 +12,21 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from console.access.identity import Identity
+from console.access.rights import Identity
 from console.web import flash
-from console.web.explorer import explorer, may_open
 from console.web.foreign import visible
-from console.web.labels import in_labels
-from console.web.names import name_of
+from console.web.form_errors import PageError
+from console.web.labels import name_of
+from console.web.page import explorer, may_open
 from console.web.static_files import static_files
+from console.web.wording import in_labels
 
 _CONSOLE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True)
-class PageError:
-    """One thing that is wrong with what was typed. `field` is the name of the form's field, empty for the whole."""
-
-    field: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class NextStep:
-    """What comes next for whoever sets up a new installation; `href` empty: it is done on this very page."""
+    """What comes next when a new installation is set up; `href` empty: it is done on this very page."""
 
     title: str
     text: str
@@ -64,7 +57,7 @@ def page(
 
 
 def fragment(request: Request, template: str, **context: Any) -> Response:
-    """A part of a page by itself, for a live part."""
+    """A part of a page on its own, for a live part."""
     return HTMLResponse(_text(request, template, context))
 
 
@@ -119,7 +112,7 @@ def _shell(request: Request) -> dict[str, Any]:
 
 
 def _may(request: Request, name: str) -> bool:
-    """Whether a link to this page would lead anywhere for whoever is signed in."""
+    """Whether a link to this page would lead anywhere for the user who is signed in."""
     identity = _identity(request)
     wanted = request.app.state.routes.by_name.get(name)
     return identity is not None and wanted is not None and may_open(wanted, identity)

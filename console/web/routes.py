@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from console.access import pages as access
-from console.audit import pages as audit
-from console.desk import delivery_pages, item_pages
+from console.audit import dead_letter_pages, quarantine_pages
+from console.audit import history_pages as audit
+from console.desk import item_pages
 from console.health import pages as health
 from console.jobs import pages as jobs
 from console.live import pages as live
-from console.mails import explain_pages, quarantine_pages
+from console.mails import explain_pages
 from console.mails import pages as mails
+from console.notifications import pages as delivery_pages
 from console.persons import pages as persons
 from console.servers import pages as servers
 from console.settings import email_options_page, file_pages, kind_pages
 from console.templates import checking
-from console.topics import dead_letter_pages
 from console.topics import pages as topics
 from console.web import home
 from console.web.page import Entry, Page

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp
 
 from console.web.config import WindowConfig
 from runtime.config import fail
-from runtime.health import Health
-from runtime.logs import get_logger
+from runtime.telemetry.health import Health
+from runtime.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
@@ -60,7 +60,7 @@ def serve(app: ASGIApp, listening: socket.socket, config: WindowConfig, stop: th
         thread.join()
         AppStatus.should_exit = False
     if not stop.is_set():
-        raise RuntimeError("the web server has ended by itself")
+        raise RuntimeError("the web server has ended on its own")
 
 
 def _settings(app: ASGIApp, config: WindowConfig, health: Health) -> uvicorn.Config:

@@ -19,7 +19,7 @@ _REAPER = Path(__file__).with_name("reaper.py")
 class Child:
     """One process. `start` and `stop` may be called again and again; `pid` is None while it does not run.
 
-    `stop_signal` asks it to end in order; after `STOP_SECONDS`, or as long as `stop` is told, it is killed, and with it
+    `stop_signal` asks it to end in order; after `STOP_SECONDS`, or the time given to `stop`, it is killed, and with it
     whatever is left of its group.
     """
 
@@ -71,7 +71,7 @@ class Child:
 
     def wait_ready(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait until `ready()` says so. Raises `StartError` with the end of its log where it ends before that, or is
-        not ready after so long; then it runs no more.
+        not ready in time; then it no longer runs.
         """
         if wait_until(lambda: self.pid is None or ready(), seconds) and self.pid:
             return
@@ -80,7 +80,7 @@ class Child:
         raise StartError(f"{self.name} {what}; {self.log} ends:\n{self.log_tail()}")
 
     def wait(self, seconds: float) -> int | None:
-        """Wait until it ends by itself: its exit code, or None where it still runs after that time."""
+        """Wait until it ends on its own: its exit code, or None where it still runs after that time."""
         return _wait(self._process, seconds) if self._process else None
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:

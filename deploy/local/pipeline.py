@@ -20,13 +20,13 @@ from deploy.local.ports import HOST, free_ports, wait_until
 from deploy.local.supervisor import Program, Supervisor
 from desk.engine import open_desk, read_transaction
 from desk.tables import persons
-from runtime.clients import broker_errors, make_admin
 from runtime.config import ENV_PREFIX, ProcessConfig
-from runtime.outcomes import OutageError
-from runtime.publisher import Publisher
-from runtime.token_keys import make_token_key, read_token_keys
-from runtime.topic_plans import plans
-from runtime.topic_setup import create_topics, existing_topics
+from runtime.kafka.clients import broker_errors, make_admin
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_plans import plans
+from runtime.kafka.topic_setup import create_topics, existing_topics
+from runtime.outages import OutageError
+from runtime.security.token_keys import make_token_key, read_token_keys
 
 R = TypeVar("R")
 PROCESSES = ("ingest", "resolver", "logger", "outbound")
@@ -63,8 +63,8 @@ class Pipeline:
 
     `directory` gets logs, blobs and the key that tokens are signed with. `environment` is added to what each process is
     started with: its settings, and the passwords that the settings of mail servers refer to. `processes` names them;
-    `logger-2` is one more `logger`. `say` is told in one line what happens to a process. With `WINDOW` among them, the
-    window is at `window_url`.
+    `logger-2` is one more `logger`. `say` gets one line about what happens to a process. With `WINDOW` among them,
+    the window is at `window_url`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Keeps the processes of the pipeline running: starts and stops them, restarts what dies, tells who is ready."""
+"""Keeps the processes of the pipeline running: starts and stops them, restarts dead ones, reports which are ready."""
 
 import signal
 import threading
@@ -18,7 +18,7 @@ from deploy.local.ports import HOST, wait_until
 
 WATCH_SECONDS = 0.1
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
-STEADY_SECONDS = 30.0  # after so long the next death counts as the first one
+STEADY_SECONDS = 30.0  # after this long the next death counts as the first one
 WRONG_CONFIGURATION = 2  # exit code: a restart would not help
 
 
@@ -46,8 +46,8 @@ class _Watched:
 class Supervisor:
     """Runs the programs from the beginning to the end of its block, each with a log `<name>.log` in the directory.
 
-    They are stopped in the order given, so name the first of a pipeline first. `say` is told in one line what happens.
-    Its methods may be called from any thread.
+    They are stopped in the order given, so name the first of a pipeline first. `say` gets one line about what
+    happens. Its methods may be called from any thread.
     """
 
     def __init__(self, programs: Sequence[Program], logs: Path, say: Callable[[str], None] = lambda _: None) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from console.access.accounts import add_administrator
+from console.access.account_changes import add_administrator
 from console.access.history import By
-from console.access.links import link_path, make_link
+from console.access.sessions import link_path, make_link
 from desk.engine import write_transaction
 from runtime.config import ENV_PREFIX
-from runtime.secrets import make_keys
+from runtime.security.sealing import make_keys
 
 ADMINISTRATOR = "admin"
 

@@ -1,7 +1,7 @@
-"""How mail is fetched: one connector a protocol, all behind `base.Connector` and one contract test.
+"""The table of incoming protocols: one connector per protocol, all behind `base.Connector` and one contract test.
 
-A further one is a module here, a word in `schemas.settings.IncomingServer.protocol`, and a line below. MAPI is several:
-the transport is its profile's.
+A new protocol is a module here, a value of `schemas.settings.IncomingServer.protocol`, and a line below. MAPI has two
+lines: its profile says which transport.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ TRANSPORTS: Mapping[str, Callable[[IncomingServer, ExchangeAccount, Mode], Conne
 
 
 def connector_for(server: IncomingServer, account: Account, mode: Mode = WATCH) -> Connector:
-    """A connector for the server's protocol, not yet connected."""
+    """A connector for the server's protocol, not connected yet."""
     if isinstance(account, ExchangeAccount):
         return TRANSPORTS[account.profile.transport](server, account, mode)
     return CONNECTORS[server.protocol](server, account, mode)

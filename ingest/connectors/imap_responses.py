@@ -17,7 +17,7 @@ _MAX_DATE = 200  # bytes
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
-def answers(data: Sequence[Any]) -> Iterator[tuple[bytes, bytes | None]]:
+def responses(data: Sequence[Any]) -> Iterator[tuple[bytes, bytes | None]]:
     """(line without the body, body or None) of each FETCH answer in what imaplib gives."""
     line, literal = b"", None
     for item in data:

@@ -1,7 +1,7 @@
-"""What counts as a mail in a directory, and what is known of it by its name alone. Pure.
+"""Which files of a directory are messages, and what their names say of them. Pure.
 
-A Maildir (https://cr.yp.to/proto/maildir.html): new mails in `new`, those a mail program has seen in `cur`, as
-`unique-name:2,FLAGS`; what is being written lies in `tmp` and is not looked at. Else a directory of `.eml` files.
+A Maildir (https://cr.yp.to/proto/maildir.html): new messages in `new`, those a mail program has seen in `cur`, as
+`unique-name:2,FLAGS`; files that are being written are in `tmp`, which is not read. Else a directory of `.eml` files.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ _DIGITS = re.compile(r"(\d+)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class MailFile:
-    """One file: in which directory of the folder it lies, and what a look at its entry tells."""
+    """One file: in which directory of the folder it is, and what its directory entry says."""
 
     directory: str
     name: str
@@ -27,34 +27,34 @@ class MailFile:
 
 
 class Kind(Protocol):
-    """How mails lie in a folder.
+    """How messages are stored in a folder.
 
-    `words`: what such a folder is called. `directories`: where they lie. `quiet_seconds`: a file that was written to
-    later than that is not taken yet.
+    `label`: what such a folder is called. `directories`: where they are. `quiet_seconds`: a file that was written to
+    more recently is not taken yet.
     """
 
-    words: str
+    label: str
     directories: tuple[str, ...]
     quiet_seconds: float
 
     def takes(self, name: str) -> bool:
-        """Whether a file of this name is a mail, and not a hidden or half written one."""
+        """Whether a file of this name is a message, and not hidden or half written."""
 
     def handle(self, name: str, mtime_ns: int) -> str:
-        """What the mail is known by, printable and on one line, as long as it is the same mail."""
+        """What the message is recognised by, printable and on one line, as long as it is the same message."""
 
     def seen(self, file: MailFile) -> tuple[str, str] | None:
-        """Directory and name of the mail once it is marked as seen; None where nothing can be marked."""
+        """Directory and name of the message once it is marked as seen; None if it cannot be marked."""
 
     def numbered(self, name: str, number: int) -> str:
-        """Another name for the mail, where its own is taken already."""
+        """Another name for the message, if its own is taken already."""
 
 
 class Maildir:
-    """A name is given once only (its first part, before the colon), and a file never changes."""
+    """A name is used only once (its first part, before the colon), and a file never changes."""
 
-    words = "a Maildir"
-    # In this order a mail that is moved during the look is met twice rather than missed.
+    label = "a Maildir"
+    # In this order a message that is moved during the look is listed twice rather than missed.
     directories: tuple[str, ...] = ("new", "cur")
     quiet_seconds = 0.0
 
@@ -75,9 +75,9 @@ class Maildir:
 
 
 class EmlDirectory:
-    """A name can be used again for another mail: the time of its last change belongs to what it is known by."""
+    """A name can be used again for another message: the time of its last change is part of the handle."""
 
-    words = "a directory of .eml files"
+    label = "a directory of .eml files"
     directories: tuple[str, ...] = (TOP,)
     quiet_seconds = 1.0
 
@@ -96,12 +96,12 @@ class EmlDirectory:
 
 
 def in_order(file: MailFile) -> list[str | int]:
-    """Sorts by name, with digits as numbers: 9.eml before 10.eml, and the mails of a Maildir by their time."""
+    """Sorts by name, with digits as numbers: 9.eml before 10.eml, and the messages of a Maildir by their time."""
     return [int(part) if at % 2 else part for at, part in enumerate(_DIGITS.split(file.name))]
 
 
 def _printable(name: str) -> str:
-    """The name, or a digest of it where it holds what no record should: control characters, bytes that are no text."""
+    """The name, or a digest of it if it holds what no record should: control characters, bytes that are no text."""
     if name.isprintable():
         return name
     return f"name-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"

@@ -1,4 +1,4 @@
-"""One access token of an application from Microsoft Entra, or from the platform, by msal; refusals in our words.
+"""One access token of an application from Microsoft Entra, or from the platform, by msal; readable refusals.
 
 Codes: learn.microsoft.com, "Microsoft Entra authentication and authorization error codes".
 """
@@ -11,21 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailserver.errors import MailServerError
-from mailserver.exchange.clouds import audience, authority
+from mailserver.exchange.account import audience, authority
 from mailserver.exchange.msal_http import Answer, AnswerError, MsalHttp
 from mailserver.exchange.proof import proof
-from runtime.dialling import RefusedAddressError
-from runtime.foreign_words import words
-from runtime.known_secrets import remember
-from runtime.logs import get_logger
-from runtime.secrets import HasSecretKey, SecretError
+from runtime.net.dialling import RefusedAddressError
+from runtime.security.redaction import printable, remember
+from runtime.security.sealing import HasSecretKey, SecretError
+from runtime.telemetry.logs import get_logger
 from schemas.reasons import Reason
 from schemas.settings import MapiProfile
 
 TIMEOUT_SECONDS = 20.0  # for each of two requests: where the directory is, and the token
 DEFAULT_LIFETIME = 3600.0
 LONGEST_LIFETIME = 7 * 24 * 3600.0
-LONGEST_WAIT = 3600.0  # seconds that a Retry-After is believed
+LONGEST_WAIT = 3600.0  # seconds; a longer Retry-After is not trusted
 _CODE = re.compile(r"AADSTS(\d{5,7})")
 
 log = get_logger(__name__)
@@ -97,13 +96,13 @@ def request_token(profile: MapiProfile, config: HasSecretKey) -> Token:
         raise refused(profile, f"{error}") from error
     except (OSError, ValueError) as error:
         if isinstance(cause := getattr(error, "reason", error), RefusedAddressError):
-            raise refused(profile, f"it is not connected to: {words(cause)}. Check login_url") from error
+            raise refused(profile, f"it is not connected to: {printable(cause)}. Check login_url") from error
         if codes_of(http.last):
             raise _refusal(profile, _json(http.last), http.last) from None
         raise _unreachable(profile, error, http.last) from None
-    except Exception as error:  # msal takes an answer for what it should be
-        log.warning("msal could not read an answer", profile=profile.id, error=type(error).__name__)
-        raise _unreachable(profile, ValueError("its answer is not what was expected"), http.last) from None
+    except Exception as error:  # msal trusts that responses have the right form
+        log.warning("msal could not decode a response", profile=profile.id, error=type(error).__name__)
+        raise _unreachable(profile, ValueError("its response is not what was expected"), http.last) from None
     if not isinstance(granted, Mapping) or "access_token" not in granted:
         raise _refusal(profile, granted if isinstance(granted, Mapping) else {}, http.last)
     return _token(profile, granted)
@@ -114,12 +113,12 @@ def refused(profile: MapiProfile, text: str, *, temporary: bool = False) -> Mail
 
 
 def codes_of(answer: Answer | None) -> tuple[int, ...]:
-    """The AADSTS numbers in an answer."""
+    """The AADSTS numbers in a response."""
     return _codes(_json(answer)) if answer is not None else ()
 
 
 def _of_directory(profile: MapiProfile, config: HasSecretKey, http: MsalHttp) -> Any:
-    """Two requests: a new application each time, so that nothing is kept but the token, by us."""
+    """Two requests: a new application each time, so that only the token is kept, and only by us."""
     from msal import ConfidentialClientApplication
 
     _silence()
@@ -127,7 +126,7 @@ def _of_directory(profile: MapiProfile, config: HasSecretKey, http: MsalHttp) ->
         profile.client_id or "",
         client_credential=proof(profile, config),
         authority=authority(profile),
-        instance_discovery=False,  # the authority is one of ours, or the administrator's own
+        instance_discovery=False,  # the authority is a known cloud's, or the administrator's own
         http_client=http,
         enable_pii_log=False,
     )
@@ -147,7 +146,7 @@ def _of_platform(profile: MapiProfile, http: MsalHttp) -> Any:
 
 
 def _silence() -> None:
-    """msal logs whole answers."""
+    """msal logs whole responses."""
     logging.getLogger("msal").disabled = True
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("msal."):
@@ -170,7 +169,9 @@ def _unreachable(profile: MapiProfile, error: Exception, answer: Answer | None) 
     cause = getattr(error, "reason", error)
     who = "the platform's token service" if profile.managed_identity else f"the directory at {authority(profile)}"
     is_answer = answer is not None and (answer.status_code >= 400 or not isinstance(error, OSError))
-    said = f"HTTP status {answer.status_code}" if answer and is_answer and answer.status_code >= 400 else words(cause)
+    said = (
+        f"HTTP status {answer.status_code}" if answer and is_answer and answer.status_code >= 400 else printable(cause)
+    )
     hint = "; check login_url" if profile.login_url and not isinstance(error, AnswerError) else ""
     text = f"MAPI profile {profile.id}: no token from {who}: {said}{hint}"
     return MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True, after=_asked(answer))
@@ -200,17 +201,17 @@ def _refusal(profile: MapiProfile, answer: Mapping[str, Any], last: Answer | Non
 def _codes(answer: Mapping[str, Any]) -> tuple[int, ...]:
     listed = answer.get("error_codes")
     numbers: Iterable[Any] = listed[:20] if isinstance(listed, list) else ()
-    found = [one for one in numbers if isinstance(one, int)]
+    found = [number for number in numbers if isinstance(number, int)]
     described = answer.get("error_description")
-    told = _CODE.findall(described[:2000]) if isinstance(described, str) else []
-    return (*found, *map(int, told))
+    said = _CODE.findall(described[:2000]) if isinstance(described, str) else []
+    return (*found, *map(int, said))
 
 
 def _first_sentence(answer: Mapping[str, Any]) -> str:
     """Their own words, without trace and correlation ids."""
     described = answer.get("error_description") or answer.get("error") or ""
     text = described if isinstance(described, str) else ""
-    return words(text.partition(" Trace ID")[0].partition("\n")[0])
+    return printable(text.partition(" Trace ID")[0].partition("\n")[0])
 
 
 def _json(answer: Answer | None) -> Mapping[str, Any]:

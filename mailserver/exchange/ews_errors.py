@@ -1,19 +1,15 @@
 """What Exchange Web Services refuses, as an administrator should read it: response codes of Microsoft's list. Pure."""
 
-import errno
-import socket
-import ssl
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from mailserver.errors import MailServerError
-from runtime.dialling import RefusedAddressError
-from runtime.foreign_words import words
+from mailserver.errors import MailServerError, Peer, broken_connection
+from runtime.security.redaction import printable
 from schemas.reasons import Reason
 
 
 class Meaning(NamedTuple):
-    """Why a mailbox cannot be used, whether that passes by itself, and what to do ("" where nothing is to be done)."""
+    """Why a mailbox cannot be used, whether that is temporary, and what to do ("" if nothing)."""
 
     reason: Reason
     temporary: bool
@@ -59,7 +55,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "ErrorQuotaExceeded": _QUOTA,
 }  # fmt: skip
 
-OF_SENDING = frozenset({"ErrorQuotaExceeded"})  # said of one mail when it is sent
+OF_SENDING = frozenset({"ErrorQuotaExceeded"})  # said of one message when it is sent
 
 _STATUSES: Mapping[int, Meaning] = {
     401: Meaning(Reason.AUTHENTICATION_REFUSED, False, "Check username, password and authentication of the profile"),
@@ -74,74 +70,56 @@ _STATUSES: Mapping[int, Meaning] = {
     429: _BUSY,
     503: _BUSY,
 }
-_ELSEWHERE = Meaning(
-    Reason.SERVER_UNREACHABLE, False, "It sends us to another place, which is not followed: set url of the profile"
-)
-_THROTTLED_SECONDS = 60.0  # where the server is busy and does not say for how long
+_ELSEWHERE = Meaning(Reason.SERVER_UNREACHABLE, False, "It redirects us, which is not followed: set url of the profile")
+_THROTTLED_SECONDS = 60.0  # if the server is busy and does not say for how long
 
 
 def is_busy(code: str) -> bool:
-    """Whether the server refuses for now whatever it is asked for."""
+    """Whether the server refuses everything for now."""
     return MEANINGS.get(code) is _BUSY
 
 
-def refused(where: str, code: str, said: str = "", after: float = 0.0) -> MailServerError:
-    """A response code that is about the mailbox or the server, not about one mail. `said`: the server's own words."""
+def refused(label: str, code: str, said: str = "", after: float = 0.0) -> MailServerError:
+    """A response code that is about the mailbox or the server, not about one message. `said`: the server's words."""
     meaning = MEANINGS.get(code, _OTHER)
     if meaning is _BUSY:
-        text = f"{where} asks to be left alone for a while: {words(f'{code} {said}')}"
+        text = f"{label} asks to be left alone for a while: {printable(f'{code} {said}')}"
         return MailServerError(meaning.reason, text, temporary=True, after=after)
     remedy = f". {meaning.remedy}" if meaning.remedy else ""
-    text = f"{where} refused: {words(f'{code} {said}').rstrip('.')}{remedy}"
+    text = f"{label} refused: {printable(f'{code} {said}').rstrip('.')}{remedy}"
     return MailServerError(meaning.reason, text, temporary=meaning.temporary)
 
 
-def status_refused(where: str, status: int, after: float) -> MailServerError:
-    """An HTTP status where an answer of the service should be."""
+def status_refused(label: str, status: int, after: float) -> MailServerError:
+    """An HTTP status instead of a response of the service."""
     meaning = _STATUSES.get(status, _ELSEWHERE if 300 <= status < 400 else _OTHER)
     if meaning is _BUSY:
-        text = f"{where} asks to be left alone for a while (HTTP {status})"
+        text = f"{label} asks to be left alone for a while (HTTP {status})"
         return MailServerError(meaning.reason, text, temporary=True, after=after or _THROTTLED_SECONDS)
-    text = f"{where} answered with HTTP {status}{f'. {meaning.remedy}' if meaning.remedy else ''}"
+    text = f"{label} answered with HTTP {status}{f'. {meaning.remedy}' if meaning.remedy else ''}"
     return MailServerError(meaning.reason, text, temporary=meaning.temporary)
 
 
-def broken(where: str, cause: Exception, seconds: float) -> MailServerError:
-    """A connection that was not made, or broke. `seconds`: how long an answer is waited for."""
-    if getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        text = f"no room for a large mail of {where}: {words(cause)}. Give the process's temporary directory more room"
-        return MailServerError(Reason.NO_ROOM, text, temporary=True)
-    if isinstance(cause, RefusedAddressError):
-        text = (
-            f"{where} is not connected to: {words(cause)}. Check url of the profile; is it right, ask who runs Mailcall"
-        )
-        return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        text = (
-            f"the certificate of {where} is not trusted: {words(cause.verify_message)}. Set ca_file of the profile to "
-            "the PEM file of the authority that signed it, or url to the name it was made for"
-        )
-        return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
-    if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        text = (
-            f"no TLS connection to {where}: {words(getattr(cause, 'reason', None) or cause)}. Check url of the profile"
-        )
-        return MailServerError(Reason.SECURITY_REFUSED, text, temporary=False)
-    if isinstance(cause, TimeoutError):
-        text = f"{where} gave no whole answer within {seconds:g} seconds"
-    elif isinstance(cause, socket.gaierror):
-        text = f"the name of {where} cannot be looked up: {words(cause.strerror or cause)}. Check url of the profile"
-    elif isinstance(cause, ConnectionRefusedError):
-        text = f"nothing listens at {where}: connection refused. Check url of the profile"
-    else:
-        text = f"the connection to {where} broke: {words(cause) or type(cause).__name__}"
-    return MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)
+def broken(label: str, cause: Exception, seconds: float) -> MailServerError:
+    """A connection that was not made, or broke. `seconds`: how long a response is waited for."""
+    check = "Check url of the profile"
+    peer = Peer(
+        label=label,
+        seconds=seconds,
+        check_address=check,
+        check_port=check,
+        check_trust="Set ca_file of the profile to the PEM file of the authority that signed it, or url to the name it "
+        "was made for",
+        check_tls=check,
+        without_tls=check,
+    )
+    return broken_connection(peer, cause)
 
 
-def damaged(where: str, why: str) -> MailServerError:
-    """An answer that is none."""
+def damaged(label: str, why: str) -> MailServerError:
+    """A response that is invalid."""
     text = (
-        f"{where} gave an answer that cannot be used: {words(why)}. Check url of the profile, and what stands between "
-        "(a proxy, a log-in page)"
+        f"{label} gave an answer that cannot be used: {printable(why)}. Check url of the profile, and what is in "
+        "between (a proxy, a login page)"
     )
     return MailServerError(Reason.SERVER_UNREACHABLE, text, temporary=True)

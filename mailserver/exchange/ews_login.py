@@ -1,4 +1,4 @@
-"""How an account proves itself to Exchange Web Services: HTTP's methods of authentication, for requests."""
+"""How an account logs in to Exchange Web Services: HTTP's authentication schemes, for requests."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -10,11 +10,10 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from requests_ntlm import HttpNtlmAuth
 from requests_ntlm.requests_ntlm import _get_certificate_hash
 
-from mailserver.errors import MailServerError
+from mailserver.errors import MailServerError, SaslError
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.ews_http import peer_certificate
-from mailserver.kerberos import KerberosContext
-from mailserver.sasl_error import SaslError
+from mailserver.sasl_libraries import KerberosContext
 from schemas.reasons import Reason
 
 
@@ -41,7 +40,7 @@ class _Negotiate(AuthBase):
             context = KerberosContext(profile.username or "", self._account.password, "HTTP", host)
             token = context.step(None) or b""
         except SaslError as error:
-            text = f"the log-in by kerberos of profile {profile.id} failed: {error}"
+            text = f"the login by kerberos of profile {profile.id} failed: {error}"
             raise MailServerError(Reason.AUTHENTICATION_REFUSED, text, temporary=False) from error
         request.headers["Authorization"] = f"Negotiate {base64.b64encode(token).decode('ascii')}"
         return request
@@ -52,14 +51,14 @@ def _basic(account: ExchangeAccount) -> AuthBase:
 
 
 class _Ntlm(HttpNtlmAuth):
-    """NTLM ([MS-NTHT]): a connection is logged in once, bound to the server's certificate where it has one."""
+    """NTLM ([MS-NTHT]): a connection is logged in once, bound to the server's certificate if it has one."""
 
     def __init__(self, account: ExchangeAccount) -> None:
         super().__init__(account.profile.username or "", account.password)
         self._profile = account.profile.id
 
     def _get_server_cert(self, response: requests.Response) -> bytes | None:
-        """Digest of the certificate: the connection is of no use any more where it could be asked for it here."""
+        """Digest of the certificate: here the connection can no longer be asked for it."""
         certificate = peer_certificate(response)
         return None if certificate is None else _get_certificate_hash(certificate)
 
@@ -69,7 +68,7 @@ class _Ntlm(HttpNtlmAuth):
         except (requests.RequestException, ConnectionError, TimeoutError):
             raise
         except Exception as error:  # its parser raises whatever foreign bytes lead it to
-            text = f"the log-in by ntlm of profile {self._profile} failed: the server's answer cannot be used "
+            text = f"the login by ntlm of profile {self._profile} failed: the server's response cannot be used "
             raise MailServerError(
                 Reason.AUTHENTICATION_REFUSED, f"{text}({type(error).__name__})", temporary=False
             ) from error
@@ -84,5 +83,5 @@ _METHODS: Mapping[str, Callable[[ExchangeAccount], Any]] = {
 
 
 def log_in(account: ExchangeAccount) -> Any:
-    """What requests asks for the headers of a log-in."""
+    """What requests asks for the headers of a login."""
     return _METHODS[account.profile.authentication](account)

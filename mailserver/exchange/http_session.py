@@ -1,7 +1,7 @@
-"""One kept HTTP connection to one host, which no server can hurt: bounded answers, never sent on to elsewhere.
+"""One kept HTTP connection to one host, which no server can hurt: bounded responses, no redirects.
 
-Every exchange has a deadline of its own up to the end of its headers; behind that each piece of the body has one, so
-that a large mail over a slow line comes, and a server that sends a byte now and then keeps nobody.
+Every exchange has its own deadline up to the end of the header; after that each piece of the body has one, so that a
+large message over a slow line arrives, and a server that sends a byte now and then holds up nobody.
 """
 
 import http.client
@@ -15,27 +15,27 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from mailserver.connection import shut_down
-from runtime.dialling import dial
+from mailserver.connection import protection_of, shut_down
+from runtime.net.dialling import dial
 
 PIECE_BYTES = 64 * 1024
-IDLE_SECONDS = 50.0  # longer a connection is not kept without use: whether it still holds would be a guess
+IDLE_SECONDS = 50.0  # an idle connection is not kept longer: whether it still works would be a guess
 PORTS = {"https": 443, "http": 80}
 
 
 class UnfinishedError(OSError):
-    """An answer ended before its end, or tells no end that could be checked."""
+    """A response ended too early, or has no length that could be checked."""
 
 
 class InterruptedSession(OSError):  # noqa: N818 - it is no fault
-    """Another thread has broken the session off."""
+    """Another thread has interrupted the session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Status and header fields of an answer, their names in lower case.
+    """Status and header fields of a response, their names in lower case.
 
-    `has_end`: whether its body tells by itself where it ends, so that a part of it is not taken for all.
+    `has_end`: whether it says where its body ends, so that a part of it is not taken for all.
     """
 
     status: int
@@ -56,7 +56,7 @@ def _port(parts: SplitResult) -> int | None:
 class HttpSession:
     """Requests one after the other. Used by one thread; only `interrupt` may be called from another.
 
-    A connection that was idle for long is made anew by itself. Raises `OSError` (`UnfinishedError`,
+    A connection that was idle for long is replaced automatically. Raises `OSError` (`UnfinishedError`,
     `TimeoutError`, TLS errors) and `http.client.HTTPException`; the next request then makes a new connection.
     """
 
@@ -72,14 +72,13 @@ class HttpSession:
     def connect(self) -> str:
         """How the connection is protected, for people."""
         sock = self._connected().sock
-        version = sock.version() if isinstance(sock, ssl.SSLSocket) else None
-        return str(version).replace("TLSv", "TLS ") if version else "not encrypted"
+        return protection_of(sock)
 
     @contextmanager
     def exchange(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> Iterator[tuple[Head, Iterator[bytes]]]:
-        """One request; the answer's head, and its body piece by piece. What is not read of it breaks the connection."""
+        """The response's head, and its body piece by piece. Unless all of it is read, the connection is closed."""
         try:
             response = self._asked(method, target, headers, body)
             headers_given = {name.lower(): value for name, value in response.getheaders()}
@@ -90,7 +89,7 @@ class HttpSession:
         except BaseException as error:
             self.close()
             if self._interrupted and isinstance(error, (OSError, http.client.HTTPException)):
-                raise InterruptedSession("broken off") from None
+                raise InterruptedSession("interrupted") from None
             raise
 
     def interrupt(self) -> None:
@@ -107,7 +106,7 @@ class HttpSession:
     def _asked(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> Any:
         """The response, of which the head is read.
 
-        A kept connection may be closed by the server at any time; what only reads is asked once more on a new one.
+        A kept connection may be closed by the server at any time; a request that only reads is made again on a new one.
         """
         if time.monotonic() - self._used > IDLE_SECONDS or (self._connection and self._connection.sock is None):
             self.close()
@@ -123,14 +122,14 @@ class HttpSession:
 
     def _connected(self) -> "_Connection":
         if self._interrupted:
-            raise InterruptedSession("broken off")
+            raise InterruptedSession("interrupted")
         if self._connection is None:
             connection = _Connection(self.host, self.port, self._context if self._scheme == "https" else None)
             connection.open(self._seconds)
             self._connection, self._used = connection, time.monotonic()
-            if self._interrupted:  # it was, before there was anything to break off
+            if self._interrupted:  # it was, before there was anything to interrupt
                 self.close()
-                raise InterruptedSession("broken off")
+                raise InterruptedSession("interrupted")
         return self._connection
 
     def _pieces(self, response: "_Response") -> Iterator[bytes]:
@@ -140,14 +139,14 @@ class HttpSession:
             try:
                 piece = response.read(PIECE_BYTES)
             except http.client.IncompleteRead:
-                raise UnfinishedError("its answer ended before its end") from None
+                raise UnfinishedError("its response ended too early") from None
             if not piece:
                 break
             if left is not None:
                 left -= len(piece)
             yield piece
         if left:
-            raise UnfinishedError(f"its answer ended {left} bytes before its end")
+            raise UnfinishedError(f"its response ended {left} bytes too early")
 
 
 class _Connection(http.client.HTTPConnection):
@@ -166,7 +165,7 @@ class _Connection(http.client.HTTPConnection):
             raise
 
     def connect(self) -> None:
-        raise http.client.NotConnected  # never by itself: `open` does it
+        raise http.client.NotConnected  # never implicitly: `open` does it
 
     def asked(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, seconds: float) -> Any:
         self.sock.settimeout(seconds)
@@ -189,7 +188,7 @@ class _Response(http.client.HTTPResponse):
         return bool(self.chunked) or self.length is not None
 
     def give(self, seconds: float) -> None:
-        """So long for what is read next."""
+        """This long for what is read next."""
         self._reader.give(seconds)
 
 

@@ -1,6 +1,6 @@
 """The HTTP client that msal is given: bounded in time and size, to permitted addresses, trusting the profile's CA.
 
-Its own one, `requests`, trusts what the environment variable REQUESTS_CA_BUNDLE says, whatever it is told.
+Its default, `requests`, trusts what the environment variable REQUESTS_CA_BUNDLE says, whatever it is told.
 """
 
 import urllib.error
@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
-from runtime.bounded_http import bounded_opener
-from runtime.tls import trusting
+from runtime.net.bounded_http import bounded_opener
+from runtime.net.tls import trusting
 
 MAX_ANSWER_BYTES = 256 * 1024
 
 
 class AnswerError(OSError):
-    """The directory is there, and not able to answer now: a status of 500 and more."""
+    """The directory cannot respond now: a status of 500 and more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """As much of `requests.Response` as msal asks for."""
+    """As much of `requests.Response` as msal uses."""
 
     status_code: int
     text: str = field(repr=False)
@@ -35,7 +35,7 @@ class Answer:
 
 
 class MsalHttp:
-    """`last`: the newest answer, of which msal's errors do not tell all. Raises `OSError`, `ValueError`."""
+    """`last`: the newest response, because msal's errors omit parts of it. Raises `OSError`, `ValueError`."""
 
     def __init__(self, ca_file: str | None, seconds: float, *, of_platform: bool = False) -> None:
         self._ca_file = ca_file
@@ -51,7 +51,7 @@ class MsalHttp:
         return self._ask(url, params, headers, body.encode())
 
     def close(self) -> None:
-        """There is nothing to close: each request has a connection of its own."""
+        """There is nothing to close: each request has its own connection."""
 
     def _ask(self, url: str, params: Any, headers: Any, body: bytes | None) -> Answer:
         if params:

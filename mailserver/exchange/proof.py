@@ -1,18 +1,18 @@
-"""What proves the application to the directory, from the profile's settings, as msal wants it; and when it ends."""
+"""What authenticates the application to the directory, from the profile's settings, for msal; and when it expires."""
 
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from runtime.secrets import HasSecretKey, SecretError, reveal
+from runtime.security.sealing import HasSecretKey, SecretError, reveal
 from schemas.settings import MapiProfile
 
 MAX_TOKEN_BYTES = 64 * 1024
 
 
 def proof(profile: MapiProfile, config: HasSecretKey) -> str | Mapping[str, Any]:
-    """msal's `client_credential`, read anew each time: a changed secret is taken up. Raises `SecretError`."""
+    """msal's `client_credential`, read again each time: a changed secret is used at once. Raises `SecretError`."""
     if profile.client_secret is not None:
         return reveal(profile.client_secret, config)
     if profile.token_file is not None:
@@ -25,7 +25,7 @@ def proof(profile: MapiProfile, config: HasSecretKey) -> str | Mapping[str, Any]
 
 
 def ends(profile: MapiProfile, config: HasSecretKey) -> date | None:
-    """The last day of the secret or certificate, where one is known. Raises `SecretError`."""
+    """The last day of the secret or certificate, if one is known. Raises `SecretError`."""
     if profile.certificate is None:
         return profile.secret_ends
     found: date = _certificate(_pem(profile, config)).not_valid_after_utc.date()

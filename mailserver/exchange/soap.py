@@ -1,6 +1,6 @@
-"""What an Exchange server answers, read strictly: well-formed to its end, no entities, bounded depth (XML 1.0). Pure.
+"""Responses of an Exchange server, parsed strictly: well-formed to the end, no entities, bounded depth (XML 1.0). Pure.
 
-exchangelib's own parser mends what is broken; of a mail that was cut on its way it would make a shorter mail.
+exchangelib's own parser repairs what is broken; a message that was cut off on its way would become a shorter message.
 """
 
 import base64
@@ -12,17 +12,17 @@ MAX_DEPTH = 64
 MAX_WORDS = 2_000  # of what a server says beside a code
 _TYPES = "http://schemas.microsoft.com/exchange/services/2006/types"
 _SEPARATOR = " "
-_TOLD = {"ResponseCode": "code", "MessageText": "text", "Message": "text", "faultstring": "text"}
+_KEPT = {"ResponseCode": "code", "MessageText": "text", "Message": "text", "faultstring": "text"}
 
 
 class NotSoapError(Exception):
-    """The answer is damaged, cut, or none of the service's. In words."""
+    """The response is damaged, cut off, or not of the service."""
 
 
 class Reader:
-    """Reads one answer as it comes. Afterwards `code` and `text` are what it says of the request.
+    """Parses one response as it comes. Afterwards `code` and `text` are what it says of the request.
 
-    `back_off_seconds`: how long the server wants to be left alone. `mime`: what `feed` collects of an item's bytes.
+    `back_off_seconds`: how long the server asks to be left alone. `has_mime`: it holds an item's bytes.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Reader:
         parser.StartDoctypeDeclHandler = self._refuse_doctype
 
     def feed(self, piece: bytes, *, last: bool = False) -> bytes:
-        """The bytes of the mail that this piece of the answer completes. Raises `NotSoapError`."""
+        """The bytes of the message that this piece of the response completes. Raises `NotSoapError`."""
         try:
             self._parser.Parse(piece, last)
         except expat.ExpatError as error:
@@ -52,7 +52,7 @@ class Reader:
         return decoded
 
     def _refuse_doctype(self, *_: object) -> None:
-        raise NotSoapError("it holds a document type, which no answer of the service does")
+        raise NotSoapError("it holds a document type, which no response of the service does")
 
     def _begin(self, tag: str, attributes: dict[str, str]) -> None:
         if len(self._path) == MAX_DEPTH:
@@ -74,13 +74,13 @@ class Reader:
     def _end(self, tag: str) -> None:
         local = tag.rpartition(_SEPARATOR)[2]
         said = "".join(self._said)[:MAX_WORDS].strip()
-        told = _TOLD.get(local)
-        if told and not getattr(self, told):
-            setattr(self, told, said)
+        attribute = _KEPT.get(local)
+        if attribute and not getattr(self, attribute):
+            setattr(self, attribute, said)
         if local == "Value" and self._name == "BackOffMilliseconds" and said.isdecimal() and len(said) < 10:
             self.back_off_seconds = int(said) / 1000
         if self._is_mime() and self._encoded:
-            raise NotSoapError("the mail in it is no whole base64")
+            raise NotSoapError("the message in it is no whole base64")
         self._path.pop()
         self._said, self._name = [], ""
 
@@ -88,25 +88,25 @@ class Reader:
         return bool(self._path) and self._path[-1] == f"{_TYPES}{_SEPARATOR}MimeContent"
 
     def _decode(self, text: str) -> None:
-        """Base64 (RFC 4648) in whatever pieces it comes; lines may be broken, nothing else may stand in it."""
+        """Base64 (RFC 4648) in whatever pieces it comes; lines may be broken, nothing else may be in it."""
         data = self._encoded + "".join(text.split()).encode("utf-8")
         whole = len(data) - len(data) % 4
         self._encoded = data[whole:]
         try:
             self._decoded.append(base64.b64decode(data[:whole], validate=True))
         except binascii.Error:
-            raise NotSoapError("the mail in it is no base64") from None
+            raise NotSoapError("the message in it is no base64") from None
 
 
 def check(body: bytes) -> Reader:
-    """Raises `NotSoapError` where the answer is anything but one whole envelope."""
+    """Raises `NotSoapError` if the response is anything but one whole envelope."""
     reader = Reader()
     reader.feed(body, last=True)
     return reader
 
 
 def mime_of(pieces: Iterator[bytes], reader: Reader) -> Iterator[bytes]:
-    """The mail's bytes in an answer that comes in pieces. Raises `NotSoapError`."""
+    """The message's bytes in a response that comes in pieces. Raises `NotSoapError`."""
     for piece in pieces:
         if decoded := reader.feed(piece):
             yield decoded

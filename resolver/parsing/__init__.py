@@ -1,4 +1,4 @@
-"""Any bytes to a mail: headers, text, reply, HTML and files, with the defects that were stepped over.
+"""Parses any bytes into a message: headers, text, reply, HTML and files, with the defects found on the way.
 
 One reader of our own on the raw bytes, so that each field has one meaning (docs/parsing.md,
     docs/adr/0004-own-mime-reader.md).
@@ -10,9 +10,8 @@ from resolver.parsing.dates import parse_date
 from resolver.parsing.encoded_words import clean_line, header_text
 from resolver.parsing.headers import Headers, split_headers
 from resolver.parsing.message_ids import all_ids, first_id
-from resolver.parsing.part import Part
+from resolver.parsing.part import File, Parsed, Part
 from resolver.parsing.reply import reply_of
-from resolver.parsing.result import File, Parsed
 from resolver.parsing.structure import read_structure
 from schemas.mail import Defect, Mailbox, ParsedMail
 

@@ -1,12 +1,11 @@
-"""Address headers (RFC 5322, section 3.4 and 4.4) as they are really written. Each character is read once."""
+"""Parses address headers (RFC 5322, section 3.4 and 4.4) as they are really written. Each character is read once."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from resolver.parsing.address_forms import BLANK, clean_address, join_spaced, notes_mailbox
 from resolver.parsing.encoded_words import clean_line, decode_words, raw_text
-from resolver.parsing.notes_names import notes_mailbox
-from resolver.parsing.spaced_addresses import BLANK, join_spaced
 from schemas.mail import Defect, Mailbox
 
 MAX_MAILBOXES = 10_000
@@ -23,10 +22,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ANGLE = re.compile(r"<([^<>]*)>?")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _SWALLOWED = re.compile(r"<[^<>\s@]++@[^<>\s]++>\s*+[,;]")
-_COMMENT = re.compile(r"\([^()]*\)")
-_ROUTE = re.compile(r"^@[^:]*:")
 _QUOTED_LOCAL = re.compile(r'^"(?:[^"\\]|\\.)+"(?=@)')
-_AROUND_SIGNS = re.compile(r"(?<!\s)\s*+([@.])\s*+")
 
 
 # One mailbox without anything odd: most headers hold just that.
@@ -181,7 +177,7 @@ class _AddressParser:
             name = self._phrase(words)
             if name and loose and with_sign:
                 name = self._with_loose(loose, name)
-            self._add(_clean_address(decode_words(chosen, self.found)), name or self._comment_name(comments))
+            self._add(clean_address(decode_words(chosen, self.found)), name or self._comment_name(comments))
             return
         words = join_spaced(words)
         addresses = [text for kind, text in words if "@" in text and kind in ("atom", "address")]
@@ -190,7 +186,7 @@ class _AddressParser:
             rest = [(kind, text) for kind, text in words if text not in taken]
             name = self._phrase(rest) or self._comment_name(comments)
             for i, address in enumerate(addresses):
-                self._add(_clean_address(address), name if i == 0 else "")
+                self._add(clean_address(address), name if i == 0 else "")
             return
         before = len(self.boxes)
         self._finish_without_sign(words, comments)
@@ -229,20 +225,3 @@ class _AddressParser:
             self.found.add(Defect.BAD_ADDRESS)
         if address or name:
             self.boxes.append(Mailbox(address=address, name=name))
-
-
-def _clean_address(address: str) -> str:
-    """What stands between angle brackets, less comments, source routes, `mailto:` and blanks around the signs."""
-    if "(" in address and '"' not in address:
-        address = _COMMENT.sub("", address)
-    address = _ROUTE.sub("", address.strip())
-    if address[:7].lower() == "mailto:":
-        address = address[7:]
-    if " " in address and not address.startswith('"'):
-        address = _AROUND_SIGNS.sub(r"\1", address)
-        address = next((piece for piece in address.split() if "@" in piece), address)
-    if address.startswith('"') and address.endswith('"') and "@" in address:
-        address = address.strip('"')
-    if address.startswith("[") and address.endswith("]"):  # brackets of the wrong kind
-        address = address.strip("[]")
-    return address.strip("'") if address.startswith("'") else address

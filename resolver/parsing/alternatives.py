@@ -1,4 +1,4 @@
-"""One place of the body that holds a text and an HTML of the same: which of them says it."""
+"""Where a body has the same content as text and as HTML: which of the two to use."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Which lines announce a quotation: `On ... wrote:`, over up to four lines, wrapped at any blank.
+"""Which lines are an attribution line, `On ... wrote:`, of up to four lines, wrapped at any blank.
 
 The verb is known by its language (`quote_words.py`); without it the address of somebody whom the mail goes to, beside
 a date and above a marked quotation, tells the same in any language.
@@ -7,8 +7,8 @@ a date and above a marked quotation, tells the same in any language.
 import re
 from collections.abc import Sequence
 
-from resolver.parsing.asked import Asked
 from resolver.parsing.attribution_lines import BRACKETED, DASHED_END, DATE_AND_NAME, DATED, QUOTING, START, WROTE
+from resolver.parsing.reply_context import ReplyContext
 from resolver.parsing.wrapped_announcements import (
     DATE_DIGITS,
     DAY_DIGITS,
@@ -39,7 +39,7 @@ def ends_announcing(line: str, certain: bool) -> bool:
 
 
 def announcement_start(
-    lines: Sequence[str], quoted: Sequence[bool], last: int, certain: bool, asked: Asked
+    lines: Sequence[str], quoted: Sequence[bool], last: int, certain: bool, asked: ReplyContext
 ) -> int | None:
     """The first line of an announcement that ends at line `last`; None where there is none.
 
@@ -99,7 +99,7 @@ def _wrote(line: str) -> bool:
     return bool(verb and not verb["rest"].strip())
 
 
-def _announces(joined: str, alone: bool, certain: bool, asked: Asked) -> bool:
+def _announces(joined: str, alone: bool, certain: bool, asked: ReplyContext) -> bool:
     """Whether these lines are an announcement that lacks nothing but, maybe, its beginning."""
     digits = len(DIGIT.findall(joined))
     low = joined.lower()

@@ -1,4 +1,4 @@
-"""The words with which mail programs announce a quoted or forwarded mail, by language. Data for `reply.py`.
+"""The words of attribution lines and of headers above quoted text, by language. Data for `reply.py`.
 
 `WROTE`, `START`, `OPENING_ONLY` and `DASHED_END` are for lines in small letters: four times as fast as without regard
 to case.

@@ -1,4 +1,4 @@
-"""The words of the banners that mail gateways put above a mail, by what they say. Data for `banners.py`.
+"""The words of the banners that mail gateways put above a message, by what they say. Data for `banners.py`.
 
 They are looked for in a text in small letters.
 """

@@ -1,4 +1,4 @@
-"""What a mail gateway put above the author's words: `[EXTERNAL]`, `CAUTION: This email originated from outside ...`.
+"""Banners that a mail gateway put above the text: `[EXTERNAL]`, `CAUTION: This email originated from outside ...`.
 
 A banner tells where a mail came from and warns of its links and files. It opens with a word of warning, a mark, or
 `This mail`, and all of that must be there: people write about banners, too.

@@ -1,4 +1,4 @@
-"""Base64 as mails hold it: whole, damaged, with a footer below it, or declared and never done."""
+"""Decodes base64 as messages have it: whole, damaged, with a footer below it, or declared but never applied."""
 
 import binascii
 import codecs

@@ -1,4 +1,4 @@
-"""What a calendar says (RFC 5545), as a text: of each entry what, when, where, and the words of its author."""
+"""A calendar (RFC 5545) as text: for each entry what, when, where, and its author's words."""
 
 import re
 from binascii import a2b_qp

@@ -1,4 +1,4 @@
-"""Bytes to text: what a mail calls its charset, what that means in practice, and what to do when it lies."""
+"""Decodes bytes to text: what a charset label means in practice, and what to do if it is wrong."""
 
 import codecs
 import encodings
@@ -8,8 +8,8 @@ from encodings.aliases import aliases
 from functools import cache, lru_cache
 from pkgutil import iter_modules
 
-from resolver.parsing import iso2022_cn
 from resolver.parsing.charset_detection import MAX_STRAYS, guess, mixed_utf8
+from resolver.parsing.iso2022 import CHINESE, CHINESE_LABELS, decode_iso2022
 from resolver.parsing.wide_charsets import WIDE, decode_wide
 from schemas.mail import Defect
 
@@ -35,7 +35,7 @@ _LABELS = {
     "cp51932": "euc_jp",
     "iso2022jp": "iso2022_jp_ext", "csiso2022jp": "iso2022_jp_ext", "iso2022jpms": "iso2022_jp_ext",
     "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext", "xiso2022jp": "iso2022_jp_ext",
-    "iso2022cn": iso2022_cn.NAME, "iso2022cnext": iso2022_cn.NAME, "csiso2022cn": iso2022_cn.NAME,
+    "iso2022cn": CHINESE, "iso2022cnext": CHINESE, "csiso2022cn": CHINESE,
     "macintosh": "mac_roman", "xmacroman": "mac_roman", "mac": "mac_roman", "xmaccyrillic": "mac_cyrillic",
     "xmacce": "mac_latin2", "xmacgreek": "mac_greek", "xmacturkish": "mac_turkish",
     "dos874": "cp874", "koi": "koi8-r", "koi8": "koi8-r", "koi8ru": "koi8-u", "cskoi8r": "koi8-r",
@@ -70,7 +70,7 @@ codecs.register_error("mailcall-keep-c1", _keep_c1)
 def _codec_names() -> frozenset[str]:
     """What Python can look up: it keeps each name for ever that it does not find."""
     modules = (module.name for module in iter_modules(encodings.__path__))
-    return frozenset(name.replace(".", "_") for name in (*modules, *aliases, *iso2022_cn.LABELS))
+    return frozenset(name.replace(".", "_") for name in (*modules, *aliases, *CHINESE_LABELS))
 
 
 @lru_cache(maxsize=512)
@@ -115,7 +115,7 @@ def decode(data: bytes, label: str | None, hint: str | None, found: set[Defect])
         codec = "utf-8"
     if data.isascii() and codec not in _ESCAPED:
         if _HIDDEN_JIS in data:
-            return _decode_jis(data, codec, found)
+            return decode_iso2022(data, codec, found)
         if b"\x1b" not in data and b"\x0e" not in data:
             return data.decode("ascii")
     if codec is None or codec == "ascii":
@@ -136,53 +136,6 @@ def decode(data: bytes, label: str | None, hint: str | None, found: set[Defect])
     if codec == "utf-8" and (text := _paired(data)) is not None:
         return text
     return _decode_damaged(data, codec, hint)
-
-
-def _decode_jis(data: bytes, codec: str | None, found: set[Defect]) -> str:
-    """ISO-2022 text, whatever it is declared as: 7-bit text with its escape sequences."""
-    candidates = [codec] if codec and codec.startswith("iso2022") else []
-    if not candidates:
-        found.add(Defect.WRONG_CHARSET)
-    other = [codec for sign, codec in ((b"\x1b$)C", "iso2022_kr"), (b"\x1b$)A", iso2022_cn.NAME)) if sign in data]
-    for candidate in [*candidates, *other, "iso2022_jp_ext", "iso2022_jp_2"]:
-        try:
-            return data.decode(candidate)
-        except UnicodeError:
-            continue
-    # NEC and IBM additions are no part of any ISO-2022 codec of Python: read the rows by way of Shift_JIS.
-    return _jis_as_cp932(data)
-
-
-_JIS_RUN = re.compile(rb"\x1b(\$[@B]|\$\([DB@]|\([BJI]|\$A)([^\x1b]*)")
-
-
-def _jis_as_cp932(data: bytes) -> str:
-    head, *_ = data.partition(b"\x1b")
-    pieces = [head.decode("ascii", "replace")]
-    for escape, run in _JIS_RUN.findall(data):
-        pieces.append(_JIS_READERS.get(escape, _ascii)(run))
-    return "".join(pieces)
-
-
-def _ascii(run: bytes) -> str:
-    return run.decode("ascii", "replace")
-
-
-def _halfwidth_katakana(run: bytes) -> str:
-    return bytes(byte | 0x80 if 0x21 <= byte <= 0x5F else byte for byte in run).decode("cp932", "replace")
-
-
-def _jis_rows(run: bytes) -> str:
-    shifted = bytearray()
-    for row, cell in zip(run[::2], run[1::2], strict=False):
-        if not (0x21 <= row <= 0x7E and 0x21 <= cell <= 0x7E):
-            continue
-        shifted.append(((row - 0x21) >> 1) + (0x81 if row < 0x5F else 0xC1))
-        shifted.append(cell + (0x7E if row % 2 == 0 else 0x1F + (cell >= 0x60)))
-    return shifted.decode("cp932", "replace")
-
-
-_JIS_READERS = {b"$B": _jis_rows, b"$@": _jis_rows, b"(I": _halfwidth_katakana}
 
 
 def _is_really_utf8(data: bytes, codec: str) -> bool:

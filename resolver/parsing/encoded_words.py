@@ -1,4 +1,4 @@
-"""Header values to text: raw 8-bit bytes, folding, and encoded words (RFC 2047), whatever state they are in."""
+"""Decodes header values: raw 8-bit bytes, folding, and encoded words (RFC 2047), whatever state they are in."""
 
 import binascii
 import re

@@ -1,4 +1,4 @@
-"""The header block above a quotation without marks: `From: ... Sent: ... To: ... Subject: ...`, and the line above it.
+"""The header block above quoted text without marks: `From: ... Sent: ... To: ... Subject: ...`, and the line above it.
 
 In known languages its labels tell; in any other, who is in it: its first address is of somebody whom the mail goes
 to, a line holds a date with a time, and one the subject. A form that somebody filled in names its own author first.
@@ -7,8 +7,8 @@ to, a line holds a date with a time, and one the subject. A form that somebody f
 import re
 from collections.abc import Sequence
 
-from resolver.parsing.asked import Answered, Asked
 from resolver.parsing.attribution_lines import LABEL, ORIGINAL, label_kind
+from resolver.parsing.reply_context import PossibleAuthors, ReplyContext
 from resolver.parsing.wrapped_announcements import DATE_DIGITS, DIGIT, TIME
 
 _KNOWN_BLOCK = 9  # lines in which its labels must stand
@@ -23,7 +23,7 @@ _RULES = frozenset("-‐‑–—_=*")
 _RULE_SIGNS = "_-=*─—\u2010\u2011 \t\xa0"
 
 
-def begins_original(lines: Sequence[str], start: int, asked: Asked) -> bool:
+def begins_original(lines: Sequence[str], start: int, asked: ReplyContext) -> bool:
     """Whether a mail that is carried below begins at this line."""
     line = lines[start]
     if line.lstrip()[:1] in _RULES and (ORIGINAL.match(line) or _is_title(lines, start, asked)):
@@ -31,7 +31,7 @@ def begins_original(lines: Sequence[str], start: int, asked: Asked) -> bool:
     return bool(LABEL.match(line)) and (_is_known_block(lines, start) or _is_block(lines, start, asked))
 
 
-def is_forwarded(lines: Sequence[str], start: int, asked: Asked) -> bool:
+def is_forwarded(lines: Sequence[str], start: int, asked: ReplyContext) -> bool:
     """Whether the mail that begins here was handed on: `FW:`, and not `Re: FW:` above a mail of whom it goes to."""
     if not asked.handed_on:
         return False
@@ -65,7 +65,7 @@ def _goes_on(before: str, line: str) -> bool:
     return line[0].isspace() or len(before) >= _LONG or before.rstrip().endswith((",", ";"))
 
 
-def _is_block(lines: Sequence[str], start: int, asked: Asked) -> bool:
+def _is_block(lines: Sequence[str], start: int, asked: ReplyContext) -> bool:
     """`Label: value` in each line of a paragraph: whoever is answered, a date, the subject."""
     block = lines[start : start + _BLOCK]
     if len(block) < _FEWEST or not all(LABEL.match(line) for line in block[1:_FEWEST]):
@@ -99,18 +99,18 @@ def _is_block(lines: Sequence[str], start: int, asked: Asked) -> bool:
     return seen >= _FEWEST + plain and addresses > 0 and dated and titled
 
 
-def _is_title(lines: Sequence[str], start: int, asked: Asked) -> bool:
+def _is_title(lines: Sequence[str], start: int, asked: ReplyContext) -> bool:
     """`------ Original Message ------` in any language, above whoever is answered."""
     if not _TITLE.match(lines[start]):
         return False
     return _is_of_answered(lines[start + 1 : start + 1 + _BELOW_TITLE], asked.answered)
 
 
-def _is_of_answered(block: Sequence[str], answered: Answered) -> bool:
+def _is_of_answered(block: Sequence[str], answered: PossibleAuthors) -> bool:
     """Whether the first address is of somebody whom the mail goes to."""
     first = next((line for line in block if "@" in line), "")
     return _names(first.lower(), answered)
 
 
-def _names(value: str, answered: Answered) -> bool:
+def _names(value: str, answered: PossibleAuthors) -> bool:
     return any(address in value for address in answered.addresses)

@@ -1,4 +1,4 @@
-"""The header block: where it ends, which fields it holds. Nothing is decoded before somebody asks for it."""
+"""The header block: where it ends, which fields it has. Fields are decoded only when they are asked for."""
 
 import re
 from collections.abc import Iterator, Sequence

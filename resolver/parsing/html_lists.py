@@ -1,4 +1,4 @@
-"""What stands before an item of an HTML list: a star, or its number as the list counts."""
+"""The mark of an item of an HTML list: a star, or its number as the list counts."""
 
 import re
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What attributes and style sheets say of an element: whether it is hidden, and which blanks and line ends it keeps."""
+"""What attributes and style sheets say about an element: is it hidden, which blanks and line breaks does it keep."""
 
 import html
 import re

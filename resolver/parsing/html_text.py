@@ -5,13 +5,11 @@ import re
 
 from resolver.parsing.html_lists import Counter
 from resolver.parsing.html_styles import Rules, White
-from resolver.parsing.html_tags import ACTING, Break, Tag, read_tag
-from resolver.parsing.html_tokens import LONG, TOKEN, RawEnds, clipped
-from resolver.parsing.html_tree import BREAKS_OUT, LISTS, OpenElements
+from resolver.parsing.html_tags import ACTING, LONG, TOKEN, Break, RawEnds, Tag, clipped, read_tag
+from resolver.parsing.html_tree import BREAKS_OUT, LISTS, NARROW, OpenElements
 
 MAX_HTML = 4 << 20  # signs of words and ordinary tags; pictures and style sheets do not count
 _MAX_MARKS = 20  # quotations in quotations that are told apart
-_NARROW = frozenset({"svg", "math", "select"})
 _NO_WORDS = frozenset("table tbody thead tfoot tr ul ol dl".split())  # blanks between their parts are never shown
 _IN_ITEM = frozenset("p div h1 h2 h3 h4 h5 h6".split())  # what begins on the line of its list item's mark
 # What pads the line that a mailbox shows below the subject; a line of nothing else is empty.
@@ -141,7 +139,7 @@ class _Writer:
                 self.only_mark = bool(mark)
             elif name in LISTS:
                 self.numbers.begin(name, place, tag.mark)
-        elif name in _NARROW:
+        elif name in NARROW:
             self.watched |= BREAKS_OUT
         if (white is None and not hides and name != "blockquote") or len(self.open.names) == place:
             return

@@ -34,12 +34,12 @@ _ENDS_PARAGRAPH = _HEADINGS | frozenset(
     "header hgroup hr li listing main menu nav ol plaintext pre search section summary table ul xmp".split()
 )
 # What may stand in svg, math and select is little; any of these shows that the end tag was left out.
-_NARROW = ("svg", "math", "select")
+NARROW = ("svg", "math", "select")
 BREAKS_OUT = _HEADINGS | frozenset(
     "b big blockquote body br center code dd div dl dt em embed font form hr i img input li listing menu meta nobr ol "
     "p pre s section small span strike strong sub sup table textarea tt u ul var".split()
 )
-TRACKED = (_ENDS_PARAGRAPH - {"hr"}) | frozenset(_ENDS) - {"a"} | frozenset(_SCOPES) | frozenset(_NARROW)
+TRACKED = (_ENDS_PARAGRAPH - {"hr"}) | frozenset(_ENDS) - {"a"} | frozenset(_SCOPES) | frozenset(NARROW)
 TRACKED |= {"html", "body", "ruby", "datalist"}
 
 
@@ -97,8 +97,8 @@ class OpenElements:
 
     def break_out(self) -> None:
         """Ends an svg, math or select in which stands what cannot stand there."""
-        while self._innermost(_NARROW) > self._innermost(("foreignobject",)):
-            self._cut(self._innermost(_NARROW))
+        while self._innermost(NARROW) > self._innermost(("foreignobject",)):
+            self._cut(self._innermost(NARROW))
 
     def _innermost(self, names: tuple[str, ...], but: str = "") -> int:
         place = -1

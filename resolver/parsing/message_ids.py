@@ -1,4 +1,4 @@
-"""Message-ID, In-Reply-To and References: ids with their angle brackets, whatever stands about them."""
+"""Parses Message-ID, In-Reply-To and References: ids with their angle brackets, whatever is around them."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Content-Type and Content-Disposition: the value and its parameters (RFC 2045, RFC 2231), as far as readable."""
+"""Parses Content-Type and Content-Disposition: value and parameters (RFC 2045, RFC 2231), as far as readable."""
 
 import re
 from urllib.parse import unquote_to_bytes

@@ -1,4 +1,4 @@
-"""One part of a mail: what its headers say of it, and where its body stands; its content is decoded when asked for."""
+"""One part of a message: its headers, type and body, decoded when asked for; and what parsing returns as a whole."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from resolver.parsing.headers import Headers
 from resolver.parsing.parameters import parse_parameters
 from resolver.parsing.transfer_encoding import decode_transfer
-from schemas.mail import Defect
+from schemas.mail import Attachment, Defect, ParsedMail
 
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+*-]+\Z")
 _KEPT = 1 << 20  # bytes; a larger text is decoded anew, should anybody ask again, for the sake of memory
@@ -89,3 +89,21 @@ def _mend_type(content_type: str, params: dict[str, str]) -> str:
         return "text/html"
     named = params.get("name") or (words and words[0] in ("application", "image", "audio", "video"))
     return "application/octet-stream" if named else "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One attached file with its decoded content."""
+
+    attachment: Attachment
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """`files` stand in the order of `mail.attachments`; `root` is the tree of parts, for screening."""
+
+    mail: ParsedMail
+    files: tuple[File, ...]
+    headers: Headers
+    root: Part

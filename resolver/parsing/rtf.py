@@ -1,4 +1,4 @@
-"""The RTF bodies of Outlook: unpacked (MS-OXRTFCP), and read as the HTML or text they were made from (MS-OXRTFEX)."""
+"""Outlook's RTF bodies: decompressed (MS-OXRTFCP), and read as the HTML or text they were made from (MS-OXRTFEX)."""
 
 import re
 import struct

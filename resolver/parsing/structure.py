@@ -1,41 +1,37 @@
-"""The tree of a mail's parts, found in one pass over its boundary lines, and in what a part hides."""
+"""The tree of a message's parts, found in one pass over its boundary lines, and inside encoded or signed parts."""
 
-import re
 from dataclasses import replace
 
-from resolver.parsing.cms import read_cms
-from resolver.parsing.headers import Headers, split_headers, split_part_headers
-from resolver.parsing.open_parts import OpenParts
-from resolver.parsing.parameters import parse_parameters
+from resolver.parsing.boundaries import (
+    MAX_BOUNDARY,
+    OpenParts,
+    before_line,
+    boundary_of,
+    declared_boundary,
+    likely_boundary,
+    line_end,
+    seems_encoded,
+    with_fields_below,
+    with_used_boundary,
+)
+from resolver.parsing.headers import split_headers, split_part_headers
 from resolver.parsing.part import Part, make_part
-from resolver.parsing.smime import may_hide_mail, signed_mail
-from resolver.parsing.transfer_encoding import is_encoded
+from resolver.parsing.smime import may_hide_mail, read_cms, signed_mail
 from schemas.mail import Defect
 
 MAX_PARTS = 2_000
 MAX_DEPTH = 100
 MAX_LOOKS = 400_000  # at lines that begin as a boundary does
-MAX_BOUNDARY = 200  # RFC 2046, section 5.1.1, allows 70
 MAX_HIDDEN = 64 << 20  # bytes of all that parts hide, layer by layer
-
-_LIKELY_BOUNDARY = re.compile(rb"^--([^\s-][^\r\n]{0,199}?)[ \t]*\r?\n(?=content-)", re.MULTILINE | re.IGNORECASE)
-
-_FIELDS_BELOW = re.compile(rb"\s{0,9}(?:mime-version|content-[a-z-]{2,20}):", re.IGNORECASE)
-_OPENING_BOUNDARY = re.compile(
-    rb"\s{0,9}(?:this is a multi-?part message in mime format\.?\s{0,9})?"
-    rb"^--([^\s\"-][^\r\n\"]{0,69}?)[ \t]*\r?\n(?=content-)",
-    re.MULTILINE | re.IGNORECASE,
-)
-_MAX_TYPES = 10
 
 
 def read_structure(raw: bytes, found: set[Defect]) -> Part:
     """The whole tree. What a part hides, as an encoded multipart or an opaque S/MIME message, is part of it."""
     headers, start = split_headers(raw, found)
     if "content-type" not in headers:
-        headers, start = _with_fields_below(raw, headers, start, found)
+        headers, start = with_fields_below(raw, headers, start, found)
     elif len(headers.raw_all("content-type")) > 1:
-        headers = _with_used_boundary(raw, headers, start)
+        headers = with_used_boundary(raw, headers, start)
     root = make_part(raw, headers, start, "text/plain", found)
     _Tree(found).read(root)
     return root
@@ -64,14 +60,14 @@ class _Tree:
         """A multipart in whose bytes no boundary line stands may be encoded as a whole, against RFC 2045, section 6.4.
         One without any is a text."""
         if alone:
-            self._split(part, _declared_boundary(part), depth)
-        if _seems_encoded(part):
+            self._split(part, declared_boundary(part), depth)
+        if seems_encoded(part):
             part.end = len(part.raw) if alone else part.end  # its closing line, which was cut off, is encoded, too
             self._divide_decoded(part, depth)
         if not part.children:
             self.found.add(Defect.MISSING_BOUNDARY)
             if alone:
-                self._split(part, _likely_boundary(part), depth)
+                self._split(part, likely_boundary(part), depth)
             else:
                 self._divide_bytes(part, part.body(), depth)
         if not part.children:
@@ -88,7 +84,7 @@ class _Tree:
             return False
         self.room -= len(content)
         inner = replace(part, raw=content, start=0, end=len(content), children=[])
-        self._split(inner, _declared_boundary(inner) or _likely_boundary(inner), depth)
+        self._split(inner, declared_boundary(inner) or likely_boundary(inner), depth)
         if inner.children:
             part.children = inner.children
         return bool(inner.children)
@@ -134,7 +130,7 @@ class _Tree:
             else:
                 dashes = -1
             line_start = dashes + 1
-            position = _line_end(raw, line_start)
+            position = line_end(raw, line_start)
             token = raw[line_start + 2 : min(position, line_start + MAX_BOUNDARY + 4)].rstrip()
             index = opened.boundaries.get(token)
             closing = index is None and token.endswith(b"--")
@@ -146,7 +142,7 @@ class _Tree:
                     self.found.add(Defect.TOO_MANY_PARTS)
                     return
                 continue
-            end = _before_line(raw, line_start)
+            end = before_line(raw, line_start)
             if opened.close_below(index, end):
                 self.found.add(Defect.UNCLOSED_MULTIPART)
             if closing:
@@ -167,7 +163,7 @@ class _Tree:
         part = make_part(owner.raw, headers, body, default, self.found)
         owner.children.append(part)
         if part.is_multipart:
-            boundary = _boundary(part)
+            boundary = boundary_of(part)
             if depth + len(opened.parts) >= MAX_DEPTH:
                 self.found.add(Defect.TOO_DEEP)
                 part.content_type = "application/octet-stream"
@@ -177,64 +173,3 @@ class _Tree:
                 if boundary:
                     opened.push(part, boundary)
         return body - 1
-
-
-def _with_fields_below(raw: bytes, headers: Headers, start: int, found: set[Defect]) -> tuple[Headers, int]:
-    """The fields that tell of the content, where a blank line too many has cut them off: scripts send such mails.
-    Without any such field, a body that begins with a boundary line is a multipart all the same."""
-    if _FIELDS_BELOW.match(raw, start):
-        inner, body = split_part_headers(raw, start, found)
-        if "mime-version" in inner and "content-type" in inner:
-            found.add(Defect.JUNK_IN_HEADERS)
-            return headers.around(inner), body
-    opening = _OPENING_BOUNDARY.match(raw, start)
-    if opening and raw.find(b"\n--" + opening[1] + b"--", start) >= 0:
-        found.add(Defect.BAD_CONTENT_TYPE)
-        value = b'multipart/mixed; boundary="' + opening[1] + b'"'
-        return headers.around(Headers({"content-type": [value]})), start
-    return headers, start
-
-
-def _with_used_boundary(raw: bytes, headers: Headers, start: int) -> Headers:
-    """Of several Content-Type fields the first counts, unless another one alone names a boundary that is there."""
-    for value in headers.raw_all("content-type")[:_MAX_TYPES]:
-        boundary = parse_parameters(value, None, set())[1].get("boundary", "").encode("utf-8", "surrogateescape")
-        if boundary and raw.find(b"--" + boundary, start) >= 0:
-            others = {name: list(headers.raw_all(name)) for name in headers if name.startswith("content-")}
-            return headers.around(Headers({**others, "content-type": [value]}))
-    return headers
-
-
-def _boundary(part: Part) -> bytes:
-    return part.params.get("boundary", "").rstrip().encode("utf-8", "surrogateescape")[:MAX_BOUNDARY]
-
-
-def _declared_boundary(part: Part) -> bytes | None:
-    """The boundary that the header names, where its line exists."""
-    declared = _boundary(part)
-    return declared if declared and part.raw.find(b"--" + declared, part.start) >= 0 else None
-
-
-def _likely_boundary(part: Part) -> bytes | None:
-    """A boundary that the body plainly uses."""
-    likely = _LIKELY_BOUNDARY.search(part.raw, part.start)
-    return likely[1] if likely else None
-
-
-def _seems_encoded(part: Part) -> bool:
-    """Whether a multipart is encoded as a whole. Quoted-printable leaves most boundary lines as they are, and no
-    parameter of a part."""
-    if not is_encoded((part.headers.raw("content-transfer-encoding") or b"").decode("ascii", "replace")):
-        return False
-    return not part.children or any(b"=3D" in (child.headers.raw("content-type") or b"") for child in part.children)
-
-
-def _line_end(raw: bytes, start: int) -> int:
-    end = raw.find(b"\n", start)
-    return end if end >= 0 else len(raw)
-
-
-def _before_line(raw: bytes, line_start: int) -> int:
-    """The line break before a boundary line belongs to the boundary (RFC 2046, section 5.1.1)."""
-    end = line_start - 1
-    return end - 1 if end > 0 and raw[end - 1 : end] == b"\r" else max(end, 0)

@@ -1,4 +1,4 @@
-"""winmail.dat (MS-OXTNEF): the files inside, and the body where the mail has no other."""
+"""Unpacks winmail.dat (MS-OXTNEF): the files inside, and the body if the message has no other."""
 
 import struct
 from collections.abc import Iterator

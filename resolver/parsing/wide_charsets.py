@@ -1,4 +1,4 @@
-"""UTF-16 and UTF-32: told by the bytes, whatever the label says (a byte order mark, or where the NULs stand)."""
+"""UTF-16 and UTF-32, recognised by their bytes whatever the label: a byte order mark, or the position of NULs."""
 
 import codecs
 

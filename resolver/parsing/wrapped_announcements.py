@@ -1,10 +1,10 @@
-"""Where an announcement begins that a mail program wrapped: which lines above can only be its beginning."""
+"""Where a wrapped attribution line begins: which lines above can only be its beginning."""
 
 import re
 from collections.abc import Sequence
 
-from resolver.parsing.asked import Answered
 from resolver.parsing.attribution_lines import DAY, OPENER, OPENING_ONLY, START, WROTE
+from resolver.parsing.reply_context import PossibleAuthors
 
 MAX_ANNOUNCED = 500  # characters
 MAX_LINES = 4
@@ -28,7 +28,7 @@ _ENDS_SENTENCE = re.compile(r"[.!?…:：;。！？]$")
 _ABBREVIATION = re.compile(r"(?:\d|\d\.? (?:de )?\w{1,10}|\b\w)\.$")  # 24. / 24. Nov. / p.m.
 
 
-def first_line(lines: Sequence[str], quoted: Sequence[bool], first: int, last: int, answered: Answered) -> int:
+def first_line(lines: Sequence[str], quoted: Sequence[bool], first: int, last: int, answered: PossibleAuthors) -> int:
     """The true first line of an announcement that stands in the lines from `first` to `last`."""
     paragraph = first
     while paragraph > max(last - MAX_LINES + 1, 0) and not quoted[paragraph - 1]:
@@ -59,7 +59,7 @@ def ends_sentence(line: str) -> bool:
     return not (_ABBREVIATION.search(line) or OPENING_ONLY.match(line.lower()))
 
 
-def _begins(above: str, line: str, top: bool, answered: Answered) -> bool:
+def _begins(above: str, line: str, top: bool, answered: PossibleAuthors) -> bool:
     """Whether an announcement that was wrapped before `line` begins in the line `above`.
 
     Directly above, or with some short lines between, which then belong to it as well. `top`: that its paragraph begins

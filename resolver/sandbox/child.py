@@ -1,14 +1,30 @@
-"""`python -m resolver.sandbox.child`: examines groups of mails within limits (`runtime/bounded_child.py`).
+"""`python -m resolver.sandbox.child`: examines groups of messages within limits (`runtime/child/limits.py`).
 
 It is started with the desk's own addresses, and asked with lists of raw mails.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from resolver.resolve import Examined, examine
-from resolver.sandbox.plain import plain
-from runtime import bounded_child
+from runtime.child import limits as bounded_child
+
+
+def plain(examined: Examined) -> Any:
+    return _form().dump_python(examined)
+
+
+def from_plain(value: Any) -> Examined:
+    return _form().validate_python(value)
+
+
+@cache
+def _form() -> TypeAdapter[Examined]:
+    return TypeAdapter(Examined)
+
 
 Examine = Callable[[bytes, frozenset[str]], Examined]
 

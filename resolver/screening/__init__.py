@@ -1,4 +1,4 @@
-"""Who wrote this mail: a person, or which machine, and why (docs/screening.md).
+"""Who wrote this message: a person, or what kind of software, and why (docs/screening.md).
 
 An ordered list of small checks; the first that answers wins; a mail that none of them knows is a person's.
 """
@@ -6,16 +6,16 @@ An ordered list of small checks; the first that answers wins; a mail that none o
 from collections.abc import Callable
 
 from resolver.parsing import Parsed
-from resolver.screening.auto_replies import auto_reply_header, auto_reply_subject
+from resolver.screening.auto_replies import auto_reply_subject
+from resolver.screening.auto_reply_headers import auto_reply_header
 from resolver.screening.auto_reply_policy import answerable
 from resolver.screening.bounces import bounce
 from resolver.screening.complaints import complaint
 from resolver.screening.finding import Finding
 from resolver.screening.json_notices import json_notice
-from resolver.screening.list_managers import list_manager
 from resolver.screening.own_mail import LOOP_HEADER, own_mail
 from resolver.screening.receipts import read_receipt
-from resolver.screening.unmarked import unmarked
+from resolver.screening.unmarked import list_manager, unmarked
 from schemas.ids import OWN_MESSAGE_ID
 from schemas.mail import Screening
 from schemas.reasons import Reason

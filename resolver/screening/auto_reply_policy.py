@@ -1,4 +1,4 @@
-"""Whether a mail may be answered by a machine (RFC 3834, section 2)."""
+"""Whether a message may get an auto-reply (RFC 3834, section 2)."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What machines' answers say of themselves, in many languages: only ever a second sign.
+"""The words of auto-replies in many languages. They only ever count together with another sign.
 
 People write such words, too. Patterns that are folded match every spelling of their words (`folding.py`).
 """

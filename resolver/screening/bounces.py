@@ -1,17 +1,12 @@
-"""Delivery reports: by RFC 3464, and what mail systems wrote before and beside it."""
+"""Whether a message is a bounce: by RFC 3464, and as mail systems wrote them before and beside it."""
 
-import logging
 import re
-from collections.abc import Iterator, Sequence
-from email import message_from_bytes
-
-from flufl.bounce import all_failures
 
 from resolver.parsing import Parsed
-from resolver.parsing.subject_prefixes import is_forward
-from resolver.screening.auto_replies import automatic, generated, in_thread
-from resolver.screening.bounce_words import BODY, LATE, RETRIED, SUBJECT
-from resolver.screening.delivery_status import DELIVERY_STATUS, delivery_report, said_of, status_fields
+from resolver.parsing.reply_context import is_forward
+from resolver.screening.auto_reply_headers import automatic, generated, in_thread
+from resolver.screening.bounce_reports import known_failures, report_in_words
+from resolver.screening.delivery_status import DELIVERY_STATUS, delivery_report, status_fields
 from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.mail_systems import (
     asks,
@@ -22,36 +17,48 @@ from resolver.screening.mail_systems import (
     sender_kind,
 )
 from resolver.screening.reports import find_part
-from resolver.screening.returned import ADDRESS, MAX_TEXT, Returned, addresses_in, own_ids, returned_mail
-from schemas.addresses import MAX_ADDRESS
+from resolver.screening.returned import MAX_TEXT, Returned, addresses_in, returned_mail
 from schemas.ids import OWN_MESSAGE_ID
-from schemas.mail import Bounce, Undelivered
-from schemas.reasons import Reason
-from schemas.undelivered import ENHANCED_STATUS, status_in, trouble_of
+from schemas.undelivered import status_in
 
-# It logs tracebacks of what is no fault of the process. `disabled` would not last: logging.config enables all anew.
-logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL + 1)
-
-_MAX_LINES = 2_000
-_MAX_UNDELIVERED = 50  # whom a report names in words
-# Where the returned mail begins inside the text.
-_RETURNED_BELOW = re.compile(
-    r"^(?:-{2,}[^\n]*(?:copy of|original message|returned message|message header|unsent message|undelivered message|"
-    r"body of message|this line is a copy|your message|headers|nachricht|message follows)[^\n]*"
-    r"|return-path:[^\n]*|received: [^\n]*)$",
-    re.IGNORECASE | re.MULTILINE,
+SUBJECT = re.compile(
+    r"^\W*(?:postmaster\]\W*)?(?:"
+    r"undeliver(?:ed|able)\b.*|returned mail\b.*|mail (?:delivery )?(?:failed|failure|error)\b.*|failure notice.*|"
+    r"delivery (?:status )?(?:notification|failure|failed|report|problem|error|delayed|has failed)\b.*|"
+    r"(?:mail|message) delivery (?:failed|failure|delayed|problem|error|has been delayed|status)\b.*|"
+    r"mail system error\b.*|(?:e-?mail|message|mail) (?:could not|cannot|not|was not) (?:be )?(?:delivered|sent)\b.*|"
+    r"mail delivery warning.*|failed mail\b.*|warning: (?:message|could not send|delayed|e?-?mail).*|"
+    r"message (?:status - )?undeliver\w+.*|"
+    r"message delayed.*|delayed mail.*|nondeliverable mail.*|non[- ]?deliver(?:y|able)\b.*|"
+    r"could not (?:send|deliver) message.*|your message could not be delivered.*|email delivery failure.*|"
+    r"unzustellbar\b.*|unzustellbare .*|nicht zustellbar.*|zustellung fehlgeschlagen.*|"
+    r"(?:mail|nachricht|e-mail) (?:konnte )?nicht zugestellt.*|non remis\b.*|message non (?:distribué|remis).*|"
+    r"échec (?:de (?:la )?)?(?:remise|distribution|livraison).*|no se (?:puede|pudo) entregar.*|"
+    r"non recapitabile.*|mancato recapito.*|kan niet worden bezorgd.*|onbestelbaar.*|"
+    r"não (?:é possível entregar|entregue).*|недоставленное.*|не удается доставить.*|配信不能.*|"
+    r"undelivered mail returned to sender.*|user unknown.*|rejected mail.*|rejected: .*|delivery-status.*|"
+    r"returned to sender.*"
+    r")$",
+    re.IGNORECASE,
 )
+BODY = re.compile(
+    r"this is the (?:qmail-send|mail system|sun|postfix|ironport|mail delivery)|"
+    r"(?:could not|cannot|couldn't|can't|not|unable to) be delivered|unable to deliver|"
+    r"(?:delivery|message) .{0,40}(?:failed|has been delayed|was delayed|undeliverable)|did not reach|"
+    r"was not delivered|"
+    r"permanent (?:fatal )?error|fatal errors|undeliverable|user unknown|unknown user|no such user|"
+    r"mailbox (?:is )?(?:full|unavailable)|"
+    r"this message was created automatically by mail delivery software|returned to sender|delivery (?:to|attempt)|"
+    r"nicht zugestellt|unzustellbar|konnte nicht|n'a pas pu être|non è stato possibile|no se ha podido|"
+    r"не удалось доставить|送信できません",
+    re.IGNORECASE,
+)
+
 # Fields of the returned mail, or those that Exchange shows of it.
 _RETURNED_FIELD = re.compile(
     r"^[> \t|]*(from|to|subject|date|sent|message-id|received|return-path):[ \t]+\S", re.I | re.M
 )
 _POSTMASTER = re.compile(r"(?i)post[-_]?master(?:\+[^@]*)?@")  # the address that RFC 5321 reserves
-_MESSAGE_ID = re.compile(r"^[> \t|]*(?:x-)?(?:original-)?message-id:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
-_REPORTED = re.compile(r"^[ \t]*<([^<>\s]{3,320})>:", re.MULTILINE)  # as Postfix and qmail have it
-_LISTED = re.compile(
-    rf"^[ \t>*-]*(?:to:?[ \t]+)?<?(?:mailto:|smtp:|rfc822;)?({ADDRESS})(?![\w-]|\.\w)>?[ \t]*(?:[:(.,;<].*|on .*)?$",
-    re.IGNORECASE | re.MULTILINE,
-)
 
 
 def bounce(parsed: Parsed) -> Finding | None:
@@ -77,11 +84,11 @@ def bounce(parsed: Parsed) -> Finding | None:
     subject, text = parsed.mail.subject, parsed.mail.text[:MAX_TEXT]
     told = bool(SUBJECT.match(subject))
     if told and (kind == "daemon" or back or not text.strip() or _says_why(parsed, text)):
-        return _finding(parsed, header_evidence("Subject", subject))
+        return report_in_words(parsed, header_evidence("Subject", subject))
     if kind == "daemon" or (kind == "postmaster" and _by_itself(parsed, back, ours)):
-        return _finding(parsed, header_evidence("From", parsed.mail.from_.address if parsed.mail.from_ else ""))
+        return report_in_words(parsed, header_evidence("From", parsed.mail.from_.address if parsed.mail.from_ else ""))
     if kind == "null" and ours:
-        return _finding(parsed, header_evidence("Return-Path", parsed.headers.get("return-path") or ""))
+        return report_in_words(parsed, header_evidence("Return-Path", parsed.headers.get("return-path") or ""))
     return None
 
 
@@ -89,7 +96,7 @@ def _says_why(parsed: Parsed, text: str) -> bool:
     """Whether the text is a report's: its words are not enough, it names somebody or the reply of a server."""
     if BODY.search(text) and (status_in(text) or _names_another(parsed, text)):
         return True
-    return bool(_known_failures(parsed))
+    return bool(known_failures(parsed))
 
 
 def _names_another(parsed: Parsed, text: str) -> bool:
@@ -160,8 +167,8 @@ def _marked_bounce(parsed: Parsed, failed: str | None) -> Finding | None:
         if fields is not None:
             return _with_words(parsed, delivery_report(parsed, *fields))
         if is_status:
-            return _finding(parsed, "Content-Type: multipart/report; report-type=delivery-status")
-    return None if failed is None else _finding(parsed, header_evidence("X-Failed-Recipients", failed), failed)
+            return report_in_words(parsed, "Content-Type: multipart/report; report-type=delivery-status")
+    return None if failed is None else report_in_words(parsed, header_evidence("X-Failed-Recipients", failed), failed)
 
 
 def _with_words(parsed: Parsed, finding: Finding) -> Finding:
@@ -169,92 +176,4 @@ def _with_words(parsed: Parsed, finding: Finding) -> Finding:
     if finding.bounce is None or finding.bounce.recipients:
         return finding
     failed = parsed.headers.get("x-failed-recipients") or ""
-    return _finding(parsed, finding.evidence, failed, finding.bounce)
-
-
-def _finding(parsed: Parsed, evidence: str, failed: str = "", fields: Bounce | None = None) -> Finding:
-    """What the words say; of fields that name nobody, what they say of all."""
-    text = parsed.mail.text[:MAX_TEXT]
-    returned = returned_mail(parsed)
-    report = _report_of(text, returned)
-    inline = _MESSAGE_ID.search(text)
-    ids = returned.ids if returned else tuple(own_ids(text))[:1]
-    about = ids[0] if ids else (inline[1] if inline else None) or _answered(parsed)
-    recipients = _recipients(parsed, report, returned, failed)
-    code = (fields and fields.status) or status_in(report)
-    late = _is_late(parsed.mail.subject, report, fields)
-    found = Bounce(
-        recipients=recipients,
-        status=code or None,
-        original_message_id=about,
-        undelivered=tuple(_undelivered(report, recipients, code, late)),
-    )
-    return Finding(Reason.BOUNCE, evidence, found, ids or ((about,) if about else ()))
-
-
-def _report_of(text: str, returned: Returned | None) -> str:
-    """The text less the returned mail. Some systems show its fields first, and what became of it behind them."""
-    below = _RETURNED_BELOW.search(text, min(len(text), 20))
-    start = min(below.start() if below else len(text), returned.start if returned else len(text))
-    if returned is None or next(addresses_in(text[:start]), None):
-        return text[:start]
-    behind = text[returned.end :]
-    return text[:start] + behind if any(one in behind.lower() for one in returned.recipients) else text[:start]
-
-
-def _recipients(parsed: Parsed, report: str, returned: Returned | None, failed: str) -> tuple[str, ...]:
-    """Whom it names: in the header, of those to whom the returned mail went, by a known format, in a list, at all."""
-    in_header = tuple(dict.fromkeys(addresses_in(failed)))
-    if in_header:
-        return in_header
-    sent_to = returned.recipients if returned else ()
-    own = {box.address.lower() for box in (*parsed.mail.to, *((parsed.mail.from_,) if parsed.mail.from_ else ()))}
-    own.update(returned.senders if returned else ())
-    named = tuple(dict.fromkeys(address for address in addresses_in(report) if address.lower() not in own))
-    theirs = tuple(address for address in named if address.lower() in sent_to)
-    if theirs:
-        reported = set(_REPORTED.findall(report))
-        return tuple(one for one in named if one in theirs or one in reported)
-    known = _known_failures(parsed)
-    # flufl.bounce reads a returned mail's own ids and addresses as well.
-    told = tuple(address for address in known if address.lower() in report.lower())
-    listed = dict.fromkeys(found[1] for found in _LISTED.finditer(report))
-    return told or tuple(one for one in listed if one.lower() not in own) or known or named[:1] or sent_to
-
-
-def _is_late(subject: str, report: str, fields: Bounce | None) -> bool:
-    """Whether the mail is tried again."""
-    if fields is not None and fields.undelivered:
-        return not any(one.final for one in fields.undelivered)
-    return LATE.search(subject) is not None or RETRIED.search(report[:2000]) is not None
-
-
-def _undelivered(report: str, recipients: Sequence[str], code: str, late: bool) -> Iterator[Undelivered]:
-    """Of a report in words. What it says as a whole it says of everybody, unless it says more of one of several."""
-    whole = report if len(recipients) < 2 else ""
-    for recipient in recipients[:_MAX_UNDELIVERED] or ("",):
-        reply = said_of(report, recipient)
-        own = ENHANCED_STATUS.search(reply)
-        yield Undelivered(
-            recipient=recipient[:MAX_ADDRESS],
-            final=not late,
-            trouble=trouble_of(reply or whole, code),
-            status=own[1] if own else (whole and code) or status_in(reply) or code,
-        )
-
-
-def _answered(parsed: Parsed) -> str | None:
-    """Gmail and Exchange name the returned mail as the one that they answer to."""
-    ids = parsed.mail.in_reply_to or parsed.mail.references[-1:]
-    return ids[0] if ids else None
-
-
-def _known_failures(parsed: Parsed) -> tuple[str, ...]:
-    """What flufl.bounce knows of the format, in the order of the report; nothing where it fails on a damaged one."""
-    raw = b"\n".join(parsed.root.raw[:MAX_TEXT].split(b"\n", _MAX_LINES)[:_MAX_LINES])
-    try:
-        temporary, permanent = all_failures(message_from_bytes(raw))
-    except Exception:  # its detectors, like `email`, raise anything on bytes that they were not made for
-        return ()
-    addresses = {address.decode("utf-8", "replace").strip() for address in (*temporary, *permanent)}
-    return tuple(sorted(addresses - {""}, key=lambda a: (raw.find(a.encode()), a)))
+    return report_in_words(parsed, finding.evidence, failed, finding.bounce)

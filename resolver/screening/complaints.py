@@ -1,9 +1,9 @@
-"""Complaints of recipients: by RFC 5965, and what providers send without its report part."""
+"""Complaints (spam reports): by RFC 5965, and as providers send them without its report part."""
 
 import re
 
 from resolver.parsing import Parsed
-from resolver.screening.auto_replies import automatic
+from resolver.screening.auto_reply_headers import automatic
 from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.mail_systems import by_itself
 from resolver.screening.reports import fields_beside, fields_of, find_part, text_of

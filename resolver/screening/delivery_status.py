@@ -1,4 +1,4 @@
-"""Delivery status (RFC 3464): who does not have the mail, whether it is tried again, and what was in the way."""
+"""The fields of a DSN (RFC 3464): which recipients failed, why, and whether delivery is retried."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a check answers with."""
+"""What a screening check returns."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""One spelling for words that mail programs write in several: without accents, widths and invisible marks."""
+"""Folds spellings that differ between mail programs into one: without accents, widths and invisible marks."""
 
 import re
 import unicodedata

@@ -1,10 +1,10 @@
-"""Whether a mail system sent a mail by itself, as far as its sender tells."""
+"""Whether a mail system sent a message on its own, judged by its sender."""
 
 import re
 from typing import Literal
 
 from resolver.parsing import Parsed
-from resolver.screening.auto_replies import automatic, generated
+from resolver.screening.auto_reply_headers import automatic, generated
 
 # Nobody but a mail system writes as this.
 _DAEMON = re.compile(

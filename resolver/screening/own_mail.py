@@ -1,9 +1,9 @@
-"""Our own mail coming back."""
+"""Our own message coming back: loop protection."""
 
 import re
 
 from resolver.parsing import Parsed
-from resolver.screening.auto_replies import auto_reply_header, generated
+from resolver.screening.auto_reply_headers import auto_reply_header, generated
 from resolver.screening.finding import Finding, header_evidence
 from schemas.addresses import normalise
 from schemas.ids import OWN_MESSAGE_ID

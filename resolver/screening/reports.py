@@ -1,4 +1,4 @@
-"""What the reports of machines have in common: their parts and their fields (RFC 3464, RFC 8098, RFC 5965)."""
+"""The parts and fields that bounces, receipts and complaints share (RFC 3464, RFC 8098, RFC 5965)."""
 
 import re
 from collections.abc import Iterator

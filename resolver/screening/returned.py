@@ -1,4 +1,4 @@
-"""The returned mail in a notice: as a part, as a file, or as a block of header fields in the text.
+"""The message that a bounce returns: as a part, as a file, or as a block of header fields in the text.
 
 Its fields are in English whatever the language of the notice (RFC 5322), so they tell more than any words around them.
 """

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from runtime.clients import make_consumer
 from runtime.config import ProcessConfig
-from runtime.publisher import Publisher
-from runtime.topic_reader import assign_whole, to_record
+from runtime.kafka.clients import make_consumer
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import assign_whole, to_record
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.topics import SERVER_TEST_RESULTS, SERVER_TESTS
 from schemas.wire import decode, encode

@@ -16,15 +16,15 @@ from sqlalchemy import Engine
 from console.cli import main
 from console.config import ConsoleConfig
 from console.settings.state import read_state
-from desk.directory import find_persons
 from desk.engine import open_desk, read_transaction
+from desk.persons import find_persons
 from logger.handler import LoggerHandler
 from resolver.handler import ResolverHandler
-from resolver.sandbox.reader import SandboxedParser
+from resolver.sandbox.sandboxed_parser import SandboxedParser
 from runtime.blobs import BlobStore
-from runtime.consumer import ConsumerLoop
-from runtime.outcomes import Handler
-from runtime.publisher import Publisher
+from runtime.kafka.producer import Publisher
+from runtime.processing.consumer import ConsumerLoop
+from runtime.processing.outcomes import Handler
 from schemas import ids
 from schemas.persons import Person
 from schemas.topics import MAIL_FETCHED

@@ -10,8 +10,8 @@ import yaml
 
 from console.config import ConsoleConfig
 from console.settings.state import read_state
-from runtime.secrets import reveal
-from runtime.topic_reader import read_to_end
+from runtime.kafka.topic_reader import read_to_end
+from runtime.security.sealing import reveal
 from schemas.servers import SettingsChange
 from schemas.setting_problems import problems
 from schemas.settings import IncomingServer, Secret

@@ -11,16 +11,15 @@ import yaml
 from sqlalchemy import Engine
 
 from console.config import ConsoleConfig
-from console.errors import SettingsError
-from console.settings.settings_file import read_settings_file
+from console.errors import UserError
+from console.settings.file_reading import read_settings_file
 from console.settings.state import read_state
 from deploy.local.ports import wait_until
-from desk.directory import load_persons
 from desk.engine import read_transaction
-from runtime.outgoing import ProducerRecord
-from runtime.publisher import Publisher
+from desk.persons import load_persons
+from runtime.kafka.producer import ProducerRecord, Publisher
+from runtime.kafka.topic_reader import read_to_end
 from runtime.settings_view import SettingsView
-from runtime.topic_reader import read_to_end
 from schemas.persons import Person
 from schemas.settings import Format
 from schemas.topics import PERSONS, SETTINGS, SETTINGS_CHANGES
@@ -246,7 +245,7 @@ def test_a_backup_with_every_field_takes_back_what_has_been_set_since(
 def test_a_section_of_versions_that_is_none_is_told(desk_file: Path, section: str) -> None:
     desk_file.write_text(f"{section}\n")
 
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(UserError) as refused:
         read_settings_file(desk_file)
 
     [problem] = refused.value.problems

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from console.settings.state import read_state
-from console.topics.broker_wait import BrokerWait
+from console.topics.waiting import BrokerWait
 from deploy.local.servers.broker import KafkaProcess
 from runtime.config import ProcessConfig
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
 from schemas.reasons import Reason
 
 Mailcall = Callable[..., Any]
@@ -55,7 +55,7 @@ def test_apply_waits_for_a_broker_that_is_frozen_and_says_so(
     out, rest = process.communicate(timeout=120)
 
     assert said[0] == (
-        "mailcall: the broker is slow: reading what is set up takes longer than 3 s; waiting, Ctrl-C gives up\n"
+        "mailcall: the broker is slow: reading what is set up takes longer than 3 s; waiting, Ctrl-C cancels\n"
     )
     assert "reading what is set up is tried again for" in said[-1]
     assert (process.returncode, "1 published" in out) == (0, True), rest

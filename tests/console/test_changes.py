@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 
 from console.config import ConsoleConfig
-from console.settings.deletion import KINDS
-from console.settings.referring import NAMING, find_referrers
+from console.settings.references import KINDS, NAMING, find_referrers
 from console.settings.state import read_state
-from runtime.outgoing import ProducerRecord
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
+from runtime.kafka.producer import ProducerRecord, Publisher
+from runtime.kafka.topic_reader import read_to_end
 from schemas import setting_problems
 from schemas.base import Model
 from schemas.servers import SettingsChange

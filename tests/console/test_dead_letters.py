@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from console.config import ConsoleConfig
-from console.mails.index.facts import REPLAYED
-from runtime.dead_letters import dead_letter, without_value
-from runtime.outcomes import Dead
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
+from console.mails.index.letter_facts import REPLAYED
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.processing.dead_letters import dead_letter, without_value
+from runtime.processing.outcomes import Dead
 from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED, NOTIFICATION_REQUESTED, Topic
 from schemas.wire import Record

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from console.mails.explain import Explainer
-from resolver.sandbox.reader import SandboxedParser
+from resolver.sandbox.sandboxed_parser import SandboxedParser
 
 DEMO = Path(__file__).parents[2] / "deploy/local/demo/demo.yaml"
 KEYS = ["file", "parse", "screen", "trust", "sender", "conversation", "action", "call", "steps"]
@@ -211,8 +211,8 @@ def test_who_writes_by_a_form_is_the_sender_where_the_server_says_so(
     assert account["sender"]["user"]["address"] == "cleo@client.example"
     assert account["parse"]["from"]["address"] == "form@example.org"
     [why] = [step["reason"] for step in account["steps"] if step["step"] == "sender"]
-    assert "form@example.org writes for others" in why
-    assert "Reply-To says who wrote" in why
+    assert "form@example.org sends for others" in why
+    assert "Reply-To names the author" in why
     assert account["trust"]["verdict"] == "unproved"
     assert "Reply-To" in account["trust"]["reason"]
 

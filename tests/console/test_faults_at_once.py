@@ -22,9 +22,7 @@ JUNK: tuple[Any, ...] = (
 def told(entry: dict[str, Any], model: type[Model]) -> dict[frozenset[str], str]:
     """What is wrong, by the fields that it is about."""
     _, faults = read_entry(entry, model, None)
-    return {
-        frozenset(".".join(map(str, path)) for path in fault.fields or (fault.path,)): fault.text for fault in faults
-    }
+    return {frozenset(".".join(map(str, path)) for path in fault.fields): fault.cause for fault in faults}
 
 
 def test_all_faults_are_told_at_once_each_with_its_fields() -> None:
@@ -71,11 +69,11 @@ def test_no_fault_speaks_in_the_validators_own_words(model: type[Model]) -> None
             foreign = {one["msg"] for one in errors if one["type"] != "value_error"}
             _, faults = read_entry(entry, model, None)
             assert kinds <= {*WORDS, "extra_forbidden", "string_pattern_mismatch", "value_error"}
-            assert not foreign & {fault.text for fault in faults}
-            assert not [fault for fault in faults if "{" in fault.text or not fault.remedy]
+            assert not foreign & {fault.cause for fault in faults}
+            assert not [fault for fault in faults if "{" in fault.cause or not fault.remedy]
 
 
 @pytest.mark.parametrize("model", [CallTemplate, OutgoingServer, Partition])
 def test_what_holds_no_fields_is_told_as_a_whole(model: type[Model]) -> None:
     _, (fault,) = read_entry(7, model, None)
-    assert (fault.path, fault.text) == ((), "it has no fields")
+    assert (fault.path, fault.cause) == ((), "it has no fields")

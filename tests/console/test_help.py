@@ -7,10 +7,10 @@ from typing import get_args
 
 import pytest
 
-from console.desk.commands import desk
+from console.desk import item_commands
 from desk.items import ItemStatus
 from runtime.version import VERSION
-from schemas.notification_rules import DeskEvent, Role
+from schemas.settings.notification_rules import DeskEvent, Role
 from schemas.topics import TOPICS
 from tests.console.conftest import Mailcall
 
@@ -58,7 +58,7 @@ def test_help_names_the_words_that_an_option_takes(command: str, words: str, mai
 
 
 def test_a_status_on_the_command_line_is_one_of_the_desk() -> None:
-    status = get_args(desk.Status)[0]
+    status = get_args(item_commands.Status)[0]
     assert get_args(ItemStatus) == get_args(get_args(status)[0])
 
 

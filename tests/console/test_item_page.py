@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.desk.item_page import item_page
-from console.mails.safe_html import MAX_HELD, safe_html
-from console.mails.sanitiser import sanitise
-from desk.items import Item, JournalEntry
+from console.desk.items import item_page
+from console.mails.safe_html import MAX_HELD, safe_html, sanitise
+from desk.item_detail import Item, JournalEntry
 from tests.examples import examples
 
 ATTACKS = (
@@ -94,11 +94,11 @@ def test_a_page_may_hold_so_many_bad_pieces_and_shows_the_rest_as_text(monkeypat
     assert len(begun) == MAX_HELD
 
 
-def test_what_would_take_for_ever_is_shown_as_text_and_the_others_as_they_are() -> None:
-    deep = '<div a="</div>">' * 50_000
-    before, held, after = safe_html(["<b>before</b>", deep, "<b>after</b>"])
+def test_what_would_take_for_ever_is_shown_as_text_and_the_others_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.mails.safe_html.COMMAND", (sys.executable, "-m", "tests.console.burning_sanitiser"))
+    before, held, after = safe_html(["<b>before</b>", "<i>please burn</i>", "<b>after</b>"])
     assert (before, after) == ("<b>before</b>", "<b>after</b>")
-    assert held.startswith("<pre>&lt;div a=")
+    assert held == "<pre>&lt;i&gt;please burn&lt;/i&gt;</pre>"
 
 
 def test_the_page_of_an_item() -> None:

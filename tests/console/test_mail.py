@@ -15,14 +15,13 @@ from console.config import ConsoleConfig
 from desk.engine import write_transaction
 from desk.tables import mails
 from runtime.blobs import BlobStore
-from runtime.publisher import Publisher
-from runtime.token_keys import make_token_key, read_token_keys
-from runtime.topic_reader import read_to_end
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.security.token_keys import make_token_key, read_token_keys
 from schemas import ids
-from schemas.fetched import FetchedMail, open_fetched
-from schemas.mail import RejectedMail
+from schemas.fetched import FetchedMail, is_released, open_fetched
 from schemas.reasons import Reason
-from schemas.release_marks import is_released
+from schemas.resolved_mail import RejectedMail
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED
 from schemas.wire import OutputRecord, encode
 
@@ -113,7 +112,7 @@ def test_what_is_held_is_listed_oldest_first_until_it_is_released_or_in_the_desk
 
 
 def test_nothing_held_is_said(mail: Mailcall) -> None:
-    assert mail("held").out == "no mail is held\n"
+    assert mail("held").out == "no message is held\n"
     assert mail("held", "--json").out == "[]\n"
 
 

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, select
 
-from console.mails.index.facts import DISCARDED, DISCARDED_AT, SETTLED_BY, SETTLED_WHY, facts_of, indexed_topics
-from console.mails.index.search import MOST_WALKED, IndexedMail, Page, Query, find_mails, make_trigrams, one_mail
+from console.mails.index.conditions import Query
+from console.mails.index.facts import indexed_topics
+from console.mails.index.letter_facts import DISCARDED, DISCARDED_AT, SETTLED_BY, SETTLED_WHY
+from console.mails.index.record_facts import facts_of
+from console.mails.index.search import MOST_WALKED, IndexedMail, Page, find_mails, make_trigrams, one_mail
 from console.mails.index.store import (
     end_by_ledger,
     read_positions,
@@ -18,12 +21,12 @@ from console.mails.index.store import (
 )
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.tables import dead_letters, items, mail_index, mail_steps, mails, persons
-from runtime.dead_letters import dead_letter
-from runtime.outcomes import Dead
-from runtime.outgoing import ProducerRecord, prepare
+from runtime.kafka.producer import ProducerRecord, prepare
+from runtime.processing.dead_letters import dead_letter
+from runtime.processing.outcomes import Dead
 from schemas.events import CallLogged, NotificationRequested, NotificationResult
-from schemas.mail import ConversationReferences, RejectedMail, ResolvedMail, Sender
 from schemas.reasons import Reason
+from schemas.resolved_mail import ConversationReferences, RejectedMail, ResolvedMail, Sender
 from schemas.topics import (
     CALL_EVENTS,
     MAIL_FETCHED,

@@ -12,25 +12,28 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 from sqlalchemy import Engine, delete, select, update
 
+from console.audit.dead_letters import dead_letters
+from console.audit.quarantine import discard, held, release
 from console.config import ConsoleConfig
-from console.mails.index.follower import IndexFollower, catch_up
+from console.mails.index.conditions import Query
+from console.mails.index.follower import IndexFollower
 from console.mails.index.records import mail_records
-from console.mails.index.search import Query, find_mails, one_mail
+from console.mails.index.search import find_mails, one_mail
 from console.mails.index.store import forget_positions, read_positions, write_facts
-from console.mails.rejected import discard, held, release
-from console.topics.dead_letters import dead_letters
+from console.mails.index.updater import catch_up
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.errors import UnstorableError
 from desk.tables import index_positions, mail_index, mail_steps
-from runtime.dead_letters import dead_letter
-from runtime.outcomes import Dead, OutageError
-from runtime.publisher import Publisher
-from runtime.token_keys import make_token_key
-from runtime.topic_reader import RecordReader, read_to_end
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import RecordReader, read_to_end
+from runtime.kafka.topic_setup import create_topics
+from runtime.outages import OutageError
+from runtime.processing.dead_letters import dead_letter
+from runtime.processing.outcomes import Dead
+from runtime.security.token_keys import make_token_key
 from schemas import ids
-from schemas.mail import RejectedMail
 from schemas.reasons import Reason
+from schemas.resolved_mail import RejectedMail
 from schemas.topics import CALL_EVENTS, MAIL_FETCHED, MAIL_REJECTED, Topic
 from schemas.wire import OutputRecord, Record, encode
 from tests.console.conftest import Mailcall
@@ -183,7 +186,7 @@ def test_nothing_is_lost_where_the_database_refuses_in_between(
             refused.set()
             raise OutageError(Reason.DATABASE_AWAY, "gone for a moment")
 
-    monkeypatch.setattr("console.mails.index.follower.write_facts", refuse_once)
+    monkeypatch.setattr("console.mails.index.updater.write_facts", refuse_once)
     publisher.publish([rejected(number) for number in range(20)])
     follow()
     assert refused.is_set()
@@ -199,7 +202,7 @@ def test_a_record_that_the_database_cannot_hold_stops_no_other(
             raise UnstorableError("too long")
         write_facts(connection, facts)
 
-    monkeypatch.setattr("console.mails.index.follower.write_facts", refuse)
+    monkeypatch.setattr("console.mails.index.updater.write_facts", refuse)
     publisher.publish([rejected(number) for number in range(20)])
     follow()
     assert ends(desk).keys() == {mail_id(number) for number in range(20) if number != 7}
@@ -279,7 +282,7 @@ def test_dead_letters_are_listed_replayed_and_discarded_with_the_index_and_witho
     publisher.publish([dead(config, number) for number in range(3)])
     if indexed:
         follow()
-        monkeypatch.setattr("console.topics.dead_letters.read_to_end", never)
+        monkeypatch.setattr("console.audit.dead_letters.read_to_end", never)
 
     def run(*arguments: object) -> Any:
         given = ("--bootstrap-servers", config.kafka_bootstrap_servers, "--topic-prefix", config.topic_prefix)
@@ -335,6 +338,6 @@ def test_mails_are_found_and_followed_by_command(
     assert [stage["name"] for stage in way["stages"]] == ["Fetched", "Read", "Screened"]
     assert way["stages"][2]["details"] == [["Evidence", "dmarc=fail"]]
     assert "auto-reply" in shown
-    assert run("find", "nothing like it").out == "no mail is like that\n"
+    assert run("find", "nothing like it").out == "no message matches\n"
     assert run("way", "0" * 32).code == 2
     assert run("reindex").code == 0

@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from console.audit.reconcile_notifications import STATUSES, ReconcileInput, RequestedNotification, balance
 from console.config import ConsoleConfig
-from console.mails.notification_reconciliation import STATUSES, ReconcileInput, RequestedNotification, balance
 from deploy.local.ports import wait_until
 from deploy.local.servers.smtp_sink import SmtpSink
 from desk.engine import write_transaction
 from desk.tables import deliveries
-from runtime.outgoing import ProducerRecord
-from runtime.publisher import Publisher
+from runtime.kafka.producer import ProducerRecord, Publisher
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
 from schemas.reasons import Reason

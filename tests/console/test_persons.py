@@ -16,8 +16,8 @@ from console.settings import apply as apply_module
 from console.settings.state import read_state
 from desk.bounced_addresses import add_bounce
 from desk.engine import write_transaction
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
 from schemas.persons import Person
 from schemas.servers import SettingsChange
 from schemas.settings import Format

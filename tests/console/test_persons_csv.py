@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.errors import SettingsError, UserError
+from console.errors import UserError
 from console.persons import csv_file
 from console.persons.csv_file import read_csv
 from console.persons.csv_format import write_persons
@@ -44,7 +44,7 @@ def planned(text: str, *persons: Person, per_person: bool = True) -> Import:
 
 
 def refused(text: str, *persons: Person, per_person: bool = True) -> list[str]:
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(UserError) as caught:
         planned(text, *persons, per_person=per_person)
     return [str(problem) for problem in caught.value.problems]
 

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from console.audit.dead_letters import dead_letters
+from console.audit.reconcile_mails import DOUBLE, ENDS, MISSING, ON_THE_WAY, ReconcileInput, balance
 from console.config import ConsoleConfig
-from console.mails.reconcile import DOUBLE, ENDS, MISSING, ON_THE_WAY, ReconcileInput, balance
-from console.topics.dead_letters import dead_letters
 from deploy.local.ports import wait_until
 from desk.engine import write_transaction
 from desk.tables import mails
-from runtime.outgoing import ProducerRecord
-from runtime.publisher import Publisher
+from runtime.kafka.producer import ProducerRecord, Publisher
 from schemas import ids
 from schemas.topics import MAIL_FETCHED
 from tests.console.conftest import DEMO, Mailcall, fetched, mail
@@ -33,7 +32,7 @@ def test_a_mail_that_ended_once_is_accounted_for(end: str) -> None:
     account = balance(facts(ends={A: frozenset({(end, "detail")})}, positions={("resolver", 3): 8}))
 
     assert account.balanced
-    assert (account.fates[0].end, account.fates[0].detail) == (end, "detail")
+    assert (account.statuses[0].end, account.statuses[0].detail) == (end, "detail")
     assert account.outcomes[end] == account.mails == 1
 
 
@@ -53,7 +52,7 @@ def test_a_mail_without_an_end_waits_or_is_missing(
 ) -> None:
     account = balance(facts(places={A: places}, positions=positions))
 
-    assert account.fates[0].end == end
+    assert account.statuses[0].end == end
     assert account.balanced == (end == ON_THE_WAY)
 
 
@@ -63,10 +62,10 @@ def test_two_ends_are_one_too_many_but_for_a_dead_letter_that_came_through_later
     again = balance(facts(ends={A: frozenset({("dead-lettered", "unknown-server")})}))
 
     assert not double.balanced
-    assert double.fates[0].end == DOUBLE
+    assert double.statuses[0].end == DOUBLE
     assert replayed.balanced
-    assert replayed.fates[0].end == "call-logged"
-    assert again.fates[0].end == ON_THE_WAY
+    assert replayed.statuses[0].end == "call-logged"
+    assert again.statuses[0].end == ON_THE_WAY
 
 
 @pytest.mark.parametrize("refusal", [("rejected", "quarantine"), ("notification-result", "")])
@@ -77,7 +76,7 @@ def test_a_mail_that_was_sent_on_once_more_ends_as_it_does_after_that(refusal: t
         known = facts(
             ends={A: frozenset(ends)}, places=places, positions={("resolver", 3): passed}, again=frozenset({A})
         )
-        return balance(known).fates[0].end
+        return balance(known).statuses[0].end
 
     assert end(refusal, passed=9) == ON_THE_WAY
     assert end(refusal, logged) == "call-logged"

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
+from console.audit import replay as operation
+from console.audit.decisions import Difference, dead_lettered, decision, differences
 from console.config import ConsoleConfig
-from console.mails import replay as operation
-from console.mails.decisions import Difference, dead_lettered, decision, differences
 from desk.engine import read_transaction
 from desk.items import list_items
-from runtime.clients import make_producer
-from runtime.publisher import Publisher
-from runtime.token_keys import make_token_key
-from runtime.topic_reader import read_between, read_to_end
+from runtime.kafka.clients import make_producer
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_between, read_to_end
+from runtime.security.token_keys import make_token_key
 from schemas import ids
-from schemas.mail import RejectedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
+from schemas.resolved_mail import RejectedMail
 from schemas.topics import MAIL_FETCHED
 from tests.console.conftest import DEMO, Mailcall, fetched, mail
 from tests.logger.harness import make_mail

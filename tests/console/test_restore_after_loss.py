@@ -15,14 +15,14 @@ from kafka.structs import OffsetAndMetadata
 from sqlalchemy import Engine, make_url, select, text
 
 from console.config import ConsoleConfig
-from deploy.local.packages.kcat import find_kcat
+from deploy.local.packages.debian import find_kcat
 from deploy.local.servers.database import bundled_programs, installed_programs
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.tables import items
 from logger.handler import LoggerHandler
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.kafka.topic_setup import create_topics
 from schemas.servers import AccountTokens, MailboxCursor
 from schemas.topics import MAILBOX_CURSORS, SERVER_TOKENS
 from schemas.wire import OutputRecord, decode, encode, tombstone

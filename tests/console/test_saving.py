@@ -10,17 +10,16 @@ import pytest
 
 from console.audit.history import read_history
 from console.config import ConsoleConfig
-from console.errors import SettingsError, UserError
-from console.services import Services
+from console.errors import UserError
+from console.services import KeyLocks, Services
 from console.settings import saving
 from console.settings.apply import Plan, plan, publish
-from console.settings.conflicts import ConflictError
-from console.settings.deletion import plan_deletion
-from console.settings.locks import KeyLocks
+from console.settings.conflicts import ConflictError, read_records
+from console.settings.references import plan_deletion
 from console.settings.settings_file import SettingsFile
 from console.settings.state import State, read_state
-from runtime.outcomes import OutageError
-from runtime.publisher import Publisher
+from runtime.kafka.producer import Publisher
+from runtime.outages import OutageError
 from schemas.reasons import Reason
 from schemas.settings import CallTemplate, EmailOptions, OutgoingServer, Partition, Setting
 from schemas.wire import OutputRecord
@@ -161,13 +160,13 @@ def test_the_settings_are_locked_from_the_look_before_to_the_look_after(
     saved(services, ANNA, SERVER)
     locks, seen = Locks(), []
     services.locks = locks
-    look = saving._records
+    look = read_records
 
     def looked(config: ConsoleConfig) -> Any:
         seen.append(locks.held_now)
         return look(config)
 
-    monkeypatch.setattr(saving, "_records", looked)
+    monkeypatch.setattr(saving, "read_records", looked)
     interrupt(services, lambda: seen.append(locks.held_now))
 
     saved(services, ANNA, changed(port=1), PARTITION, at=1)
@@ -244,7 +243,7 @@ def test_what_names_something_that_is_deleted_meanwhile_is_not_saved(services: S
     with closing(Publisher(services.config)) as other:
         interrupt(services, lambda: publish(deletion, other, "anna", "", START))
 
-        with pytest.raises(SettingsError, match="partition 'it' does not exist"):
+        with pytest.raises(UserError, match="partition 'it' does not exist"):
             saving.save(services, naming, BERT, START)
 
     assert read_state(services.config).value("call-template/by-mail") is None

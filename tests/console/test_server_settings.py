@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from console.command_line.assignments import fields_of
-from console.errors import Remedy, SettingsError, UserError
+from console.errors import Remedy, UserError
 from console.servers.server_settings import changed_server, find_server, new_server
 from schemas.settings import IncomingServer, OAuth, OutgoingServer, Secret
 from schemas.snapshot import SettingsSnapshot
@@ -116,7 +116,7 @@ def test_a_secret_has_one_source_and_a_new_one_takes_its_place() -> None:
     ],
 )
 def test_what_is_wrong_is_told_by_its_key(words: list[str], key: str, told: str, remedy: str) -> None:
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(UserError) as refused:
         changed(STORED, words)
 
     problem = refused.value.problems[0]
@@ -137,7 +137,7 @@ def test_what_is_wrong_is_told_by_its_key(words: list[str], key: str, told: str,
     ],
 )
 def test_a_password_in_clear_is_refused_with_the_reason_and_never_told(word: str) -> None:
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(UserError) as refused:
         changed(STORED, [word])
 
     assert [problem.place for problem in refused.value.problems] == [word.partition("=")[0]]
@@ -149,31 +149,31 @@ def test_a_password_in_clear_is_refused_with_the_reason_and_never_told(word: str
 @pytest.mark.parametrize("key", ["name", "host", "username", "password.env", "move_to", "close_words", "port"])
 @pytest.mark.parametrize("character", ["\r", "\n", "\0"])
 def test_a_line_end_or_nul_is_refused_in_every_value(key: str, character: str) -> None:
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(UserError) as refused:
         changed(STORED, [f"{key}=a{character}b"])
 
     assert [problem.place for problem in refused.value.problems] == [key]
 
 
 def test_a_control_character_that_yaml_makes_is_refused_too() -> None:
-    with pytest.raises(SettingsError, match="control character"):
+    with pytest.raises(UserError, match="control character"):
         changed(STORED, [r'close_words=["a\r\nb"]'])
 
 
 def test_what_is_wrong_with_the_whole_is_told_without_a_key() -> None:
-    with pytest.raises(SettingsError, match=r"^move_to goes with after_fetch"):
+    with pytest.raises(UserError, match=r"^move_to goes with after_fetch"):
         changed(STORED, ["after_fetch=move"])
 
 
 def test_everything_wrong_is_told_at_once() -> None:
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(UserError) as refused:
         changed(STORED, ["prot=1", "password=x", "port"])
 
     assert [problem.place for problem in refused.value.problems] == ["prot", "password", "port"]
 
 
 def test_a_password_that_is_asked_for_is_not_given_twice() -> None:
-    with pytest.raises(SettingsError, match="--ask-password gives it already"):
+    with pytest.raises(UserError, match="--ask-password gives it already"):
         changed(STORED, ["password.env=X"], Secret(sealed=BOX))
 
 
@@ -181,7 +181,7 @@ def test_a_mailbox_becomes_a_folder_and_back() -> None:
     folder = changed(STORED, ["protocol=folder", "path=/var/mail/it", "password="])
     assert isinstance(folder, IncomingServer)
     assert (folder.authentication, folder.security) == ("none", "none")
-    with pytest.raises(SettingsError, match="path goes with protocol"):
+    with pytest.raises(UserError, match="path goes with protocol"):
         changed(folder, ["protocol=imap"])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from console.config import ConsoleConfig
 from console.settings.state import read_state
 from deploy.local.ports import wait_until
-from runtime.topic_reader import read_to_end
+from runtime.kafka.topic_reader import read_to_end
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.servers import TestStep as Step  # by its own name pytest would collect it
 from schemas.settings import IncomingServer, OutgoingServer, Secret

@@ -4,7 +4,7 @@ import pytest
 
 from console.servers.methods import method_choices
 from console.servers.server_types import TYPES, ServerType, find_type, type_of, types_of
-from console.web.forms import names_of
+from console.web.model_fields import names_of
 from schemas.settings import Authentication, IncomingServer, OutgoingServer
 
 _OF_ACCOUNTS = {

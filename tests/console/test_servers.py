@@ -16,9 +16,9 @@ import pytest
 
 from console.config import ConsoleConfig
 from console.settings.state import read_state
-from runtime.publisher import Publisher
-from runtime.secrets import reveal
-from runtime.topic_reader import read_to_end
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.security.sealing import reveal
 from schemas.servers import ServerStatus, SettingsChange
 from schemas.settings import IncomingServer, OutgoingServer, Secret
 from schemas.topics import SERVER_STATUS, SERVER_TESTS, SETTINGS, SETTINGS_CHANGES, Topic

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runtime.token_keys import read_token_keys
+from runtime.security.token_keys import read_token_keys
 from schemas import ids
 from schemas.tokens import TokenKeys
 from tests.console.conftest import DEMO, Mailcall

@@ -9,18 +9,18 @@ from typing import Self
 
 from kafka.admin import NewTopic
 
-from runtime.clients import make_admin
 from runtime.config import ProcessConfig
-from runtime.consumer import ConsumerLoop
-from runtime.faust_loop import run_faust
-from runtime.health import Health
-from runtime.outcomes import Dead, FinalOutcome, Handler, Ok, OutageError
-from runtime.publisher import Publisher
-from runtime.topic_plans import plans
+from runtime.kafka.clients import make_admin
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_plans import plans
+from runtime.outages import OutageError
+from runtime.processing.consumer import ConsumerLoop
+from runtime.processing.faust_adapter import run_faust
+from runtime.processing.outcomes import Dead, FinalOutcome, Handler, Ok
+from runtime.telemetry.health import Health
 from schemas.reasons import Reason
-from schemas.sizes import MAX_RECORD_BYTES
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED, Topic
-from schemas.wire import OutputRecord, Record
+from schemas.wire import MAX_RECORD_BYTES, OutputRecord, Record
 
 DEADLINE = 60.0
 GROUP = "contract"

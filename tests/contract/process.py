@@ -4,8 +4,8 @@ import sys
 import threading
 
 from runtime.config import ProcessConfig
-from runtime.health import Health
 from runtime.lifecycle import run
+from runtime.telemetry.health import Health
 from tests.contract.loops import ObedientHandler, loop_runner
 
 LOOP = sys.argv.pop()

@@ -15,10 +15,11 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from deploy.local.servers.mail_host import MailHost
-from ingest.connectors import CONNECTORS, TRANSPORTS, base, connector_for, imap_mails
-from ingest.connectors.base import WATCH, Connector, FetchedBatch, Mode, RemoteMail, open_mailbox
+from ingest.connectors import CONNECTORS, TRANSPORTS, base, connector_for, imap_mails, remote_mail
+from ingest.connectors.base import WATCH, Connector, FetchedBatch, Mode, open_mailbox
 from ingest.connectors.ews import EwsConnector
 from ingest.connectors.graph import GraphConnector
+from ingest.connectors.remote_mail import RemoteMail
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
 from schemas import ids
@@ -275,10 +276,10 @@ Open = Callable[[Connector], Connector]
 
 
 def drain(
-    connector: Connector, cursor: MailboxCursor | None = None, room: int = base.BLOCK_BYTES
+    connector: Connector, cursor: MailboxCursor | None = None, room: int = base.BATCH_BYTES
 ) -> list[FetchedBatch]:
     blocks = []
-    while (block := connector.next_block(cursor, room)) is not None:
+    while (block := connector.next_batch(cursor, room)) is not None:
         blocks.append(block)
         cursor = block.cursor
     return blocks
@@ -332,34 +333,34 @@ def test_fetching_alone_changes_nothing_on_the_server(mailbox: Mailbox, opened: 
     mailbox.deliver(1, 2)
     before = mailbox.flags()
     assert len(before) == 2
-    opened(mailbox.connector(after_fetch="delete")).next_block(None)
+    opened(mailbox.connector(after_fetch="delete")).next_batch(None)
     assert mailbox.flags() == before
 
 
 def test_a_first_look_from_now_on_takes_nothing_and_says_what_is_there(mailbox: Mailbox, opened: Open) -> None:
     mailbox.deliver(1, 2, 3)
     connector = opened(mailbox.connector(start_from="now"))
-    block = connector.next_block(None)
+    block = connector.next_batch(None)
     assert block is not None
     assert (block.mails, block.skipped) == ((), 3)
-    assert connector.next_block(block.cursor) is None
+    assert connector.next_batch(block.cursor) is None
     mailbox.deliver(4)
     connector.wait(0.1, threading.Event())
     assert subjects(*drain(connector, block.cursor)) == [4]
 
 
 def test_a_first_look_from_now_on_at_an_empty_mailbox(mailbox: Mailbox, opened: Open) -> None:
-    block = opened(mailbox.connector(start_from="now")).next_block(None)
+    block = opened(mailbox.connector(start_from="now")).next_batch(None)
     assert block is not None
     mailbox.deliver(1)
     assert subjects(*drain(opened(mailbox.connector()), block.cursor)) == [1]
 
 
 def test_blocks_are_bounded_by_number(mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "BLOCK_MAILS", 2)
+    monkeypatch.setattr(base, "BATCH_MAILS", 2)
     mailbox.deliver(1, 2, 3)
     connector = opened(mailbox.connector())
-    first = connector.next_block(None)
+    first = connector.next_batch(None)
     assert first is not None
     assert (subjects(first), connector.backlog) == ([1, 2], 1)
     assert subjects(*drain(connector, first.cursor)) == [3]
@@ -385,8 +386,8 @@ def test_a_mail_that_is_too_large_for_the_memory_comes_whole_and_the_rest_goes_o
     large.spool.seek(0)
     whole = large.spool.read()
     assert whole.rstrip().endswith(b"\r\n..2\r\n.\r\n" + b"x" * 300_000)
-    assert (large.size, large.raw) == (len(whole), whole[: base.FIRST_PART_BYTES])
-    connector.settle(blocks[1])
+    assert (large.size, large.raw) == (len(whole), whole[: remote_mail.FIRST_PART_BYTES])
+    connector.apply_after_fetch(blocks[1])
     assert len(mailbox.flags()) == 2
 
 
@@ -394,23 +395,23 @@ def test_a_mail_without_end_is_cut_and_the_rest_goes_on(
     mailbox: Mailbox, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imap_mails, "PIECE_BYTES", 70_000)
-    monkeypatch.setattr(base, "MAX_SPOOL_BYTES", 250_000)
+    monkeypatch.setattr(remote_mail, "MAX_SPOOL_BYTES", 250_000)
     mailbox.deliver(1, size=400_000)
     mailbox.deliver(2)
     blocks = drain(opened(mailbox.connector()), room=200_000)
     assert [subjects(block) for block in blocks] == [[1], [2]]
     large = blocks[0].mails[0]
-    assert (len(large.raw), large.spool) == (base.FIRST_PART_BYTES, None)
+    assert (len(large.raw), large.spool) == (remote_mail.FIRST_PART_BYTES, None)
     assert large.size is not None and large.size > 400_000
 
 
 def test_settled_mails_are_deleted_where_that_is_wanted_and_no_others(mailbox: Mailbox, opened: Open) -> None:
     mailbox.deliver(1, 2)
     connector = opened(mailbox.connector(after_fetch="delete"))
-    block = connector.next_block(None)
+    block = connector.next_batch(None)
     assert block is not None and len(block.mails) == 2
     mailbox.deliver(3)
-    connector.settle(block)
+    connector.apply_after_fetch(block)
     assert len(mailbox.flags()) == 1
     assert subjects(*drain(opened(mailbox.connector()), block.cursor)) == [3]
 
@@ -420,18 +421,18 @@ def test_settled_mails_are_left_alone_where_that_is_wanted(mailbox: Mailbox, ope
     before = mailbox.flags()
     connector = opened(mailbox.connector(after_fetch="leave"))
     for block in drain(connector):
-        connector.settle(block)
+        connector.apply_after_fetch(block)
     assert mailbox.flags() == before
 
 
 def test_settling_mails_that_are_gone_is_no_error(mailbox: Mailbox, opened: Open) -> None:
     mailbox.deliver(1)
     one = opened(mailbox.connector(after_fetch="delete"))
-    block = one.next_block(None)
+    block = one.next_batch(None)
     assert block is not None
-    one.settle(block)
+    one.apply_after_fetch(block)
     one.close()
-    opened(mailbox.connector(after_fetch="delete")).settle(block)
+    opened(mailbox.connector(after_fetch="delete")).apply_after_fetch(block)
     assert mailbox.flags() == {}
 
 
@@ -479,14 +480,14 @@ def test_a_cursor_of_another_protocol_is_no_cursor(mailbox: Mailbox, opened: Ope
         "mapi": MailboxCursor(server_id="it", uidls=("1",), username="desk@example.test"),
     }[mailbox.protocol]
     mailbox.deliver(1)
-    block = opened(mailbox.connector(start_from="now")).next_block(foreign)
+    block = opened(mailbox.connector(start_from="now")).next_batch(foreign)
     assert block is not None
     assert (block.mails, block.skipped) == ((), 1)
 
 
 def test_blocks_hold_remote_mails_that_say_where_they_lie(mailbox: Mailbox, opened: Open) -> None:
     mailbox.deliver(1)
-    block = opened(mailbox.connector()).next_block(None)
+    block = opened(mailbox.connector()).next_batch(None)
     assert block is not None
     (mail,) = block.mails
     assert isinstance(mail, RemoteMail)
@@ -499,6 +500,6 @@ def test_blocks_hold_remote_mails_that_say_where_they_lie(mailbox: Mailbox, open
 def test_more_mails_than_a_cursor_can_hold_are_told_and_none_is_lost(mailbox: Mailbox, opened: Open) -> None:
     mailbox.deliver(1, 2, 3)
     with pytest.raises(MailServerError) as caught:
-        opened(mailbox.connector(Mode(cursor_bytes=5))).next_block(None)
+        opened(mailbox.connector(Mode(cursor_bytes=5))).next_batch(None)
     assert (caught.value.reason, "after_fetch" in caught.value.text) == (Reason.FOLDER_REFUSED, True)
     assert subjects(*drain(opened(mailbox.connector()))) == [1, 2, 3]

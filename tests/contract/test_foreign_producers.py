@@ -6,14 +6,15 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaProducer
 
-from runtime import faust_app, polled_bytes, unpacking
-from runtime.clients import make_producer
 from runtime.config import ProcessConfig
-from runtime.metrics import LAG
-from runtime.topic_reader import kept_since, read_between, read_to_end
-from schemas.sizes import LEAST_RECORD_BYTES
+from runtime.kafka import decompression as unpacking
+from runtime.kafka import poll_limits as polled_bytes
+from runtime.kafka.clients import make_producer
+from runtime.kafka.topic_reader import kept_since, read_between, read_to_end
+from runtime.processing import faust_app
+from runtime.telemetry.metrics import LAG
 from schemas.topics import MAIL_FETCHED
-from schemas.wire import NOT_UNPACKED, UNREADABLE_NAME, Record, UndecodableError, open_envelope
+from schemas.wire import LEAST_RECORD_BYTES, NOT_UNPACKED, UNREADABLE_NAME, Record, UndecodableError, open_envelope
 from tests.contract.loops import LoopName, ObedientHandler, Running, until
 from tests.contract.test_loops import config, dead_letters, empty, loop, outputs  # noqa: F401 - fixtures
 

@@ -10,13 +10,12 @@ import pytest
 from kafka import TopicPartition
 from prometheus_client import REGISTRY
 
-from runtime.clients import make_consumer, make_producer
 from runtime.config import ProcessConfig
-from runtime.lag import LagProbe
+from runtime.kafka.clients import make_consumer, make_producer
+from runtime.kafka.producer import ProducerRecord, Publisher
+from runtime.kafka.topic_reader import read_to_end
 from runtime.lifecycle import TOO_MANY_DEAD_LETTERS, StopProcess
-from runtime.outgoing import ProducerRecord
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
+from runtime.processing.lag import LagProbe
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
 from schemas.wire import Record
 from tests.contract.loops import GROUP, LoopName, ObedientHandler, Running, make_topics, until

@@ -13,9 +13,8 @@ import pytest
 
 from deploy.local.servers.broker import KafkaProcess
 from runtime.config import ProcessConfig
-from runtime.outgoing import ProducerRecord
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
+from runtime.kafka.producer import ProducerRecord, Publisher
+from runtime.kafka.topic_reader import read_to_end
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
 from tests.contract.loops import LoopName, ObedientHandler, Running, make_topics, until
 

@@ -11,7 +11,8 @@ from deploy.local.servers.smtp_sink import SmtpSink
 from mailserver.errors import MailServerError
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.sasl import Credentials
-from outbound.transports import Transport, transport_for
+from outbound.transports import transport_for
+from outbound.transports.base import Transport
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 from tests.exchange.ews_accounts import account_of as ews_account_of

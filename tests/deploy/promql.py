@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from runtime import metrics
+from runtime.telemetry import metrics
 
 # What is neither metric nor label in PromQL, as far as our queries use it.
 WORDS = frozenset(

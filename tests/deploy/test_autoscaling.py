@@ -11,7 +11,7 @@ import yaml
 
 from deploy.local import StartError
 from deploy.local.checkers.chart import SCALED_OBJECTS, rendered
-from deploy.local.checkers.keda import faults, unread
+from deploy.local.checkers.custom_resources import keda_faults, unread_by_keda
 from deploy.manifests import CHART
 from schemas.access import access_of
 from schemas.scaling import SCALED, topics_of
@@ -114,7 +114,7 @@ def test_there_are_none_unless_they_are_asked_for() -> None:
 def test_keda_knows_all_that_is_said(name: str) -> None:
     found = of_keda(name)
     assert [one["kind"] for one in found].count("ScaledObject") == len(SCALED)
-    assert {one["metadata"]["name"]: faults(one) for one in found if faults(one)} == {}
+    assert {one["metadata"]["name"]: keda_faults(one) for one in found if keda_faults(one)} == {}
 
 
 @pytest.mark.parametrize("name", ACCESS)
@@ -135,7 +135,7 @@ def test_keda_logs_in_as_the_processes_do(name: str) -> None:
         environment = one["spec"].get("env", [])
         assert {entry["parameter"]: entry["name"] for entry in environment} == variables
         assert {entry["containerName"] for entry in environment} <= {stage}
-        assert unread(one, "kafka") == []
+        assert unread_by_keda(one, "kafka") == []
 
 
 @pytest.mark.parametrize("values", VALUES, ids=name_of)
@@ -146,7 +146,7 @@ def test_keda_reads_the_secrets_that_the_pods_of_the_stage_mount(values: Path) -
         for stage, pod in pods(of_kind(found, "Deployment"))
     }
     of_others = of_kind(found, "ScaledObject", "TriggerAuthentication")
-    assert [fault for one in of_others for fault in faults(one)] == []
+    assert [fault for one in of_others for fault in keda_faults(one)] == []
     for one in of_kind(found, "TriggerAuthentication"):
         read = {entry["name"] for entry in one["spec"].get("secretTargetRef", ())}
         assert read <= mounted[one["metadata"]["labels"][COMPONENT]]
@@ -180,7 +180,7 @@ def _misspelt_deep(one: Manifest) -> None:
 def test_what_keda_does_not_know_is_told(spoil: Callable[[Manifest], None], scaled: dict[str, Manifest]) -> None:
     wrong = copy.deepcopy(scaled["logger"])
     spoil(wrong)
-    assert len(faults(wrong)) == 1
+    assert len(keda_faults(wrong)) == 1
 
 
 def test_each_scales_a_deployment_that_says_no_number_itself(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.local.checkers.prometheus_operator import faults
+from deploy.local.checkers.custom_resources import operator_faults
 from deploy.local.packages.helm import Programs
 from deploy.manifests import CHART, DEPLOY
 from tests.deploy.chart_parts import VALUES, Manifest, containers, name_of, of_kind, pods
@@ -42,7 +42,7 @@ def test_it_is_off_until_it_is_asked_for(values: Path, rendered: Rendered) -> No
 def test_every_object_is_one_of_the_operator_s(rendered: Rendered) -> None:
     found = of_kind(rendered(EVERYTHING), *KINDS)
     assert {one["kind"] for one in found} == {"PodMonitor", "PrometheusRule"}
-    assert {one["metadata"]["name"]: faults(one) for one in found if faults(one)} == {}
+    assert {one["metadata"]["name"]: operator_faults(one) for one in found if operator_faults(one)} == {}
 
 
 def _misspelt(found: dict[str, Manifest]) -> Manifest:
@@ -70,7 +70,7 @@ def test_what_the_operator_does_not_know_is_told(
     spoil: Callable[[dict[str, Manifest]], Manifest], rendered: Rendered
 ) -> None:
     found = copy.deepcopy({one["kind"]: one for one in of_kind(rendered(EVERYTHING), *KINDS)})
-    assert len(faults(spoil(found))) == 1
+    assert len(operator_faults(spoil(found))) == 1
 
 
 def test_every_rule_is_there_for_this_installation_s_topics(rendered: Rendered, promtool: Path, tmp_path: Path) -> None:

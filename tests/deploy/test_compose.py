@@ -12,7 +12,7 @@ import yaml
 from pydantic_settings import EnvSettingsSource
 
 from console.settings.apply import plan
-from console.settings.settings_file import read_settings_file
+from console.settings.file_reading import read_settings_file
 from console.settings.state import State
 from deploy.chart_settings import CONFIGS, STAGES
 from runtime.config import ENV_PREFIX

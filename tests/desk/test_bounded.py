@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from desk.engine import open_desk, read_transaction, write_transaction
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
 
 pytestmark = [pytest.mark.database, pytest.mark.timeout(60)]
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, TextClause, insert, select, text
 
-from desk import engine as desk_engine
-from desk.any_of import any_of
-from desk.bulk import FEW, BulkInsert
+from desk import postgresql
 from desk.engine import check_url, open_desk, read_transaction, write_transaction
 from desk.errors import ConflictError, DeskError, DeskUrlError, UnstorableError
+from desk.fast_writes import FEW, BulkInsert
+from desk.queries import any_of
 from desk.tables import files, items, message_ids, outbox, persons
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
 from schemas.reasons import Reason
 
 PERSON: dict[str, Any] = {
@@ -189,11 +189,11 @@ def test_postgresql_is_set_up_for_utc(postgres_url: str) -> None:
 def test_a_transaction_in_which_a_process_stood_still_is_ended_as_an_outage(
     postgres_desk_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = {**desk_engine._SESSION, "idle_in_transaction_session_timeout": "50ms"}
-    monkeypatch.setattr(desk_engine, "_SESSION", short)
+    short = {**postgresql._SESSION, "idle_in_transaction_session_timeout": "50ms"}
+    monkeypatch.setattr(postgresql, "_SESSION", short)
     engine, watching = open_desk(postgres_desk_url), open_desk(postgres_desk_url)
     alive = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
-    with pytest.raises(OutageError, match="stood still") as caught, write_transaction(engine) as connection:
+    with pytest.raises(OutageError, match="was frozen") as caught, write_transaction(engine) as connection:
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         deadline = time.monotonic() + 30
         while _count(watching, alive, pid=pid):

@@ -15,13 +15,13 @@ from sqlalchemy import Engine, insert
 
 from deploy.local.servers.database import Database
 from desk.deliveries import Deferred, DeliveryLedger
-from desk.directory import find_persons
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.errors import UnstorableError
+from desk.item_detail import show_item
 from desk.item_references import parse_reference, reference
-from desk.items import show_item
+from desk.persons import find_persons
 from desk.tables import person_addresses, persons
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
 from schemas.events import ItemKind, NotificationResult
 from schemas.reasons import Reason
 from tests.desks import make_tables

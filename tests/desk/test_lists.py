@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from desk.delivery_list import Delivery, list_deliveries, list_waiting
 from desk.engine import read_transaction
 from desk.items import list_items
-from desk.person_search import Flag, PersonQuery, place_of, search_persons
+from desk.persons import Flag, PersonQuery, place_of, search_persons
 from tests.desk.rows import NOW, add_attempt, add_item, add_person, add_waiting
 
 Row = TypeVar("Row")

@@ -10,7 +10,7 @@ from sqlalchemy import inspect, text
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.migrate import upgrade, wait_until_current
 from desk.tables import metadata
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
 from schemas.reasons import Reason
 
 
@@ -34,7 +34,7 @@ def test_several_processes_at_once_make_them_once(empty_desk_url: str) -> None:
 
 def test_whoever_needs_them_waits_for_them(empty_desk_url: str) -> None:
     engine = open_desk(empty_desk_url)
-    with pytest.raises(OutageError, match="the logger makes them") as caught:
+    with pytest.raises(OutageError, match="the logger creates them") as caught:
         wait_until_current(engine, 0.1)
     assert caught.value.reason is Reason.DATABASE_AWAY
     with ThreadPoolExecutor(1) as pool:

@@ -16,9 +16,9 @@ from prometheus_client.metrics import MetricWrapperBase
 from deploy.local.servers.certificates import make_certificates
 from mailserver.authentication import METHODS
 from mailserver.connection import Protocol
-from resolver.screening.auto_replies import HEADERS
-from runtime import metrics
+from resolver.screening.auto_reply_headers import HEADERS
 from runtime.config import ENV_PREFIX, ProcessConfig, load_config
+from runtime.telemetry import metrics
 from schemas.events import CallEvent
 from schemas.reasons import Reason
 from schemas.settings import Authentication, IncomingServer, MailServer, OutgoingServer, Secret, Setting

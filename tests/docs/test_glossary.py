@@ -1,7 +1,6 @@
-"""The glossary is in order, and its list of names that will change shrinks as they are changed."""
+"""The glossary is in order."""
 
 import re
-import tokenize
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -39,28 +38,8 @@ def _sort_key(row: tuple[str, ...]) -> tuple[str, ...]:
     return (row[0].lower().strip("`").lstrip("_"), *row[2:])
 
 
-def _old_names() -> list[tuple[str, str]]:
-    """(name of today, file or package that has it), as the glossary lists them."""
-    (table,) = _with_head("today", "say instead", "where")
-    return [(_CODE.findall(today)[0], place) for today, _, where in table.rows for place in _CODE.findall(where)]
-
-
-@cache
-def _names_in(place: Path) -> frozenset[str]:
-    """The module's or package's own name, and every name in its code; prose does not count."""
-    if not place.exists():
-        return frozenset()
-    if place.is_dir():
-        return frozenset({place.name})
-    with tokenize.open(place) as file:
-        return frozenset(
-            {place.stem, *(one.string for one in tokenize.generate_tokens(file.readline) if one.type == tokenize.NAME)}
-        )
-
-
-def test_there_are_four_tables_of_words_and_two_of_what_to_change() -> None:
+def test_there_are_four_tables_of_words_and_one_of_what_to_write() -> None:
     assert len(_with_head("word", "means")) == 4
-    assert len(_with_head("today", "say instead", "where")) == 1
     assert len(_with_head("instead of", "write")) == 1
 
 
@@ -77,13 +56,3 @@ def test_every_cell_is_filled(table: Table) -> None:
 def test_no_word_is_explained_twice() -> None:
     words = Counter(row[0].lower() for table in _with_head("word", "means") for row in table.rows)
     assert [word for word, times in words.items() if times > 1] == []
-
-
-def test_no_name_is_listed_twice_for_one_place() -> None:
-    assert [name for name, times in Counter(_old_names()).items() if times > 1] == []
-
-
-@pytest.mark.parametrize(("name", "place"), _old_names(), ids=lambda value: value)
-def test_every_name_that_will_change_is_still_there(name: str, place: str) -> None:
-    """Renamed? Then take it off the list."""
-    assert name in _names_in(ROOT / place)

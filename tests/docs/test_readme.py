@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from console.cli import app
 from console.settings.apply import Plan, plan
-from console.settings.settings_file import read_settings_file
+from console.settings.file_reading import read_settings_file
 from console.settings.state import State
 from schemas.settings import MailServer
 

@@ -17,27 +17,27 @@ HURRIED: Mapping[str, tuple[tuple[str, str, Any], ...]] = {
     "ingest": (
         ("ingest.backoff", "FIRST_SECONDS", 0.1),
         ("ingest.backoff", "MOST_SECONDS", 1.0),
-        ("ingest.backoff", "HOPELESS_SECONDS", (0.2, 0.2, 0.2)),
-        ("ingest.connectors.base", "BLOCK_MAILS", 5),
-        ("ingest.connectors.graph", "LISTING_SECONDS", 1.0),
+        ("ingest.backoff", "PERMANENT_SECONDS", (0.2, 0.2, 0.2)),
+        ("ingest.connectors.base", "BATCH_MAILS", 5),
+        ("ingest.connectors.graph_changes", "LISTING_SECONDS", 1.0),
         ("ingest.connectors.graph_folder", "DELTA_PAGE_MAILS", 10),
         ("ingest.connectors.owed", "AGAIN_SECONDS", (0, 0, 0, 0, 0)),
-        ("ingest.replica", "SESSION_MS", 3_000),
-        ("ingest.replica", "HEARTBEAT_MS", 900),
+        ("ingest.watcher_group", "SESSION_MS", 3_000),
+        ("ingest.watcher_group", "HEARTBEAT_MS", 900),
     ),
     "outbound": (
-        ("outbound.backoff", "FIRST_SECONDS", 0.5),
-        ("outbound.backoff", "AWAY_SECONDS", 1.0),
-        ("outbound.backoff", "LONGEST_SECONDS", 1.0),
-        ("outbound.server_states", "FIRST_HOLD", SOON),
-        ("outbound.server_states", "LONGEST_HOLD", SOON),
-        ("outbound.server_states", "LIMITED_HOLD", SOON),
+        ("outbound.retry_policy", "FIRST_SECONDS", 0.5),
+        ("outbound.retry_policy", "UNAVAILABLE_SECONDS", 1.0),
+        ("outbound.retry_policy", "LONGEST_SECONDS", 1.0),
+        ("outbound.server_availability", "FIRST_HOLD", SOON),
+        ("outbound.server_availability", "LONGEST_HOLD", SOON),
+        ("outbound.server_availability", "LIMITED_HOLD", SOON),
     ),
 }
 OF_BOTH = (
     ("mailserver.exchange.ews_errors", "_THROTTLED_SECONDS", 0.1),
-    ("mailserver.exchange.graph", "THROTTLED_SECONDS", 0.1),
-    ("mailserver.exchange.login", "FRESH_SECONDS", 0.0),
+    ("mailserver.exchange.graph_responses", "THROTTLED_SECONDS", 0.1),
+    ("mailserver.oauth", "FRESH_SECONDS", 0.0),
 )
 
 

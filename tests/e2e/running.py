@@ -20,8 +20,8 @@ from deploy.local.servers.mailboxes import Mailboxes, Reply
 from deploy.local.servers.relay import Relay
 from desk.engine import open_desk, read_transaction
 from desk.tables import items, journal, mails, person_addresses
-from schemas.notification_rules import AutoReplyLimits
 from schemas.settings import EmailOptions, IncomingServer, Setting
+from schemas.settings.notification_rules import AutoReplyLimits
 
 IT, HR = "it@desk.example", "hr@desk.example"
 SECONDS = 90.0

@@ -6,11 +6,10 @@ from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 
-from runtime.clients import make_consumer
 from runtime.config import ProcessConfig
-from runtime.outgoing import ProducerRecord
-from runtime.publisher import Publisher
-from runtime.topic_reader import assign_whole, to_record
+from runtime.kafka.clients import make_consumer
+from runtime.kafka.producer import ProducerRecord, Publisher
+from runtime.kafka.topic_reader import assign_whole, to_record
 from schemas.topics import Topic
 
 _MARK = ("x-second-delivery", b"1")

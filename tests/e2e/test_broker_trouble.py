@@ -17,7 +17,7 @@ from deploy.local.demo.settings import PASSWORD
 from deploy.local.servers.broker import KafkaProcess
 from deploy.local.servers.database import Database
 from deploy.local.servers.mail_host import MailHost
-from runtime.clients import DELIVERY_SECONDS
+from runtime.kafka.clients import DELIVERY_SECONDS
 from tests.desks import new_database
 from tests.e2e.running import HR, IT, RunningDesk, Sent, repeated, running_desk, wait_for
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from email.message import Message
 
 from deploy.local.bench.mails import KINDS, REPLY_SHARE, BenchMail, make_mails, words_of
-from deploy.local.demo.mails import BY_NAME, DEMO_MAILS, Acknowledgement, MailOutcome, differences
+from deploy.local.demo.composing import Acknowledgement, MailOutcome, differences
+from deploy.local.demo.mails import BY_NAME, DEMO_MAILS
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 RECIPIENT = "bench@desk.example"

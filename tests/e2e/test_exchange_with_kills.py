@@ -24,17 +24,17 @@ from random import Random
 import pytest
 from sqlalchemy import Engine, func, select
 
-from console.mails.notification_reconciliation import reconcile_notifications
-from console.mails.reconcile import reconcile
+from console.audit.dead_letters import dead_letters
+from console.audit.reconcile_mails import reconcile
+from console.audit.reconcile_notifications import reconcile_notifications
 from console.settings.settings_file import SettingsFile
-from console.topics.dead_letters import dead_letters
 from deploy.local import supervisor
 from deploy.local.bench.servers import ANY_NUMBER, desk_settings
 from deploy.local.pipeline import Pipeline
 from desk.engine import open_desk, read_transaction
-from desk.migrate import upgrade
 from desk.tables import deliveries, items, journal, mails, person_addresses, persons
 from schemas.settings import EmailOptions, IncomingServer, OutgoingServer
+from tests.desks import new_desk
 from tests.e2e.running import wait_for
 from tests.exchange import authority
 from tests.exchange.killing import PROFILE, SECRET, SECRET_VARIABLE, Doom, Exchange, KillingEws, KillingGraph
@@ -131,8 +131,7 @@ def ran(
     request: pytest.FixtureRequest, kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ran]:
     directory = tmp_path_factory.mktemp(request.param)
-    desk_url = f"sqlite:///{directory / 'desk.db'}"
-    upgrade(open_desk(desk_url))
+    desk_url = new_desk(directory / "desk.db")
     with ExitStack() as stack:
         entra = stack.enter_context(authority.running(directory))
         assert entra.certificates is not None

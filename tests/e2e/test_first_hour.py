@@ -91,7 +91,7 @@ def test_a_desk_without_tables_is_told(empty_desk_url: str, tmp_path: Path) -> N
     assert code == 1
     assert told == [
         f"mailcall: the desk's database {empty_desk_url} does not have the tables of this release yet: "
-        "the logger makes them when it starts",
+        "the logger creates them when it starts",
         "Start the logger (`python -m logger`); if it runs, check that it has the same MAILCALL_DESK_URL.",
     ]
     assert list(tmp_path.iterdir()) == []  # to look makes no database

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.packages.python_packages import fetch_production
 from deploy.local.ports import HOST, wait_until
 from deploy.local.servers.mail_host import MailHost
 from deploy.local.servers.relay import Relay
@@ -59,7 +60,10 @@ class Terminal:
 
 @contextmanager
 def terminal(folder: Path, home: Path, topic_prefix: str) -> Iterator[Terminal]:
-    """Of a user who has nothing but Python; pip's own configuration and cache stay this machine's."""
+    """Of a user who has nothing but Python. Wheels take the place of the package index, which is slow to be asked.
+
+    Modules are compiled when they are first imported: most never are.
+    """
     real_home = Path.home()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAILCALL_", "KAFKA_"))}
     environment |= {
@@ -68,6 +72,9 @@ def terminal(folder: Path, home: Path, topic_prefix: str) -> Iterator[Terminal]:
         "XDG_CACHE_HOME": environment.get("XDG_CACHE_HOME", str(real_home / ".cache")),
         "XDG_CONFIG_HOME": environment.get("XDG_CONFIG_HOME", str(real_home / ".config")),
         "MAILCALL_TOPIC_PREFIX": topic_prefix,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(fetch_production()),
+        "PIP_NO_COMPILE": "0",  # it is this that pip takes for yes
     }
     environment.pop("VIRTUAL_ENV", None)
     with subprocess.Popen(

@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from deploy.local.demo.settings import PASSWORD
 from deploy.local.servers.mail_host import MailHost
-from desk.engine import open_desk, read_transaction
-from desk.migrate import upgrade
+from desk.engine import read_transaction
 from desk.tables import files, items, mails
 from schemas.settings import IncomingServer
+from tests.desks import new_desk
 from tests.e2e.running import HR, IT, RunningDesk, running_desk, wait_for
 from tests.parsing.hostile import HOSTILE
 
@@ -22,8 +22,7 @@ REPORTS = {"delivery status", "a bounce in words", "blank lines from a daemon"}
 
 
 def test_nine_others_arrive_and_the_hostile_ones_too(tmp_path: Path, kafka_bootstrap: str) -> None:
-    desk_url = f"sqlite:///{tmp_path / 'desk.db'}"
-    upgrade(open_desk(desk_url))
+    desk_url = new_desk(tmp_path / "desk.db")
     mailbox = tmp_path / "mailbox"
     others = [f"one of nine others, {number}" for number in range(9)]
     hostile = [raw for name, raw in HOSTILE.items() if name not in REPORTS]

@@ -14,10 +14,10 @@ from sqlalchemy import select
 
 from deploy.local.demo.settings import PASSWORD, PASSWORD_VARIABLE
 from deploy.local.servers.mail_host import MailHost
-from desk.engine import open_desk, read_transaction
-from desk.migrate import upgrade
+from desk.engine import read_transaction
 from desk.tables import files, items, mails
 from runtime.blobs import BlobStore
+from tests.desks import new_desk
 from tests.e2e.running import HR, IT, RunningDesk, running_desk, wait_for
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.mail_host]
@@ -48,8 +48,7 @@ def attachments(desk: RunningDesk) -> dict[str, tuple[str, str]]:
 def test_a_server_is_added_tested_changed_and_deleted_while_the_pipeline_runs(
     tmp_path: Path, kafka_bootstrap: str
 ) -> None:
-    desk_url = f"sqlite:///{tmp_path / 'desk.db'}"
-    upgrade(open_desk(desk_url))
+    desk_url = new_desk(tmp_path / "desk.db")
     accounts = dict.fromkeys((IT, HR, "new@desk.example"), PASSWORD)
     with (
         MailHost(accounts, tmp_path / "mail-host") as host,
@@ -64,7 +63,7 @@ def test_a_server_is_added_tested_changed_and_deleted_while_the_pipeline_runs(
         code, added = mailcall(desk, "add", "incoming", "new", *imap)
         steps = {step["step"]: step for step in added["look"]["result"]["steps"]}
         assert (code, added["saved"], added["look"]["result"]["ok"]) == (0, True, True)
-        assert "1 mail lies there" in steps["open mailbox"]["status"]
+        assert "1 message is there" in steps["open mailbox"]["status"]
 
         wait_for(lambda: status(desk)["state"] == "idle", "the new server to be watched")
         assert status(desk)["left_alone"] == 1

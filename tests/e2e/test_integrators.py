@@ -19,17 +19,17 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.formats.json import JSONFormat
 
-from deploy.local.packages.kcat import find_kcat
+from deploy.local.packages.debian import find_kcat
 from deploy.local.pipeline import retry_while_starting
 from deploy.local.ports import wait_until
 from deploy.local.servers.smtp_sink import CapturedMail, SmtpSink
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from outbound.config import OutboundConfig
-from runtime.clients import make_admin, make_producer
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
-from runtime.topic_setup import create_topics
+from runtime.kafka.clients import make_admin, make_producer
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.kafka.topic_setup import create_topics
 from schemas.desk_commands import TaskToCreate
 from schemas.events import NotificationResult
 from schemas.fetched import open_fetched

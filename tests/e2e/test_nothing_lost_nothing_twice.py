@@ -8,15 +8,15 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from console.mails.notification_reconciliation import reconcile_notifications
-from console.mails.reconcile import reconcile
-from console.topics.dead_letters import dead_letters
+from console.audit.dead_letters import dead_letters
+from console.audit.reconcile_mails import reconcile
+from console.audit.reconcile_notifications import reconcile_notifications
 from deploy.local.demo.settings import PASSWORD
 from deploy.local.pipeline import PROCESSES
 from deploy.local.servers.database import Database
 from deploy.local.servers.mail_host import MailHost
-from runtime.clients import make_producer
-from runtime.publisher import Publisher
+from runtime.kafka.clients import make_producer
+from runtime.kafka.producer import Publisher
 from schemas.settings import OutgoingServer
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED, MAILBOX_CURSORS, NOTIFICATION_REQUESTED, PERSONS, Topic
 from schemas.wire import tombstone

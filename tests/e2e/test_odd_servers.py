@@ -15,9 +15,9 @@ from sqlalchemy import func, select
 
 from deploy.local.demo.settings import PASSWORD, PASSWORD_VARIABLE
 from deploy.local.servers.mail_host import MailHost
-from desk.engine import open_desk, read_transaction
-from desk.migrate import upgrade
+from desk.engine import read_transaction
 from desk.tables import items, mails
+from tests.desks import new_desk
 from tests.e2e.running import HR, IT, RunningDesk, running_desk, wait_for
 from tests.ingest.odd_servers import IMAP_FAULTS, POP3_FAULTS, OddImap, OddMail, OddPop3, odd_mails
 
@@ -36,8 +36,7 @@ def mailcall(desk: RunningDesk, *arguments: str) -> str:
 
 
 def test_a_thousand_mails_of_odd_servers_become_a_call_each_or_are_named(tmp_path: Path, kafka_bootstrap: str) -> None:
-    desk_url = f"sqlite:///{tmp_path / 'desk.db'}"
-    upgrade(open_desk(desk_url))
+    desk_url = new_desk(tmp_path / "desk.db")
     given = {
         "odd-imap": odd_mails(EACH, IMAP_FAULTS - BREAKING, random.Random(3), longest=1),
         "odd-pop3": odd_mails(EACH, POP3_FAULTS - BREAKING, random.Random(4), longest=1, first=EACH + 1),

@@ -9,8 +9,7 @@ from deploy.local.demo.settings import PASSWORD
 from deploy.local.servers.broker import KafkaProcess
 from deploy.local.servers.database import Database
 from deploy.local.servers.mail_host import MailHost
-from desk.engine import open_desk
-from desk.migrate import upgrade
+from tests.desks import new_desk
 from tests.e2e.running import HR, IT, RunningDesk, repeated, running_desk, wait_for
 
 pytestmark = [pytest.mark.timeout(150), pytest.mark.broker, pytest.mark.database, pytest.mark.mail_host]
@@ -24,8 +23,7 @@ STAGES = (
 
 
 def test_a_broker_that_goes_and_comes_back_costs_no_mail(tmp_path: Path) -> None:
-    desk_url = f"sqlite:///{tmp_path / 'desk.db'}"
-    upgrade(open_desk(desk_url))
+    desk_url = new_desk(tmp_path / "desk.db")
     with (
         KafkaProcess(tmp_path / "broker") as broker,
         MailHost(ACCOUNTS, tmp_path / "mail-host") as mail_host,

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from console.mails.reconcile import reconcile
+from console.audit.reconcile_mails import reconcile
 from deploy.local.demo.settings import PASSWORD
 from deploy.local.servers.mail_host import MailHost
-from desk.engine import open_desk, read_transaction
-from desk.migrate import upgrade
+from desk.engine import read_transaction
 from desk.tables import items, mails
 from schemas.settings import IncomingServer
+from tests.desks import new_desk
 from tests.e2e.running import HR, IT, RunningDesk, running_desk, wait_for
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.mail_host]
@@ -61,8 +61,7 @@ def quarantining(desk: RunningDesk) -> None:
 
 
 def test_a_forged_mail_is_held_and_becomes_a_call_once_it_is_released(tmp_path: Path, kafka_bootstrap: str) -> None:
-    desk_url = f"sqlite:///{tmp_path / 'desk.db'}"
-    upgrade(open_desk(desk_url))
+    desk_url = new_desk(tmp_path / "desk.db")
     with (
         MailHost(dict.fromkeys((IT, HR), PASSWORD), tmp_path / "mail-host") as host,
         running_desk(tmp_path, kafka_bootstrap, desk_url, host, set_up=False) as desk,

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from deploy.local.scaling.storm import Kind, Result, scaled_pipeline
-from deploy.local.scaling.storm_mails import Outcome
+from deploy.local.scaling.scaled_pipeline import scaled_pipeline
+from deploy.local.scaling.storm_result import Kind, Outcome, Result
 from deploy.local.servers.database import Database
 from schemas.scaling import SCALED
 from tests.desks import new_database

@@ -6,10 +6,9 @@ import pytest
 
 from deploy.local.demo.settings import PASSWORD
 from deploy.local.servers.mail_host import MailHost
-from desk.engine import open_desk
-from desk.migrate import upgrade
-from runtime.topic_reader import read_to_end
+from runtime.kafka.topic_reader import read_to_end
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED, NOTIFICATION_REQUESTED
+from tests.desks import new_desk
 from tests.e2e.running import HR, IT, running_desk
 from tests.otlp import receiver
 
@@ -25,10 +24,7 @@ STAGES = (
 
 @pytest.mark.timeout(180)
 def test_a_mail_is_one_trace_from_ingest_to_smtp(kafka_bootstrap: str, mail_host: MailHost, tmp_path: Path) -> None:
-    desk_url = f"sqlite:///{tmp_path / 'desk.db'}"
-    engine = open_desk(desk_url)
-    upgrade(engine)
-    engine.dispose()
+    desk_url = new_desk(tmp_path / "desk.db")
     for address in (IT, HR):
         mail_host.add_account(address, PASSWORD)
     with (

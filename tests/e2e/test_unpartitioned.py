@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from console.settings.cross_references import check_references
-from console.settings.settings_file import read_settings_file
+from console.settings.checks import check_references
+from console.settings.file_reading import read_settings_file
 from console.settings.state import State
-from outbound.choose_server import Chosen, choose_server
+from outbound.choose import Chosen, choose_server
 from outbound.render import Templates, render
 from schemas.settings import Format
 from schemas.snapshot import SettingsSnapshot

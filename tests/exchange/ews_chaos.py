@@ -19,7 +19,7 @@ FAULTS: tuple[Callable[[], Fault], ...] = (
     lambda: Fault(answer="lost"),
     lambda: Fault(answer="cut"),
     lambda: Fault(answer="damaged"),
-    lambda: Fault(answer="bomb"),
+    lambda: Fault(answer="doctype"),
     lambda: Fault(answer="no xml"),
     lambda: Fault(unheard=True),
 )

@@ -19,7 +19,7 @@ from ingest import backoff
 from ingest.connectors import base, graph_folder, owed
 from ingest.connectors.graph import GraphConnector
 from ingest.watcher import MailboxWatcher
-from mailserver.exchange import graph
+from mailserver.exchange import graph_responses
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.graph import GraphSession
 from schemas.servers import MailboxCursor
@@ -98,8 +98,8 @@ def _dying_at(step: str, time: int) -> Callable[[str], None]:
 def _run(url: str, folder: Path, doom: tuple[str, int] | None) -> int:
     signal.alarm(SECONDS)
     owed.AGAIN_SECONDS = (0, 0, 0, 0, 0)
-    backoff.FIRST_SECONDS = graph.THROTTLED_SECONDS = 0.001
-    base.BLOCK_MAILS, graph_folder.DELTA_PAGE_MAILS = 20, 250
+    backoff.FIRST_SECONDS = graph_responses.THROTTLED_SECONDS = 0.001
+    base.BATCH_MAILS, graph_folder.DELTA_PAGE_MAILS = 20, 250
     reached = _dying_at(*doom) if doom else lambda _where: None
     _watch(reached)
     profile = MapiProfile(

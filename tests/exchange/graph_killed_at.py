@@ -17,8 +17,8 @@ from desk.deliveries import DeliveryLedger
 from desk.engine import open_desk
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.graph import GraphSession
-from outbound.lane import DeliveryContext
-from runtime.outcomes import Ok
+from outbound.recording import ResultRecorder
+from runtime.processing.outcomes import Ok
 from schemas.events import NotificationRequested
 from schemas.ids import notification_id
 from schemas.settings import EmailOptions, MapiProfile, OutgoingServer
@@ -73,13 +73,13 @@ def request_of(number: int) -> NotificationRequested:
 
 def _watch(step: Step, reached: Callable[[], None]) -> None:
     if not step.request:
-        record = DeliveryContext.record
+        record = ResultRecorder.record
 
         def recorded(*arguments: Any) -> None:
             record(*arguments)
             reached()
 
-        setattr(DeliveryContext, "record", recorded)  # noqa: B010 - mypy lets no method be assigned
+        setattr(ResultRecorder, "record", recorded)  # noqa: B010 - mypy lets no method be assigned
         return
     ask = GraphSession.ask
 

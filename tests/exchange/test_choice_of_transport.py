@@ -13,10 +13,10 @@ from mailserver.exchange.account import ExchangeAccount
 from mailserver.logins import Logins
 from mailserver.sasl import Credentials
 from outbound import server_test as trial
-from outbound.ews_transport import EwsTransport
-from outbound.graph_transport import GraphTransport
-from outbound.transport import SmtpTransport
 from outbound.transports import transport_for
+from outbound.transports.ews import EwsTransport
+from outbound.transports.graph import GraphTransport
+from outbound.transports.smtp import SmtpTransport
 from schemas.servers import ServerTest
 from schemas.settings import IncomingServer, MapiProfile, OutgoingServer
 from schemas.snapshot import SettingsSnapshot

@@ -33,7 +33,7 @@ def ews() -> Iterator[EwsServer]:
 def received(ews: EwsServer, marker: str = "") -> ServerTestResult:
     test = ServerTest(test_id="t1", marker=marker)
     return incoming_trial.run_server_test(
-        test, INCOMING, lambda server: EwsConnector(server, account_of(ews), Mode(look_only=True))
+        test, INCOMING, lambda server: EwsConnector(server, account_of(ews), Mode(read_only=True))
     )
 
 
@@ -53,7 +53,7 @@ def test_the_newest_mail_is_shown_and_left_as_it_is(ews: EwsServer) -> None:
     assert [(one.step, one.ok) for one in result.steps] == [
         (name, True) for name in ("connect", "log in", "open mailbox", "newest mail")
     ]
-    assert "1 mail lies there" in result.steps[2].status
+    assert "1 message is there" in result.steps[2].status
     assert (result.sender, result.subject, result.message) == ("ann@example.com", "Printer", "It burns.")
     assert (list(box.by_name["inbox"].items.values()), item.is_read) == ([item], False)
     assert not {"UpdateItem", "MoveItem", "DeleteItem"} & set(ews.requests)

@@ -13,15 +13,14 @@ import pytest
 
 from deploy.local.servers.certificates import make_certificates
 from ingest import backoff
-from ingest.connectors import base, graph_folder, owed
-from ingest.connectors import graph as connector_module
+from ingest.connectors import base, graph_changes, graph_folder, owed
 from ingest.connectors.base import FetchedBatch, Mode, open_mailbox
 from ingest.connectors.graph import GraphConnector
-from ingest.connectors.suspects import Suspects
+from ingest.connectors.owed import Suspects
 from ingest.server_test import run_server_test
 from ingest.watcher import MailboxWatcher
 from mailserver.errors import MailServerError
-from mailserver.exchange import graph as session_module
+from mailserver.exchange import graph_responses
 from mailserver.exchange.account import ExchangeAccount
 from schemas import ids
 from schemas.reasons import Reason
@@ -48,7 +47,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is owed is asked for again at the next looks, and a service that is away is tried at once."""
     monkeypatch.setattr(owed, "AGAIN_SECONDS", (0, 0, 0, 0, 3600))
     monkeypatch.setattr(backoff, "FIRST_SECONDS", 0.001)
-    monkeypatch.setattr(session_module, "THROTTLED_SECONDS", 0.001)
+    monkeypatch.setattr(graph_responses, "THROTTLED_SECONDS", 0.001)
 
 
 def settings(**more: Any) -> IncomingServer:
@@ -97,7 +96,7 @@ class Reader:
         try:
             open_mailbox(connector)
             self._settle(connector)
-            while (block := connector.next_block(self.cursor, ROOM)) is not None:
+            while (block := connector.next_batch(self.cursor, ROOM)) is not None:
                 self._take(connector, block)
         except MailServerError as error:
             self.errors.append(error)
@@ -118,7 +117,7 @@ class Reader:
     def _settle(self, connector: GraphConnector) -> None:
         if self._unsettled is None:
             return
-        connector.settle(self._unsettled)
+        connector.apply_after_fetch(self._unsettled)
         self._live()
         # as its topic keeps it
         self.cursor = MailboxCursor.model_validate_json(self._unsettled.cursor.model_dump_json())
@@ -168,12 +167,12 @@ def test_what_came_meanwhile_is_asked_for_from_the_delta_link_on(graph: GraphSer
 def test_the_delta_link_moves_on_once_all_that_it_told_of_is_fetched(
     graph: GraphServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "BLOCK_MAILS", 2)
+    monkeypatch.setattr(base, "BATCH_MAILS", 2)
     put(graph, 1, 2, 3, 4, 5)
     connector = GraphConnector(settings(after_fetch="leave"), account_of(graph))
     open_mailbox(connector)
     cursors: list[MailboxCursor] = []
-    while (block := connector.next_block(cursors[-1] if cursors else None)) is not None:
+    while (block := connector.next_batch(cursors[-1] if cursors else None)) is not None:
         cursors.append(block.cursor)
     connector.close()
     assert [bool(cursor.delta) for cursor in cursors] == [False, False, True]
@@ -219,9 +218,9 @@ def test_folders_by_their_names_and_well_known_names(graph: GraphServer) -> None
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"folder": "Support"}, "there is no folder 'Support': make it, or correct folder"),
+        ({"folder": "Support"}, "there is no folder 'Support': create it, or correct folder"),
         ({"folder": "Inbox/Support"}, "there is no folder 'Inbox/Support'"),
-        ({"after_fetch": "move", "move_to": "Done"}, "there is no folder 'Done': make it, or correct move_to"),
+        ({"after_fetch": "move", "move_to": "Done"}, "there is no folder 'Done': create it, or correct move_to"),
         ({"after_fetch": "move", "move_to": "Inbox"}, "after_fetch move would put mail into the folder that is read"),
         ({"folder": "Deleted Items"}, "after_fetch delete would put mail into the folder that is read"),
     ],
@@ -248,7 +247,7 @@ def test_the_connection_is_tls_with_the_profiles_own_authority(tmp_path: Path) -
 
 
 def looking(server: IncomingServer, graph: GraphServer) -> GraphConnector:
-    return GraphConnector(server, account_of(graph), Mode(look_only=True))
+    return GraphConnector(server, account_of(graph), Mode(read_only=True))
 
 
 def test_a_test_shows_the_newest_mail_or_the_one_with_the_marker_and_changes_nothing(graph: GraphServer) -> None:
@@ -319,15 +318,15 @@ def test_a_cloud_without_delta_is_read_by_listings(graph: GraphServer) -> None:
 
 
 def test_without_delta_every_mail_is_known_or_it_is_told(graph: GraphServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connector_module, "MOST_KNOWN", 4)
+    monkeypatch.setattr(graph_changes, "MOST_KNOWN", 4)
     graph.faults = {"no delta": 1.0}
     put(graph, *range(1, 11))
     reader = Reader(graph, after_fetch="leave").look().look()
     assert (reader.errors, numbers(reader.came)) == ([], list(range(1, 11)))
     connector = GraphConnector(settings(after_fetch="leave"), account_of(graph), Mode(cursor_bytes=100))
     open_mailbox(connector)
-    with pytest.raises(MailServerError, match="more than can be kept in mind") as caught:
-        connector.next_block(None)
+    with pytest.raises(MailServerError, match="more than a cursor can hold") as caught:
+        connector.next_batch(None)
     connector.close()
     assert caught.value.reason is Reason.FOLDER_REFUSED
 
@@ -354,12 +353,12 @@ def test_a_mail_that_delta_does_not_tell_of_is_found_by_a_listing(
     put(graph, 1)
     connector = GraphConnector(settings(after_fetch="leave"), account_of(graph))
     open_mailbox(connector)
-    first = connector.next_block(None)
+    first = connector.next_batch(None)
     assert first is not None and len(first.mails) == 1
     put(graph, 2)
-    assert connector.next_block(first.cursor) is None  # the next listing is due in ten minutes
-    monkeypatch.setattr(connector, "_list_at", 0.0)
-    second = connector.next_block(first.cursor)
+    assert connector.next_batch(first.cursor) is None  # the next listing is due in ten minutes
+    monkeypatch.setattr(connector._changes, "_list_at", 0.0)
+    second = connector.next_batch(first.cursor)
     connector.close()
     assert second is not None and numbers(list(map(content, second.mails))) == [2]
 
@@ -378,7 +377,7 @@ def test_mails_that_people_change_do_not_come_again(graph: GraphServer) -> None:
 def test_a_cursor_knows_the_last_mails_and_forgets_the_first(
     graph: GraphServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connector_module, "MOST_KNOWN", 10)
+    monkeypatch.setattr(graph_changes, "MOST_KNOWN", 10)
     put(graph, *range(1, 31))
     reader = Reader(graph, after_fetch="leave").look()
     assert numbers(reader.came) == list(range(1, 31))
@@ -390,13 +389,13 @@ def test_a_cursor_knows_the_last_mails_and_forgets_the_first(
 def test_mails_that_are_gone_are_forgotten_after_two_listings(
     graph: GraphServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connector_module, "LISTING_SECONDS", 0.0)
+    monkeypatch.setattr(graph_changes, "LISTING_SECONDS", 0.0)
     items = put(graph, 1, 2, 3)
     connector = GraphConnector(settings(after_fetch="leave"), account_of(graph))
     open_mailbox(connector)
     cursor, known = None, []
     for number in (4, 5, 6):
-        while (block := connector.next_block(cursor)) is not None:
+        while (block := connector.next_batch(cursor)) is not None:
             cursor = block.cursor
         assert cursor is not None
         known.append(len(cursor.uidls))
@@ -452,7 +451,7 @@ def test_throttled_with_the_time_that_the_service_asks_for(graph: GraphServer, f
 
 
 def test_throttled_without_a_time(graph: GraphServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "THROTTLED_SECONDS", 10.0)
+    monkeypatch.setattr(graph_responses, "THROTTLED_SECONDS", 10.0)
     for said in ("", "soon", "9" * 400, "-3"):
         graph.faults, graph.retry_after = {"429": 1.0}, said
         (error,) = Reader(graph).look().errors
@@ -465,7 +464,7 @@ def test_throttled_without_a_time(graph: GraphServer, monkeypatch: pytest.Monkey
         ("no JSON", Reason.SERVER_UNREACHABLE, "something that is no JSON"),
         ("foreign link", Reason.SECURITY_REFUSED, "leads to graph.elsewhere.example, where nothing was sent"),
         ("page loop", Reason.SERVER_UNREACHABLE, "lead in a circle"),
-        ("truncated", Reason.SERVER_UNREACHABLE, "before its end"),
+        ("truncated", Reason.SERVER_UNREACHABLE, "too early"),
         ("dropped", Reason.SERVER_UNREACHABLE, "broke"),
         ("500", Reason.SERVER_UNREACHABLE, "HTTP status 500, ErrorInternalServerError"),
     ],
@@ -518,26 +517,26 @@ def test_a_mail_that_vanishes_between_listing_and_fetching(graph: GraphServer) -
     connector = GraphConnector(settings(after_fetch="leave"), account_of(graph))
     open_mailbox(connector)
     graph.faults = {"404 for content": 1.0}
-    assert connector.next_block(None) is None
+    assert connector.next_batch(None) is None
     graph.faults = {}
     connector.close()
     assert numbers(Reader(graph, after_fetch="leave").look().came) == [1, 2, 3]
 
 
 def test_mails_that_are_all_gone_hold_up_no_others(graph: GraphServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "BLOCK_MAILS", 2)
+    monkeypatch.setattr(base, "BATCH_MAILS", 2)
     items = put(graph, 1, 2, 3, 4, 5)
     for item in items[:4]:
         graph.not_given[item.id] = 404, "ErrorItemNotFound"
     connector = GraphConnector(settings(), account_of(graph))
     open_mailbox(connector)
-    block = connector.next_block(None)
+    block = connector.next_batch(None)
     connector.close()
     assert block is not None and numbers(list(map(content, block.mails))) == [5]
 
 
 def test_sizes_that_are_announced_too_small_fill_no_memory(graph: GraphServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph_folder, "_QUERY", "$select=receivedDateTime")  # no size is told then
+    monkeypatch.setattr(graph_folder, "QUERY", "$select=receivedDateTime")  # no size is told then
     first = datetime.now(UTC) - timedelta(days=1)
     for number in range(1, 7):
         graph.mailbox.put(mail(number, 9_000), received=first + timedelta(minutes=number))
@@ -545,7 +544,7 @@ def test_sizes_that_are_announced_too_small_fill_no_memory(graph: GraphServer, m
     connector = GraphConnector(reader.settings, reader.account)
     open_mailbox(connector)
     blocks, cursor = [], None
-    while (block := connector.next_block(cursor, ROOM)) is not None:
+    while (block := connector.next_batch(cursor, ROOM)) is not None:
         blocks.append(numbers(list(map(content, block.mails))))
         cursor = block.cursor
     connector.close()
@@ -602,7 +601,7 @@ def test_a_wait_for_a_slow_answer_is_broken_off(graph: GraphServer) -> None:
     timer.start()
     began = time.monotonic()
     with pytest.raises(MailServerError):
-        connector.next_block(None)
+        connector.next_batch(None)
     assert time.monotonic() - began < 10
     connector.close()
 
@@ -647,7 +646,7 @@ def test_with_every_fault_at_once_and_twenty_deaths_no_mail_is_lost(
     graph: GraphServer, monkeypatch: pytest.MonkeyPatch, after_fetch: str, mails: int, happens: set[str]
 ) -> None:
     monkeypatch.setattr(graph_folder, "DELTA_PAGE_MAILS", mails // 6)
-    monkeypatch.setattr(base, "BLOCK_MAILS", 10)
+    monkeypatch.setattr(base, "BATCH_MAILS", 10)
     graph.slow_seconds, graph.faults = 0.001, EVERYTHING
     draw = random.Random(11)
     deaths: list[int] = []

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mailserver.errors import MailServerError
-from mailserver.exchange import graph as session_module
+from mailserver.exchange import graph_responses
 from mailserver.exchange.account import ExchangeAccount
-from mailserver.exchange.graph import BURST, MINUTES, GraphSession, Pace
+from mailserver.exchange.graph import BURST, MINUTES, GraphSession, RequestRate
 from schemas.reasons import Reason
 from schemas.settings import MapiProfile
 
@@ -129,7 +129,7 @@ def test_a_server_that_sends_a_byte_now_and_then_keeps_nobody(session_with: Make
 
 
 def test_an_answer_without_end_is_cut(session_with: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "MAX_ANSWER_BYTES", 1_000_000)
+    monkeypatch.setattr(graph_responses, "MAX_ANSWER_BYTES", 1_000_000)
 
     def script(server: Scripted, client: socket.socket) -> None:
         server.request(client)
@@ -154,9 +154,9 @@ def test_what_is_no_json_object_is_told(session_with: Make, body: bytes) -> None
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (b"HTTP/1.1 200 OK\r\n\r\nSubject: a mail\r\n\r\nHello", "tells no length"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nSubject: a mail\r\n\r\nHello", "before its end"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nSubje\r\n", "before its end"),
+        (b"HTTP/1.1 200 OK\r\n\r\nSubject: a mail\r\n\r\nHello", "has no length"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nSubject: a mail\r\n\r\nHello", "too early"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nSubje\r\n", "too early"),
         (ok(b"<html>log in</html>", b"Content-Type: text/html"), "no JSON"),
         (ok(b"{}", b"Content-Type: application/json"), "something else than what was asked for"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/\r\nContent-Length: 0\r\n\r\n", "asked elsewhere"),
@@ -214,7 +214,7 @@ def test_a_link_is_followed_on_the_host_that_was_asked_and_nowhere_else(session_
 
 def test_requests_stay_below_what_the_service_allows() -> None:
     now = 0.0
-    pace = Pace(lambda: now)
+    pace = RequestRate(lambda: now)
     asked: list[float] = []
     for _ in range(4 * BURST):
         now += pace.seconds_to_wait()

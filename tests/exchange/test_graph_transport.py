@@ -10,8 +10,9 @@ import pytest
 
 from mailserver.errors import MailServerError
 from mailserver.exchange.account import ExchangeAccount
-from outbound import graph_transport
-from outbound.graph_transport import MAX_MAIL_BYTES, PROPERTY, GraphTransport
+from outbound.transports import graph_drafts
+from outbound.transports.graph import MAX_MESSAGE_BYTES, GraphTransport
+from outbound.transports.graph_drafts import PROPERTY
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 from tests.exchange.graph_server import EVERY_ANSWER, Answer, Asked, GraphServer, Tokens, account_of
@@ -39,7 +40,7 @@ def graph() -> Iterator[GraphServer]:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph_transport, "COPY_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(graph_drafts, "COPY_AFTER", (0.0, 0.0))
 
 
 def outgoing(**changes: Any) -> OutgoingServer:
@@ -232,7 +233,7 @@ def test_only_202_counts(graph: GraphServer, monkeypatch: pytest.MonkeyPatch) ->
         return given
 
     monkeypatch.setattr(graph, "answer", saying_200)
-    with pytest.raises(MailServerError, match="200, and not with 202"):
+    with pytest.raises(MailServerError, match="status 200, not 202"):
         transport.send("", (ANN,), mail())
 
 
@@ -244,7 +245,7 @@ def test_a_token_that_ends_is_renewed(graph: GraphServer) -> None:
 
 
 def test_a_mail_that_no_request_holds_is_refused_in_words(graph: GraphServer) -> None:
-    fits = mail() + b"x" * (MAX_MAIL_BYTES - len(mail()) - 2) + b"\r\n"
+    fits = mail() + b"x" * (MAX_MESSAGE_BYTES - len(mail()) - 2) + b"\r\n"
     assert of(graph).send("", (ANN,), fits)[ANN].outcome == "sent"
     verdict = of(graph).send("", (ANN,), fits + b"x\r\n")[ANN]
     assert (verdict.outcome, verdict.reason) == ("failed", Reason.MESSAGE_REFUSED)
@@ -276,7 +277,7 @@ def test_another_thread_ends_what_waits_for_a_silent_service(graph: GraphServer)
     with pytest.raises(MailServerError) as caught:
         transport.send("", (ANN,), mail())
     abort.join()
-    assert caught.value.reason is Reason.SERVER_UNREACHABLE and "broken off" in caught.value.text
+    assert caught.value.reason is Reason.SERVER_UNREACHABLE and "interrupted" in caught.value.text
 
 
 def test_among_all_faults_at_once_every_mail_is_sent_once(graph: GraphServer) -> None:

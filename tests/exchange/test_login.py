@@ -18,10 +18,9 @@ from cryptography.x509.oid import NameOID
 from mailserver.errors import MailServerError
 from mailserver.exchange.login import ExchangeLogins
 from mailserver.oauth import FRESH_SECONDS
-from runtime.dialling import refuse_networks
-from runtime.metrics import MAPI_SECRET_ENDS
-from runtime.networks import DEFAULT
-from runtime.secrets import make_keys, seal
+from runtime.net.dialling import DEFAULT, refuse_networks
+from runtime.security.sealing import make_keys, seal
+from runtime.telemetry.metrics import MAPI_SECRET_ENDS
 from schemas.reasons import Reason
 from schemas.settings import IncomingServer, MapiProfile
 from tests.exchange.authority import APPLICATION, DOMAIN, SECRET, TENANT, Authority, Reply, refusal, running

@@ -13,8 +13,8 @@ from ingest.profile_test import run_profile_test
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.logins import Logins
 from outbound import server_test as outgoing_trial
-from runtime.outcomes import Ok
-from runtime.server_tests import ANSWER_SECONDS, ServerTester, ServerTestHandler
+from runtime.processing.outcomes import Ok
+from runtime.server_tests import RESPONSE_SECONDS, ServerTester, ServerTestHandler
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import MapiProfile
 from schemas.snapshot import SettingsSnapshot
@@ -97,12 +97,12 @@ def test_a_secret_is_proved_without_a_mailbox_and_nothing_is_kept_of_it(
     fields = authority.profile(client_secret={"env": "APPLICATION_SECRET"}, graph_url=graph.url)
     profile = MapiProfile.model_validate(fields)
     for asked in (1, 2):  # each with a token of its own
-        result = run_profile_test(ServerTest(test_id="t1"), profile, logins.tried)
+        result = run_profile_test(ServerTest(test_id="t1"), profile, logins.account_for_test)
         assert (result.ok, len(authority.asked)) == (True, asked), result.steps
     assert steps(result) == [("connect", True), ("log in", True), ("open mailbox", True)]
     assert "a token" in result.steps[1].status and "none was given" in result.steps[2].status
     authority.secret = "another"
-    refused = run_profile_test(ServerTest(test_id="t1"), profile, logins.tried)
+    refused = run_profile_test(ServerTest(test_id="t1"), profile, logins.account_for_test)
     assert steps(refused) == [("connect", True), ("log in", False)]
     assert "the secret is wrong" in refused.steps[-1].status and SECRET not in str(refused)
 
@@ -133,10 +133,10 @@ def test_ingest_answers_and_outbound_does_not(graph: GraphServer) -> None:
     def ours(test: ServerTest, profile: MapiProfile) -> ServerTestResult:
         return run_profile_test(test, profile, by)
 
-    (result,) = handled(incoming_trial.trials(_never, ours), test)
+    (result,) = handled(incoming_trial.server_tester(_never, ours), test)
     assert (result.test_id, result.ok) == ("t1", True)
-    assert seen[0].timeout_seconds == ANSWER_SECONDS
-    assert handled(outgoing_trial.trials(_never, lambda: NOW), test) == []
+    assert seen[0].timeout_seconds == RESPONSE_SECONDS
+    assert handled(outgoing_trial.server_tester(_never, lambda: NOW), test) == []
 
 
 def _never(_server: Any) -> Any:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runtime.clients import make_consumer
 from runtime.config import ProcessConfig
-from runtime.publisher import Publisher
-from runtime.topic_reader import TopicMissingError, assign_whole, to_record
-from runtime.topic_setup import create_topics
+from runtime.kafka.clients import make_consumer
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import TopicMissingError, assign_whole, to_record
+from runtime.kafka.topic_setup import create_topics
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.settings import IncomingServer
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS, SETTINGS, Topic

@@ -10,6 +10,6 @@ def look(server: IncomingServer) -> FetchedBatch | None:
     connector = connector_for(server, Credentials("desk", "s3cret"))
     try:
         open_mailbox(connector)
-        return connector.next_block(None)
+        return connector.next_batch(None)
     finally:
         connector.close()

@@ -99,10 +99,10 @@ def test_no_mail_reaches_a_command(
         connector = connector_for(incoming_server(port=port, **options), Credentials("desk", "pw"))
         try:
             open_mailbox(connector)
-            block = connector.next_block(None)
+            block = connector.next_batch(None)
             assert block is not None
             assert [mail.raw for mail in block.mails] == mails
-            connector.settle(block)
+            connector.apply_after_fetch(block)
         finally:
             connector.close()
         return heard

@@ -13,24 +13,31 @@ from kafka.partitioner import DefaultPartitioner
 
 from ingest import records
 from ingest.backoff import MOST_SECONDS, delay
-from ingest.connectors import base
-from ingest.connectors.base import BLOCK_BYTES, BLOCK_MAILS, FIRST_PART_BYTES, RemoteMail, spooled, take_block
+from ingest.connectors import remote_mail
+from ingest.connectors.base import BATCH_BYTES, BATCH_MAILS, take_batch
 from ingest.connectors.imap_responses import internal_date
+from ingest.connectors.remote_mail import FIRST_PART_BYTES, RemoteMail, spooled
 from ingest.server_assignment import changes, partition_of, servers_of
 from ingest.status import REFRESH, StatusTracker, state_after
 from mailserver.errors import MailServerError
 from runtime.blobs import BlobStore
-from runtime.outgoing import prepare
-from runtime.publisher import OVERHEAD_BYTES
+from runtime.kafka.producer import OVERHEAD_BYTES, prepare
 from schemas import ids
 from schemas.fetched import FetchedMail, open_fetched
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
-from schemas.sizes import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, MAX_RECORD_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS
-from schemas.wire import OutputRecord, Record, decode
+from schemas.wire import (
+    LEAST_RECORD_BYTES,
+    MAX_INLINE_BYTES,
+    MAX_RECORD_BYTES,
+    OutputRecord,
+    Record,
+    decode,
+    inline_bytes,
+)
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 RAW = b"From: Ann <Ann@Example.test>\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -153,14 +160,14 @@ def test_a_changed_server_is_stopped_and_started_others_are_left_alone(incoming_
 # ---- blocks ----
 
 
-@given(st.lists(st.integers(0, 2 * 3 * BLOCK_BYTES)))
+@given(st.lists(st.integers(0, 2 * 3 * BATCH_BYTES)))
 def test_blocks_hold_all_in_order_within_their_bounds(sizes: list[int]) -> None:
     waiting = [(str(number), size) for number, size in enumerate(sizes)]
     everything, taken = list(waiting), []
     while waiting:
-        block = take_block(waiting, BLOCK_BYTES)
-        assert 1 <= len(block) <= BLOCK_MAILS
-        assert len(block) == 1 or sum(size for _, size in block) <= BLOCK_BYTES
+        block = take_batch(waiting, BATCH_BYTES)
+        assert 1 <= len(block) <= BATCH_MAILS
+        assert len(block) == 1 or sum(size for _, size in block) <= BATCH_BYTES
         taken += block
     assert taken == everything
 
@@ -180,7 +187,7 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 def spooled_mail(size: int) -> tuple[bytes, RemoteMail]:
     raw = RAW + b"x" * size
-    return raw, spooled("7", "", (raw[at : at + 3_000_000] for at in range(0, len(raw), 3_000_000)), room=BLOCK_BYTES)
+    return raw, spooled("7", "", (raw[at : at + 3_000_000] for at in range(0, len(raw), 3_000_000)), room=BATCH_BYTES)
 
 
 def test_a_mail_is_published_as_it_is_with_what_is_known_of_it(blobs: BlobStore) -> None:
@@ -196,7 +203,7 @@ def test_a_mail_is_published_as_it_is_with_what_is_known_of_it(blobs: BlobStore)
 
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_a_large_mail_is_kept_as_a_blob(blobs: BlobStore, in_memory: bool) -> None:
-    raw, mail = spooled_mail(MAX_INLINE_BYTES if in_memory else BLOCK_BYTES)
+    raw, mail = spooled_mail(MAX_INLINE_BYTES if in_memory else BATCH_BYTES)
     assert (mail.spool is None) == in_memory
     message = records.fetched(SERVER, mail, blobs, NOW)
     known = open_fetched(record_of(message))
@@ -222,7 +229,7 @@ def test_the_claim_check_follows_the_largest_record(blobs: BlobStore) -> None:
 
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_a_mail_over_the_limit_is_its_beginning_and_its_bytes_are_kept(blobs: BlobStore, in_memory: bool) -> None:
-    raw, mail = spooled_mail(200_000 if in_memory else BLOCK_BYTES)
+    raw, mail = spooled_mail(200_000 if in_memory else BATCH_BYTES)
     assert (mail.spool is None) == in_memory
     message = records.fetched(SERVER.model_copy(update={"max_mail_bytes": 150_000}), mail, blobs, NOW)
     known = open_fetched(record_of(message))
@@ -239,8 +246,8 @@ def test_a_mail_that_is_too_large_to_be_kept_says_how_large_it_was(blobs: BlobSt
 
 
 def test_a_mail_without_end_is_given_up_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "MAX_SPOOL_BYTES", 1_000_000)
-    mail = spooled("7", "", itertools.repeat(b"x" * 300_000), room=BLOCK_BYTES, announced=5)
+    monkeypatch.setattr(remote_mail, "MAX_SPOOL_BYTES", 1_000_000)
+    mail = spooled("7", "", itertools.repeat(b"x" * 300_000), room=BATCH_BYTES, announced=5)
     assert (len(mail.raw), mail.size, mail.spool) == (FIRST_PART_BYTES, 1_200_000, None)
 
 

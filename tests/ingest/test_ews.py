@@ -20,8 +20,8 @@ from ingest.connectors import ews as ews_module
 from ingest.connectors.base import WATCH, FetchedBatch, Mode, open_mailbox
 from ingest.connectors.ews import EwsConnector
 from mailserver.errors import MailServerError
-from mailserver.exchange import ews_http
-from runtime.dialling import dial
+from mailserver.exchange import ews_link
+from runtime.net.dialling import dial
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
@@ -75,10 +75,10 @@ def opened(ews: EwsServer, *args: Any, **settings: Any) -> Iterator[EwsConnector
 
 
 def drain(
-    connector: EwsConnector, cursor: MailboxCursor | None = None, room: int = base.BLOCK_BYTES
+    connector: EwsConnector, cursor: MailboxCursor | None = None, room: int = base.BATCH_BYTES
 ) -> list[FetchedBatch]:
     blocks = []
-    while (block := connector.next_block(cursor, room)) is not None:
+    while (block := connector.next_batch(cursor, room)) is not None:
         blocks.append(block)
         cursor = block.cursor
     return blocks
@@ -115,7 +115,7 @@ def test_fetched_mails_are_settled_as_is_wanted(
     with opened(ews, after_fetch=after, move_to="Inbox/done" if after == "move" else None) as connector:
         (block,) = drain(connector)
         deliver(box, 3)
-        connector.settle(block)
+        connector.apply_after_fetch(block)
         assert numbers(*drain(connector, block.cursor)) == [3]
     inbox = box.by_name["inbox"].items.values()
     assert (sum(one.is_read for one in inbox), len(inbox) - 1) == (read, left)
@@ -137,7 +137,7 @@ def test_a_folder_is_read_by_its_path_and_no_other(ews: EwsServer, box: Mailbox)
 
 def test_pages_are_read_on_where_a_kill_left_off(ews: EwsServer, box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each block by a connector of its own, and each cursor taken up twice."""
-    monkeypatch.setattr(base, "BLOCK_MAILS", 3)
+    monkeypatch.setattr(base, "BATCH_MAILS", 3)
     monkeypatch.setattr("mailserver.exchange.ews.MAX_CHANGES", 5)
     deliver(box, *range(1, 14))
     seen: list[int] = []
@@ -145,7 +145,7 @@ def test_pages_are_read_on_where_a_kill_left_off(ews: EwsServer, box: Mailbox, m
     while True:
         for _ in range(2):
             with opened(ews) as connector:
-                block = connector.next_block(cursor)
+                block = connector.next_batch(cursor)
         if block is None:
             break
         seen += numbers(block)
@@ -169,7 +169,7 @@ def test_what_other_people_do_in_the_folder_brings_no_mail(ews: EwsServer, box: 
         inbox.items[first].is_read = True
         inbox.changes += [("ReadFlagChange", first), ("Update", first)]
         inbox.take(second)
-        assert connector.next_block(cursor) is None
+        assert connector.next_batch(cursor) is None
         deliver(box, 3)
         assert numbers(*drain(connector, cursor)) == [3]
     with opened(ews) as connector:
@@ -184,13 +184,13 @@ def test_many_changes_without_mail_move_the_cursor_on(
     with opened(ews) as connector:
         cursor = drain(connector)[-1].cursor
         inbox = box.by_name["inbox"]
-        for _ in range(ews_module.PAGES_UNTOLD + 1):
+        for _ in range(ews_module.EMPTY_PAGES + 1):
             inbox.take(box.deliver(mail(5)).id)  # leaves nothing to be told
             inbox.take(next(iter(inbox.items))) if len(inbox.items) > 1 else None
             item = inbox.items[next(iter(inbox.items))]
             inbox.changes.append(("Update", item.id))
             inbox.changes.append(("ReadFlagChange", item.id))
-        block = connector.next_block(cursor)
+        block = connector.next_batch(cursor)
     assert block is not None
     assert block.mails == ()
     assert block.cursor.sync_state not in (None, "", cursor.sync_state)
@@ -199,11 +199,11 @@ def test_many_changes_without_mail_move_the_cursor_on(
 def test_a_forgotten_state_loses_no_mail_and_leaves_alone_what_was_left_alone(
     ews: EwsServer, box: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "BLOCK_MAILS", 2)
+    monkeypatch.setattr(base, "BATCH_MAILS", 2)
     monkeypatch.setattr("mailserver.exchange.ews.MAX_CHANGES", 3)
     deliver(box, *range(1, 6))
     with opened(ews, start_from="now") as connector:
-        first = connector.next_block(None)
+        first = connector.next_batch(None)
         assert first is not None
         assert (first.mails, first.skipped) == ((), 5)
         deliver(box, 6)
@@ -211,14 +211,14 @@ def test_a_forgotten_state_loses_no_mail_and_leaves_alone_what_was_left_alone(
     deliver(box, *range(7, 14))
     ews.forget_sync_states()
     with opened(ews, start_from="now") as connector:
-        block = connector.next_block(cursor)
+        block = connector.next_batch(cursor)
         assert block is not None
         assert numbers(block) == [6]
     with opened(ews, start_from="now") as connector:  # killed in the middle of the new list
         blocks = drain(connector, block.cursor)
     assert numbers(*blocks) == list(range(6, 14))
     with opened(ews, start_from="now") as connector:
-        assert connector.next_block(blocks[-1].cursor) is None
+        assert connector.next_batch(blocks[-1].cursor) is None
         deliver(box, 14)
         assert numbers(*drain(connector, blocks[-1].cursor)) == [14]
 
@@ -278,11 +278,11 @@ def test_a_throttled_fetch_hands_over_what_has_come_and_then_waits_as_long_as_as
     ews.fail("GetItem", call=lambda: None)  # the first goes well
     ews.fail("GetItem", busy=33_000)
     with opened(ews) as connector:
-        block = connector.next_block(None)
+        block = connector.next_batch(None)
         assert block is not None
         assert numbers(block) == [1]
         with pytest.raises(MailServerError) as caught:
-            connector.next_block(block.cursor)
+            connector.next_batch(block.cursor)
     assert (caught.value.reason, caught.value.temporary, caught.value.after) == (Reason.SERVER_DEFERRED, True, 33)
     with opened(ews) as connector:
         assert numbers(*drain(connector, block.cursor)) == [2, 3]
@@ -291,21 +291,21 @@ def test_a_throttled_fetch_hands_over_what_has_come_and_then_waits_as_long_as_as
 @pytest.mark.parametrize(
     ("operation", "fault", "reason", "temporary", "words"),
     [
-        ("SyncFolderItems", {"answer": "bomb"}, Reason.SERVER_UNREACHABLE, True, "document type"),
+        ("SyncFolderItems", {"answer": "doctype"}, Reason.SERVER_UNREACHABLE, True, "document type"),
         ("SyncFolderItems", {"answer": "deep"}, Reason.SERVER_UNREACHABLE, True, "no SOAP envelope"),
         ("SyncFolderItems", {"answer": "no xml"}, Reason.SERVER_UNREACHABLE, True, "well-formed"),
         ("SyncFolderItems", {"answer": "cut"}, Reason.SERVER_UNREACHABLE, True, "broke"),
         ("SyncFolderItems", {"answer": "damaged"}, Reason.SERVER_UNREACHABLE, True, "well-formed"),
         ("SyncFolderItems", {"answer": "lost"}, Reason.SERVER_UNREACHABLE, True, "broke"),
         ("SyncFolderItems", {"answer": "endless"}, Reason.SERVER_UNREACHABLE, True, "more than"),
-        ("GetItem", {"answer": "bomb"}, Reason.SERVER_UNREACHABLE, True, "document type"),
+        ("GetItem", {"answer": "doctype"}, Reason.SERVER_UNREACHABLE, True, "document type"),
         ("GetItem", {"answer": "damaged"}, Reason.SERVER_UNREACHABLE, True, "cannot be used"),
         ("GetItem", {"answer": "cut"}, Reason.SERVER_UNREACHABLE, True, "broke"),
         ("SyncFolderItems", {"status": 503}, Reason.SERVER_DEFERRED, True, "503"),
         ("GetItem", {"status": 401}, Reason.AUTHENTICATION_REFUSED, False, "Check username"),
         ("GetFolder", {"status": 403}, Reason.AUTHENTICATION_REFUSED, False, "EwsEnabled"),
         ("GetFolder", {"status": 404}, Reason.SERVER_UNREACHABLE, False, "Exchange.asmx"),
-        ("FindFolder", {"status": 302}, Reason.SERVER_UNREACHABLE, False, "another place"),
+        ("FindFolder", {"status": 302}, Reason.SERVER_UNREACHABLE, False, "redirects us"),
         ("SyncFolderItems", {"code": "ErrorAccessDenied"}, Reason.FOLDER_REFUSED, False, "full access"),
         ("SyncFolderItems", {"code": "ErrorMailboxStoreUnavailable"}, Reason.SERVER_DEFERRED, True, "left alone"),
         ("SyncFolderItems", {"code": "ErrorOfTheYear2040"}, Reason.SERVER_UNREACHABLE, True, "ErrorOfTheYear2040"),
@@ -406,7 +406,7 @@ def test_a_token_that_ends_in_mid_fetch_is_renewed_once() -> None:
             assert numbers(*drain(connector)) == [1, 2, 3]
             ews.tokens = {}
             with pytest.raises(MailServerError) as caught:
-                connector.next_block(None)
+                connector.next_batch(None)
         assert caught.value.reason is Reason.AUTHENTICATION_REFUSED
         assert given == ["first", "second", "second"]
 
@@ -430,12 +430,12 @@ def test_a_fetch_can_be_broken_off(ews: EwsServer, box: Mailbox) -> None:
     timer = threading.Thread(target=break_off)
     timer.start()
     with pytest.raises(MailServerError):
-        connector.next_block(None)
+        connector.next_batch(None)
     assert asked.is_set()
     released.set()
     timer.join()
     with pytest.raises(MailServerError):
-        connector.next_block(None)
+        connector.next_batch(None)
     connector.close()
 
 
@@ -445,18 +445,18 @@ def test_a_server_that_says_nothing_is_given_up_in_time(ews: EwsServer, box: Mai
     with opened(ews, account={"timeout_seconds": 0.5}) as connector:
         ews.fail("SyncFolderItems", call=lambda: released.wait(20))
         with pytest.raises(MailServerError) as caught:
-            connector.next_block(None)
+            connector.next_batch(None)
     released.set()
     assert (caught.value.reason, "within 0.5 seconds" in caught.value.text) == (Reason.SERVER_UNREACHABLE, True)
 
 
 def test_a_test_shows_the_newest_mail_that_bears_the_marker_and_changes_nothing(ews: EwsServer, box: Mailbox) -> None:
     deliver(box, 1, 22, 3)
-    with opened(ews, Mode(look_only=True), after_fetch="delete") as connector:
+    with opened(ews, Mode(read_only=True), after_fetch="delete") as connector:
         assert connector.newest("") == mail(3)
         assert connector.newest("22") == mail(22)
         assert connector.newest("4") is None
-        connector.settle(connector.next_block(None))  # type: ignore[arg-type]
+        connector.apply_after_fetch(connector.next_batch(None))  # type: ignore[arg-type]
     assert {one.is_read for one in box.by_name["inbox"].items.values()} == {False}
     assert len(box.by_name["inbox"].items) == 3
 
@@ -479,7 +479,7 @@ def test_an_address_that_is_not_set_is_asked_for_without_a_log_in(
             names.append(host)
             return dial("127.0.0.1", ews.port, *more)
 
-        monkeypatch.setattr(ews_http, "dial", dial_here)
+        monkeypatch.setattr(ews_link, "dial", dial_here)
         with opened(ews, account={"url": None, "ca_file": str(certificates.authority)}) as connector:
             assert numbers(*drain(connector)) == [1]
     assert names[0] == "autodiscover.example.test"
@@ -508,7 +508,8 @@ def test_nothing_of_it_is_loaded_before_it_is_used() -> None:
 
 
 def test_where_the_extra_is_missing_it_is_named(ews: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "mailserver.exchange.ews", raising=False)
+    for name in ("ews", "ews_operations", "ews_requests"):
+        monkeypatch.delitem(sys.modules, f"mailserver.exchange.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "exchangelib", None)
     error = refusal(ews)
     assert (error.temporary, "mailcall[ews]" in error.text) == (False, True)
@@ -531,11 +532,11 @@ def test_with_every_fault_at_once_no_mail_is_lost_and_none_is_another(ews: EwsSe
         connector = made(ews, after_fetch="move", move_to="Inbox/Done", account={"timeout_seconds": 5})
         try:
             open_mailbox(connector)
-            while (block := connector.next_block(cursor)) is not None:
+            while (block := connector.next_batch(cursor)) is not None:
                 got |= {one.raw for one in block.mails}
                 killed = draw.choice(("before it settles", "before its cursor is kept", "", "", "", ""))
                 if killed != "before it settles":
-                    connector.settle(block)
+                    connector.apply_after_fetch(block)
                 if killed:
                     break
                 cursor = block.cursor

@@ -73,7 +73,7 @@ def put(file: Path, raw: bytes = RAW, *, age: float = AN_HOUR_AGO) -> Path:
 
 def all_of(connector: FolderConnector, cursor: MailboxCursor | None = None) -> list[FetchedBatch]:
     blocks = []
-    while (block := connector.next_block(cursor)) is not None:
+    while (block := connector.next_batch(cursor)) is not None:
         blocks.append(block)
         cursor = block.cursor
     return blocks
@@ -132,7 +132,7 @@ def test_links_and_other_things_that_are_no_files_are_passed_over(
     connector = connect(path, after_fetch="delete")
     blocks = all_of(connector)
     assert handles(blocks) == ["real.eml"]
-    connector.settle(blocks[0])
+    connector.apply_after_fetch(blocks[0])
     assert secret.read_bytes() == RAW
     assert len(list(directory.iterdir())) == 4
 
@@ -141,17 +141,17 @@ def test_links_and_other_things_that_are_no_files_are_passed_over(
 def test_a_file_that_turned_into_a_link_or_a_pipe_after_the_look_is_not_opened(
     eml: Path, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: Callable[[Path, Path], None]
 ) -> None:
-    monkeypatch.setattr("ingest.connectors.base.BLOCK_MAILS", 1)
+    monkeypatch.setattr("ingest.connectors.base.BATCH_MAILS", 1)
     other = put(tmp_path / "other")
     put(eml / "1.eml")
     shutil.copy2(other, put(eml / "2.eml"))  # so that time and size do not give it away
     connector = connect(eml)
-    block = connector.next_block(None)
+    block = connector.next_batch(None)
     assert block is not None
     (eml / "2.eml").unlink()
     replace(eml / "2.eml", other)
     try:
-        assert connector.next_block(block.cursor) is None
+        assert connector.next_batch(block.cursor) is None
     except MailServerError as error:  # a link: said once, and the next look passes it over
         assert error.reason is Reason.FOLDER_REFUSED
     assert all_of(connect(eml), block.cursor) == []
@@ -173,7 +173,7 @@ def test_names_that_are_no_text_stay_out_of_records(eml: Path, connect: Connect)
     assert sorted(mail.raw for mail in block.mails) == [b"latin-\xe9.eml", b"line\nfeed.eml"]
     assert all(mail.locator.isprintable() and mail.locator.startswith("FOLDER;NAME=name-") for mail in block.mails)
     MailboxCursor.model_validate_json(block.cursor.model_dump_json())
-    connector.settle(block)
+    connector.apply_after_fetch(block)
     assert below(eml) == set()
 
 
@@ -207,7 +207,7 @@ def test_a_file_is_taken_once_it_is_left_alone_for_a_second_and_looked_for_then(
     (block,) = all_of(connector)
     assert handles([block]) == ["1.eml"]
     (eml / "2.eml").write_bytes(RAW)
-    assert connector.next_block(block.cursor) is None
+    assert connector.next_batch(block.cursor) is None
     connector.wait(3_600, threading.Event())  # returns after a second
     assert handles(all_of(connector, block.cursor)) == ["2.eml"]
 
@@ -231,14 +231,14 @@ def test_another_mail_under_the_name_of_an_earlier_one_is_fetched(eml: Path, con
 def test_the_cursor_holds_what_is_still_there_and_no_more(
     maildir: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.connectors.base.BLOCK_MAILS", 2)
+    monkeypatch.setattr("ingest.connectors.base.BATCH_MAILS", 2)
     for number in range(1, 6):
         put(maildir / "new" / f"{number}.a")
     left = all_of(connect(maildir, after_fetch="leave"))
     assert [len(block.cursor.uidls) for block in left] == [2, 4, 5]
     connector, cursor, lengths = connect(maildir, after_fetch="delete"), None, []
-    while (block := connector.next_block(cursor)) is not None:
-        connector.settle(block)
+    while (block := connector.next_batch(cursor)) is not None:
+        connector.apply_after_fetch(block)
         cursor = block.cursor
         lengths.append(len(cursor.uidls))
     assert lengths == [2, 2, 1]
@@ -248,12 +248,12 @@ def test_the_cursor_holds_what_is_still_there_and_no_more(
 def test_a_file_that_vanishes_or_changes_between_look_and_fetch_is_left_to_the_next_look(
     eml: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
 ) -> None:
-    monkeypatch.setattr("ingest.connectors.base.BLOCK_MAILS", 1)
+    monkeypatch.setattr("ingest.connectors.base.BATCH_MAILS", 1)
     put(eml / "1.eml")
     file = put(eml / "2.eml")
     put(eml / "3.eml")
     connector = connect(eml)
-    block = connector.next_block(None)
+    block = connector.next_batch(None)
     change(file)
     there = file.exists()
     blocks = all_of(connector, block.cursor if block else None)
@@ -265,7 +265,7 @@ def test_a_file_that_vanishes_or_changes_between_look_and_fetch_is_left_to_the_n
 
 def settle_all(connector: FolderConnector) -> None:
     for block in all_of(connector):
-        connector.settle(block)
+        connector.apply_after_fetch(block)
 
 
 def test_seen_mails_of_a_maildir_lie_in_cur_with_their_flags(maildir: Path, connect: Connect) -> None:
@@ -330,7 +330,7 @@ def test_the_directory_for_fetched_mail_is_made_where_it_is_missing_and_not_befo
     connector = connect(path, after_fetch="move", move_to="done")
     (block,) = all_of(connector)
     assert not (path / "done").exists()
-    connector.settle(block)
+    connector.apply_after_fetch(block)
     assert below(path) == {"done/new/1.a" if kind == "maildir" else "done/1.eml"}
     assert kind == "eml" or (path / "done" / "tmp").is_dir()
 
@@ -348,7 +348,7 @@ def test_mail_is_not_moved_through_a_link(eml: Path, connect: Connect, tmp_path:
     connector = connect(eml, after_fetch="move", move_to="done")
     (block,) = all_of(connector)
     with pytest.raises(MailServerError) as caught:
-        connector.settle(block)
+        connector.apply_after_fetch(block)
     assert "'done'" in caught.value.text
     assert below(tmp_path) == {"eml/1.eml"}
 
@@ -358,14 +358,14 @@ def test_mails_that_a_mail_program_renamed_meanwhile_are_settled(maildir: Path, 
     connector = connect(maildir, after_fetch="delete")
     (block,) = all_of(connector)
     new.rename(maildir / "cur" / "1.a:2,RS")
-    connector.settle(block)
+    connector.apply_after_fetch(block)
     assert below(maildir) == set()
 
 
 def test_mails_of_an_earlier_connection_are_settled(eml: Path, connect: Connect) -> None:
     put(eml / "1.eml")
     (block,) = all_of(connect(eml, after_fetch="delete"))
-    connect(eml, after_fetch="delete").settle(block)
+    connect(eml, after_fetch="delete").apply_after_fetch(block)
     assert below(eml) == set()
 
 
@@ -374,7 +374,7 @@ def test_a_file_that_was_written_anew_since_it_was_fetched_is_not_deleted(eml: P
     connector = connect(eml, after_fetch="delete")
     (block,) = all_of(connector)
     put(eml / "1.eml", b"Subject: other\n\n", age=60)
-    connector.settle(block)
+    connector.apply_after_fetch(block)
     assert below(eml) == {"1.eml"}
     assert [mail.raw for b in all_of(connector, block.cursor) for mail in b.mails] == [b"Subject: other\n\n"]
 
@@ -387,12 +387,12 @@ def test_a_directory_that_is_missing_is_told_and_taken_up_when_it_is_there(
 ) -> None:
     error = refusal(connect, tmp_path / "missing")
     assert error.temporary
-    assert "it (" in error.text and "missing" in error.text and "make it, or correct path" in error.text
+    assert "it (" in error.text and "missing" in error.text and "create it, or correct path" in error.text
     connector = connect(eml)
     shutil.rmtree(eml)
     connector.wait(0, threading.Event())
     with pytest.raises(MailServerError):
-        connector.next_block(None)
+        connector.next_batch(None)
     eml.mkdir()
     put(eml / "1.eml")
     assert handles(all_of(connect(eml))) == ["1.eml"]
@@ -407,7 +407,7 @@ def test_only_folders_below_the_root_are_read_links_resolved(eml: Path, connect:
     (root / "in").mkdir(parents=True)
     (root / "out").symlink_to(eml)
     (tmp_path / "way-in").symlink_to(root / "in")
-    assert connect(tmp_path / "way-in", root).next_block(None) is None
+    assert connect(tmp_path / "way-in", root).next_batch(None) is None
     for path in (eml, root / "out", root / ".." / "eml"):
         error = refusal(connect, path, root)
         assert "MAILCALL_FOLDER_ROOT" in error.text and not error.temporary
@@ -431,7 +431,7 @@ from schemas.settings import IncomingServer
 connector = FolderConnector(IncomingServer.model_validate_json(sys.argv[1]), Credentials(""))
 try:
     open_mailbox(connector)
-    connector.settle(connector.next_block(None))
+    connector.apply_after_fetch(connector.next_batch(None))
 except MailServerError as error:
     print(error.reason, error.text)
 """
@@ -471,7 +471,7 @@ def test_a_large_directory_is_looked_through_without_opening_what_is_known(
     for number in range(2_000):
         put(eml / f"{number}.eml")
     connector = connect(eml, start_from="now")
-    first = connector.next_block(None)
+    first = connector.next_batch(None)
     assert first is not None and first.skipped == 2_000
     connector.wait(0, threading.Event())
     open_mailbox(connector)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from console.mails.reconcile import reconcile
+from console.audit.reconcile_mails import reconcile
 from deploy.local.pipeline import Pipeline
 from deploy.local.ports import wait_until
 from deploy.local.servers.dovecot import Dovecot

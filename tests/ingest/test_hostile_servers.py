@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.connectors import imap_session, pop3_session
+from ingest.connectors import imap_connection, pop3_session
 from mailserver.errors import MailServerError
 from schemas.reasons import Reason
 from tests.ingest.conftest import Script
@@ -89,7 +89,7 @@ HOSTILE: Sequence[tuple[str, str, str, Script]] = [
 def test_a_server_that_misbehaves_is_an_error_in_words(
     serve: Any, incoming_server: Any, monkeypatch: pytest.MonkeyPatch, protocol: str, told: str, script: Script
 ) -> None:
-    monkeypatch.setattr(imap_session, "MAX_ANSWER_BYTES", 2_000_000)
+    monkeypatch.setattr(imap_connection, "MAX_RESPONSE_BYTES", 2_000_000)
     monkeypatch.setattr(pop3_session, "MAX_LISTING_BYTES", 1_000_000)
     with pytest.raises(MailServerError) as caught:
         look(incoming_server(protocol=protocol, port=serve(script)))

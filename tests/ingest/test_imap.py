@@ -48,10 +48,10 @@ def test_a_user_name_is_told_as_it_is(inbox: Any, incoming_server: Any, username
 def test_settled_mails_are_marked_as_seen_by_default_and_no_others(inbox: Any, connector: Make) -> None:
     inbox.deliver("1")
     reader = connector()
-    block = reader.next_block(None)
+    block = reader.next_batch(None)
     assert block is not None
     inbox.deliver("2")
-    reader.settle(block)
+    reader.apply_after_fetch(block)
     assert inbox.flags() == [{"\\Seen"}, set()]
 
 
@@ -61,9 +61,9 @@ def test_settled_mails_are_moved_where_that_is_wanted(inbox: Any, connector: Mak
     inbox.deliver("1")
     inbox.deliver("2")
     reader = connector(after_fetch="move", move_to="Erledigt & Ablage")
-    block = reader.next_block(None)
+    block = reader.next_batch(None)
     assert block is not None
-    reader.settle(block)
+    reader.apply_after_fetch(block)
     assert (inbox.flags(), len(inbox.flags('"Erledigt &- Ablage"'))) == ([], 2)
 
 
@@ -81,14 +81,14 @@ def test_a_mailbox_numbered_anew_is_read_from_the_start(inbox: Any, connector: M
     with inbox.client() as client:
         client.create("Desk")
         client.append("Desk", "", "", b"Subject: old\r\n\r\n")
-    block = connector(folder="Desk").next_block(None)
+    block = connector(folder="Desk").next_batch(None)
     assert block is not None and len(block.mails) == 1
     with inbox.client() as client:
         client.delete("Desk")
         time.sleep(1.1)  # Dovecot takes UIDVALIDITY from the clock, in seconds
         client.create("Desk")
         client.append("Desk", "", "", b"Subject: new\r\n\r\n")
-    anew = connector(folder="Desk").next_block(block.cursor)
+    anew = connector(folder="Desk").next_batch(block.cursor)
     assert anew is not None
     assert [mail.raw for mail in anew.mails] == [b"Subject: new\r\n\r\n"]
     assert anew.cursor.uidvalidity != block.cursor.uidvalidity
@@ -106,15 +106,15 @@ def test_what_a_first_look_left_alone_stays_alone_when_the_mailbox_is_numbered_a
     inbox: Any, connector: Make
 ) -> None:
     inbox.deliver("old")
-    first = connector(start_from="now").next_block(None)
+    first = connector(start_from="now").next_batch(None)
     assert first is not None and (first.mails, first.skipped) == ((), 1)
     time.sleep(1.1)  # INTERNALDATE counts seconds
     taken = inbox.deliver("taken")
-    block = connector(start_from="now").next_block(first.cursor)
+    block = connector(start_from="now").next_batch(first.cursor)
     assert block is not None and len(block.mails) == 1
     number_anew(inbox)
     missed = inbox.deliver("came meanwhile")
-    anew = connector(start_from="now").next_block(block.cursor)
+    anew = connector(start_from="now").next_batch(block.cursor)
     assert anew is not None
     assert anew.cursor.uidvalidity != block.cursor.uidvalidity
     assert [mail.raw for mail in anew.mails] == [taken, missed]
@@ -123,7 +123,7 @@ def test_what_a_first_look_left_alone_stays_alone_when_the_mailbox_is_numbered_a
 def test_what_was_left_alone_stays_alone_also_where_it_gets_the_higher_numbers(inbox: Any, connector: Make) -> None:
     """A server that is moved need not number its mails in the order in which they came."""
     inbox.deliver("old")
-    first = connector(start_from="now").next_block(None)
+    first = connector(start_from="now").next_batch(None)
     assert first is not None and first.skipped == 1
     time.sleep(1.1)  # INTERNALDATE counts seconds
     taken = inbox.deliver("taken")
@@ -132,11 +132,11 @@ def test_what_was_left_alone_stays_alone_also_where_it_gets_the_higher_numbers(i
     old.rename(old.with_name(f"{int(seconds) + 1_000_000}.{rest}"))  # Dovecot numbers them by the time in their names
     number_anew(inbox)
     reader = connector(start_from="now")
-    anew = reader.next_block(first.cursor)
+    anew = reader.next_batch(first.cursor)
     assert anew is not None
     assert [(mail.handle, mail.raw) for mail in anew.mails] == [("1", taken)]
-    assert reader.next_block(anew.cursor) is None
-    assert connector(start_from="now").next_block(anew.cursor) is None
+    assert reader.next_batch(anew.cursor) is None
+    assert connector(start_from="now").next_batch(anew.cursor) is None
 
 
 def files(inbox: Any) -> list[Path]:
@@ -146,34 +146,34 @@ def files(inbox: Any) -> list[Path]:
 
 def test_a_mailbox_numbered_anew_with_nothing_new_is_noted(inbox: Any, connector: Make) -> None:
     inbox.deliver("old")
-    first = connector(start_from="now").next_block(None)
+    first = connector(start_from="now").next_batch(None)
     assert first is not None
     number_anew(inbox)
     reader = connector(start_from="now")
-    anew = reader.next_block(first.cursor)
+    anew = reader.next_batch(first.cursor)
     assert anew is not None
     assert (anew.mails, anew.cursor.uid) == ((), 1)
-    assert reader.next_block(anew.cursor) is None
+    assert reader.next_batch(anew.cursor) is None
 
 
 def test_a_mailbox_put_back_from_a_backup_numbers_on_from_an_earlier_uid(inbox: Any, connector: Make) -> None:
     raw = inbox.deliver("after the backup")
-    read = connector().next_block(None)
+    read = connector().next_batch(None)
     assert read is not None
     ahead = read.cursor.model_copy(update={"uid": 40})
-    again = connector().next_block(ahead)
+    again = connector().next_batch(ahead)
     assert again is not None
     assert [mail.raw for mail in again.mails] == [raw]
 
 
 def test_a_mail_that_comes_while_connected_does_not_look_like_an_earlier_uid(inbox: Any, connector: Make) -> None:
     reader = connector()
-    assert reader.next_block(None) is None
+    assert reader.next_batch(None) is None
     cursor = None
     for subject in ("1", "2", "3"):
         raw = inbox.deliver(subject)
         reader.wait(30, threading.Event())
-        block = reader.next_block(cursor)
+        block = reader.next_batch(cursor)
         assert block is not None
         assert [mail.raw for mail in block.mails] == [raw]
         cursor = block.cursor
@@ -181,21 +181,21 @@ def test_a_mail_that_comes_while_connected_does_not_look_like_an_earlier_uid(inb
 
 def test_another_account_under_the_same_id_is_another_mailbox(inbox: Any, connector: Make) -> None:
     inbox.deliver("not ours")
-    block = connector(start_from="beginning").next_block(None)
+    block = connector(start_from="beginning").next_batch(None)
     assert block is not None
     cursor = block.cursor.model_copy(update={"username": "somebody-else", "uidvalidity": 1})
-    first = connector(start_from="now").next_block(cursor)
+    first = connector(start_from="now").next_batch(cursor)
     assert first is not None
     assert (first.mails, first.skipped) == ((), 1)
 
 
 def test_the_same_mailbox_under_a_new_account_name_is_read_on(inbox: Any, connector: Make) -> None:
     inbox.deliver("read already")
-    block = connector().next_block(None)
+    block = connector().next_batch(None)
     assert block is not None
     renamed = block.cursor.model_copy(update={"username": "its-old-name"})
     raw = inbox.deliver("new")
-    after = connector(start_from="now").next_block(renamed)
+    after = connector(start_from="now").next_batch(renamed)
     assert after is not None
     assert [mail.raw for mail in after.mails] == [raw]
 
@@ -203,41 +203,41 @@ def test_the_same_mailbox_under_a_new_account_name_is_read_on(inbox: Any, connec
 def test_mails_of_a_mailbox_numbered_anew_are_not_settled_by_their_old_numbers(inbox: Any, connector: Make) -> None:
     inbox.deliver("1")
     reader = connector(after_fetch="delete")
-    block = reader.next_block(None)
+    block = reader.next_batch(None)
     assert block is not None
     stale = type(block)(block.mails, block.cursor.model_copy(update={"uidvalidity": 1}))
-    reader.settle(stale)
+    reader.apply_after_fetch(stale)
     assert inbox.flags() == [set()]
 
 
 def test_a_new_mail_ends_the_wait_at_once(inbox: Any, connector: Make) -> None:
     reader = connector()
-    assert reader.next_block(None) is None
+    assert reader.next_batch(None) is None
     timer = threading.Timer(0.3, inbox.deliver, ("1",))
     timer.start()
     began = time.monotonic()
     reader.wait(30, threading.Event())
     timer.join()
     assert time.monotonic() - began < 5
-    assert reader.next_block(None) is not None
+    assert reader.next_batch(None) is not None
 
 
 def test_mail_that_is_announced_before_the_wait_is_not_waited_for(inbox: Any, connector: Make) -> None:
     inbox.deliver("1")
     reader = connector()
-    block = reader.next_block(None)
+    block = reader.next_batch(None)
     assert block is not None
     inbox.deliver("2")
-    reader.settle(block)  # the answer to STORE brings the news
+    reader.apply_after_fetch(block)  # the answer to STORE brings the news
     began = time.monotonic()
     reader.wait(30, threading.Event())
     assert time.monotonic() - began < 5
-    assert reader.next_block(block.cursor) is not None
+    assert reader.next_batch(block.cursor) is not None
 
 
 def test_mail_that_comes_between_the_look_and_the_wait_is_not_waited_for(inbox: Any, connector: Make) -> None:
     reader = connector()
-    assert reader.next_block(None) is None
+    assert reader.next_batch(None) is None
     inbox.deliver("1")
     began = time.monotonic()
     reader.wait(30, threading.Event())
@@ -247,23 +247,23 @@ def test_mail_that_comes_between_the_look_and_the_wait_is_not_waited_for(inbox: 
 def test_without_idle_it_polls(inbox: Any, connector: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = connector()
     monkeypatch.setattr(reader, "_can_idle", False)
-    assert reader.next_block(None) is None
+    assert reader.next_batch(None) is None
     inbox.deliver("1")
     reader.wait(0.05, threading.Event())
-    assert reader.next_block(None) is not None
+    assert reader.next_batch(None) is not None
 
 
 def test_a_mail_taken_away_while_it_is_fetched_is_passed_over(inbox: Any, connector: Make) -> None:
     for subject in ("1", "2"):
         inbox.deliver(subject)
     reader = connector()
-    reader._waiting = [(str(one.uid), one.size) for one in reader._look(0)]
+    reader._waiting = [(str(one.uid), one.size) for one in reader._chosen().list_mails(0)]
     with inbox.client() as client:
         client.select("INBOX")
         client.store("1", "+FLAGS", "\\Deleted")
         client.expunge()
     reader.wait(0.05, threading.Event())  # until the server has told us, it still gives the mail
-    block = reader.next_block(None)
+    block = reader.next_batch(None)
     assert block is not None
     assert [mail.handle for mail in block.mails] == ["2"]
     assert block.cursor.uid == 2

@@ -35,7 +35,7 @@ def test_each_mail_comes_whole(
     connector = ImapConnector(incoming_server(port=port), Credentials("desk", "pw"))
     try:
         open_mailbox(connector)
-        block = connector.next_block(None)
+        block = connector.next_batch(None)
     finally:
         connector.close()
     assert block is not None

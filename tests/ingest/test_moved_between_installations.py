@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.packages.kcat import find_kcat
+from deploy.local.packages.debian import find_kcat
 from deploy.local.servers.mail_host import MailHost
 from tests.ingest.test_process import MailHostDesk
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.local.packages.isync import find_mbsync
-from ingest.connectors import imap
-from ingest.connectors.base import RemoteMail, open_mailbox
+from deploy.local.packages.debian import find_mbsync
+from ingest.connectors import imap_folder
+from ingest.connectors.base import open_mailbox
 from ingest.connectors.imap import ImapConnector
 from ingest.connectors.imap_responses import author_date
+from ingest.connectors.remote_mail import RemoteMail
 from mailserver.sasl import Credentials
 from schemas.content import content_ids
 from schemas.ids import mail_id
@@ -41,7 +42,7 @@ def read(inbox: Any, incoming_server: Any) -> Iterator[Read]:
         server = incoming_server(port=inbox.dovecot.imap_port, username="desk", start_from="now")
         made.append(ImapConnector(server, Credentials(address, inbox.password)))
         open_mailbox(made[-1])
-        block = made[-1].next_block(cursor)
+        block = made[-1].next_batch(cursor)
         assert block is not None
         return block.mails, block.cursor
 
@@ -69,11 +70,11 @@ def move(inbox: Any, tmp_path: Path) -> Move:
     return move
 
 
-@pytest.mark.parametrize("at_once", [1, imap.DATES_AT_ONCE])
+@pytest.mark.parametrize("at_once", [1, imap_folder.DATES_AT_ONCE])
 def test_a_mailbox_that_isync_copied(
     inbox: Any, read: Read, move: Move, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(imap, "DATES_AT_ONCE", at_once)
+    monkeypatch.setattr(imap_folder, "DATES_AT_ONCE", at_once)
     old, new = inbox.address, f"moved-{uuid.uuid4().hex[:8]}@test.local"
     for raw in (mail("old", date=_BEFORE), mail("older", date=_BEFORE)):
         inbox.dovecot.deliver(old, raw)

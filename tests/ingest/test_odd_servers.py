@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from ingest import backoff, memory
-from ingest.connectors import base, connector_for, owed
-from ingest.connectors.base import RemoteMail, open_mailbox
+from ingest import backoff
+from ingest import context as memory
+from ingest.connectors import connector_for, owed, remote_mail
+from ingest.connectors.base import open_mailbox
+from ingest.connectors.remote_mail import RemoteMail
 from ingest.watcher import MailboxWatcher
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
-from runtime.metrics import INCOMING_SERVER_NOT_GIVEN
+from runtime.telemetry.metrics import INCOMING_SERVER_NOT_GIVEN
 from schemas import ids
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
@@ -83,10 +85,10 @@ def session(settings: IncomingServer, cursor: MailboxCursor | None) -> tuple[lis
     came: list[bytes] = []
     try:
         open_mailbox(connector)
-        while (block := connector.next_block(cursor, ROOM)) is not None:
+        while (block := connector.next_batch(cursor, ROOM)) is not None:
             came += map(content, block.mails)
             cursor = MailboxCursor.model_validate_json(block.cursor.model_dump_json())  # as its topic keeps it
-            connector.settle(block)
+            connector.apply_after_fetch(block)
     except MailServerError as error:
         assert error.reason is Reason.SERVER_UNREACHABLE and error.temporary
     finally:
@@ -209,8 +211,8 @@ def test_a_server_that_gives_hardly_any_mail_is_in_trouble_itself(
     server = serving(protocol, [odd_mail(n, refusal, FOR_EVER) for n in range(1, 6)])
     connector = connector_for(settings_of(protocol, server), Credentials("desk", "s3cret"))
     open_mailbox(connector)
-    with pytest.raises(MailServerError, match="lists more than 3 mails and does not give them") as caught:
-        connector.next_block(None, ROOM)
+    with pytest.raises(MailServerError, match="lists more than 3 messages and does not give them") as caught:
+        connector.next_batch(None, ROOM)
     connector.close()
     assert caught.value.temporary
     assert len(server.mails) == 5
@@ -231,8 +233,8 @@ def watcher_of(settings: IncomingServer, broker: Broker, directory: Path) -> Mai
 def test_of_a_thousand_mails_with_every_fault_each_comes_whole_or_is_there_and_named(
     serving: Serving, settings_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str
 ) -> None:
-    monkeypatch.setattr(memory, "LEAST_BLOCK_BYTES", ROOM)
-    monkeypatch.setattr(memory, "BLOCK_BYTES", ROOM)
+    monkeypatch.setattr(memory, "LEAST_BATCH_BYTES", ROOM)
+    monkeypatch.setattr(memory, "BATCH_BYTES", ROOM)
     mails = odd_mails(1_000, FAULTS[protocol], random.Random(13))
     never = {number for number, one in enumerate(mails, 1) if one.is_never_given}
     taken = {one.raw for one in mails if one.fault == "taken away"}
@@ -295,9 +297,9 @@ def gauge(settings: IncomingServer) -> float:
 def test_a_mail_of_which_only_the_beginning_is_kept_stays_on_its_server(
     serving: Serving, settings_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "LEAST_BLOCK_BYTES", ROOM)
-    monkeypatch.setattr(memory, "BLOCK_BYTES", ROOM)
-    monkeypatch.setattr(base, "MAX_SPOOL_BYTES", 30_000)
+    monkeypatch.setattr(memory, "LEAST_BATCH_BYTES", ROOM)
+    monkeypatch.setattr(memory, "BATCH_BYTES", ROOM)
+    monkeypatch.setattr(remote_mail, "MAX_SPOOL_BYTES", 30_000)
     server, broker = serving("imap", [odd_mail(1, "", 0), odd_mail(2, "", 0, large=True), odd_mail(3, "", 0)]), Broker()
     watcher = watcher_of(settings_of("imap", server), broker, tmp_path)
     watcher.start()

@@ -3,9 +3,8 @@
 import io
 from datetime import UTC, datetime, timedelta
 
-from ingest.connectors.announced import agreed, is_short
-from ingest.connectors.base import RemoteMail
 from ingest.connectors.owed import LOOKED_FOR, NAMED, Owed, named
+from ingest.connectors.remote_mail import RemoteMail, agreed, is_short
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -17,7 +16,7 @@ def after(**time: int) -> datetime:
 def test_what_is_owed_is_asked_for_at_the_next_look_and_then_less_and_less_often() -> None:
     owed, at, waits = Owed(), NOW, []
     for _ in range(7):
-        owed.answered((), {"7": "no"}, (), at)
+        owed.record((), {"7": "no"}, (), at)
         owed.new_round()
         (mail,) = owed.mails
         waits.append((mail.next_try - at).total_seconds())
@@ -30,7 +29,7 @@ def test_what_is_owed_is_asked_for_at_the_next_look_and_then_less_and_less_often
 
 def test_in_one_round_it_is_asked_for_once() -> None:
     owed = Owed()
-    owed.answered((), {"7": "no"}, (), NOW)
+    owed.record((), {"7": "no"}, (), NOW)
     assert not owed.is_due("7", after(hours=1))
     owed.new_round()
     assert owed.is_due("7", NOW)
@@ -38,31 +37,31 @@ def test_in_one_round_it_is_asked_for_once() -> None:
 
 def test_what_came_and_what_is_gone_is_owed_no_more() -> None:
     owed = Owed()
-    owed.answered((), dict.fromkeys("123", "no"), (), NOW)
-    owed.answered(["1"], {}, ["2"], NOW)
+    owed.record((), dict.fromkeys("123", "no"), (), NOW)
+    owed.record(["1"], {}, ["2"], NOW)
     assert [mail.handle for mail in owed.mails] == ["3"]
 
 
 def test_a_cursor_keeps_it() -> None:
     before, after_restart = Owed(), Owed()
-    before.answered((), {"7": "no"}, (), NOW)
+    before.record((), {"7": "no"}, (), NOW)
     after_restart.load(before.mails)
-    after_restart.answered((), {"7": "still no"}, (), after(minutes=1))
+    after_restart.record((), {"7": "still no"}, (), after(minutes=1))
     (mail,) = after_restart.mails
     assert (mail.tries, mail.since, mail.why) == (2, NOW, "still no")
 
 
 def test_those_are_looked_for_first_that_are_due_first() -> None:
     owed = Owed()
-    owed.answered((), {str(n): "no" for n in range(LOOKED_FOR)}, (), after(minutes=1))
-    owed.answered((), {"early": "no"}, (), NOW)
+    owed.record((), {str(n): "no" for n in range(LOOKED_FOR)}, (), after(minutes=1))
+    owed.record((), {"early": "no"}, (), NOW)
     assert owed.listed()[0] == "early"
     assert len(owed.listed()) == LOOKED_FOR
 
 
 def test_a_status_names_the_first_and_counts_the_rest() -> None:
     owed = Owed()
-    owed.answered((), {str(n): "no" for n in range(NAMED + 5)}, (), NOW)
+    owed.record((), {str(n): "no" for n in range(NAMED + 5)}, (), NOW)
     lines = named(owed.mails)
     assert (lines[0], lines[-1], len(lines)) == ("0: no", "and 5 more", NAMED + 1)
 

@@ -12,9 +12,8 @@ import pytest
 from deploy.local.servers.mail_host import MailHost
 from runtime.blobs import BlobStore
 from schemas.settings import IncomingServer
-from schemas.sizes import LEAST_RECORD_BYTES
 from schemas.topics import MAILBOX_CURSORS
-from schemas.wire import tombstone
+from schemas.wire import LEAST_RECORD_BYTES, tombstone
 from tests.ingest.desk import Desk
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.sender_key import UNKNOWN, sender_key
+from ingest.records import UNKNOWN, sender_key
 
 MAILS = [
     (b"From: ann@example.test\r\n\r\nhello", "ann@example.test"),

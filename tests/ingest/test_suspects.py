@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingest.connectors.base import take_block
-from ingest.connectors.suspects import BREAKS, Suspects
+from ingest.connectors.base import take_batch
+from ingest.connectors.owed import BREAKS, Suspects
 
 
 def broken(suspects: Suspects, *handles: str, error: Exception | None = None) -> None:
@@ -25,7 +25,7 @@ def test_a_mail_for_which_the_connection_breaks_again_and_again_is_passed_over()
         assert not suspects.breaks_connections("1"), times
         broken(suspects, "1")
     assert suspects.breaks_connections("1")
-    assert "breaks" in suspects.passed_over("1")
+    assert "breaks" in suspects.skip("1")
     assert not suspects.breaks_connections("1")  # it is asked for again
     broken(suspects, "1")
     assert suspects.breaks_connections("1")
@@ -52,5 +52,5 @@ def test_a_suspect_is_taken_alone_and_in_its_order() -> None:
     waiting = [(handle, 1) for handle in "abcde"]
     taken = []
     while waiting:
-        taken.append("".join(handle for handle, _ in take_block(waiting, 100, lambda handle: handle in "cd")))
+        taken.append("".join(handle for handle, _ in take_batch(waiting, 100, lambda handle: handle in "cd")))
     assert taken == ["ab", "c", "d", "e"]

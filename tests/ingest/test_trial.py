@@ -13,10 +13,10 @@ import pytest
 from console.settings.apply import Change, event_id
 from ingest.connectors import connector_for
 from ingest.connectors.base import Mode
-from ingest.server_test import run_server_test, trials
+from ingest.server_test import run_server_test, server_tester
 from mailserver.sasl import Credentials
 from runtime import server_tests as server_trials
-from runtime.outcomes import Dead, FinalOutcome, Ok
+from runtime.processing.outcomes import Dead, FinalOutcome, Ok
 from runtime.server_tests import STALE, ServerTestHandler, server_of
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import IncomingServer, OutgoingServer
@@ -44,7 +44,7 @@ def trial(inbox: Any, incoming_server: Any, protocol: str) -> Try:
         server = incoming_server(**{"protocol": protocol, "port": port, "username": inbox.address, **settings})
         account = Credentials(inbox.address, password or inbox.password)
         test = ServerTest(test_id="t1", marker=marker)
-        return run_server_test(test, server, lambda server: connector_for(server, account, Mode(look_only=True)))
+        return run_server_test(test, server, lambda server: connector_for(server, account, Mode(read_only=True)))
 
     return run
 
@@ -72,7 +72,7 @@ def test_each_step_is_told_and_the_newest_mail_shown(inbox: Any, trial: Try, pro
         ("connect", True), ("log in", True), ("open mailbox", True), ("newest mail", True),
     ]  # fmt: skip
     told = " ".join(step.status for step in result.steps)
-    for part in ("127.0.0.1", "not encrypted", inbox.address, "standard", "2 mails lie there", "received"):
+    for part in ("127.0.0.1", "not encrypted", inbox.address, "standard", "2 messages are there", "received"):
         assert part in told
     assert (result.sender, result.subject) == ("ursula@example.test", "Drucker")
     assert result.message == "Er raucht."
@@ -150,7 +150,7 @@ def test_a_folder_of_files_is_tested_as_well(tmp_path: Path, incoming_server: An
         id="f", protocol="folder", path=str(tmp_path), call_template="it", default_logging_analyst="anna"
     )
     result = run_server_test(
-        ServerTest(test_id="t1"), server, lambda server: connector_for(server, Credentials(""), Mode(look_only=True))
+        ServerTest(test_id="t1"), server, lambda server: connector_for(server, Credentials(""), Mode(read_only=True))
     )
     assert (result.ok, result.subject, len(list(tmp_path.iterdir()))) == (True, "one", 1)
 
@@ -162,7 +162,7 @@ def handled(tests: list[ServerTest], *settings: Any, asked: datetime = NOW) -> l
     changes = [(f"{one.kind}/{one.id}", one, number) for number, one in enumerate(settings)]
     snapshot = SettingsSnapshot().with_changes(changes)
     account = Credentials("desk", "pw")
-    handler = ServerTestHandler(trials(partial(_connect, account)), lambda: snapshot, lambda: NOW)
+    handler = ServerTestHandler(server_tester(partial(_connect, account)), lambda: snapshot, lambda: NOW)
     messages = [encode(SERVER_TESTS, one.test_id, one, id=one.test_id, source="/test", time=asked) for one in tests]
     try:
         return list(handler.handle([Record("t", 0, n, b"", m.value, m.headers) for n, m in enumerate(messages)]))
@@ -171,7 +171,7 @@ def handled(tests: list[ServerTest], *settings: Any, asked: datetime = NOW) -> l
 
 
 def _connect(account: Credentials, server: IncomingServer) -> Any:
-    return connector_for(server, account, Mode(look_only=True))
+    return connector_for(server, account, Mode(read_only=True))
 
 
 def _never(_server: IncomingServer) -> Any:
@@ -213,7 +213,7 @@ def test_a_test_that_nobody_waits_for_any_more_is_passed_over(incoming_server: A
 
 
 def test_a_record_that_is_no_test_is_a_dead_letter() -> None:
-    handler = ServerTestHandler(trials(_never), SettingsSnapshot, lambda: NOW)
+    handler = ServerTestHandler(server_tester(_never), SettingsSnapshot, lambda: NOW)
     (outcome,) = handler.handle([Record("t", 0, 0, b"", b"{}", [])])
     assert isinstance(outcome, Dead)
     handler.close()
@@ -224,11 +224,11 @@ def test_an_unsaved_server_takes_the_stored_secrets_where_it_has_none(incoming_s
     snapshot = SettingsSnapshot().with_changes([("incoming-server/it", stored, 1)])
     bare = incoming_server(id="it", poll_seconds=7, password=None)
     own = incoming_server(id="it", host="other.test", password={"env": "OWN"})
-    taken = [server_of(_test(one, "it"), trials(_never), snapshot) for one in (bare, own)]
+    taken = [server_of(_test(one, "it"), server_tester(_never), snapshot) for one in (bare, own)]
     assert [(one.poll_seconds, one.password.env) for one in taken if one and one.password] == [
         (7, "STORED"), (60, "OWN"),
     ]  # fmt: skip
-    assert server_of(_test(bare), trials(_never), snapshot) == bare
+    assert server_of(_test(bare), server_tester(_never), snapshot) == bare
 
 
 @pytest.mark.parametrize(
@@ -249,11 +249,11 @@ def test_a_stored_secret_is_not_lent_to_another_server(incoming_server: Any, els
     bare = stored.model_copy(update={"password": None})
     tried = bare.model_validate({**bare.model_dump(), **elsewhere})
 
-    taken = server_of(_test(tried, "it"), trials(_never), snapshot)
+    taken = server_of(_test(tried, "it"), server_tester(_never), snapshot)
 
     assert taken is not None and taken.password is None
     assert taken == tried
-    assert server_of(_test(bare, "it"), trials(_never), snapshot) == stored
+    assert server_of(_test(bare, "it"), server_tester(_never), snapshot) == stored
 
 
 def test_what_was_tested_is_told_by_the_id_that_its_record_has_once_saved(
@@ -270,10 +270,10 @@ def test_a_test_that_takes_too_long_says_that_we_broke_it_off(
     incoming_server: Any, protocol: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server takes the connection, and says nothing: nobody is told that it broke anything off."""
-    monkeypatch.setattr(server_trials, "TRIAL_SECONDS", 0.3)
+    monkeypatch.setattr(server_trials, "TEST_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = incoming_server(protocol=protocol, port=silent.getsockname()[1], username="a")
         account = Credentials("a", "b")
-        look = Mode(look_only=True)
+        look = Mode(read_only=True)
         result = run_server_test(ServerTest(test_id="t1"), server, lambda server: connector_for(server, account, look))
     assert "broken off by us" in failed_step(result)[1]

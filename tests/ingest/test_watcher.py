@@ -14,15 +14,15 @@ from ingest import backoff
 from ingest import watcher as watcher_module
 from ingest.connectors import connector_for
 from ingest.connectors.base import Connector
-from ingest.memory import MemoryBudget
-from ingest.watcher import MailboxWatcher, WatcherContext
-from mailserver.accounts import CredentialProvider
+from ingest.context import MemoryBudget, WatcherContext
+from ingest.watcher import MailboxWatcher
+from mailserver.credentials import CredentialProvider
 from mailserver.errors import MailServerError
 from mailserver.oauth import Tokens
 from mailserver.sasl import Credentials
 from runtime.blobs import BlobStore
-from runtime.health import Health
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
+from runtime.telemetry.health import Health
 from schemas import ids
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor, ServerStatus
@@ -234,7 +234,7 @@ def test_a_refusal_after_other_trouble_counts_as_the_first_one(
 ) -> None:
     """A mail server that starts is away first, then refuses everybody, and then knows its accounts."""
     monkeypatch.setattr(backoff, "FIRST_SECONDS", 0.02)
-    monkeypatch.setattr(backoff, "HOPELESS_SECONDS", (0.03, 0.04, 900.0))
+    monkeypatch.setattr(backoff, "PERMANENT_SECONDS", (0.03, 0.04, 900.0))
     troubles = [(Reason.SERVER_UNREACHABLE, True)] * 3 + [(Reason.AUTHENTICATION_REFUSED, False)] * 3
 
     def connect(_server: IncomingServer) -> Connector:

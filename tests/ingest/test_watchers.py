@@ -11,14 +11,13 @@ from prometheus_client import REGISTRY
 from deploy.local.ports import wait_until
 from ingest.connectors import connector_for
 from ingest.connectors.base import Connector
-from ingest.memory import MemoryBudget
+from ingest.context import MemoryBudget, WatcherContext
 from ingest.server_assignment import partition_of
-from ingest.watcher import WatcherContext
 from ingest.watchers import WatcherPool
 from mailserver.sasl import Credentials
 from runtime.blobs import BlobStore
-from runtime.health import Health
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
+from runtime.telemetry.health import Health
 from schemas.reasons import Reason
 from schemas.settings import IncomingServer, MapiProfile
 from schemas.snapshot import SettingsSnapshot

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from runtime.secrets import make_keys
+from runtime.security.sealing import make_keys
 from tests import canary
 from tests.canary import CANARY, MANY, Search
 from tests.local.test_run import run

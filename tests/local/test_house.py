@@ -11,6 +11,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from setuptools import find_namespace_packages
 
 from deploy.local.packages.jars import LOCK_FILE, LONE_JARS, PROGRAMS
 
@@ -63,6 +64,15 @@ def test_production_has_what_runs_in_the_versions_that_are_tested() -> None:
 
 def _name(requirement: str) -> str:
     return re.split(r"[\[=<>~!; ]", requirement)[0].replace("_", "-").replace(".", "-").lower()
+
+
+def test_the_wheel_holds_what_runs_and_nothing_of_deploy() -> None:
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = find_namespace_packages(str(ROOT), include=setup["tool"]["setuptools"]["packages"]["find"]["include"])
+    assert {"desk.migrations.versions", "outbound.transports", "console.web"} <= set(packages)
+    ours = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"deploy", "tests"}
+    assert {name.split(".")[0] for name in packages} == ours
+    assert {name.split(".")[0] for name in setup["tool"]["setuptools"]["package-data"]} <= ours
 
 
 def test_the_license_is_the_one_that_the_package_names() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import requests
 
-from deploy.local.servers.oauth import Client, OAuthServer
+from deploy.local.servers.oauth import OAuthServer
+from deploy.local.servers.oauth_grants import Client
 
 TIMEOUT = 20
 USER = "hans@example.test"

@@ -14,18 +14,18 @@ from unittest import mock
 
 import psycopg
 
-from desk import engine
-from logger import store
-from runtime.outcomes import OutageError
-from schemas.mail import ResolvedMail
+from desk import postgresql
+from logger import transaction
+from runtime.outages import OutageError
+from schemas.resolved_mail import ResolvedMail
 from tests.logger.harness import make_mail, opened
 
 PLACES: dict[str, tuple[Any, str]] = {
-    "between statements": (store, "write_hints"),
+    "between statements": (transaction, "write_thread_index"),
     "in a copy": (psycopg.Copy, "write_row"),
 }
 TRIES = 3
-SHORT = {**engine._SESSION, "idle_in_transaction_session_timeout": "1s", "lock_timeout": "3s"}
+SHORT = {**postgresql._SESSION, "idle_in_transaction_session_timeout": "1s", "lock_timeout": "3s"}
 
 
 def batch() -> list[ResolvedMail]:
@@ -49,7 +49,7 @@ def _freezing(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def main(url: str, place: str) -> None:
     owner, name = PLACES[place]
-    freezing, short = _freezing(getattr(owner, name)), mock.patch.object(engine, "_SESSION", SHORT)
+    freezing, short = _freezing(getattr(owner, name)), mock.patch.object(postgresql, "_SESSION", SHORT)
     with short, opened(url) as logger, mock.patch.object(owner, name, freezing):
         for _ in range(TRIES):
             try:

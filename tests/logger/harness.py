@@ -9,16 +9,16 @@ from typing import Any
 from sqlalchemy import Engine
 
 from desk.engine import open_desk, read_transaction
-from desk.items import Item, show_item
+from desk.item_detail import Item, show_item
 from desk.ledger import mail_outcomes
 from logger.handler import LoggerHandler
-from runtime.outcomes import FinalOutcome
+from runtime.processing.outcomes import FinalOutcome
 from schemas import ids
 from schemas.desk_commands import DeskCommand, record_key
-from schemas.mail import ResolvedMail
-from schemas.notification_rules import AutoReplyLimits
 from schemas.persons import Person
+from schemas.resolved_mail import ResolvedMail
 from schemas.settings import CallTemplate, EmailOptions, IncomingServer, Partition
+from schemas.settings.notification_rules import AutoReplyLimits
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import DESK_REQUESTED, MAIL_RESOLVED, PERSONS, Topic
 from schemas.wire import OutputRecord, Record, encode

@@ -17,12 +17,13 @@ from unittest import mock
 import pytest
 from sqlalchemy import Engine, text
 
-from desk import engine as desk_engine
-from desk import frozen
+from desk import postgresql as frozen
 from desk.engine import open_desk, read_transaction
-from logger import in_hand, store, write
-from runtime.outcomes import FinalOutcome, Ok, OutageError
-from schemas.mail import ResolvedMail
+from logger import transaction
+from logger.db import thread_index
+from runtime.outages import OutageError
+from runtime.processing.outcomes import FinalOutcome, Ok
+from schemas.resolved_mail import ResolvedMail
 from tests.logger.frozen import SHORT, batch
 from tests.logger.harness import Logger, make_mail, opened
 
@@ -44,17 +45,17 @@ def answer(cause: str, *answered: str, **fields: Any) -> ResolvedMail:
 def stopped_before_its_commit(logger: Logger, *mails: ResolvedMail) -> Iterator[Callable[[], list[FinalOutcome]]]:
     """The mails are stored, and nobody sees it before what this gives is called; that gives their outcomes."""
     in_hand_now, go_on = threading.Event(), threading.Event()
-    write_hints = write.write_hints
+    write_thread_index = thread_index.write_thread_index
     thread: list[threading.Thread] = []
 
     def stopping(*arguments: object) -> None:
-        write_hints(*arguments)  # type: ignore[arg-type]
+        write_thread_index(*arguments)  # type: ignore[arg-type]
         if not thread:
             thread.append(threading.current_thread())
             in_hand_now.set()
             assert go_on.wait(SECONDS)
 
-    with mock.patch.object(store, "write_hints", stopping), ThreadPoolExecutor(1) as pool:
+    with mock.patch.object(transaction, "write_thread_index", stopping), ThreadPoolExecutor(1) as pool:
         feeding = pool.submit(logger.feed, *mails)
         try:
             assert in_hand_now.wait(SECONDS)
@@ -138,7 +139,7 @@ def test_a_batch_takes_no_more_locks_than_a_small_database_has(two: tuple[Logger
     """However many its mails have."""
     one, other = two
     odd = answer("odd", "<" + "\n<x@y> IT" * 90)
-    with mock.patch.object(in_hand, "MOST", 5), stopped_before_its_commit(one, *batch(), odd) as finish:
+    with mock.patch.object(thread_index, "MOST", 5), stopped_before_its_commit(one, *batch(), odd) as finish:
         with read_transaction(other.engine) as connection:
             held = connection.execute(text(_LOCKS)).scalar_one()
         assert held == 5
@@ -148,7 +149,7 @@ def test_a_batch_takes_no_more_locks_than_a_small_database_has(two: tuple[Logger
 @pytest.mark.parametrize(("place", "met"), [("between statements", 0), ("in a copy", 1)])
 def test_a_frozen_logger_holds_up_nobody_and_doubles_nothing(postgres_desk_url: str, place: str, met: int) -> None:
     """`met`: how often the other logger meets the locks before it ends the frozen one's session."""
-    with mock.patch.object(desk_engine, "_SESSION", SHORT), opened(postgres_desk_url) as logger:
+    with mock.patch.object(frozen, "_SESSION", SHORT), opened(postgres_desk_url) as logger:
         logger.feed(ORIGINAL)
         command = [sys.executable, "-m", "tests.logger.frozen", postgres_desk_url, place]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
@@ -172,7 +173,7 @@ def test_a_frozen_logger_holds_up_nobody_and_doubles_nothing(postgres_desk_url: 
 
 def test_the_time_outs_are_those_of_the_session(postgres_desk_url: str) -> None:
     with read_transaction(open_desk(postgres_desk_url)) as connection:
-        settings = {name: connection.execute(text(f"SHOW {name}")).scalar_one() for name in desk_engine._SESSION}
+        settings = {name: connection.execute(text(f"SHOW {name}")).scalar_one() for name in frozen._SESSION}
     assert settings["idle_in_transaction_session_timeout"] == "30s"
     assert settings["lock_timeout"] == "1min"
     assert settings["timezone"] == "UTC"

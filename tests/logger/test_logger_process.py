@@ -11,14 +11,15 @@ from sqlalchemy import Connection, Engine, func, select
 
 from deploy.local.ports import wait_until
 from desk.engine import open_desk, read_transaction
-from desk.items import Item, list_items, show_item
+from desk.item_detail import Item, show_item
+from desk.items import list_items
 from desk.ledger import mail_outcomes
 from desk.migrate import wait_until_current
 from desk.tables import handled, persons
 from logger.config import LoggerConfig
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.kafka.topic_setup import create_topics
 from schemas.desk_commands import DeskCommand, record_key
 from schemas.events import REPORTS, NotificationResult
 from schemas.persons import Person

@@ -2,11 +2,11 @@
 
 import pytest
 
-from desk.directory import find_persons, load_persons
 from desk.engine import read_transaction
-from logger.records import SOURCE
-from runtime.metrics import PERSONS_OUTDATED
-from runtime.outcomes import Dead, Ok
+from desk.persons import find_persons, load_persons
+from logger.core.events import SOURCE
+from runtime.processing.outcomes import Dead, Ok
+from runtime.telemetry.metrics import PERSONS_OUTDATED
 from schemas import ids
 from schemas.persons import Person
 from schemas.reasons import Reason

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from schemas.mail import ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
+from schemas.resolved_mail import ResolvedMail
 from schemas.topics import CALL_EVENTS, NOTIFICATION_REQUESTED
 from tests.logger.harness import Logger, ask, make_mail
 

@@ -8,10 +8,10 @@ from sqlalchemy import insert, select
 from desk.bounced_addresses import bounced
 from desk.deliveries import DeliveryLedger
 from desk.engine import read_transaction
-from desk.items import JournalEntry
+from desk.item_detail import JournalEntry
 from desk.tables import handled
-from outbound.results import result_message
-from runtime.outcomes import Dead, Ok
+from outbound.results import result_record
+from runtime.processing.outcomes import Dead, Ok
 from schemas.desk_commands import AddressToUnmark
 from schemas.events import REPORTS, NotificationResult
 from schemas.persons import Person
@@ -317,7 +317,7 @@ def test_what_our_own_server_refuses_for_good(logger: Logger, reply: str, counts
             notification_id=one.notification_id, outcome="failed", reason=Reason.RECIPIENT_REFUSED, at=NOW,
             recipient=one.recipient, smtp_reply=reply, mail_id=one.mail_id,
         )  # fmt: skip
-        message = result_message(refused, "")
+        message = result_record(refused, "")
         logger.feed(Record(NOTIFICATION_RESULTS.name(PREFIX), 0, 0, b"k", message.value, message.headers))
     assert len(told) == 3
     assert marked(logger) is counts

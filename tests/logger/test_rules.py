@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logger.recipients import People, others
-from logger.state import ItemState
+from logger.core.recipients import People, other_recipients
+from logger.core.state import ItemState
 from schemas.addresses import normalise
 from schemas.events import CallEvent
-from schemas.notification_rules import DEFAULT_RULES, DeskEvent, Group, NotificationRule, Role
 from schemas.persons import Person
 from schemas.setting_problems import problems
 from schemas.settings import CallTemplate, Format
+from schemas.settings.notification_rules import DEFAULT_RULES, DeskEvent, Group, NotificationRule, Role
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import CALL_EVENTS, NOTIFICATION_REQUESTED
 from tests.logger.harness import NOW, Logger, ask, make_mail
@@ -244,7 +244,7 @@ def test_nobody_is_told_twice_and_the_author_never_by_another_role(
     group = Group(id="g", members=(member.id,))
     settings = SettingsSnapshot().with_changes([("group/g", group, 0)])
     people = People({one.id: one for one in persons}, {1: [watcher.id]})
-    found = list(others(roles, item, author, written_from, people, settings))
+    found = list(other_recipients(roles, item, author, written_from, people, settings))
     addresses = [normalise(one.address) for one in found]
     assert len(addresses) == len(set(addresses))
     assert {normalise(one) for one in (written_from, *author.addresses)}.isdisjoint(addresses)

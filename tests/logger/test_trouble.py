@@ -18,10 +18,11 @@ from desk.items import list_items
 from desk.tables import outbox as outbox_table
 from logger.publish import publish_all, relay_until
 from runtime.config import ProcessConfig
-from runtime.health import Health
-from runtime.outcomes import Dead, Ok, OutageError
-from runtime.publisher import UnpublishableError
-from runtime.stage import HandlerRunner
+from runtime.kafka.producer import UnpublishableError
+from runtime.outages import OutageError
+from runtime.processing.handler_runner import HandlerRunner
+from runtime.processing.outcomes import Dead, Ok
+from runtime.telemetry.health import Health
 from schemas.reasons import Reason
 from schemas.topics import CALL_EVENTS, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS
 from schemas.wire import OutputRecord, Record
@@ -227,7 +228,7 @@ def test_a_bad_record_is_one_dead_letter_and_stops_no_other(logger: Logger, reco
     """By way of the loop's own step, which hands a batch that fails over one by one."""
     good = make_mail("good")
     stage = HandlerRunner(logger.handler, ProcessConfig(topic_prefix=PREFIX))
-    dead, ok = stage.decide([record, as_record(good)])
+    dead, ok = stage.run_handler([record, as_record(good)])
     assert isinstance(dead, Dead)
     assert dead.reason is reason
     assert "bad" not in dead.text  # never the record's content

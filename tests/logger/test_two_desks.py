@@ -7,8 +7,8 @@ from sqlalchemy import select, update
 
 from desk.engine import read_transaction, write_transaction
 from desk.tables import message_ids
-from logger.find_item import partition_of
-from schemas.mail import ResolvedMail
+from logger.core.threading import partition_of
+from schemas.resolved_mail import ResolvedMail
 from tests.logger.harness import Logger, demo_settings, make_mail
 
 

@@ -10,11 +10,11 @@ from desk.engine import read_transaction, write_transaction
 from desk.items import list_items
 from desk.tables import items, mails, outbox
 from outbound.render import Templates, render
-from runtime.outcomes import Dead, Ok
+from runtime.processing.outcomes import Dead, Ok
 from schemas import ids
-from schemas.mail import ResolvedMail
 from schemas.persons import Person
 from schemas.reasons import Reason
+from schemas.resolved_mail import ResolvedMail
 from schemas.settings import AfterClosing, Format
 from schemas.topics import CALL_EVENTS, NOTIFICATION_REQUESTED, PERSONS
 from tests.logger.harness import NOW, Logger, make_mail

@@ -7,9 +7,10 @@ import yaml
 from pydantic import Field
 
 from schemas.base import Model
-from schemas.mail import Bounce, ConversationReferences, ParsedMail, TrustVerdict
+from schemas.mail import Bounce, ParsedMail
 from schemas.persons import PersonKind
 from schemas.reasons import Reason
+from schemas.resolved_mail import ConversationReferences, TrustVerdict
 from tests.mail.stored import with_places, with_signed
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from outbound.choose_server import Chosen
+from outbound.choose import Chosen
 from outbound.compose import compose
 from outbound.render import Templates, render
 from schemas import ids

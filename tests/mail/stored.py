@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from sqlalchemy import Connection, Engine, insert
 
-from console.settings.settings_file import read_settings_file
+from console.settings.file_reading import read_settings_file
 from desk.engine import open_desk, write_transaction
 from desk.item_references import parse_reference
 from desk.migrate import upgrade

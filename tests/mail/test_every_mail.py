@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from outbound.choose_server import Chosen
+from outbound.choose import Chosen
 from outbound.compose import Composed, compose
 from outbound.headers import wire_address
 from outbound.render import Templates, render
@@ -18,9 +18,8 @@ from schemas.events import NotificationRequested
 from schemas.reasons import Reason
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format
-from schemas.sizes import MAX_INLINE_BYTES
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
-from schemas.wire import OutputRecord
+from schemas.wire import MAX_INLINE_BYTES, OutputRecord
 from tests.examples import examples
 from tests.mail.stored import NOW, SETTINGS, TOKEN_KEYS, FixedDesk
 from tests.mail.walk import Walk, values

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.items import Item, JournalEntry
+from desk.item_detail import Item, JournalEntry
 from runtime.blobs import BlobStore
 from schemas import ids
 from tests.mail import expected

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from schemas.notification_rules import Group, NotificationRule
+from schemas.settings.notification_rules import Group, NotificationRule
 from tests.mail.installation import Installation
 
 MACHINES_MARKS = rb"(?im)^(?:Auto-Submitted|X-Auto-Response-Suppress|X-Mailcall-Loop|Precedence):[^\r\n]*\r\n"

@@ -6,20 +6,20 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from desk.directory import find_persons, load_persons
 from desk.engine import read_transaction
-from desk.items import Item, show_item
+from desk.item_detail import Item, show_item
 from desk.ledger import mail_outcomes
+from desk.persons import find_persons, load_persons
 from logger.handler import LoggerHandler
 from resolver.admission import admit
 from resolver.handler import ResolverHandler
 from resolver.resolve import examine, own_addresses
-from resolver.sandbox.reader import SandboxedParser
+from resolver.sandbox.sandboxed_parser import SandboxedParser
 from runtime.blobs import BlobStore
-from runtime.outcomes import FinalOutcome, Ok, Reject
+from runtime.processing.outcomes import FinalOutcome, Ok, Reject
 from schemas import ids
-from schemas.mail import ResolvedMail
 from schemas.persons import Person
+from schemas.resolved_mail import ResolvedMail
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import TokenKeys
 from schemas.topics import (

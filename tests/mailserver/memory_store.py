@@ -8,7 +8,7 @@ from mailserver.oauth import StoredTokens
 
 @dataclass(frozen=True)
 class Keys:
-    """`runtime.secrets.HasSecretKey`."""
+    """`runtime.security.sealing.HasSecretKey`."""
 
     secret_key_file: Path | None = None
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from mailserver.accounts import CredentialProvider
 from mailserver.authentication import METHODS, CredentialKind, method_for, missing, problem, sasl_log_in
 from mailserver.connection import Protocol
+from mailserver.credentials import CredentialProvider
 from mailserver.errors import MailServerError
 from mailserver.oauth import Tokens
 from mailserver.sasl import Credentials
-from runtime.secrets import make_keys, seal
+from runtime.security.sealing import make_keys, seal
 from schemas.reasons import Reason
 from schemas.settings import Authentication, MailServer, Secret
 from tests.mailserver.memory_store import Keys, MemoryStore
@@ -38,12 +38,12 @@ def test_every_method_stands_in_the_table() -> None:
     ("authentication", "protocol", "expected"),
     [
         (Authentication.NONE, "smtp", None),
-        (Authentication.NONE, "imap", "has to be logged in to"),
-        (Authentication.NONE, "pop3", "has to be logged in to"),
+        (Authentication.NONE, "imap", "needs a login"),
+        (Authentication.NONE, "pop3", "needs a login"),
         (Authentication.NONE, "folder", None),
         (Authentication.STANDARD, "imap", None),
         (Authentication.STANDARD, "pop3", None),
-        (Authentication.STANDARD, "smtp", "SMTP knows no log-in but SASL"),
+        (Authentication.STANDARD, "smtp", "SMTP knows no login but SASL"),
         (Authentication.APOP, "imap", "APOP is a command of POP3"),
         (Authentication.APOP, "smtp", "APOP is a command of POP3"),
         (Authentication.APOP, "pop3", None),
@@ -53,8 +53,8 @@ def test_every_method_stands_in_the_table() -> None:
         (Authentication.SASL_NTLM, "imap", None),
         (Authentication.SASL_GSS, "smtp", None),
         (Authentication.NONE, "folder", None),
-        (Authentication.STANDARD, "folder", "is not logged in to"),
-        (Authentication.SASL_XOAUTH2, "folder", "is not logged in to"),
+        (Authentication.STANDARD, "folder", "needs no login"),
+        (Authentication.SASL_XOAUTH2, "folder", "needs no login"),
     ],
 )
 def test_each_pair_works_or_says_why_not(

@@ -11,8 +11,7 @@ from ingest.config import IngestConfig
 from mailserver.connection import connect
 from mailserver.errors import MailServerError
 from outbound.config import OutboundConfig
-from runtime.dialling import RefusedAddressError, dial, refuse_networks
-from runtime.networks import DEFAULT, is_within, parse_networks
+from runtime.net.dialling import DEFAULT, RefusedAddressError, dial, is_within, parse_networks, refuse_networks
 from schemas.reasons import Reason
 from schemas.settings import MailServer
 

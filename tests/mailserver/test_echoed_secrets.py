@@ -13,21 +13,21 @@ import structlog
 from console.cli import _fail
 from ingest.connectors import connector_for
 from ingest.connectors.base import Mode, open_mailbox
-from ingest.server_test import trials as incoming_trials
+from ingest.server_test import server_tester as incoming_trials
 from ingest.status import StatusTracker, state_after
-from mailserver.accounts import CredentialProvider
+from mailserver.credentials import CredentialProvider
 from mailserver.errors import MailServerError
 from mailserver.oauth import StoredTokens, Tokens
 from mailserver.sasl import Credentials
-from outbound.server_states import CircuitBreakers
-from outbound.server_test import trials as outgoing_trials
-from outbound.transport import SmtpTransport
-from runtime.dead_letters import dead_letter
-from runtime.health import Health
-from runtime.known_secrets import HIDDEN, remember
-from runtime.logs import redact
-from runtime.outcomes import Dead, Ok
+from outbound.server_availability import CircuitBreakers
+from outbound.server_test import server_tester as outgoing_trials
+from outbound.transports.smtp import SmtpTransport
+from runtime.processing.dead_letters import dead_letter
+from runtime.processing.outcomes import Dead, Ok
+from runtime.security.redaction import HIDDEN, remember
 from runtime.server_tests import ServerTester, ServerTestHandler
+from runtime.telemetry.health import Health
+from runtime.telemetry.logs import redact
 from schemas.reasons import Reason
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import IncomingServer, OutgoingServer
@@ -115,7 +115,7 @@ def test_result(server: Any, accounts: CredentialProvider) -> str:
     if isinstance(server, OutgoingServer):
         trials = outgoing_trials(accounts.credentials, lambda: NOW)
     else:
-        look = Mode(look_only=True)
+        look = Mode(read_only=True)
         trials = incoming_trials(lambda server: connector_for(server, accounts.credentials(server), look))
     handler: ServerTestHandler[Any] = ServerTestHandler(trials, lambda: SettingsSnapshot(), lambda: NOW)
     asked = encode(SERVER_TESTS, "t1", ServerTest(test_id="t1", server=server), id="t1", source="/x", time=NOW)

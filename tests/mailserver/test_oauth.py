@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 
 from deploy.local.ports import free_port
-from deploy.local.servers.oauth import Client, OAuthServer
+from deploy.local.servers.oauth import OAuthServer
+from deploy.local.servers.oauth_grants import Client
 from mailserver.errors import MailServerError
 from mailserver.oauth import FRESH_SECONDS, Tokens
 from mailserver.token_store import TopicTokenStore
 from runtime.config import ProcessConfig
-from runtime.dialling import refuse_networks
-from runtime.networks import DEFAULT
-from runtime.publisher import Publisher
-from runtime.secrets import make_keys
-from runtime.topic_reader import read_to_end
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.kafka.topic_setup import create_topics
+from runtime.net.dialling import DEFAULT, refuse_networks
+from runtime.security.sealing import make_keys
 from schemas.reasons import Reason
 from schemas.settings import MailServer
 from schemas.topics import SERVER_TOKENS
@@ -275,7 +275,7 @@ SLOW = {  # what comes at once, and what then comes again and again
 def test_an_endpoint_that_answers_bit_by_bit_has_one_deadline_for_all(
     client: Client, server_of: Any, slow: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.token_request.TIMEOUT_SECONDS", 0.4)
+    monkeypatch.setattr("runtime.net.token_request.TIMEOUT_SECONDS", 0.4)
     begin, again = SLOW[slow]
     gone = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -4,17 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailserver.authentication import METHODS
 from mailserver.challenge_responses import DigestMd5, apop, cram_md5
+from mailserver.errors import SaslError
 from mailserver.sasl import MAX_ROUNDS, Credentials, SaslExchange, Target
-from mailserver.sasl_error import SaslError
-from mailserver.scram import ScramSha256
+from mailserver.sasl_libraries import ScramSha256
 
+MECHANISMS = {name: steps for method in METHODS.values() for name, steps in method.mechanisms.items()}
 IMAP = Target("imap", "mail.example.test", 993)
 CHALLENGE = b'realm="elwood.innosoft.com",nonce="OA6MG9tEQGm2hh",qop="auth",algorithm=md5-sess,charset=utf-8'
 
 
 def begin(mechanism: str, username: str, password: str) -> SaslExchange:
-    return SaslExchange(mechanism, Credentials(username, password), IMAP)
+    return SaslExchange(MECHANISMS[mechanism], Credentials(username, password), IMAP)
 
 
 def digest(password: str = "secret") -> DigestMd5:
@@ -50,7 +52,7 @@ def test_a_greeting_without_a_timestamp_offers_no_apop(banner: bytes) -> None:
 
 def test_digest_md5_is_that_of_rfc_2831() -> None:
     one = digest()
-    answer = one.answer(CHALLENGE)
+    answer = one.response(CHALLENGE)
     assert b"response=d388dad90d4bbd760a152321f2143af7" in answer
     assert b'username="chris",realm="elwood.innosoft.com",nonce="OA6MG9tEQGm2hh"' in answer
     one.verify(b"rspauth=ea40f60335c427b5527b84dbabcdfffd")
@@ -58,7 +60,7 @@ def test_digest_md5_is_that_of_rfc_2831() -> None:
 
 def test_digest_md5_finds_a_server_that_does_not_know_the_password() -> None:
     one = digest("another secret")
-    one.answer(CHALLENGE)
+    one.response(CHALLENGE)
     with pytest.raises(SaslError, match="did not prove"):
         one.verify(b"rspauth=ea40f60335c427b5527b84dbabcdfffd")
 
@@ -66,11 +68,11 @@ def test_digest_md5_finds_a_server_that_does_not_know_the_password() -> None:
 @pytest.mark.parametrize("challenge", [b"", b"nonce", b'qop="auth-conf",nonce="x"', b"\xff\0" * 5000])
 def test_a_challenge_that_is_none_is_told(challenge: bytes) -> None:
     with pytest.raises(SaslError):
-        digest().answer(challenge)
+        digest().response(challenge)
 
 
 def test_a_quote_in_a_name_does_not_end_it() -> None:
-    answer = DigestMd5('a",realm="x', "pw", "imap/h", "c").answer(CHALLENGE)
+    answer = DigestMd5('a",realm="x', "pw", "imap/h", "c").response(CHALLENGE)
     assert b'username="a\\",realm=\\"x",' in answer
 
 
@@ -93,14 +95,14 @@ def test_scram_does_no_boundless_work(server_first: bytes) -> None:
     scram = ScramSha256("user", "pencil")
     scram.first()
     with pytest.raises(SaslError, match="rounds"):
-        scram.answer(server_first)
+        scram.final(server_first)
 
 
 def test_a_nonce_that_is_not_ours_is_refused() -> None:
     scram = ScramSha256("user", "pencil")
     scram.first()
     with pytest.raises(SaslError, match="SCRAM failed"):
-        scram.answer(b"r=another,s=QSXCR+Q6sek8bf92,i=4096")
+        scram.final(b"r=another,s=QSXCR+Q6sek8bf92,i=4096")
 
 
 def test_a_server_that_asks_for_ever_is_given_up() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from deploy.local.servers.certificates import Certificates, make_certificates
 from mailserver.sasl import Credentials
-from outbound.transport import SmtpTransport
+from outbound.transports.smtp import SmtpTransport
 from schemas.settings import IncomingServer, OutgoingServer
 from tests.ingest.looking import look
 

@@ -11,11 +11,11 @@ from deploy.local.servers.dovecot import Dovecot
 from deploy.local.servers.oauth import OAuthServer
 from ingest.connectors import connector_for
 from ingest.connectors.base import open_mailbox
-from mailserver.accounts import CredentialProvider
 from mailserver.authentication import METHODS, CredentialKind
 from mailserver.connection import Protocol
+from mailserver.credentials import CredentialProvider
 from mailserver.oauth import Tokens
-from outbound.transport import SmtpTransport
+from outbound.transports.smtp import SmtpTransport
 from schemas.settings import Authentication, IncomingServer, MailServer, OutgoingServer, Security
 from tests.mailserver.memory_store import Keys, MemoryStore
 
@@ -81,7 +81,7 @@ def log_in(server: MailServer) -> list[bytes]:
     connector = connector_for(server, accounts().credentials(server))
     try:
         open_mailbox(connector)
-        block = connector.next_block(None)
+        block = connector.next_batch(None)
         return [mail.raw for mail in block.mails] if block else []
     finally:
         connector.close()

@@ -11,7 +11,8 @@ from deploy.local.servers.smtp_sink import SmtpSink
 from mailserver.authentication import METHODS, CredentialKind
 from mailserver.connection import Protocol
 from mailserver.errors import MailServerError
-from outbound.transport import RecipientResult, SmtpTransport
+from outbound.transports.base import RecipientResult
+from outbound.transports.smtp import SmtpTransport
 from schemas.reasons import Reason
 from schemas.settings import Authentication, OutgoingServer, Security
 from tests.matrix.conftest import CLIENT_SECRET, PASSWORD, Way, accounts

@@ -10,7 +10,7 @@ import pytest
 from deploy.local.servers.smtp_sink import SmtpSink
 from desk.deliveries import DeliveryLedger
 from desk.engine import open_desk
-from outbound.choose_server import Chosen
+from outbound.choose import Chosen
 from schemas.events import NotificationRequested
 from schemas.settings import Authentication, EmailOptions, OutgoingServer, Security
 from tests.desks import new_desk

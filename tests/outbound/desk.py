@@ -6,15 +6,14 @@ from datetime import datetime
 
 from desk.deliveries import DeliveryLedger
 from desk.engine import read_transaction
-from desk.items import JournalEntry, notifications_of
+from desk.item_detail import JournalEntry, notifications_of
 from mailserver.errors import MailServerError
 from mailserver.logins import Account
 from outbound.delivery import Delivery
 from outbound.handler import OutboundHandler
-from outbound.pace import RateLimiter
-from outbound.server_states import CircuitBreakers
-from outbound.transports import Login
-from runtime.outcomes import FinalOutcome, InFlight, Outcome
+from outbound.server_availability import CircuitBreakers, RateLimiter
+from outbound.transports.base import Login
+from runtime.processing.outcomes import FinalOutcome, InFlight, Outcome
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
 from schemas.reasons import Reason

@@ -59,7 +59,7 @@ def _published(topic: str) -> Predicate:
 
 
 def _read_from(topic: str) -> Predicate:
-    """Whether `Work.do(self, records)` was given a record of a topic that is named so."""
+    """Whether `BatchRunner.do(self, records)` was given a record of a topic that is named so."""
     return lambda arguments, _: any(topic in record.topic for record in arguments[1])
 
 
@@ -71,9 +71,9 @@ def _bytes(data: bytes | str) -> bytes:
 class Step:
     """One step, and the call that it is the moment before, after or halfway of: `place` is module and attribute.
 
-    `copies`: how often a mail may arrive that a kill hits here. `in_lane`: the step is the lane's that sends the mail,
-    so only other lanes can be somewhere else meanwhile. `most`: for so many numbers it is certain that a process comes
-    to the step that often. `behind`: it counts only in a process that has come to that step before.
+    `copies`: how often a mail may arrive that a kill hits here. `in_connection`: the step is of the connection that
+    sends the mail, so only other connections can be somewhere else meanwhile. `most`: for so many numbers it is certain
+    that a process comes to the step that often. `behind`: it counts only in a process that came to that step before.
     """
 
     name: str
@@ -81,34 +81,37 @@ class Step:
     moment: Literal["before", "after", "halfway"] = "after"
     counts: Predicate = _always
     copies: int = 1
-    in_lane: bool = False
+    in_connection: bool = False
     most: int = 1
     behind: str | None = None
 
 
-LANE, SEND = ("outbound.lane", "Lane._deliver"), ("outbound.transport", "SmtpTransport.send")
+CONNECTION = ("outbound.server_connection", "ServerConnection._deliver")
+SEND = ("outbound.transports.smtp", "SmtpTransport.send")
 WIRE, PUBLISH = ("smtplib", "SMTP.send"), ("runtime.publisher", "Publisher.publish")
-COMMIT, WORK = ("kafka", "KafkaConsumer.commit"), ("runtime.work", "Work.do")
+COMMIT, WORK = ("kafka", "KafkaConsumer.commit"), ("runtime.work", "BatchRunner.do")
 
 # Order and names as in docs/outgoing-mail.md.
 STEPS = (
     Step("record polled", WORK, "before", most=2),
-    Step("decoded and planned", ("outbound.handler", "OutboundHandler._plan"), most=4),
-    Step("mail composed", ("outbound.handler", "compose"), most=4),
-    Step("handed to the lane", ("outbound.lane", "Lane.take"), most=2),
-    Step("connection opened", ("outbound.transport", "_Smtp._get_socket"), in_lane=True),
-    Step("TLS agreed", ("outbound.transport", "_start_tls"), in_lane=True),
-    Step("logged in", ("outbound.transport", "_open"), in_lane=True),
-    Step("MAIL FROM sent", WIRE, counts=_said(b"MAIL FROM:"), in_lane=True, most=4),
-    Step("RCPT TO sent", WIRE, counts=_said(b"RCPT TO:"), in_lane=True, most=4),
-    Step("DATA accepted", ("smtplib", "SMTP.getreply"), counts=_code(354), in_lane=True, most=4),
-    Step("half of the content sent", WIRE, "halfway", counts=_content, in_lane=True, most=4),
-    Step("final dot sent", WIRE, counts=_content, copies=2, in_lane=True, most=4),
-    Step("250 read", SEND, counts=_taken, copies=2, in_lane=True, most=4),
-    Step("ledger written", LANE, in_lane=True, most=4),
+    Step("decoded and planned", ("outbound.planning", "Planner.plan"), most=4),
+    Step("mail composed", ("outbound.planning", "compose"), most=4),
+    Step("handed to the connection", ("outbound.server_connection", "ServerConnection.take"), most=2),
+    Step(
+        "connection opened", ("outbound.transports.smtp_connection", "SmtpConnection._get_socket"), in_connection=True
+    ),
+    Step("TLS agreed", ("outbound.transports.smtp_connection", "_start_tls"), in_connection=True),
+    Step("logged in", ("outbound.transports.smtp", "open_connection"), in_connection=True),
+    Step("MAIL FROM sent", WIRE, counts=_said(b"MAIL FROM:"), in_connection=True, most=4),
+    Step("RCPT TO sent", WIRE, counts=_said(b"RCPT TO:"), in_connection=True, most=4),
+    Step("DATA accepted", ("smtplib", "SMTP.getreply"), counts=_code(354), in_connection=True, most=4),
+    Step("half of the content sent", WIRE, "halfway", counts=_content, in_connection=True, most=4),
+    Step("final dot sent", WIRE, counts=_content, copies=2, in_connection=True, most=4),
+    Step("250 read", SEND, counts=_taken, copies=2, in_connection=True, most=4),
+    Step("ledger written", CONNECTION, in_connection=True, most=4),
     Step("result published", PUBLISH, counts=_published("notification.results"), most=2),
     Step("offset committed", COMMIT, most=2),
-    Step("4xx read", SEND, counts=_deferred, in_lane=True),
+    Step("4xx read", SEND, counts=_deferred, in_connection=True),
     Step("deferral published", PUBLISH, counts=_published(".retry")),
     Step("deferral's offset committed", COMMIT, behind="deferral published"),
     Step("deferred record polled", WORK, "before", counts=_read_from(".retry")),
@@ -116,7 +119,7 @@ STEPS = (
 BY_NAME: Mapping[str, Step] = {step.name: step for step in STEPS}
 
 # Deferred mails come back soon, so that a test sees what becomes of them: seconds.
-SOON = {("outbound.backoff", "FIRST_SECONDS"): 0.2, ("outbound.handler", "IN_HAND_SECONDS"): 1.0}
+SOON = {("outbound.retry_policy", "FIRST_SECONDS"): 0.2, ("outbound.handler", "IN_FLIGHT_SECONDS"): 1.0}
 
 
 def place_of(module: str, attribute: str) -> tuple[Any, str]:

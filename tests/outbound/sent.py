@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from outbound.choose_server import Chosen
+from outbound.choose import Chosen
 from outbound.compose import compose
 from outbound.render import Templates, render
 from schemas.events import NotificationRequested

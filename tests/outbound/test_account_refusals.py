@@ -6,8 +6,8 @@ import pytest
 
 from deploy.local.servers.smtp_sink import SmtpSink
 from outbound.account_refusals import SIGNS, about_the_account
-from outbound.server_states import FIRST_HOLD, LIMITED_HOLD
-from runtime.outcomes import Ok, Reject, Retry
+from outbound.server_availability import FIRST_HOLD, LIMITED_HOLD
+from runtime.processing.outcomes import Ok, Reject, Retry
 from schemas.events import NotificationRequested
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
@@ -138,7 +138,7 @@ def test_it_is_asked_again_after_ever_longer_up_to_an_hour(
     waits = []
     for attempt in range(1, 12):
         served.handle(make_request(), attempt=attempt)
-        trouble = served.handler._states.trouble(served.snapshot.outgoing_server("it-out"), served.now)  # type: ignore[arg-type]
+        trouble = served.handler._breakers.open_circuit(served.snapshot.outgoing_server("it-out"), served.now)  # type: ignore[arg-type]
         assert trouble is not None
         waits.append(trouble.until - served.now)
         served.now = trouble.until

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mailserver.errors import MailServerError
-from outbound.addressed import addressed
-from outbound.ews_transport import EwsTransport
-from outbound.transport import RecipientResult
+from outbound.transports.base import RecipientResult
+from outbound.transports.ews import EwsTransport
+from outbound.transports.exchange_messages import addressed
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 from tests.exchange.ews_accounts import ADDRESS, account_of
@@ -190,7 +190,7 @@ def test_where_one_of_several_is_refused_the_others_get_it(ews: EwsServer) -> No
         ({"code": "ErrorAccessDenied"}, Reason.SERVER_UNREACHABLE, 0),
         ({"code": "ErrorNonExistentMailbox"}, Reason.SERVER_UNREACHABLE, 0),
         ({"unheard": True}, Reason.SERVER_UNREACHABLE, 0),
-        ({"answer": "bomb"}, Reason.SERVER_UNREACHABLE, 0),
+        ({"answer": "doctype"}, Reason.SERVER_UNREACHABLE, 0),
     ],
 )
 def test_trouble_of_the_server_is_no_verdict_on_the_mail(
@@ -289,7 +289,7 @@ def test_the_id_that_the_server_gave_is_told_also_when_it_is_looked_up_later(
 
 
 def test_an_id_that_was_kept_is_no_news_and_trouble_behind_the_sending_is_none(ews: EwsServer) -> None:
-    assert send(transport(ews)) == RecipientResult("sent", None, "NoError: the server took the mail")
+    assert send(transport(ews)) == RecipientResult("sent", None, "NoError: the server took the message")
     ews.fail("SendItem", call=lambda: ews.fail("FindItem", status=503))
     verdict = send(transport(ews), content=MAIL.replace(b"one@", b"two@"))
     assert (verdict.outcome, verdict.message_id) == ("sent", "")

@@ -6,7 +6,7 @@ from email import message_from_bytes
 
 from deploy.local.ports import free_port
 from deploy.local.servers.smtp_sink import SmtpSink
-from runtime.outcomes import Ok, Retry
+from runtime.processing.outcomes import Ok, Retry
 from schemas.events import NotificationRequested
 from schemas.reasons import Reason
 from schemas.setting_problems import problems

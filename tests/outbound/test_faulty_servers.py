@@ -19,9 +19,9 @@ from deploy.local.servers.smtp_sink import SmtpSink
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from outbound.config import OutboundConfig
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.kafka.topic_setup import create_topics
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
 from schemas.settings import EmailOptions, OutgoingServer, Partition, Setting

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from deploy.local.ports import wait_until
-from outbound.group_commit import GroupCommit
+from outbound.recording import GroupCommit
 from outbound.results import Results
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
 from schemas.events import NotificationResult
 from schemas.reasons import Reason
 

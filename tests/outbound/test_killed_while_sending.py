@@ -1,8 +1,8 @@
-"""kill -9 at each named step of a send, 200 times: nothing is lost, and nothing arrives twice that need not.
+"""kill -9 at each named step of a send, 120 times: nothing is lost, and nothing arrives twice that need not.
 
 Four pipelines side by side, each with topics, database and mail servers of its own, which survive. Two of them have one
-lane, so that a kill finds no other mail in hand; two have four lanes at two servers. After each kill the test looks
-which mails the servers took that the ledger does not know: these alone may come again.
+connection, so that a kill finds no other mail in flight; two have four connections at two servers. After each kill
+the test looks which mails the servers took that the ledger does not know: these alone may come again.
 """
 
 import json
@@ -35,10 +35,10 @@ from deploy.local.servers.smtp_sink import SmtpSink
 from desk.engine import open_desk, read_transaction
 from desk.tables import deliveries
 from outbound.config import OutboundConfig
-from runtime.lag import LagProbe
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.kafka.topic_setup import create_topics
+from runtime.processing.lag import LagProbe
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.ids import notification_id
 from schemas.settings import Authentication, EmailOptions, OutgoingServer, Partition, Secret, Security, Setting
@@ -50,7 +50,7 @@ from tests.outbound.killed_at import STEPS, Step, place_of
 
 pytestmark = pytest.mark.timeout(600)
 
-KILLS, PIPELINES = 200, 4
+KILLS, PIPELINES, KINDS = 120, 4, 2  # of pipelines: with one lane, with four
 PASSWORD, PASSWORD_VARIABLE = "s3cret", "TEST_SMTP_PASSWORD"
 TEXT = "We have received your mail.\n" * 100
 LATER, NEVER = "451 4.7.1 come again", "550 5.1.1 no such user"
@@ -152,8 +152,8 @@ class Sending:
     kills: list[Kill] = field(default_factory=list)
 
     @property
-    def lanes(self) -> int:
-        return len(self.servers) * len(self.servers)  # one lane at one server, two each at two
+    def connections(self) -> int:
+        return len(self.servers) * len(self.servers)  # one connection at one server, two each at two
 
     def run(self, plan: Sequence[tuple[Step, int]]) -> None:
         """Each kill with new mails to send; then until everything is sent."""
@@ -203,9 +203,9 @@ class Sending:
         return [*(one for one in self.asked if one not in told), *behind]
 
     def _portion(self) -> list[OutputRecord]:
-        """What is asked for before each start: enough for each lane, one mail deferred, one refused, one to several."""
+        """Asked for before each start: enough for each connection, one deferred, one refused, one to several."""
         first = len(self.asked)
-        kinds = ["later", "never", "several", *["user"] * 2 * (self.lanes + 1)]
+        kinds = ["later", "never", "several", *["user"] * 2 * (self.connections + 1)]
         portion = [_request(kind, first + number) for number, kind in enumerate(kinds)]
         for one in portion:
             self.asked += (Told(one.notification_id, to) for to in (one.recipient, *one.cc, *one.bcc))
@@ -235,8 +235,8 @@ def _request(kind: str, number: int) -> NotificationRequested:
 
 
 def plan() -> list[list[tuple[Step, int]]]:
-    """What each pipeline goes through: all steps in turn, each time at a later call."""
-    rounds = [[(step, 1 + turn // PIPELINES % step.most) for step in STEPS] for turn in range(-(-KILLS // len(STEPS)))]
+    """What each pipeline goes through: all steps in turn. Pipelines of either kind come to a later call each time."""
+    rounds = [[(step, 1 + turn // KINDS % step.most) for step in STEPS] for turn in range(-(-KILLS // len(STEPS)))]
     everything = [(turn, kill) for turn, one in enumerate(rounds) for kill in one][:KILLS]
     return [[kill for turn, kill in everything if turn % PIPELINES == number] for number in range(PIPELINES)]
 
@@ -370,12 +370,12 @@ def test_everybody_was_told_but_for_those_whom_the_server_refuses(sendings: list
 
 
 def test_a_kill_leaves_only_the_mail_in_doubt_that_it_hit_after_its_last_dot(sendings: list[Sending]) -> None:
-    """Other lanes may have been at that point, too: one mail each."""
+    """Other connections may have been at that point, too: one mail each."""
     for sending in sendings:
         for kill in sending.kills:
-            others = sending.lanes - 1 if kill.step.in_lane else sending.lanes
+            others = sending.connections - 1 if kill.step.in_connection else sending.connections
             mails = {told.id for told in kill.in_doubt}
-            assert len(mails) <= others + kill.step.copies - 1, (kill, sending.lanes)
+            assert len(mails) <= others + kill.step.copies - 1, (kill, sending.connections)
 
 
 def test_a_mail_came_again_only_after_a_kill_that_left_it_in_doubt(sendings: list[Sending]) -> None:

@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 
 from deploy.local.ports import free_port
 from mailserver.errors import MailServerError
-from outbound.server_states import CircuitBreakers
+from outbound.server_availability import CircuitBreakers
 from schemas.events import NotificationRequested
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, MapiProfile, OutgoingServer
@@ -76,10 +76,10 @@ def test_a_server_in_trouble_is_tried_at_once_when_its_profile_is_changed(
     for one in (server, other):
         states.failed(one, MailServerError(Reason.AUTHENTICATION_REFUSED, "no", temporary=False), now)
     states.settings_changed(known)
-    assert states.trouble(server, now)
+    assert states.open_circuit(server, now)
     states.settings_changed(known.with_changes([("mapi-profile/online", profile.model_copy(update={"name": "x"}), 9)]))
-    assert states.trouble(server, now) is None
-    assert states.trouble(other, now)
+    assert states.open_circuit(server, now) is None
+    assert states.open_circuit(other, now)
 
 
 def test_that_a_secret_ends_soon_stands_in_the_status(

@@ -20,8 +20,8 @@ from deploy.local.servers.smtp_sink import CapturedMail, SmtpSink
 from desk.engine import open_desk, read_transaction
 from desk.tables import deferred_notifications, deliveries
 from outbound.config import OutboundConfig
-from runtime.publisher import Publisher
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_setup import create_topics
 from schemas.events import NotificationRequested
 from schemas.ids import notification_id
 from schemas.settings import EmailOptions, OutgoingServer

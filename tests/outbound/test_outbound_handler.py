@@ -16,10 +16,11 @@ from deploy.local.ports import free_port
 from deploy.local.servers.smtp_sink import SmtpSink
 from desk.deliveries import DeliveryLedger, Known
 from desk.engine import open_desk
-from outbound import lane as worker_module
-from outbound.handler import IN_HAND_SECONDS
-from runtime.metrics import BROKEN_TEMPLATES
-from runtime.outcomes import Dead, InFlight, Ok, OutageError, Reject, Retry
+from outbound import server_connection as worker_module
+from outbound.handler import IN_FLIGHT_SECONDS
+from runtime.outages import OutageError
+from runtime.processing.outcomes import Dead, InFlight, Ok, Reject, Retry
+from runtime.telemetry.metrics import BROKEN_TEMPLATES
 from schemas.events import NotificationRequested, NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format, MessageTemplate, OutgoingServer
@@ -287,7 +288,7 @@ def test_a_mail_that_is_let_go_of_before_it_was_begun_is_not_sent(
         assert isinstance(begun, InFlight) and isinstance(waiting, InFlight)
         _wait_until(begun.work.running)
         assert (begun.work.cancel(), waiting.work.cancel()) == (False, True)
-        assert begun.fallback.after_seconds == IN_HAND_SECONDS
+        assert begun.fallback.after_seconds == IN_FLIGHT_SECONDS
         slow.let_go.set()
         assert result_of(settled(begun)).outcome == "sent"
         assert len(slow.messages) == 1
@@ -316,7 +317,7 @@ def test_a_mail_behind_one_that_is_let_go_of_waits_with_it(
 def test_what_a_slow_lane_cannot_take_any_more_is_deferred_at_once(
     served: Desk, make_request: MakeRequest, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "MAX_IN_HAND", 3)
+    monkeypatch.setattr(worker_module, "MAX_IN_FLIGHT", 3)
     with _SlowSink() as slow:
         served.apply(make_server(port=slow.port, timeout_seconds=30, connections=1))
         answers = served.answer(*(make_request(notification_id=id_) for id_ in ids(5)))

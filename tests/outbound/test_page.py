@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Route
 
-from outbound.choose_server import Chosen
+from outbound.choose import Chosen
 from outbound.compose import compose
 from outbound.render import fill, source_of
 from schemas.events import NotificationRequested

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from deploy.local.servers.smtp_sink import SmtpSink
 from outbound.compose import compose
 from outbound.render import Rendered
-from runtime.outcomes import Ok, OutageError, Reject, Retry
+from runtime.outages import OutageError
+from runtime.processing.outcomes import Ok, Reject, Retry
 from schemas.events import NotificationRequested
 from schemas.ids import notification_of
 from schemas.reasons import Reason

@@ -14,7 +14,7 @@ from mailserver.sasl import Credentials
 from outbound.compose import compose
 from outbound.headers import wire_address
 from outbound.render import Rendered
-from outbound.transport import SmtpTransport
+from outbound.transports.smtp import SmtpTransport
 from schemas.events import NotificationRequested
 from schemas.settings import OutgoingServer
 from schemas.tokens import NO_KEYS

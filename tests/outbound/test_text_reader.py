@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.servers.mail_clients import find_text_reader
+from deploy.local.packages.debian import find_text_reader
 from schemas.events import NotificationRequested
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, OutgoingServer

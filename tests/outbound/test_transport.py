@@ -18,7 +18,8 @@ from deploy.local.servers.certificates import Certificates, make_certificates
 from deploy.local.servers.smtp_sink import SmtpSink
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
-from outbound.transport import RecipientResult, SmtpTransport
+from outbound.transports.base import RecipientResult
+from outbound.transports.smtp import SmtpTransport
 from schemas.reasons import Reason
 from schemas.settings import Authentication, OutgoingServer, Secret, Security
 

@@ -6,14 +6,14 @@ So a test sees in seconds what becomes of deferred mail.
 import sys
 from datetime import timedelta
 
-from outbound import backoff, server_states
+from outbound import retry_policy, server_availability
 from outbound.__main__ import main
 from outbound.config import OutboundConfig
 from runtime.lifecycle import run
 
 if __name__ == "__main__":
-    backoff.FIRST_SECONDS = 0.5
-    backoff.LONGEST_SECONDS = 2.0
-    server_states.FIRST_HOLD = timedelta(seconds=0.5)
-    server_states.LONGEST_HOLD = timedelta(seconds=2)
+    retry_policy.FIRST_SECONDS = 0.5
+    retry_policy.LONGEST_SECONDS = 2.0
+    server_availability.FIRST_HOLD = timedelta(seconds=0.5)
+    server_availability.LONGEST_HOLD = timedelta(seconds=2)
     sys.exit(run("outbound", OutboundConfig, main, argv=[]))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolver.parsing import parse
-from resolver.parsing.result import Parsed
+from resolver.parsing.part import Parsed
 from resolver.screening import answerable, screen
 from schemas.mail import Defect
 from tests.examples import examples
@@ -123,13 +123,13 @@ def test_a_hostile_mail_ends(name: str) -> None:
     check(parse(HOSTILE[name]))
 
 
-@pytest.mark.parametrize("name", ["50,000 headers", "50,000 junk lines in the headers"])
+@pytest.mark.parametrize("name", ["5,000 headers", "5,000 junk lines in the headers"])
 def test_what_matters_is_found_behind_the_noise(name: str) -> None:
     mail = parse(HOSTILE[name]).mail
     assert (mail.from_ and mail.from_.address, mail.subject, mail.text) == ("anna@example.org", "x", "Hello")
 
 
 def test_limits_are_told() -> None:
-    assert Defect.TOO_MANY_PARTS in parse(HOSTILE["100,000 parts"]).mail.defects
-    assert Defect.TOO_MANY_HEADERS in parse(HOSTILE["50,000 headers"]).mail.defects
+    assert Defect.TOO_MANY_PARTS in parse(HOSTILE["3,000 parts"]).mail.defects
+    assert Defect.TOO_MANY_HEADERS in parse(HOSTILE["5,000 headers"]).mail.defects
     assert Defect.TOO_DEEP in parse(HOSTILE["multiparts in each other"]).mail.defects

@@ -3,7 +3,7 @@
 import pytest
 
 from resolver.parsing.reply import reply_of
-from resolver.parsing.subject_prefixes import bare_subject, is_forward
+from resolver.parsing.reply_context import bare_subject, is_forward
 from schemas.mail import Mailbox
 from tests.parsing.steps import grows_no_faster
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolver.parsing import parse
-from resolver.parsing.cms import MAX_ELEMENTS, MAX_EXPANDED, Content, read_cms
+from resolver.parsing.smime import MAX_ELEMENTS, MAX_EXPANDED, Content, read_cms
 from schemas.mail import Defect
 from tests.examples import examples
 from tests.parsing import der

@@ -12,20 +12,18 @@ from resolver.parsing import parse
 from resolver.parsing.addresses import parse_addresses
 from resolver.parsing.base64_text import decode_base64
 from resolver.parsing.calendars import calendar_text
-from resolver.parsing.cms import read_cms
 from resolver.parsing.encoded_words import decode_words
-from resolver.parsing.enriched import enriched_to_html
-from resolver.parsing.flowed import unflow
 from resolver.parsing.headers import split_headers
 from resolver.parsing.html_text import html_to_text
 from resolver.parsing.message_ids import all_ids
 from resolver.parsing.parameters import parse_parameters
 from resolver.parsing.reply import reply_of
 from resolver.parsing.rtf import decompress_rtf, rtf_to_body
+from resolver.parsing.smime import read_cms
 from resolver.parsing.structure import read_structure
+from resolver.parsing.text_parts import enriched_to_html, unflow
 from resolver.parsing.tnef import TnefError, read_tnef
-from resolver.parsing.transfer_encoding import decode_quoted_printable
-from resolver.parsing.uuencode import extract_uuencoded
+from resolver.parsing.transfer_encoding import decode_quoted_printable, extract_uuencoded
 from schemas.mail import Mailbox
 from tests.examples import examples
 from tests.parsing import der

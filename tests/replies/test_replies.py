@@ -11,8 +11,8 @@ from typing import get_args
 
 import pytest
 
-from desk.items import JournalEntry
-from outbound.choose_server import Chosen
+from desk.item_detail import JournalEntry
+from outbound.choose import Chosen
 from outbound.compose import compose
 from outbound.render import Templates, render
 from runtime.blobs import BlobStore

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from outbound.choose_server import Chosen
+from outbound.choose import Chosen
 from outbound.compose import Composed, compose
-from outbound.graph_transport import GraphTransport
 from outbound.render import Templates, render
-from outbound.results import DeliveryJob, result_message
+from outbound.results import DeliveryJob, result_record
+from outbound.transports.graph import GraphTransport
 from runtime.blobs import BlobStore
 from schemas import ids
 from schemas.events import NotificationRequested, NotificationResult
@@ -83,7 +83,7 @@ def test_the_id_that_exchange_gave_is_enough(client: str, author: str, walk: Wal
     """As where somebody writes a subject of their own."""
     reference, raw, result = told(walk, graph)
     for _ in range(2):  # the record may come again
-        walk.hear(result_message(result, ""))
+        walk.hear(result_record(result, ""))
     mail = answer(CLIENTS[client], WORDS, _original(raw), "both", author, NOW + timedelta(minutes=5))
     del mail["References"], mail["Subject"]
     mail["Subject"] = "Nachfrage"
@@ -100,7 +100,7 @@ def test_where_that_id_is_not_known_yet_the_subject_is_enough(client: str, walk:
 def test_an_id_that_another_mail_has_stays_with_it(walk: Walk, graph: GraphServer) -> None:
     """No server makes a conversation its own by the id that it gives."""
     reference, raw, result = told(walk, graph)
-    walk.hear(result_message(result.model_copy(update={"sent_message_id": "<first-1@firm.example>"}), ""))
+    walk.hear(result_record(result.model_copy(update={"sent_message_id": "<first-1@firm.example>"}), ""))
     mail = answer(CLIENTS["gmail"], WORDS, _original(raw), "both", URSULA, NOW + timedelta(minutes=5))
     del mail["In-Reply-To"], mail["References"], mail["Subject"]
     mail["In-Reply-To"], mail["Subject"] = "<first-1@firm.example>", "Nachfrage"

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from desk.directory import find_persons
 from desk.engine import read_transaction
+from desk.persons import find_persons
 from resolver.admission import admit
 from resolver.handler import ResolverHandler
 from resolver.resolve import Examined, examine
 from runtime.blobs import BlobStore
-from runtime.outcomes import FinalOutcome, Ok, Reject
+from runtime.processing.outcomes import FinalOutcome, Ok, Reject
 from schemas import ids
-from schemas.fetched import FetchedMail, open_fetched
-from schemas.mail import RejectedMail, ResolvedMail, Screening
+from schemas.fetched import FetchedMail, open_fetched, released_by
+from schemas.mail import Screening
 from schemas.persons import Person
 from schemas.reasons import Reason
-from schemas.release_marks import released_by
+from schemas.resolved_mail import RejectedMail, ResolvedMail
 from schemas.settings import EmailOptions, IncomingServer
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import NO_KEYS, TokenKeys

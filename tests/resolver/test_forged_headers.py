@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from resolver.resolve import examine, trust_in
-from schemas.mail import Trust
+from schemas.resolved_mail import Trust
 from schemas.settings import IncomingServer
 
 SERVER = IncomingServer(

@@ -12,24 +12,25 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
-from desk.directory import find_persons
 from desk.engine import read_transaction
+from desk.persons import find_persons
 from resolver.handler import Directory, ResolverHandler
-from resolver.sandbox.reader import SandboxedParser
+from resolver.sandbox.sandboxed_parser import SandboxedParser
 from runtime.blobs import BlobStore
-from runtime.outcomes import Dead, FinalOutcome, Ok, OutageError, Reject
+from runtime.outages import OutageError
+from runtime.processing.outcomes import Dead, FinalOutcome, Ok, Reject
 from schemas import ids
 from schemas.addresses import normalise
 from schemas.events import NotificationResult
-from schemas.mail import Defect, RejectedMail, ResolvedMail
+from schemas.mail import Defect
 from schemas.persons import Person
 from schemas.reasons import Reason
+from schemas.resolved_mail import RejectedMail, ResolvedMail
 from schemas.settings import EmailOptions
-from schemas.sizes import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import NO_KEYS, TokenKeys
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
-from schemas.wire import OutputRecord, Record
+from schemas.wire import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, OutputRecord, Record, inline_bytes
 from tests.resolver.conftest import store_persons
 from tests.resolver.in_process import examine_here
 
@@ -280,7 +281,7 @@ def test_with_a_text_that_was_cut_stands_the_raw_mail(
     handler: ResolverHandler, blobs: BlobStore, fetched: Fetched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("MAX_TEXT", "MAX_WIDE_TEXT"):
-        monkeypatch.setattr(f"resolver.parsing.large_texts.{name}", 10)
+        monkeypatch.setattr(f"resolver.parsing.text_parts.{name}", 10)
     raw = mail(body="Printer on the third floor")
 
     value = resolved(handler.handle([fetched(raw)])[0])

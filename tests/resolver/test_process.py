@@ -13,14 +13,13 @@ import pytest
 from sqlalchemy import Engine
 
 from runtime.config import ProcessConfig
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
-from runtime.topic_setup import create_topics, missing_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.kafka.topic_setup import create_topics, missing_topics
 from schemas import ids
-from schemas.sizes import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, SETTINGS, Topic
-from schemas.wire import OutputRecord, Record, decode, encode
+from schemas.wire import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, OutputRecord, Record, decode, encode, inline_bytes
 from tests.desks import new_desk
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from deploy.local.bench.mails import make_mails
 from resolver.resolve import examine, trust_in
-from resolver.sandbox.reader import BEGINNING_BYTES, MAX_HEAD_BYTES, SandboxedParser
-from runtime.outcomes import OutageError
+from resolver.sandbox.sandboxed_parser import BEGINNING_BYTES, MAX_HEAD_BYTES, SandboxedParser
+from runtime.outages import OutageError
 from schemas.mail import Defect
 from schemas.reasons import Reason
 from schemas.settings import IncomingServer
@@ -283,8 +283,9 @@ def test_closing_ends_the_child(tmp_path: Path) -> None:
 @pytest.mark.parametrize("act", ["tell", "tell_and_burn"])
 def test_the_child_ends_when_the_resolver_is_killed(act: str, tmp_path: Path) -> None:
     program = (
-        "import sys, time; from resolver.sandbox.reader import Reader; reader = Reader(sys.argv[1:4]); "
-        "reader.examine([('', sys.argv[4].encode())], frozenset()); time.sleep(600)"
+        "import sys, time; from resolver.sandbox.sandboxed_parser import SandboxedParser; "
+        "reader = SandboxedParser(sys.argv[1:4]); reader.examine([('', sys.argv[4].encode())], frozenset()); "
+        "time.sleep(600)"
     )
     resolver = subprocess.Popen([sys.executable, "-c", program, *MISBEHAVING, f"please {act} {tmp_path / 'pid'}"])
     try:

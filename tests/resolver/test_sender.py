@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.sender import (
-    ROWS,
-    MailboxesOf,
-    SenderAddress,
-    decide_sender,
-    name_parts,
-    persons_known_as,
-    sender_address,
-    unknown_sender,
-)
+from resolver.sender import ROWS, decide_sender, name_parts, persons_known_as, unknown_sender
+from resolver.sender_address import MailboxesOf, SenderAddress, sender_address
 from schemas import ids
 from schemas.mail import Mailbox, ParsedMail
 from schemas.persons import Person, PersonKind
@@ -320,4 +312,4 @@ def test_who_is_not_proved_is_the_user_and_has_no_analysts_rights(kind: PersonKi
 
     assert (sender.person_id, sender.kind, sender.new_person) == (proved.person_id, kind, proved.new_person)
     assert (sender.logging_analyst, sender.set_user_flag) == ("desk", False)
-    assert ("not proved" in sender.reason) == kind.startswith("analyst")
+    assert ("not authenticated" in sender.reason) == kind.startswith("analyst")

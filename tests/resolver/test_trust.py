@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from resolver.ambiguity import header_doubts
 from resolver.parsing import parse
-from resolver.sender import SenderAddress
+from resolver.sender_address import SenderAddress
 from resolver.trust import assess, own_lines
-from schemas.mail import TrustVerdict
+from schemas.resolved_mail import TrustVerdict
 from schemas.settings import IncomingServer
 
 SEVERAL = ("several-from",)

@@ -4,8 +4,8 @@ import pytest
 
 from resolver.admission import admit
 from resolver.resolve import Examined, examine, trust_in
-from schemas.mail import TrustVerdict
 from schemas.reasons import Reason
+from schemas.resolved_mail import TrustVerdict
 from schemas.settings import EmailOptions, IncomingServer
 
 OWN = frozenset({"it@desk.example"})

@@ -11,7 +11,7 @@ from deploy.local.servers.smtp_sink import CapturedMail, SmtpSink
 from desk.deliveries import DeliveryLedger
 from resolver.handler import ResolverHandler
 from runtime.blobs import BlobStore
-from runtime.outcomes import Ok
+from runtime.processing.outcomes import Ok
 from schemas import ids
 from schemas.events import NotificationResult
 from schemas.persons import Person

@@ -5,8 +5,9 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime import bounded_child, template_child
-from runtime.template_child import MEMORY_BYTES, try_out
+from runtime.child import limits as bounded_child
+from runtime.child import template_checks as template_child
+from runtime.child.template_checks import MEMORY_BYTES, check_template
 from schemas.settings import MessageTemplate
 
 
@@ -38,7 +39,7 @@ def act_and_try_out(given: None, template: MessageTemplate) -> Iterator[str | No
     bounded_child.limit_cpu(template_child.CPU_SECONDS)
     if act in ACTS:
         ACTS[act]()
-    yield from try_out(given, template)
+    yield from check_template(given, template)
 
 
 ACTS = {act.__name__: act for act in (burn, devour, die, hang)}

@@ -24,20 +24,19 @@ from kafka.admin import (
     ResourceType,
 )
 
-from console.topics.commands.for_administrators import acl_commands, strimzi_users, topic_commands, user_of
+from console.topics.provisioning import acl_commands, strimzi_users, topic_commands, user_of
 from deploy.local.packages.jars import java_command
 from deploy.local.ports import wait_until
 from deploy.local.servers.broker import QUICK_START, KafkaProcess, Listener
 from deploy.local.servers.secure_broker import ACLS_HOLD, plain_users
-from runtime import clients
-from runtime.clients import broker_errors, make_consumer
 from runtime.config import ProcessConfig
-from runtime.outcomes import OutageError
-from runtime.outgoing import ProducerRecord
-from runtime.publisher import Publisher
-from runtime.topic_plans import plans
-from runtime.topic_reader import read_to_end
-from runtime.topic_setup import TopicSetupError, create_topics, partition_counts
+from runtime.kafka import clients
+from runtime.kafka.clients import broker_errors, make_consumer
+from runtime.kafka.producer import ProducerRecord, Publisher
+from runtime.kafka.topic_plans import plans
+from runtime.kafka.topic_reader import read_to_end
+from runtime.kafka.topic_setup import TopicSetupError, create_topics, partition_counts
+from runtime.outages import OutageError
 from schemas.access import GROUPS, ROLES, Rule, access_of, rules_of
 from schemas.reasons import Reason
 from schemas.topics import PERSONS

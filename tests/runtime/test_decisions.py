@@ -7,16 +7,16 @@ from itertools import islice
 
 import pytest
 
+from runtime.backoff import delays
 from runtime.config import ProcessConfig
-from runtime.consumer import split
-from runtime.dead_letters import dead_letter, fault, without_value
-from runtime.decoding import decode_batch
-from runtime.deferral import TURN_MS, as_original, attempt_of, deferred, is_due, milliseconds_to_wait
+from runtime.kafka.producer import ProducerRecord
 from runtime.lifecycle import StopProcess
-from runtime.outcomes import Dead, InFlight, Ok, OutageError, Outcome, Reject, Retry
-from runtime.outgoing import ProducerRecord
-from runtime.stage import HandlerRunner
-from runtime.waiting import backoff
+from runtime.outages import OutageError
+from runtime.processing.batch_runner import split
+from runtime.processing.dead_letters import dead_letter, handler_failed, without_value
+from runtime.processing.handler_runner import HandlerRunner
+from runtime.processing.outcomes import Dead, InFlight, Ok, Outcome, Reject, Retry, decode_batch
+from runtime.processing.retry_topics import TURN_MS, as_original, attempt_of, deferred, is_due, milliseconds_to_wait
 from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED, NOTIFICATION_REQUESTED, Topic
 from schemas.wire import OutputRecord, Record, UndecodableError
@@ -110,7 +110,7 @@ def test_a_fault_is_told_by_class_and_place_without_content() -> None:
     try:
         raise KeyError("content of a mail")
     except KeyError as error:
-        dead = fault(error)
+        dead = handler_failed(error)
     assert dead.reason is Reason.HANDLER_FAILED
     assert dead.text.startswith("KeyError in runtime/test_decisions.py:")
     assert "content" not in dead.text
@@ -132,8 +132,8 @@ def test_batches_are_bounded_by_bytes(sizes: list[int], stretches: list[tuple[in
 
 
 def test_backoff_doubles_up_to_a_limit_with_jitter() -> None:
-    assert list(islice(backoff(1, 5, draw=lambda: 1.0), 5)) == [1, 2, 4, 5, 5]
-    assert list(islice(backoff(1, 5, draw=lambda: 0.0), 3)) == [0.5, 1, 2]
+    assert list(islice(delays(1, 5, draw=lambda: 1.0), 5)) == [1, 2, 4, 5, 5]
+    assert list(islice(delays(1, 5, draw=lambda: 0.0), 3)) == [0.5, 1, 2]
 
 
 def test_what_cannot_be_decoded_is_dead_and_the_rest_goes_on() -> None:
@@ -171,14 +171,14 @@ CONFIG = ProcessConfig(topic_prefix="t", dead_letter_limit=3)
 
 def test_a_fault_in_a_batch_costs_one_record() -> None:
     stage = HandlerRunner(Scripted({b"good": Ok(), b"bad": ValueError("x")}), CONFIG)
-    outcomes = stage.decide([record(b"good"), record(b"bad"), record(b"good")])
+    outcomes = stage.run_handler([record(b"good"), record(b"bad"), record(b"good")])
     assert [type(outcome) for outcome in outcomes] == [Ok, Dead, Ok]
 
 
 def test_an_outage_goes_to_the_loop() -> None:
     stage = HandlerRunner(Scripted({b"x": OutageError(Reason.DATABASE_AWAY, "")}), CONFIG)
     with pytest.raises(OutageError):
-        stage.decide([record(b"x")])
+        stage.run_handler([record(b"x")])
 
 
 def test_a_handler_that_breaks_the_protocol_makes_dead_letters_not_losses() -> None:
@@ -186,22 +186,24 @@ def test_a_handler_that_breaks_the_protocol_makes_dead_letters_not_losses() -> N
         def handle(self, records: Sequence[Record]) -> Sequence[Outcome]:
             return list(super().handle(records))[1:]
 
-    assert isinstance(HandlerRunner(Short({b"v": Ok()}), CONFIG).decide([record()])[0], Dead)
+    assert isinstance(HandlerRunner(Short({b"v": Ok()}), CONFIG).run_handler([record()])[0], Dead)
     later = Retry(Reason.SERVER_SLOW, 1)
     for answer in (later, InFlight(Future(), Ok, later)):
         never_deferred = Scripted({b"v": answer}, (MAIL_FETCHED,))
-        assert isinstance(HandlerRunner(never_deferred, CONFIG).decide([record(topic=MAIL_FETCHED.name("t"))])[0], Dead)
+        assert isinstance(
+            HandlerRunner(never_deferred, CONFIG).run_handler([record(topic=MAIL_FETCHED.name("t"))])[0], Dead
+        )
 
 
 def test_every_outcome_says_what_is_published() -> None:
     stage = HandlerRunner(Scripted({}), CONFIG)
     output = OutputRecord(NOTIFICATION_REQUESTED, "k", b"o")
     topics = {
-        "ok": stage.outgoing(record(), Ok((output,))),
-        "reject": stage.outgoing(record(), Reject(Reason.LOOP, (output,))),
-        "retry": stage.outgoing(record(), Retry(Reason.SERVER_SLOW, 1, (output,))),
-        "dead": stage.outgoing(record(), Dead(Reason.NULL_VALUE, "")),
-        "dead, and told": stage.outgoing(record(), Dead(Reason.UNKNOWN_TEMPLATE, "", (output,))),
+        "ok": stage.to_publish(record(), Ok((output,))),
+        "reject": stage.to_publish(record(), Reject(Reason.LOOP, (output,))),
+        "retry": stage.to_publish(record(), Retry(Reason.SERVER_SLOW, 1, (output,))),
+        "dead": stage.to_publish(record(), Dead(Reason.NULL_VALUE, "")),
+        "dead, and told": stage.to_publish(record(), Dead(Reason.UNKNOWN_TEMPLATE, "", (output,))),
     }
     assert {word: [outgoing.topic for outgoing in found] for word, found in topics.items()} == {
         "ok": [TOPIC],

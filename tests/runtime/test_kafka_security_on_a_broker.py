@@ -13,14 +13,13 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from deploy.local.servers.secure_broker import WAYS, SecureBroker
-from runtime.broker_address import addresses
-from runtime.broker_trial import try_broker
 from runtime.config import ProcessConfig
-from runtime.kafka_login import Token, TokenLogin
-from runtime.kafka_security import security_of
-from runtime.outgoing import ProducerRecord
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
+from runtime.kafka.connection_check import check_connection
+from runtime.kafka.credentials import Token, TokenLogin
+from runtime.kafka.producer import ProducerRecord, Publisher
+from runtime.kafka.security import security_of
+from runtime.kafka.settings import addresses
+from runtime.kafka.topic_reader import read_to_end
 from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
 from tests.contract.loops import ObedientHandler, Running, make_topics, until
@@ -146,7 +145,7 @@ def test_the_broker_reads_what_stands_beside_the_token(broker: SecureBroker) -> 
     assert login.extensions == {"logicalCluster": "lkc-12345", "identityPoolId": "pool-abc"}
     unreadable = security._replace(login=TokenLogin(lambda: Token(login.token()), {"logical_cluster": "lkc-12345"}))
     ((host, port),) = addresses(settings["kafka_bootstrap_servers"])
-    taken, refused = (try_broker(host, port, one, 30.0).failed for one in (security, unreadable))
+    taken, refused = (check_connection(host, port, one, 30.0).failed for one in (security, unreadable))
     assert taken is None
     assert refused
     assert refused.reason is Reason.BROKER_LOGIN_REFUSED

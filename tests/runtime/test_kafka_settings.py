@@ -23,9 +23,9 @@ from deploy.local.packages.python_packages import fetch_signer
 from deploy.local.servers.certificates import make_certificates
 from deploy.local.servers.oauth import OAuthServer
 from runtime.config import ProcessConfig, load_config
-from runtime.kafka_login import LoginError, PasswordLogin, TokenLogin, login_of
-from runtime.kafka_security import for_faust, for_kafka_python, security_of
-from runtime.known_secrets import conceal
+from runtime.kafka.credentials import LoginError, PasswordLogin, TokenLogin, login_of
+from runtime.kafka.security import for_faust, for_kafka_python, security_of
+from runtime.security.redaction import conceal
 
 SCRAM = {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512"}
 BEARER = {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"}
@@ -213,7 +213,7 @@ def test_without_the_signer_it_says_what_to_install() -> None:
 
 _GET_A_TOKEN = """
 import json
-from runtime.kafka_login import LoginError, login_of
+from runtime.kafka.credentials import LoginError, login_of
 from runtime.config import ProcessConfig
 login = login_of(ProcessConfig(
     kafka_security_protocol="SASL_SSL", kafka_sasl_mechanism="AWS_MSK_IAM", kafka_aws_region="eu-central-1"

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from runtime.health import STEP_SECONDS, Health, HealthServer
-from runtime.logs import redact
-from runtime.metrics import PUBLISHED
+from runtime.telemetry.health import STEP_SECONDS, Health, HealthServer
+from runtime.telemetry.logs import redact
+from runtime.telemetry.metrics import PUBLISHED
 
 LOGGING_PROGRAM = """
 import logging
-from runtime.logs import configure, get_logger
+from runtime.telemetry.logs import configure, get_logger
 configure("ingest", "info")
 get_logger("here").info("fetched", mail_id="ab", trace_id="cd", password="hunter2")
 get_logger("here").debug("not logged")

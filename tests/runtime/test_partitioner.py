@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner import DefaultPartitioner
 
-from runtime.partitioner import KeyPartitioner
+from runtime.kafka.partitioner import KeyPartitioner
 
 
 class Cluster:

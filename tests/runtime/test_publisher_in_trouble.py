@@ -13,12 +13,12 @@ import pytest
 from kafka import KafkaProducer
 
 from deploy.local.servers.broker import KafkaProcess
-from runtime.clients import DELIVERY_SECONDS
 from runtime.config import ProcessConfig
-from runtime.outcomes import OutageError
-from runtime.publisher import Publisher
-from runtime.topic_reader import read_to_end
-from runtime.topic_setup import create_topics
+from runtime.kafka.clients import DELIVERY_SECONDS
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.kafka.topic_setup import create_topics
+from runtime.outages import OutageError
 from schemas.reasons import Reason
 from schemas.topics import CALL_EVENTS
 from schemas.wire import OutputRecord

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from runtime.blobs import BlobMissingError, BlobStore
-from runtime.outcomes import OutageError
-from runtime.secrets import SecretError, make_keys, reveal, seal
+from runtime.outages import OutageError
+from runtime.security.sealing import SecretError, make_keys, reveal, seal
 from schemas.reasons import Reason
 from schemas.settings import Secret
 

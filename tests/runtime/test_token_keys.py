@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from runtime.config import ProcessConfig
 from runtime.lifecycle import StopProcess
-from runtime.secrets import SecretError
-from runtime.token_keys import make_token_key, read_token_keys, token_keys_of
+from runtime.security.sealing import SecretError
+from runtime.security.token_keys import make_token_key, read_token_keys, token_keys_of
 
 KEY = base64.b64encode(b"k" * 32).decode()
 

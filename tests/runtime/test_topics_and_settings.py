@@ -11,22 +11,20 @@ import pytest
 from kafka import KafkaConsumer
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
-from runtime.clients import make_admin, make_consumer, partition_counts
 from runtime.config import ProcessConfig
-from runtime.health import Health
-from runtime.outcomes import OutageError
-from runtime.outgoing import ProducerRecord
-from runtime.publisher import Publisher, UnpublishableError
+from runtime.kafka.clients import make_admin, make_consumer, partition_counts
+from runtime.kafka.producer import ProducerRecord, Publisher, UnpublishableError
+from runtime.kafka.topic_plans import TopicPlan, plans
+from runtime.kafka.topic_reader import TopicMissingError, read_to_end
+from runtime.kafka.topic_setup import TopicSetupError, create_topics, missing_topics
+from runtime.outages import OutageError
 from runtime.settings_view import SettingsView
-from runtime.topic_plans import TopicPlan, plans
-from runtime.topic_reader import TopicMissingError, read_to_end
-from runtime.topic_setup import TopicSetupError, create_topics, missing_topics
+from runtime.telemetry.health import Health
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format
-from schemas.sizes import MAX_RECORD_BYTES, inline_bytes
 from schemas.snapshot import SettingsSnapshot
 from schemas.topics import DAY_MS, MAIL_FETCHED, MAIL_REJECTED, MAIL_RESOLVED, PERSONS, SETTINGS, TOPICS
-from schemas.wire import OutputRecord, encode, tombstone
+from schemas.wire import MAX_RECORD_BYTES, OutputRecord, encode, inline_bytes, tombstone
 from tests.contract.loops import make_topics, until
 
 
@@ -111,7 +109,7 @@ def test_a_broker_that_refuses_settings_gets_none_and_it_is_said_what_they_would
     """The refusal is real: no broker takes a share of 7."""
     refused = [replace(plan, settings={**plan.settings, "min.cleanable.dirty.ratio": "7"}) for plan in _plans(config)]
     with monkeypatch.context() as patched:
-        patched.setattr("runtime.topic_setup.plans", lambda *_: refused)
+        patched.setattr("runtime.kafka.topic_setup.plans", lambda *_: refused)
         with pytest.raises(TopicSetupError, match=r"(?s)cannot be created: .*MAILCALL_TOPIC_CONFIGURATION=leave"):
             create_topics(config)
         assert set(missing_topics(config)) == {plan.name for plan in refused}
@@ -189,7 +187,7 @@ def test_a_topic_that_the_broker_does_not_know_at_once_is_no_missing_one(
         answers.append(partition_counts(consumer, topics) if answers else {})
         return answers[-1]
 
-    monkeypatch.setattr("runtime.topic_reader.partition_counts", know_nothing_once)
+    monkeypatch.setattr("runtime.kafka.topic_reader.partition_counts", know_nothing_once)
     assert list(read_to_end(config, [topic])) == []
     assert [list(answer) for answer in answers] == [[], [topic]]
 

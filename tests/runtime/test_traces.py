@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from runtime import traces
 from runtime.config import ProcessConfig
-from runtime.health import Health
-from runtime.outcomes import Dead, Ok, Outcome, Retry
-from runtime.outgoing import ProducerRecord
-from runtime.stage import HandlerRunner
-from runtime.work import BatchRunner
+from runtime.kafka.producer import ProducerRecord
+from runtime.processing.batch_runner import BatchRunner
+from runtime.processing.handler_runner import HandlerRunner
+from runtime.processing.outcomes import Dead, Ok, Outcome, Retry
+from runtime.telemetry import traces
+from runtime.telemetry.health import Health
 from schemas import ids
 from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED, NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS, Topic
@@ -66,7 +66,7 @@ def record(offset: int, mail_id: str) -> Record:
 def do(handler: Handler, records: Sequence[Record]) -> Published:
     published = Published()
     work = BatchRunner(HandlerRunner(handler, ProcessConfig(topic_prefix="t")), published, {}, Health(60))
-    assert work.do(records) == []
+    assert work.run(records) == []
     traces.stop()
     return published
 
@@ -122,7 +122,7 @@ def test_what_a_sampler_leaves_out_is_left_out_in_every_stage(monkeypatch: pytes
 def test_off_nothing_of_opentelemetry_is_imported_and_records_go_on_as_they_are() -> None:
     program = (
         "import sys, ingest.__main__, resolver.__main__, logger.__main__, outbound.__main__;"
-        "from runtime import traces; traces.start('x', 't'); records = [object()];"
+        "from runtime.telemetry import traces; traces.start('x', 't'); records = [object()];"
         "assert traces.current().process('x', records).records is records;"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
@@ -150,6 +150,6 @@ def test_what_there_is_not_is_refused_at_the_start(
 def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
-    monkeypatch.delitem(sys.modules, "runtime.traces_by_otel", raising=False)
+    monkeypatch.delitem(sys.modules, "runtime.telemetry.otel_traces", raising=False)
     with pytest.raises(traces.TracesError, match=r"mailcall\[otel\] is not installed"):
         traces.start("x", "t")

@@ -7,8 +7,8 @@ import pytest
 from kafka.admin import NewPartitions, NewTopic
 
 from deploy.local.ports import wait_until
-from runtime.clients import make_admin, make_consumer, partition_counts
 from runtime.config import ProcessConfig
+from runtime.kafka.clients import make_admin, make_consumer, partition_counts
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.broker]
 

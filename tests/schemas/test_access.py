@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import replica
+from ingest import watcher_group as replica
 from logger.handler import LoggerHandler
 from outbound.handler import OutboundHandler
 from resolver.handler import ResolverHandler

@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from deploy.local.checkers.asyncapi_parser import diagnostics, fetch_parser
+from deploy.local.checkers.npm_checkers import diagnostics, fetch_parser
 from schemas.asyncapi import document
 from schemas.fetched import open_fetched
 from schemas.topics import BY_SHORT_NAME, MAIL_FETCHED, Topic

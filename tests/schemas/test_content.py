@@ -7,8 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from schemas.content import AUTHORED, MAX_HEAD_BYTES, content_ids
-from schemas.former_content import TRANSPORT_HEADERS
+from schemas.content import AUTHORED, MAX_HEAD_BYTES, TRANSPORT_HEADERS, content_ids
 
 MAILS = Path(__file__).parents[1] / "mail"
 HEAD = (

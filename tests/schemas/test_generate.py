@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from schemas.asyncapi import FETCHED_HEADERS, document
+from schemas.explanations import EXPLANATIONS
 from schemas.fetched import FetchedMail
 from schemas.generate import drifted, generated, main, write
-from schemas.reasons import EXPLANATIONS, Reason
+from schemas.reasons import Reason
 from schemas.topics import TOPICS
 
 

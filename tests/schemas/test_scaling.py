@@ -6,7 +6,7 @@ import yaml
 from logger.handler import LoggerHandler
 from outbound.handler import OutboundHandler
 from resolver.handler import ResolverHandler
-from runtime.outcomes import Handler
+from runtime.processing.outcomes import Handler
 from schemas.access import access_of
 from schemas.scaling import SCALED, page, topics_of
 

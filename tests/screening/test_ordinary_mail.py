@@ -4,7 +4,7 @@ from importlib import import_module
 
 import pytest
 
-from resolver.parsing import body, parse
+from resolver.parsing import attachments, parse
 from resolver.screening import screen
 
 HEAD = b"From: Ann <ann@example.org>\r\nTo: <desk@example.com>\r\nMessage-ID: <1@example.org>\r\nMIME-Version: 1.0\r\n"
@@ -37,6 +37,6 @@ def test_the_words_of_an_absence_are_looked_for_only_behind_another_sign(
 
 
 def test_pictures_of_a_page_are_looked_for_only_where_a_file_could_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "_shown_ids", Untouched().search)
+    monkeypatch.setattr(attachments, "_shown_ids", Untouched().search)
     mail = parse(MAILS["a page"]).mail
     assert (mail.text[:11], mail.defects) == ("The printer", ())

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from deploy.local.checkers.window_checkers import axe_source
+from deploy.local.checkers.npm_checkers import axe_source
 
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 OF_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}  # all of axe-core's that read them

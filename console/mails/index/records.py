@@ -12,12 +12,12 @@ from sqlalchemy import Connection, Engine, select
 from console.errors import UserError
 from console.mails.index.ends import QUARANTINED
 from console.mails.index.facts import INDEXED, TOPICS_WITH_DEAD_LETTERS, Step
-from console.mails.index.follower import catch_up
-from desk.any_of import any_of
+from console.mails.index.updater import catch_up
 from desk.engine import open_desk, read_transaction
+from desk.queries import any_of
 from desk.tables import mail_index, mail_steps
 from runtime.config import ProcessConfig
-from runtime.topic_reader import Place, RecordReader, read_to_end
+from runtime.kafka.topic_reader import Place, RecordReader, read_to_end
 from schemas.topics import MAIL_REJECTED, Topic
 from schemas.wire import Record
 

@@ -1,23 +1,32 @@
 """Finding mails in the index: newest first, a page at a time, in bounded time however many there are.
 
 A page looks at no more than `MOST_WALKED` rows, by one index, at which the place to go on is known. Words are looked up
-in the index of trigrams where there is one (PostgreSQL), unless so many mails have them that the newest fill the page.
+in the index of trigrams where there is one (PostgreSQL), unless they are so common that the newest mails fill the page.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, func, select, text, true
 
-from console.mails.index.facts import MAX_MESSAGE_ID, fold, storable
-from console.mails.index.within import Within
-from desk.item_references import parse_reference, reference
+from console.mails.index.conditions import (
+    Condition,
+    Place,
+    Query,
+    Within,
+    anything,
+    bound_conditions,
+    exact_conditions,
+    filter_conditions,
+    is_behind,
+    understood,
+    word_conditions,
+)
+from console.mails.index.facts import fold
+from desk.queries import any_of
 from desk.tables import mail_index
-from schemas.ids import MAIL_ID
 
 PAGE = 50
 # Rows that one page looks at: 200,000 take SQLite some 50 ms, and it has no index of trigrams.
@@ -25,31 +34,9 @@ MOST_WALKED: Mapping[str, int] = {"postgresql": 20_000, "sqlite": 200_000}
 FEW_WALKED = 1_000  # before words are looked up: those that many mails have are found among the newest
 MOST_FOUND = 5_000  # mails with some words that are put into order; where there are more, walking finds them
 TRIGRAMS = "mail_index_words_trigrams"
-MAX_TYPED = 500  # characters of what is looked for
 _MAIL = mail_index.c
 _VALID = text("SELECT 1 FROM pg_class JOIN pg_index ON indexrelid = oid WHERE relname = :name AND indisvalid")
 _BY_INDEXES = text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)")
-Place = tuple[datetime, str]
-Condition = Callable[[Any], ColumnElement[bool]]  # of the columns of the index, or of some of its rows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """What is looked for; "" and None: anything. `since` is included, `until` is not; both are aware.
-
-    `words` are looked for in sender and subject, each anywhere in them. A mail id, an item's reference and a Message-ID
-    in angle brackets are known as such there.
-    """
-
-    words: str = ""
-    sender: str = ""
-    subject: str = ""
-    message_id: str = ""
-    reference: str = ""
-    outcome: str = ""
-    server_id: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +75,11 @@ def find_mails(
     within: Within | None = None,
 ) -> Page:
     """A page of what the query means, newest first, behind `after`; None for `within`: of all partitions."""
-    query = _understood(query)
-    exact, words, others = _exactly(query), _words(query), _others(query)
+    query = understood(query)
+    exact, words, others = exact_conditions(query), word_conditions(query), filter_conditions(query)
     visible = [within.has] if within else []
-    bounds = _bounds(query, after)
-    index, *rest = [*exact, *others] or [_anything]
+    bounds = bound_conditions(query, after)
+    index, *rest = [*exact, *others] or [anything]
     walked, wanted = [index, *bounds], [*rest, *words, *visible]
     most = MOST_WALKED[connection.dialect.name]
     _plan_by_indexes(connection)
@@ -120,84 +107,6 @@ def make_trigrams(connection: Connection) -> bool:
     connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
     connection.execute(text(f"CREATE INDEX IF NOT EXISTS {TRIGRAMS} ON mail_index USING gin (words gin_trgm_ops)"))
     return True
-
-
-def _understood(query: Query) -> Query:
-    """What stands in the field for words and names one mail or item is looked for as that."""
-    words = query.words.strip()
-    item = parse_reference(words)
-    if item is not None:
-        return replace(query, words="", reference=reference(*item))
-    if words.startswith("<") and words.endswith(">") and "@" in words and " " not in words:
-        return replace(query, words="", message_id=words)
-    return query
-
-
-def _exactly(query: Query) -> list[Condition]:
-    """What few mails have, by an index of its own."""
-    words, message_id = query.words.strip(), query.message_id.strip().strip("<>")
-    if MAIL_ID.fullmatch(words):
-        return [lambda mail: mail.mail_id == words]
-    if message_id:
-        forms = [storable(form, MAX_MESSAGE_ID) for form in (f"<{message_id}>", message_id)]
-        return [lambda mail: mail.message_id.in_(forms)]
-    if query.reference.strip():
-        item = parse_reference(query.reference)
-        named = reference(*item) if item else query.reference.strip()
-        return [lambda mail: mail.reference == named]
-    return []
-
-
-def _words(query: Query) -> list[Condition]:
-    """Sender and subject stand in one column, a line each: so one index of trigrams finds words of both."""
-    if MAIL_ID.fullmatch(query.words.strip()):
-        return []
-    patterns = [f"%{_literal(word)}%" for word in query.words.split()]
-    if query.sender.strip():
-        patterns.append(f"%{_literal(query.sender.strip())}%\n%")
-    if query.subject.strip():
-        patterns.append(f"%\n%{_literal(query.subject.strip())}%")
-    return [partial(_is_like, pattern) for pattern in patterns]
-
-
-def _is_like(pattern: str, mail: Any) -> ColumnElement[bool]:
-    like: ColumnElement[bool] = mail.words.like(pattern, escape="\\")
-    return like
-
-
-def _literal(typed: str) -> str:
-    """As it is written in a pattern, folded as the column is."""
-    return re.sub(r"([\\%_])", r"\\\1", storable(fold(typed), MAX_TYPED))
-
-
-def _others(query: Query) -> list[Condition]:
-    """Filters with an index of their own, the one that leaves the fewest mails first."""
-    conditions: list[Condition] = []
-    if query.outcome:
-        conditions.append(lambda mail: mail.outcome == query.outcome)
-    if query.server_id:
-        conditions.append(lambda mail: mail.server_id == query.server_id)
-    return conditions
-
-
-def _bounds(query: Query, after: Place | None) -> list[Condition]:
-    bounds: list[Condition] = []
-    if query.since is not None:
-        bounds.append(lambda mail: mail.received >= query.since)
-    if query.until is not None:
-        bounds.append(lambda mail: mail.received < query.until)
-    if after is not None:
-        bounds.append(partial(_is_behind, after))
-    return bounds
-
-
-def _is_behind(place: Place, mail: Any) -> ColumnElement[bool]:
-    at = literal(place[0], mail_index.c.received.type), literal(place[1])
-    return tuple_(mail.received, mail.mail_id) < tuple_(*at)
-
-
-def _anything(_mail: Any) -> ColumnElement[bool]:
-    return true()
 
 
 def _has_trigrams(connection: Connection, query: Query) -> bool:
@@ -242,7 +151,7 @@ def _walk(connection: Connection, index: Sequence[Condition], rest: Sequence[Con
         return page
     oldest = select(walked.received, walked.mail_id).order_by(walked.received, walked.mail_id).limit(1)
     last = connection.execute(oldest).one_or_none()
-    if last is None or connection.execute(rows.where(_is_behind(tuple(last), _MAIL)).limit(1)).first() is None:
+    if last is None or connection.execute(rows.where(is_behind(tuple(last), _MAIL)).limit(1)).first() is None:
         return page
     return Page(page.mails, tuple(last), last.received)
 
@@ -263,3 +172,26 @@ def _page(rows: Sequence[Any], size: int) -> Page:
     mails = tuple(IndexedMail(*row) for row in rows[:size])
     last = mails[-1] if len(rows) > size else None
     return Page(mails, None if last is None else (last.received, last.mail_id))
+
+
+def are_within(connection: Connection, mail_ids: Collection[str], within: Within) -> bool:
+    """Whether all of these mails are in the index and lie within."""
+    query = select(mail_index.c.mail_id).where(any_of(mail_index.c.mail_id), within.has(mail_index.c))
+    return set(connection.scalars(query, {"keys": sorted(set(mail_ids))})) == set(mail_ids)
+
+
+MOST = 200
+
+
+def indexed_servers(connection: Connection) -> tuple[str, ...]:
+    """Ids in their order, at most `MOST`: also of servers that are no longer set up."""
+    found: list[str] = []
+    last = ""
+    while len(found) < MOST:
+        query = select(mail_index.c.server_id).where(mail_index.c.server_id > last)
+        row = connection.execute(query.order_by(mail_index.c.server_id).limit(1)).one_or_none()
+        if row is None:
+            break
+        last = row.server_id
+        found.append(last)
+    return tuple(found)

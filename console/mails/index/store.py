@@ -1,4 +1,4 @@
-"""Writing the index: facts become rows, with the offsets that come next, in one transaction of whoever calls.
+"""Writing the index: facts become rows, with the offsets that come next, in one transaction of the caller.
 
 The same facts written twice, or in another order, make the same rows.
 """
@@ -14,8 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from console.mails.index.ends import DECISIVE, ON_THE_WAY, LedgerEnd, LetterState, end_of
 from console.mails.index.facts import MAX_MESSAGE_ID, Fact, KnownMail, Letter, Settled, Step, fold, storable
-from desk.any_of import any_of
 from desk.item_references import reference
+from desk.queries import any_of
 from desk.tables import dead_letters, index_positions, items, mail_index, mail_steps, mails
 
 OPEN = "open"
@@ -52,7 +52,7 @@ class _Known(NamedTuple):
 
 
 def write_facts(connection: Connection, facts: Iterable[Fact]) -> None:
-    """Takes the facts over into the index."""
+    """Stores the facts in the index."""
     sorted_facts = _by_kind(facts)
     steps: list[Step] = sorted_facts[Step]
     letters: list[Letter] = sorted_facts[Letter]
@@ -91,7 +91,7 @@ def write_positions(connection: Connection, positions: Positions) -> None:
 
 
 def forget_positions(connection: Connection) -> None:
-    """The topics are read again from their beginning, by whoever keeps the index. No row is taken away."""
+    """The topics are read again from their beginning by the process that keeps the index. No row is deleted."""
     connection.execute(delete(index_positions))
 
 

@@ -48,16 +48,16 @@ class BenchMailHost:
         return self._process.pid
 
     def deliver(self, mailbox: str, mails: Iterable[BenchMail]) -> None:
-        """Put the mails into a mailbox, in order; who waits in IDLE is told of each."""
+        """Put the mails into a mailbox, in order; clients in IDLE are notified of each."""
         for mail in mails:
             self._pipe.send((mailbox, mail.raw))
             self._pipe.recv()
 
-    def told(self, mailbox: str) -> Mapping[int, float]:
-        """Position of a mail in the mailbox (from 1) -> when `EXISTS` told of it, in seconds since 1970."""
+    def announced(self, mailbox: str) -> Mapping[int, float]:
+        """Position of a mail in the mailbox (from 1) -> when `EXISTS` announced it, in seconds since 1970."""
         self._pipe.send((mailbox, None))
-        told: dict[int, float] = self._pipe.recv()
-        return told
+        announced: dict[int, float] = self._pipe.recv()
+        return announced
 
     def idle(self) -> int:
         """In how many mailboxes a client waits in IDLE."""
@@ -80,7 +80,7 @@ class BenchMailHost:
 @dataclass(eq=False)
 class _Mailbox:
     mails: list[bytes] = field(default_factory=list)
-    told: dict[int, float] = field(default_factory=dict)
+    announced: dict[int, float] = field(default_factory=dict)
     idle: set["_Session"] = field(default_factory=set)
 
     def deliver(self, raw: bytes) -> None:
@@ -99,7 +99,7 @@ class _Session:
         self._reader = reader
         self._writer = writer
         self._mailbox = _Mailbox()
-        self._known = 0  # mails that the client has been told of
+        self._known = 0  # mails that were announced to the client
 
     async def run(self) -> None:
         self._writer.write(b"* OK ready\r\n")
@@ -119,7 +119,7 @@ class _Session:
             self._writer.write(b"* %d EXISTS\r\n" % there)
             now = time.time()
             for position in range(self._known + 1, there + 1):
-                self._mailbox.told.setdefault(position, now)
+                self._mailbox.announced.setdefault(position, now)
             self._known = there
 
     async def _answer(self, tag: str, command: str, arguments: str) -> None:
@@ -207,7 +207,7 @@ def _take_orders(pipe: "Connection", mailboxes: Mapping[str, _Mailbox], loop: as
         if name is None:
             pipe.send(sum(bool(mailbox.idle) for mailbox in mailboxes.values()))
         elif raw is None:
-            pipe.send(mailboxes[name].told)
+            pipe.send(mailboxes[name].announced)
         else:
             loop.call_soon_threadsafe(mailboxes[name].deliver, raw)
             pipe.send("delivered")

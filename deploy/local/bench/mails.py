@@ -1,4 +1,4 @@
-"""The benchmark's mails: a reproducible mix, each with what must become of it. Pure: same seed, same bytes.
+"""The benchmark's mails: a reproducible mix, each with its expected outcome. Pure: same seed, same bytes.
 
 The mix: 70 % text of 1-4 kB, 20 % HTML of 10-30 kB, 8 % with a file of 100-300 kB, 2 % with one that makes it 1 MB
 or more; 300 senders; 15 % replies; several charsets and transfer encodings.
@@ -82,7 +82,7 @@ def words_of(text: str) -> str:
 def make_mails(
     count: int, *, seed: int, recipient: str, acknowledgement_id: Callable[[BenchMail], str]
 ) -> Iterator[BenchMail]:
-    """`count` mails to `recipient`. `acknowledgement_id` tells the Message-ID of the answer a mail will get.
+    """`count` mails to `recipient`. `acknowledgement_id` gives the Message-ID of a mail's acknowledgement.
 
     That id is derived from the mail, so a reply to an acknowledgement can be written before the acknowledgement exists.
     """

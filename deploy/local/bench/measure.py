@@ -1,13 +1,18 @@
 """What processes cost: CPU time and memory of process trees, what a process says of itself, and quantiles of times."""
 
 import threading
+import time
 import urllib.request
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 import psutil
+import psycopg
 from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.local.bench.mails import BenchMail
+from schemas import ids
 
 SAMPLE_SECONDS = 0.5
 MEGABYTE = 1_000_000
@@ -92,3 +97,32 @@ def quantile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least this share of all is not above (nearest rank). `values` must hold one."""
     ranked = sorted(values)
     return ranked[max(0, -(-int(share * 1000) * len(ranked) // 1000) - 1)]
+
+
+def at_pace(mails: Iterable[BenchMail], per_second: float) -> Iterator[BenchMail]:
+    """The mails, each not before its time."""
+    began = time.monotonic()
+    for number, mail in enumerate(mails):
+        time.sleep(max(0.0, began + number / per_second - time.monotonic()))
+        yield mail
+
+
+def latencies_ms(
+    mails: Sequence[BenchMail], server_id: str, announced: Mapping[int, float], first_position: int, dsn: str
+) -> list[float]:
+    """Milliseconds from the IDLE line to the commit of each mail. `announced`: see `BenchMailHost.announced`.
+
+    The mails lie in their mailbox one after the other, the first at `first_position`; all have been committed.
+    """
+    committed = _commit_times(dsn)
+    return [
+        (committed[ids.mail_id(server_id, mail.raw)] - announced[position]) * 1000
+        for position, mail in enumerate(mails, first_position)
+    ]
+
+
+def _commit_times(dsn: str) -> Mapping[str, float]:
+    """Mail id -> seconds since 1970. The ledger's rows are never changed, so `xmin` is the logger's transaction."""
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute("SELECT mail_id, extract(epoch FROM pg_xact_commit_timestamp(xmin)) FROM mails")
+        return {mail_id: float(seconds) for mail_id, seconds in rows}

@@ -18,7 +18,6 @@ from deploy.local.servers.broker import KafkaProcess
 from deploy.local.servers.database import Database
 from schemas import ids
 from schemas.addresses import normalise
-from schemas.notification_rules import AutoReplyLimits, NotificationRule
 from schemas.persons import Person
 from schemas.settings import (
     Authentication,
@@ -31,6 +30,7 @@ from schemas.settings import (
     Security,
     Setting,
 )
+from schemas.settings.notification_rules import AutoReplyLimits, NotificationRule
 from schemas.tokens import TokenKeys
 
 WARM_UP, MEASURED = "warm-up", "measured"  # incoming servers
@@ -112,7 +112,7 @@ def bench_settings(servers: BenchServers, enabled: Collection[str]) -> SettingsF
 def desk_settings(settings: Sequence[Setting], users: Sequence[Person] = ()) -> SettingsFile:
     """A desk of one partition, one call template `mail` and one person `analyst`, with these settings and persons.
 
-    Each mail is answered, however many come, and nobody else is told of it.
+    Each mail is acknowledged, however many come, and nobody else is notified of it.
     """
     everything = [_PARTITION, _TEMPLATE, *_ANSWERS_ONLY, *settings]
     return SettingsFile(

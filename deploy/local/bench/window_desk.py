@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from deploy.local.bench.window_mails import WORDS, insert, received
-from desk.bulk import BulkInsert
+from desk.fast_writes import BulkInsert
+from desk.item_detail import show_item
 from desk.item_references import reference
-from desk.items import list_items, show_item
-from desk.person_search import PersonQuery, search_persons
+from desk.items import list_items
+from desk.persons import PersonQuery, search_persons
 from desk.tables import items, journal, person_addresses, persons
 
 PARTITIONS = ("it", "hr", "support")

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from console.mails.index.conditions import Query
 from console.mails.index.facts import fold
 from console.mails.index.records import steps_of
-from console.mails.index.search import Page, Query, find_mails, make_trigrams, one_mail
-from desk.bulk import BulkInsert, Row
+from console.mails.index.search import Page, find_mails, make_trigrams, one_mail
+from desk.fast_writes import BulkInsert, Row
 from desk.tables import mail_index, mail_steps
 
 NEWEST = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)

@@ -12,11 +12,11 @@ from pathlib import Path
 from statistics import median, quantiles
 from urllib.parse import urlencode, urlsplit
 
-from console.access import cookies
-from console.access.accounts import add_administrator
+from console.access import browser
+from console.access.account_changes import add_administrator
 from console.access.history import By
 from console.access.sessions import DEFAULT_TIMES, Client, begin_session
-from console.settings.settings_file import read_settings_file
+from console.settings.file_reading import read_settings_file
 from deploy.local.bench.measure import MEGABYTE, cpu_seconds, resident_bytes
 from deploy.local.bench.window_desk import LONG_ITEM, PARTITIONS, PERSONS
 from deploy.local.bench.window_mails import SERVERS, WORDS, mail_id, received
@@ -125,7 +125,7 @@ def _window(desk_url: str) -> Iterator[tuple[Pipeline, str]]:
         pipeline.apply(read_settings_file(DEMO_FILE), "benchmark")
         stack.enter_context(pipeline)
         pipeline.wait_ready()
-        yield pipeline, f"{cookies.SESSION}={_session(desk_url)}"
+        yield pipeline, f"{browser.SESSION}={_session(desk_url)}"
 
 
 def _session(desk_url: str) -> str:

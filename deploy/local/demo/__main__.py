@@ -1,6 +1,6 @@
-"""The whole pipeline on this machine, a dozen mails, and what becomes of each: `python -m deploy.local.demo [--once]`.
+"""The whole pipeline on this machine, a dozen mails, and how each ends: `python -m deploy.local.demo [--once]`.
 
-Everything is new in each run and lies below `build/demo`. With --once it ends by itself: exit 0 when every mail ended
+Everything is new in each run and lies below `build/demo`. With --once it ends on its own: exit 0 when every mail ended
 as `demo_mails.py` expects, else 1. Without, it stays up until Ctrl-C.
 """
 
@@ -22,7 +22,8 @@ import psutil
 from rich.console import Console
 
 from deploy.local import NotAvailableError
-from deploy.local.demo.mails import DEMO_MAILS, HR, IT, DemoMail
+from deploy.local.demo.composing import HR, IT, DemoMail
+from deploy.local.demo.mails import DEMO_MAILS
 from deploy.local.demo.progress import MailProgress, ProgressTracker
 from deploy.local.demo.report import what_differed, where_to_look, write_environment, write_report
 from deploy.local.demo.settings import PASSWORD, PASSWORD_VARIABLE, demo_settings
@@ -55,7 +56,7 @@ class Servers:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m deploy.local.demo", description="The whole pipeline on this machine.")
-    parser.add_argument("--once", action="store_true", help="end by itself: exit 0 when every mail ended as expected")
+    parser.add_argument("--once", action="store_true", help="end on its own: exit 0 when every mail ended as expected")
     options = parser.parse_args(argv)
     console = Console()
     interrupt_on_signals()
@@ -192,10 +193,10 @@ def _seconds_to_first_call(walks: Sequence[MailProgress]) -> float | None:
     return round(min(seen) - started, 1) if seen else None
 
 
-def _stay_up(console: Console, told: str) -> None:
+def _stay_up(console: Console, text: str) -> None:
     """Until Ctrl-C, which may come as soon as the first line of it can be read."""
     try:
-        console.print(told, markup=False, highlight=False)
+        console.print(text, markup=False, highlight=False)
         while True:
             signal.pause()
     except KeyboardInterrupt:

@@ -8,17 +8,17 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, select
 
-from deploy.local.demo.mails import Acknowledgement, DemoMail, MailOutcome
+from deploy.local.demo.composing import Acknowledgement, DemoMail, MailOutcome
 from deploy.local.pipeline import retry_while_starting
 from deploy.local.servers.mailboxes import Mailboxes, Reply
 from desk.engine import read_transaction
+from desk.item_detail import Item, show_item
 from desk.item_references import reference
-from desk.items import Item, show_item
 from desk.tables import items, mails, persons
-from runtime.clients import make_consumer
 from runtime.config import ProcessConfig
-from runtime.topic_reader import assign_whole, to_record
-from schemas.mail import RejectedMail
+from runtime.kafka.clients import make_consumer
+from runtime.kafka.topic_reader import assign_whole, to_record
+from schemas.resolved_mail import RejectedMail
 from schemas.topics import MAIL_REJECTED
 from schemas.wire import decode
 

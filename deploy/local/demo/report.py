@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from deploy.local.demo.mails import HR, IT, differences
+from deploy.local.demo.composing import HR, IT, differences
 from deploy.local.demo.progress import MailProgress
 from deploy.local.demo.settings import PASSWORD
 from deploy.local.pipeline import Pipeline

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from console.settings.settings_file import SettingsFile, read_settings_file
+from console.settings.file_reading import read_settings_file
+from console.settings.settings_file import SettingsFile
 from deploy.local.servers.mail_host import MailHost
 from deploy.local.servers.relay import Relay
 from schemas.settings import IncomingServer, OutgoingServer, Security, Setting

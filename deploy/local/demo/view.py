@@ -1,4 +1,4 @@
-"""How the demo shows what becomes of its mails: a table that fills with a progress bar below, or plain lines."""
+"""How the demo shows the progress of its mails: a table that fills with a progress bar below, or plain lines."""
 
 from collections.abc import Sequence
 from types import TracebackType

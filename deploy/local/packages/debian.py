@@ -36,6 +36,35 @@ def need(program: str, files: Sequence[Path], packages: Sequence[str]) -> Path:
     return found
 
 
+def find_mbsync() -> Path:
+    """mbsync of isync, which people move mailboxes with.
+
+    Installed where this is root on Debian. Raises `NotAvailableError`.
+    """
+    return need("mbsync", (), ("isync",))
+
+
+def find_kcat() -> Path:
+    """kcat, the Kafka client that docs/integrate.md shows.
+
+    Installed where this is root on Debian. Raises `NotAvailableError`.
+    """
+    return need("kcat", (), ("kcat",))
+
+
+def find_text_reader() -> Path:
+    """S-nail, installed where this is root on Debian. Raises `NotAvailableError`."""
+    return need("s-nail", (), ("s-nail",))
+
+
+def find_browser() -> Path:
+    """Chromium without windows, which takes a quarter of the time that one with them takes to show a page.
+
+    Installed where this is root on Debian. Raises `NotAvailableError`.
+    """
+    return need("chromium-headless-shell", (), ("chromium-headless-shell", "fonts-liberation"))
+
+
 def unpack(package: str, libraries: Sequence[str]) -> Path:
     """The files of a package that cannot be installed beside another one, under the folder that is returned.
 

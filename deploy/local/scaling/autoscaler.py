@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 NOT_COMMITTED = -1
-TOLERANCE = 0.1  # of the HPA: no change while the lag is so near to what the replicas there are for
+TOLERANCE = 0.1  # of the HPA: no change while the lag is this near to what the current replicas are for
 SYNC_SECONDS = 15.0  # how often the HPA decides
 COOLDOWN_SECONDS = 300.0  # KEDA's default
 MOST_REPLICAS = 100  # likewise
@@ -42,7 +42,7 @@ class Offsets:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What KEDA tells the HPA of one trigger, and whether that trigger keeps a stage up."""
+    """The metric that KEDA gives the HPA for one trigger, and whether that trigger keeps a stage up."""
 
     lag: int
     active: bool
@@ -111,8 +111,8 @@ class _Rules:
     select: str
 
     @classmethod
-    def read(cls, told: Mapping[str, Any], defaults: Mapping[str, Any], pace: float) -> Self:
-        rules = {"selectPolicy": "Max", **defaults, **told}
+    def read(cls, given: Mapping[str, Any], defaults: Mapping[str, Any], pace: float) -> Self:
+        rules = {"selectPolicy": "Max", **defaults, **given}
         return cls(
             rules["stabilizationWindowSeconds"] / pace,
             [_Policy(_change(policy), policy["periodSeconds"] / pace) for policy in rules["policies"]],

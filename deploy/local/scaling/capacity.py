@@ -1,4 +1,4 @@
-"""What so many mails a day need: `python -m deploy.local.scaling.capacity` prints a plan and a simulated day. Pure.
+"""The plan for a number of mails per day: `python -m deploy.local.scaling.capacity` prints it and a simulated day.
 
 Computed from what the benchmark measured (docs/benchmark.md), by the formulas of docs/operations.md. The curve of a
 working day and the time that a mail server takes are assumptions, named here.
@@ -30,7 +30,7 @@ USE = (
 
 # Assumed.
 HOURS = (1, 1, 1, 1, 1, 2, 4, 7, 10, 11, 10, 8, 6, 7, 8, 7, 5, 3, 2, 1, 1, 1, 1, 1)  # per cent of a working day
-BURST, BURST_MINUTES = 2.0, 5  # newsletters, alerts and reminders leave at the full hour: so much more, so long
+BURST, BURST_MINUTES = 2.0, 5  # newsletters, alerts and reminders leave at the full hour: this factor, this long
 SMTP_SECONDS = 0.1  # that an outgoing server takes for a mail on a connection
 CONNECTIONS = 10  # of one outbound to its outgoing servers, all servers together
 COPIES = 3  # of each record at the brokers
@@ -50,7 +50,7 @@ class Assumed:
     connections: int = CONNECTIONS
 
     def rate(self, stage: str) -> float:
-        """Mails a second that one replica handles."""
+        """Mails per second that one replica handles."""
         by_cpu = USE * 1000 / CPU_MS[stage]
         return min(by_cpu, self.connections / self.smtp_seconds) if stage == "outbound" else by_cpu
 

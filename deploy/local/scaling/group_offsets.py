@@ -1,4 +1,4 @@
-"""What a broker tells of a consumer group's offsets: all that KEDA reads of it."""
+"""A consumer group's offsets from the broker: all that KEDA reads of it."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
 from deploy.local.scaling.autoscaler import NOT_COMMITTED, Offsets
-from runtime.clients import broker_errors, make_admin
 from runtime.config import ProcessConfig
+from runtime.kafka.clients import broker_errors, make_admin
 
 
 class GroupOffsets:

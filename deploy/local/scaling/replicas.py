@@ -17,7 +17,7 @@ from runtime.config import ENV_PREFIX
 
 READY_SECONDS = 300.0  # a dozen processes may start side by side on a machine that is busy
 GRACE_SECONDS = 75.0  # `terminationGracePeriodSeconds` of the chart
-_IN_ORDER = (None, 0, -signal.SIGTERM)  # the last: told to end before it could listen for that
+_IN_ORDER = (None, 0, -signal.SIGTERM)  # the last: asked to end before it could listen for that
 
 
 class _Replica(Child):
@@ -39,7 +39,7 @@ class _Replica(Child):
 class Replicas:
     """From the beginning to the end of its block. Its methods may be called from any thread.
 
-    Nothing is restarted: a replica that ends before it is told to is a fault, which `look` raises.
+    Nothing is restarted: a replica that ends before it is asked to is a fault, which `look` raises.
     """
 
     def __init__(self, stage: str, environment: Mapping[str, str], logs: Path) -> None:
@@ -91,12 +91,12 @@ class Replicas:
             self._wait_ready(replica)
 
     def wait_ended(self) -> None:
-        """Until each that was told to end has done so. Raises `StartError` as `look` does."""
+        """Until each that was asked to end has done so. Raises `StartError` as `look` does."""
         wait_until(lambda: all(replica.pid is None for replica in tuple(self._ended)), GRACE_SECONDS)
         self.look()
 
     def look(self) -> None:
-        """Raises `StartError` where one that was told to end was killed or failed."""
+        """Raises `StartError` if one that was asked to end was killed or failed."""
         for replica in tuple(self._ended):
             if replica.pid is None and replica.exit_code not in _IN_ORDER:
                 raise StartError(

@@ -1,64 +1,28 @@
 """A small OAuth2 provider: a token endpoint (RFC 6749), and the introspection (RFC 7662) Dovecot checks tokens by."""
 
-import base64
-import binascii
 import json
 import secrets
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from deploy.local.ports import HOST
 from deploy.local.servers.certificates import make_certificates
+from deploy.local.servers.oauth_grants import GRANTS, Client, Form, RefusedError, credentials, new_secret
 
 TOKEN_PATH, INTROSPECTION_PATH, KEYS_PATH = "/token", "/introspect", "/keys"
 _BODY_LIMIT = 100_000
 
-Form = Mapping[str, str]
 Answer = tuple[int, Mapping[str, object]]
-
-
-@dataclass
-class Client:
-    """An application that is known to the provider, and may act for one mailbox.
-
-    `client_secret` is None for a public client (RFC 6749, 2.1). With `audience` its tokens are signed JWTs for that
-    service, which checks them by the keys at `keys_url`, else mere random words. `refresh_token` is the one that is
-    good now; with `rotates` each use of it makes another. `lifetime_seconds` of access tokens to come. `requests`: what
-    the token endpoint was asked in this client's name, the good and the bad.
-    """
-
-    username: str
-    client_id: str
-    client_secret: str | None
-    refresh_token: str
-    lifetime_seconds: float
-    rotates: bool
-    audience: str = ""
-    requests: list[Form] = field(default_factory=list)
-
-
-def _new_secret(size: int) -> str:
-    """Random, but for a word that it can be told by wherever it may turn up."""
-    return f"s3cret-{secrets.token_urlsafe(size)}"
-
-
-class _RefusedError(Exception):
-    """RFC 6749, section 5.2: the error's code, and the status it is sent with."""
-
-    def __init__(self, code: str, status: int = 400) -> None:
-        super().__init__(code)
-        self.status = status
 
 
 class OAuthServer:
@@ -92,9 +56,9 @@ class OAuthServer:
         audience: str = "",
     ) -> Client:
         """A client that gets tokens for that user, by its secret (not a public one) or by its refresh token."""
-        secret = None if public else _new_secret(16)
+        secret = None if public else new_secret(16)
         client = Client(
-            username, f"client-{secrets.token_hex(6)}", secret, _new_secret(24), lifetime_seconds, rotates, audience
+            username, f"client-{secrets.token_hex(6)}", secret, new_secret(24), lifetime_seconds, rotates, audience
         )
         with self._lock:
             self._clients[client.client_id] = client
@@ -108,7 +72,7 @@ class OAuthServer:
     def withdraw_consent(self, client: Client) -> None:
         """The refresh token that this client has is good no longer."""
         with self._lock:
-            client.refresh_token = _new_secret(24)
+            client.refresh_token = new_secret(24)
 
     def answer(self, path: str, form: Form, authorization: str) -> Answer:
         """Status and JSON object for a form that was posted, with its Authorization header."""
@@ -118,7 +82,7 @@ class OAuthServer:
                     return 200, self._introspect(form)
                 if path == TOKEN_PATH:
                     return 200, self._issue(form, authorization)
-            except _RefusedError as refused:
+            except RefusedError as refused:
                 return refused.status, {"error": str(refused)}
         return 404, {"error": "not found"}
 
@@ -131,17 +95,17 @@ class OAuthServer:
 
     def _issue(self, form: Form, authorization: str) -> Mapping[str, object]:
         """RFC 6749, 5.1."""
-        client_id, client_secret = _credentials(form, authorization)
+        client_id, client_secret = credentials(form, authorization)
         client = self._clients.get(client_id)
         if client:
             client.requests.append(form)
         if client is None or client.client_secret != client_secret:
-            raise _RefusedError("invalid_client", 401)
-        grant = _GRANTS.get(form.get("grant_type", ""))
+            raise RefusedError("invalid_client", 401)
+        grant = GRANTS.get(form.get("grant_type", ""))
         if grant is None:
-            raise _RefusedError("unsupported_grant_type" if "grant_type" in form else "invalid_request")
+            raise RefusedError("unsupported_grant_type" if "grant_type" in form else "invalid_request")
         more = grant(client, form)
-        token = self._signed(client) if client.audience else _new_secret(24)
+        token = self._signed(client) if client.audience else new_secret(24)
         self._tokens[token] = (client, time.monotonic() + client.lifetime_seconds)
         return {"access_token": token, "token_type": "Bearer", "expires_in": int(client.lifetime_seconds), **more}
 
@@ -174,41 +138,6 @@ class OAuthServer:
         for server in self._servers:
             server.shutdown()
             server.server_close()
-
-
-def _credentials(form: Form, authorization: str) -> tuple[str, str | None]:
-    """Client id and secret, from HTTP Basic or from the form (RFC 6749, 2.3.1); no secret for a public client."""
-    scheme, _, value = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return form.get("client_id", ""), form.get("client_secret") or None
-    try:
-        client_id, _, client_secret = base64.b64decode(value).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        raise _RefusedError("invalid_client", 401) from None
-    return unquote_plus(client_id), unquote_plus(client_secret)
-
-
-def _by_client_credentials(client: Client, _form: Form) -> Mapping[str, object]:
-    """RFC 6749, 4.4: for confidential clients only."""
-    if client.client_secret is None:
-        raise _RefusedError("unauthorized_client")
-    return {}
-
-
-def _by_refresh_token(client: Client, form: Form) -> Mapping[str, object]:
-    """RFC 6749, 6: a new refresh token takes the place of the old one, where this client's rotate."""
-    if form.get("refresh_token") != client.refresh_token:
-        raise _RefusedError("invalid_grant")
-    if not client.rotates:
-        return {}
-    client.refresh_token = _new_secret(24)
-    return {"refresh_token": client.refresh_token}
-
-
-_GRANTS: Mapping[str, Callable[[Client, Form], Mapping[str, object]]] = {
-    "client_credentials": _by_client_credentials,
-    "refresh_token": _by_refresh_token,
-}
 
 
 def _handler(

@@ -67,7 +67,7 @@ class SecureBroker:
         self._stack.close()
 
     def settings_of(self, way: str) -> dict[str, Any]:
-        """Of `runtime.kafka_settings.KafkaSettings`, by their names."""
+        """Of `runtime.kafka.settings.KafkaSettings`, by their names."""
         trust = {"kafka_ca_file": self.certificates.authority}
         match way:
             case "SSL":

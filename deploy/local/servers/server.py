@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local.child import Child
+from deploy.local.child import STOP_SECONDS, Child
 from deploy.local.ports import HOST
 
 
@@ -18,6 +18,7 @@ class Server(ABC):
 
     name: str
     start_seconds = 180.0
+    stop_seconds = STOP_SECONDS
     host = HOST
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -56,7 +57,7 @@ class Server(ABC):
 
     def stop(self) -> None:
         if self._child:
-            self._child.stop()
+            self._child.stop(self.stop_seconds)
 
     def kill(self) -> None:
         """SIGKILL, for tests of what the server's death does."""

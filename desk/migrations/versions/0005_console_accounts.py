@@ -18,6 +18,13 @@ def _account(table: str) -> sa.ForeignKeyConstraint:
 
 
 def upgrade() -> None:
+    _create_accounts_and_roles()
+    _create_sessions()
+    _create_sign_ins()
+    _create_access_changes()
+
+
+def _create_accounts_and_roles() -> None:
     op.create_table(
         "accounts",
         _text("id"),
@@ -56,6 +63,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["role_id"], ["roles.id"], name="account_roles_role_id_fkey"),
     )
     op.create_index("account_roles_role_id_idx", "account_roles", ["role_id"])
+
+
+def _create_sessions() -> None:
     op.create_table(
         "sessions",
         _text("id"),
@@ -73,6 +83,9 @@ def upgrade() -> None:
     )
     op.create_index("sessions_token_digest_idx", "sessions", ["token_digest"], unique=True)
     op.create_index("sessions_account_id_idx", "sessions", ["account_id"])
+
+
+def _create_sign_ins() -> None:
     op.create_table(
         "sign_in_links",
         _text("token_digest"),
@@ -100,6 +113,9 @@ def upgrade() -> None:
         _account("kept_input"),
     )
     op.create_index("kept_input_account_id_idx", "kept_input", ["account_id"])
+
+
+def _create_access_changes() -> None:
     op.create_table(
         "access_changes",
         sa.Column("id", NUMBER, autoincrement=True, nullable=False),

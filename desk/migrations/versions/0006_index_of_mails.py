@@ -14,6 +14,12 @@ def _text(name: str) -> sa.Column[str]:
 
 
 def upgrade() -> None:
+    _create_index()
+    _create_dead_letters()
+    _create_positions()
+
+
+def _create_index() -> None:
     op.create_table(
         "mail_index",
         _text("mail_id"),
@@ -51,6 +57,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("topic", "topic_partition", "topic_offset", name="mail_steps_pkey"),
     )
     op.create_index("mail_steps_mail_id_idx", "mail_steps", ["mail_id"])
+
+
+def _create_dead_letters() -> None:
     op.create_table(
         "dead_letters",
         _text("id"),
@@ -69,6 +78,9 @@ def upgrade() -> None:
     op.create_index("dead_letters_state_idx", "dead_letters", ["state", "at", "id"])
     op.create_index("dead_letters_reason_idx", "dead_letters", ["state", "reason", "at", "id"])
     op.create_index("dead_letters_mail_id_idx", "dead_letters", ["mail_id"])
+
+
+def _create_positions() -> None:
     op.create_table(
         "index_positions",
         _text("topic"),

@@ -10,11 +10,12 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from sqlalchemy import Connection, Engine
 
-from console.access import passwords
+from console.access import credentials
 from console.access.access import Access
-from console.access.accounts import Account, add_account, add_administrator, find_account, set_password
+from console.access.account_changes import add_account, add_administrator, set_password
+from console.access.accounts import Account, find_account
+from console.access.credentials import hash_password
 from console.access.history import By
-from console.access.passwords import hash_password
 from console.access.rights import Right
 from console.access.roles import add_role
 from console.access.sessions import Client
@@ -90,7 +91,7 @@ class House:
         return self.again(account)
 
 
-TODAYS = passwords._HASHER
+TODAYS = credentials._HASHER
 
 
 @pytest.fixture(autouse=True)
@@ -106,10 +107,10 @@ def todays_hashes(cheap_hashes: None, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def _hashing(monkeypatch: pytest.MonkeyPatch, hasher: PasswordHasher) -> Iterator[None]:
-    monkeypatch.setattr(passwords, "_HASHER", hasher)
-    passwords._decoy.cache_clear()
+    monkeypatch.setattr(credentials, "_HASHER", hasher)
+    credentials._decoy.cache_clear()
     yield
-    passwords._decoy.cache_clear()
+    credentials._decoy.cache_clear()
 
 
 @pytest.fixture

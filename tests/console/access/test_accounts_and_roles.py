@@ -9,24 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.access.accounts import (
-    Account,
-    account_of_subject,
-    add_account,
-    change_account,
-    find_account,
-    link_subject,
-    list_accounts,
-    set_password,
-    unlink_subject,
-)
+from console.access.account_changes import add_account, change_account, link_subject, set_password, unlink_subject
+from console.access.accounts import Account, account_of_subject, find_account, list_accounts
+from console.access.credentials import hash_password
 from console.access.history import list_changes
-from console.access.identity import identity
-from console.access.links import account_of_link, make_link, use_link
-from console.access.passwords import hash_password
-from console.access.rights import Right
+from console.access.rights import Right, identity
 from console.access.roles import add_role, change_role, delete_role, load_roles
-from console.access.sessions import SessionTimes
+from console.access.sessions import SessionTimes, account_of_link, make_link, use_link
 from console.errors import UserError
 from desk.errors import ConflictError
 from tests.console.access.conftest import HERE, PASSWORD, House

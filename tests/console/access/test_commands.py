@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from console.access.access import Access
-from console.access.accounts import account_named, set_password
+from console.access.account_changes import set_password
+from console.access.accounts import account_named
+from console.access.credentials import hash_password
 from console.access.history import By, list_changes
-from console.access.passwords import hash_password
 from console.access.rights import Right
 from console.access.sessions import Client
 from desk.engine import open_desk, read_transaction, write_transaction

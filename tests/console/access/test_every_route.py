@@ -11,8 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.web.app import build_app
 from console.web.endpoint import Endpoint
 from console.web.page import Page

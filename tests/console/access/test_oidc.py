@@ -19,13 +19,14 @@ from joserfc.jwk import KeySet, OctKey, RSAKey
 from starlette.testclient import TestClient
 
 from console.access.access import Access
-from console.access.accounts import account_named, account_of_subject, set_disabled
+from console.access.account_changes import set_disabled
+from console.access.accounts import account_named, account_of_subject
 from console.access.config import AccessConfig
-from console.access.links import make_link
 from console.access.oidc import Attempt, OidcClient, Provider, attempt_of, begin_attempt
 from console.access.oidc_http import OidcError, is_endpoint
 from console.access.rights import Right
 from console.access.roles import add_role
+from console.access.sessions import make_link
 from deploy.local.ports import HOST as MACHINE
 from deploy.local.servers.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider
 from tests.console.access.conftest import House

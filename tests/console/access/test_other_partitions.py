@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.web.page import Page
 from console.web.routes import routes_of
 from desk.engine import open_desk

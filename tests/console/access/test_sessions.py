@@ -3,8 +3,8 @@
 from sqlalchemy import func, select, update
 
 from console.access.access import Began
-from console.access.accounts import change_account, set_password
-from console.access.passwords import hash_password
+from console.access.account_changes import change_account, set_password
+from console.access.credentials import hash_password
 from console.access.rights import Right
 from console.access.roles import change_role, load_roles
 from console.access.sessions import Client, end_session, end_sessions, live_sessions, purge

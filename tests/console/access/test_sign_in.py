@@ -7,10 +7,10 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from sqlalchemy import select, update
 
-from console.access import passwords
+from console.access import credentials
 from console.access.access import Access, Began, NotSignedIn
-from console.access.accounts import change_account
-from console.access.passwords import hash_password, verify
+from console.access.account_changes import change_account
+from console.access.credentials import hash_password, verify
 from console.access.rights import Right
 from console.access.sessions import Client
 from desk.tables import accounts, sessions, sign_in_attempts
@@ -165,7 +165,7 @@ def test_the_database_holds_no_token_and_no_password(quick_house: House) -> None
     ],
 )
 def test_what_a_new_password_has_to_be_like(password: str, told: str) -> None:
-    faults = list(passwords.faults(password, "ann", "ann@example.test"))
+    faults = list(credentials.faults(password, "ann", "ann@example.test"))
     assert (told in " ".join(faults)) if told else not faults
 
 

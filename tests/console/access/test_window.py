@@ -11,14 +11,15 @@ from starlette.responses import PlainTextResponse, Response
 from console.access import kept_input
 from console.access import pages as access_pages
 from console.access.access import Access
-from console.access.accounts import set_disabled
-from console.access.links import make_link
-from console.access.local_paths import local_path
+from console.access.account_changes import set_disabled
+from console.access.browser import local_path
 from console.access.rights import Right
 from console.access.roles import load_roles
+from console.access.sessions import make_link
 from console.web import home
+from console.web.form_errors import PageError
 from console.web.page import Page
-from console.web.render import PageError, page
+from console.web.render import page
 from console.web.routes import Routes, routes_of
 from desk.engine import open_desk, read_transaction
 from desk.tables import kept_input as kept_table

@@ -11,19 +11,20 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from console.access.rights import Right
-from console.audit import pages as audit
+from console.audit import history_pages as audit
 from console.settings import file_pages
 from console.settings.apply import Plan, plan
+from console.settings.file_reading import open_settings_file
 from console.settings.saving import Author, save
-from console.settings.settings_file import SettingsFile, open_settings_file
+from console.settings.settings_file import SettingsFile
 from console.settings.state import State
 from console.web import home
 from console.web.keyset import ROWS
 from desk.engine import write_transaction
-from logger.write import write_persons
-from schemas.notification_rules import Group
+from logger.db.persons import write_persons
 from schemas.persons import Person
 from schemas.settings import EmailOptions, OutgoingServer, Partition, Secret
+from schemas.settings.notification_rules import Group
 from schemas.topics import SETTINGS
 from schemas.wire import tombstone
 from tests.console.settings.desk_window import MemoryServices

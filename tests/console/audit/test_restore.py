@@ -8,7 +8,7 @@ import pytest
 from console.audit.history import PastChange, past_change
 from console.audit.restore import plan_restore
 from console.errors import UserError
-from console.settings.setting_secrets import redacted_change
+from console.settings.secrets import redacted_change
 from console.settings.state import State
 from schemas.base import Model
 from schemas.persons import Person

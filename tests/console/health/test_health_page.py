@@ -4,11 +4,10 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.health.groups import GROUPS
-from console.health.looks import Traffic, Trouble
 from console.health.sample import Progress, Sample
+from console.health.sampler import Traffic, Trouble
 from console.views.snapshot import ViewSnapshot
 from console.views.views import Freshness
 from schemas.servers import ServerStatus

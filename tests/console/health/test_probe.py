@@ -11,8 +11,8 @@ from kafka.structs import OffsetAndMetadata
 from console.config import ConsoleConfig
 from console.health import probe as module
 from console.health.probe import Probe
-from runtime.publisher import Publisher
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_setup import create_topics
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED, SERVER_TESTS
 from schemas.wire import OutputRecord
 

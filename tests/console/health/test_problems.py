@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from console.health.groups import GROUPS
-from console.health.looks import Traffic, Trouble
 from console.health.problems import Known, Problem, problems
 from console.health.sample import Progress, Reading, Sample
-from console.settings.first_partition import FIRST_PARTITION
+from console.health.sampler import Traffic, Trouble
+from console.settings.partitions import FIRST_PARTITION
 from console.views.snapshot import ViewSnapshot
 from console.views.views import Freshness
-from schemas.reasons import EXPLANATIONS, Reason
+from schemas.explanations import EXPLANATIONS
+from schemas.reasons import Reason
 from schemas.servers import ServerStatus
 from schemas.settings import CallTemplate, EmailOptions, IncomingServer, OutgoingServer, Setting
 from schemas.snapshot import SettingsSnapshot

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from console.audit.reconcile_mails import reconcile
 from console.config import ConsoleConfig
 from console.jobs.jobs import Job, Jobs
-from console.mails.reconcile import reconcile
 from console.web.config import WindowConfig
 from deploy.local.ports import wait_until
-from outbound.probe import probe_mail
-from runtime.publisher import Publisher
+from outbound.server_test import probe_mail
+from runtime.kafka.producer import Publisher
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.servers import TestStep as Step  # by its own name pytest would collect it
 from schemas.settings import OutgoingServer

@@ -9,11 +9,10 @@ from types import SimpleNamespace
 import pytest
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.config import ConsoleConfig
-from console.health.looks import Traffic
 from console.health.sample import Sample
+from console.health.sampler import Traffic
 from console.jobs.jobs import Jobs
 from console.views.snapshot import ViewSnapshot
 from console.views.views import Freshness

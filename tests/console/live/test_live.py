@@ -6,15 +6,14 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.config import ConsoleConfig
 from console.live import pages as module
 from console.live.hub import Hub
 from console.views.views import Views
 from deploy.local.ports import wait_until
-from runtime.publisher import Publisher
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_setup import create_topics
 from tests.console.live.window import SECONDS, application, served, services
 from tests.console.views.following import started, status
 from tests.console.web.signed_in import ADMINISTRATOR

@@ -10,12 +10,12 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from console.config import ConsoleConfig
 from console.health.groups import GROUPS
-from console.health.looks import Traffic
 from console.health.sample import Progress, Sample
+from console.health.sampler import Traffic
 from console.live.hub import Hub
 from console.views.views import Views
-from runtime.publisher import Publisher
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_setup import create_topics
 from schemas.settings import IncomingServer
 from schemas.topics import SETTINGS
 from schemas.wire import encode

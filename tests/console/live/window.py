@@ -10,9 +10,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
+from console.access.rights import Identity
 from console.health import pages as health_pages
-from console.health.looks import Traffic
+from console.health.sampler import Traffic
 from console.jobs import pages as jobs_pages
 from console.live import pages as live_pages
 from console.live.hub import Hub

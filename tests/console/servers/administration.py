@@ -11,23 +11,23 @@ from typing import Any
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
+from console.access.rights import Identity
 from console.live import pages as live
 from console.live.hub import Hub
 from console.servers import pages as servers
 from console.servers.drafts import Drafts
 from console.servers.test_runs import ServerTestRuns
+from console.services import KeyLocks
 from console.settings import kind_pages
-from console.settings.locks import KeyLocks
-from console.settings.settings_file import read_settings_file
+from console.settings.file_reading import read_settings_file
 from console.settings.state import MANAGED_BY
 from console.views.snapshot import ViewSnapshot
 from console.views.views import Freshness
 from console.web import home
 from desk.engine import open_desk
-from logger.write import write_persons
-from runtime.outcomes import OutageError
-from runtime.secrets import make_keys, unseal
+from logger.db.persons import write_persons
+from runtime.outages import OutageError
+from runtime.security.sealing import make_keys, unseal
 from schemas import ids
 from schemas.base import Model
 from schemas.reasons import Reason

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from schemas.settings import IncomingServer, OutgoingServer
 from schemas.topics import SETTINGS, SETTINGS_CHANGES
 from tests.console.servers.administration import CANARY, Administration, filled
@@ -286,6 +285,13 @@ def test_several_that_are_found_are_offered_to_choose_from(client: TestClient, a
     assert client.post(UPDATE, data=chosen).headers["location"] == REVIEW
     client.post(REVIEW, data={})
     assert administration.setting("incoming-server/it-mailbox").default_logging_analyst == "alan"
+
+
+def test_the_review_calls_both_analysts_by_their_names(client: TestClient) -> None:
+    post(client, UPDATE, default_logging_analyst="alan")
+    review = client.get(REVIEW).text
+    names = [re.search(rf"<{tag}>([^<]+)</{tag}>", review) for tag in ("del", "ins")]
+    assert all(found and " " in found[1] for found in names), names  # a first and a last name, and no id
 
 
 def test_the_table_of_use_linked_analyst_stands_beside_it(client: TestClient) -> None:

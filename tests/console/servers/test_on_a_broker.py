@@ -7,22 +7,21 @@ from typing import Any
 
 import pytest
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.audit.history import read_history
 from console.config import ConsoleConfig
 from console.live import pages as live
 from console.servers import pages as servers_pages
 from console.services import Services
-from console.settings.settings_file import read_settings_file
+from console.settings.file_reading import read_settings_file
 from console.settings.state import read_state
 from console.web import home
 from deploy.local.ports import wait_until
-from logger.write import write_persons
-from runtime.outcomes import OutageError
-from runtime.publisher import Publisher
-from runtime.secrets import make_keys, unseal
-from runtime.topic_reader import read_to_end
+from logger.db.persons import write_persons
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_reader import read_to_end
+from runtime.outages import OutageError
+from runtime.security.sealing import make_keys, unseal
 from schemas.reasons import Reason
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.servers import TestStep as Step  # by its own name pytest would collect it

@@ -8,8 +8,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from console.servers.probe import Row, compared, is_probe
-from outbound.probe import probe_mail
-from outbound.server_test import run_server_test
+from outbound.server_test import probe_mail, run_server_test
 from resolver.parsing import parse
 from resolver.screening import screen
 from schemas.reasons import Reason

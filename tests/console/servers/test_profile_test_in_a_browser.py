@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from deploy.local.checkers.window_checkers import html_faults
+from deploy.local.checkers.npm_checkers import html_faults
 from tests.console.servers.administration import CANARY, SUBJECTS, Administration
 from tests.console.servers.test_profile_testing import ADD, SAVED, STORED, fine
 from tests.console.servers.test_testing import refused

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
-from deploy.local.checkers.window_checkers import html_faults
+from deploy.local.checkers.npm_checkers import html_faults
 from tests.console.servers.administration import AT, CANARY, SUBJECTS, Administration
 from tests.console.servers.test_testing import refused
 from tests.console.web.serving import served

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
-from console.servers import test_status
+from console.access.rights import Identity, Right
+from console.servers import test_runs as test_status
 from console.servers.test_runs import PER_ACCOUNT
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.servers import TestStep as Step  # by its own name pytest would collect it

@@ -8,21 +8,19 @@ import pytest
 from sqlalchemy import Engine
 
 from console.audit import history
-from console.settings import saving
-from console.settings.locks import KeyLocks
+from console.services import KeyLocks
+from console.settings import conflicts
 from console.settings.state import MANAGED_BY
 from console.templates.samples import Samples
 from console.views.snapshot import FOLLOWED, ViewSnapshot
 from console.views.views import Freshness
-from runtime.outcomes import OutageError
-from runtime.outgoing import prepare
-from runtime.publisher import check_size
+from runtime.kafka.producer import check_size, prepare
+from runtime.outages import OutageError
 from schemas.reasons import Reason
 from schemas.servers import SettingsChange
 from schemas.settings import Setting
-from schemas.sizes import MAX_RECORD_BYTES
 from schemas.topics import SETTINGS, SETTINGS_CHANGES
-from schemas.wire import OutputRecord, Record, decode, encode
+from schemas.wire import MAX_RECORD_BYTES, OutputRecord, Record, decode, encode
 
 AT = datetime(2026, 11, 29, tzinfo=UTC)
 
@@ -84,5 +82,5 @@ def read_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OutageError(Reason.BROKER_AWAY, "the broker cannot be reached")
         return [record for record in config.records if record.topic in topics]
 
-    for module in (saving, history):
+    for module in (conflicts, history):
         monkeypatch.setattr(module, "read_to_end", read_to_end)

@@ -2,12 +2,13 @@
 
 from sqlalchemy import Engine
 
-from console.settings.in_use import FIELDS, MAX_OFFERED, values_in_use
+from console.settings.page_context import FIELDS, MAX_OFFERED, values_in_use
 from desk.engine import read_transaction
-from desk.in_use import item_values_in_use, offices_in_use
-from schemas.notification_rules import Group
+from desk.items import item_values_in_use
+from desk.persons import offices_in_use
 from schemas.persons import Person
 from schemas.settings import CallTemplate
+from schemas.settings.notification_rules import Group
 from schemas.snapshot import SettingsSnapshot
 from tests.logger.harness import Logger, demo_settings, make_mail
 

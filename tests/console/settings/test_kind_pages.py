@@ -10,8 +10,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from console.settings.kinds import KINDS, Kind
-from logger.write import write_persons
-from schemas.notification_rules import Group, NotificationRule
+from logger.db.persons import write_persons
 from schemas.persons import Person
 from schemas.settings import (
     CallTemplate,
@@ -23,6 +22,7 @@ from schemas.settings import (
     Secret,
     Setting,
 )
+from schemas.settings.notification_rules import Group, NotificationRule
 from schemas.topics import SETTINGS as SETTINGS_TOPIC
 from schemas.wire import encode
 from tests.console.settings.desk_window import AT, MemoryServices

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from runtime.secrets import make_keys, reveal
+from runtime.security.sealing import make_keys, reveal
 from schemas.settings import IncomingServer, MapiProfile
 from tests.console.servers.test_details import errors
 from tests.console.settings.desk_window import MemoryServices

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from deploy.local.checkers.window_checkers import html_faults
+from deploy.local.checkers.npm_checkers import html_faults
 from desk.engine import open_desk
 from tests.console.settings.desk_window import MemoryServices
 from tests.console.settings.test_kind_pages import SETTINGS

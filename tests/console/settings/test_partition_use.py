@@ -1,8 +1,8 @@
 """What belongs to a partition, and which of its call templates give no Priority."""
 
-from console.settings.partition_use import use_of
-from schemas.notification_rules import Group, NotificationRule
+from console.settings.partitions import use_of
 from schemas.settings import CallTemplate, EmailOptions, IncomingServer, MessageTemplate, OutgoingServer, Partition
+from schemas.settings.notification_rules import Group, NotificationRule
 from schemas.snapshot import SettingsSnapshot
 
 IT = Partition(id="it", impacts=("I",), urgencies=("U",), priorities=("P",), priority_matrix={"I": {"U": "P"}})

@@ -4,11 +4,12 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
+from console.access.rights import Identity
 from schemas.settings import CallTemplate, EmailOptions, Partition
 from tests.console.settings.desk_window import MemoryServices
-from tests.console.settings.test_kind_pages import SETTINGS, form_of
+from tests.console.settings.test_kind_pages import IT, SETTINGS, form_of
 from tests.console.settings.window_of_settings import administrator
+from tests.desk.rows import add_person
 
 RULE = "/settings/notification-rules/closed"
 TEMPLATE = "/settings/call-templates/it-call"
@@ -44,6 +45,17 @@ def test_review_shows_the_difference_and_saves_nothing(client: TestClient, servi
     assert "<del>Standard</del><ins>Wide</ins>" in sent.text
     assert services.published == []
     assert form_of(sent.text)["screen_set"] == ["Wide"]
+
+
+def test_what_saving_changes_calls_people_and_settings_by_their_names(desk: Engine) -> None:
+    add_person(desk, "ann", "Ann", "Archer")
+    add_person(desk, "ben", "Ben", "Baker")
+    client = administrator(MemoryServices(desk, SETTINGS))
+    group = "/settings/groups/printers/update"
+    form = form_of(client.get(group).text) | {"partition": ["it"], "members": ["ben"], "action": ["review"]}
+    sent = client.post(group, data=form)
+    assert "<del>Ann Archer (ann)</del><ins>Ben Baker (ben)</ins>" in sent.text
+    assert f"<ins>{IT.name} (it)</ins>" in sent.text
 
 
 def test_two_administrators_at_once_lose_nothing_unseen(client: TestClient, services: MemoryServices) -> None:

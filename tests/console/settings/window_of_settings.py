@@ -5,8 +5,7 @@ from dataclasses import replace
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.servers import pages as servers
 from console.settings import kind_pages
 from console.templates import checking

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from runtime import bounded_child
-from runtime.template_child import CPU_SECONDS, MEMORY_BYTES
+from runtime.child import limits as bounded_child
+from runtime.child.template_checks import CPU_SECONDS, MEMORY_BYTES
 
 
 def burn(_given: None, _question: object) -> Iterator[None]:

@@ -7,11 +7,9 @@ import pytest
 
 from console.templates import sample_child
 from console.templates import samples as module
-from console.templates.sample import sample_notification
-from console.templates.samples import Samples
-from runtime import bounded_child
-from runtime.template_child import CPU_SECONDS, MEMORY_BYTES
-from runtime.template_trials import TemplateChild
+from console.templates.samples import Samples, sample_notification
+from runtime.child import limits as bounded_child
+from runtime.child.template_checks import CPU_SECONDS, MEMORY_BYTES, TemplateChild
 from schemas.settings import MessageTemplate
 from schemas.template_language import TemplateFault
 

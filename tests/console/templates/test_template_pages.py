@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from schemas.notification_rules import NotificationRule
 from schemas.settings import MessageTemplate
+from schemas.settings.notification_rules import NotificationRule
 from tests.console.settings.desk_window import MemoryServices
 from tests.console.settings.test_kind_pages import SETTINGS, form_of
 from tests.console.settings.window_of_settings import administrator

@@ -11,8 +11,8 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from deploy.local.checkers.strimzi import strict_schemas
-from runtime.topic_plans import TopicPlan, plans
+from deploy.local.checkers.custom_resources import strimzi_schemas
+from runtime.kafka.topic_plans import TopicPlan, plans
 from schemas.access import GROUPS, Rule, rules_of
 from tests.console.conftest import Mailcall
 
@@ -35,8 +35,8 @@ def shown(mailcall: Mailcall, monkeypatch: pytest.MonkeyPatch) -> Mailcall:
 
 
 @pytest.fixture(scope="module")
-def strimzi_schemas() -> Mapping[str, jsonschema_rs.Validator]:
-    return {kind: jsonschema_rs.validator_for(schema) for kind, schema in strict_schemas().items()}
+def strict_schemas() -> Mapping[str, jsonschema_rs.Validator]:
+    return {kind: jsonschema_rs.validator_for(schema) for kind, schema in strimzi_schemas().items()}
 
 
 def commands(script: str, tool: str) -> list[list[str]]:
@@ -128,12 +128,12 @@ def test_without_acls_no_user_is_shown(shown: Mailcall) -> None:
 
 @pytest.mark.parametrize("prefix", [PREFIX, "a-.b..c-", "7" * 63])
 def test_strimzi_would_take_what_is_shown(
-    prefix: str, shown: Mailcall, strimzi_schemas: Mapping[str, jsonschema_rs.Validator]
+    prefix: str, shown: Mailcall, strict_schemas: Mapping[str, jsonschema_rs.Validator]
 ) -> None:
     resources = list(yaml.safe_load_all(shown("--dry-run", "--strimzi", "central", "--acls", prefix=prefix).out))
     assert len(resources) == len(list(plans(prefix))) + len(GROUPS)
     for resource in resources:
-        strimzi_schemas[resource["kind"]].validate(resource)
+        strict_schemas[resource["kind"]].validate(resource)
     names = {one["spec"].get("topicName", one["metadata"]["name"]) for one in resources if one["kind"] == "KafkaTopic"}
     assert names == {plan.name for plan in plans(prefix)}
     assert len({(one["kind"], one["metadata"]["name"]) for one in resources}) == len(resources)
@@ -152,11 +152,11 @@ def test_strimzi_would_take_what_is_shown(
     ],
 )
 def test_what_strimzi_would_not_take_is_refused(
-    kind: str, wrong: dict[str, Any], strimzi_schemas: Mapping[str, jsonschema_rs.Validator]
+    kind: str, wrong: dict[str, Any], strict_schemas: Mapping[str, jsonschema_rs.Validator]
 ) -> None:
     right: dict[str, Any] = {"apiVersion": "kafka.strimzi.io/v1", "kind": kind, "metadata": {"name": "a"}, "spec": {}}
-    assert strimzi_schemas[kind].is_valid(right)
-    assert not strimzi_schemas[kind].is_valid(right | wrong)
+    assert strict_schemas[kind].is_valid(right)
+    assert not strict_schemas[kind].is_valid(right | wrong)
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,12 @@ from kafka.admin import (
 from structlog.testing import capture_logs
 
 from deploy.local.servers.secure_broker import ACLS_HOLD, PLAIN_USER, SecureBroker
-from runtime.broker_trial import try_broker
-from runtime.clients import make_admin
 from runtime.config import ProcessConfig
-from runtime.kafka_security import security_of
-from runtime.kafka_settings import KafkaSettings
-from runtime.topic_setup import create_topics
+from runtime.kafka.clients import make_admin
+from runtime.kafka.connection_check import check_connection
+from runtime.kafka.security import security_of
+from runtime.kafka.settings import KafkaSettings
+from runtime.kafka.topic_setup import create_topics
 from schemas.access import Rule, rules_of
 from schemas.reasons import Reason
 from tests.console.conftest import Mailcall
@@ -155,7 +155,7 @@ def test_each_mistake_has_its_own_words(broker: SecureBroker, tmp_path: Path) ->
         config = ProcessConfig(topic_prefix=PREFIX, **settings)
         (tmp_path / "gone").unlink(missing_ok=True)
         host, port = config.kafka_bootstrap_servers.split(":")
-        failed = try_broker(host, int(port), security_of(config), 20).failed
+        failed = check_connection(host, int(port), security_of(config), 20).failed
         assert failed, settings
         assert failed.reason is reason, failed
         assert said in failed.text, failed

@@ -7,13 +7,12 @@ import pytest
 from kafka import KafkaProducer
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.config import ConsoleConfig
 from console.topics import records as module
 from console.topics.records import read_lines, read_record
-from runtime.publisher import Publisher
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_setup import create_topics
 from schemas.servers import AccountTokens
 from schemas.settings import OutgoingServer, Secret
 from schemas.topics import CALL_EVENTS, MAIL_FETCHED, MAIL_REJECTED, SERVER_TOKENS, SETTINGS, Topic

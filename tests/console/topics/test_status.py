@@ -15,8 +15,8 @@ from kafka.structs import OffsetAndMetadata
 
 from console.config import ConsoleConfig
 from console.health.groups import GROUPS
-from console.health.looks import Traffic, Trouble
 from console.health.sample import Progress, Sample
+from console.health.sampler import Traffic, Trouble
 from console.topics.overview import topic_lines
 from console.topics.status import DeadLetters, status_of
 from schemas.topics import MAIL_FETCHED

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from console.health.looks import Traffic, Trouble
 from console.health.sample import Progress, Sample
+from console.health.sampler import Traffic, Trouble
 from console.health.words import duration, per_minute
 from console.topics.overview import minutes, topic_lines
 from schemas.topics import TOPICS

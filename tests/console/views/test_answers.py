@@ -8,8 +8,8 @@ import pytest
 from console.config import ConsoleConfig
 from console.views import answers as module
 from console.views.answers import Answers
-from runtime.publisher import Publisher
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_setup import create_topics
 from schemas.servers import ServerTestResult
 from schemas.topics import SERVER_TEST_RESULTS
 from schemas.wire import OutputRecord, Record, UndecodableError, decode, encode

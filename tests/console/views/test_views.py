@@ -13,9 +13,9 @@ from console.views.follower import Follower
 from console.views.views import FRESHNESS, SERVERS, SETTINGS, Views
 from deploy.local.ports import wait_until
 from deploy.local.servers.broker import KafkaProcess
-from runtime.health import Health
-from runtime.publisher import Publisher
-from runtime.topic_setup import create_topics
+from runtime.kafka.producer import Publisher
+from runtime.kafka.topic_setup import create_topics
+from runtime.telemetry.health import Health
 from schemas.topics import SETTINGS as SETTINGS_TOPIC
 from tests.console.views.following import SECONDS, Told, options, started, status
 

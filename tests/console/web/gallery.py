@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from console.web.forms import Choice, Field
+from console.web.form_errors import PageError
+from console.web.forms import Field
+from console.web.model_fields import Choice
 from console.web.page import Entry, Page
-from console.web.render import PageError, page, redirect
+from console.web.render import page, redirect
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202egpj.exe {{ 7*7 }} javascript:alert(1)"
 LONG = "A" * 2_000  # wider than any screen; a browser lays out ten thousand in twenty times the time

@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 from console.views.snapshot import ViewSnapshot
 from console.views.views import Freshness
 from desk.engine import write_transaction
-from logger.people import apply_changes
-from logger.records import PersonChange
-from runtime.outcomes import OutageError
+from logger.core.persons import PersonChange
+from logger.db.persons import apply_changes
+from runtime.outages import OutageError
 from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.servers import SettingsChange

@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
-from console.desk import delivery_pages, item_pages
-from console.mails.sending_again import again_id
+from console.desk import item_pages
+from console.notifications import pages as delivery_pages
+from console.notifications.send_again import again_id
 from console.web import home
-from deploy.local.checkers.window_checkers import html_faults
+from deploy.local.checkers.npm_checkers import html_faults
 from tests.console.web.serving import served
 from tests.console.web.signed_in import window
 from tests.console.web.test_desk_pages import F, MailTopics, blobs, desk, engine, failed, sending_services

@@ -14,11 +14,11 @@ from pydantic import TypeAdapter
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
-from console.desk import delivery_pages, item_pages
+from console.access.rights import Identity, Right
+from console.desk import item_pages
 from console.desk.desk_commands import CommandResult
-from console.mails.sending_again import again_id
+from console.notifications import pages as delivery_pages
+from console.notifications.send_again import again_id
 from console.web import home
 from desk import tables
 from desk.engine import open_desk
@@ -222,7 +222,7 @@ def test_the_journal_is_in_order_and_tells_what_is_not_proved(open_window: Calla
     text = open_window().get("/items/C-000001").text
     logged, updated = text.index("Call logged"), text.index("Not proved: for Analysts alone")
     assert logged < updated
-    assert "Nothing proves that the sender has a part in the item" in text
+    assert "Nothing proves that the sender is a party to the item" in text
     assert "The whole text" in text and "&gt; quoted" in text
     assert "Not proved" not in open_window().get("/items/T-000002").text
 

@@ -11,13 +11,13 @@ from console.servers import pages as servers
 from console.settings import email_options_page, saving
 from console.settings.apply import Plan
 from console.settings.conflicts import OthersChange, conflict
-from console.settings.differences import Difference
 from console.settings.email_options_page import KEY
+from console.settings.entry_data import Difference
 from console.settings.saving import Author
 from console.views.snapshot import ViewSnapshot
 from console.views.views import Freshness
 from console.web import home
-from runtime.outcomes import OutageError
+from runtime.outages import OutageError
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format, OutgoingServer
 from schemas.snapshot import SettingsSnapshot

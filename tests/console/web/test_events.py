@@ -4,9 +4,9 @@ from typing import get_args
 
 import pytest
 
-from console.web.events import EVENTS, event_name, event_words
+from console.web.labels import EVENTS, event_name, event_words
 from schemas.events import CallEvent
-from schemas.notification_rules import DeskEvent
+from schemas.settings.notification_rules import DeskEvent
 
 _MODELS = get_args(get_args(CallEvent)[0])
 _NAMES = sorted({*get_args(DeskEvent), *(model.model_fields["event"].default for model in _MODELS)})

@@ -7,11 +7,11 @@ import pytest
 from starlette.datastructures import FormData, UploadFile
 
 from console.settings.entries import read_entry
-from console.web import forms
-from console.web.forms import Choice, Look
-from console.web.render import PageError
+from console.web import form_errors, form_values, forms, model_fields
+from console.web.form_errors import PageError
+from console.web.forms import Look
+from console.web.model_fields import Choice
 from schemas.base import Model
-from schemas.notification_rules import Group, NotificationRule
 from schemas.settings import (
     CallTemplate,
     EmailOptions,
@@ -22,6 +22,7 @@ from schemas.settings import (
     Partition,
     Secret,
 )
+from schemas.settings.notification_rules import Group, NotificationRule
 
 BOX = base64.b64encode(b"a box that is long enough to hold the sealed password in it").decode()
 SEALED = Secret(sealed=BOX)
@@ -53,7 +54,7 @@ SETTINGS: tuple[Model, ...] = (
 )
 
 
-def posted(model: type[Model], values: forms.Values) -> FormData:
+def posted(model: type[Model], values: form_values.Values) -> FormData:
     """What a browser sends of the form as it is shown."""
     sent: list[tuple[str, str | UploadFile]] = []
     for field in forms.fields(model, values, values):
@@ -62,7 +63,7 @@ def posted(model: type[Model], values: forms.Values) -> FormData:
         elif field.widget == "checks":
             sent += [(field.name, line) for line in str(field.value).split("\n") if line]
         elif field.widget == "secret":
-            sent += [(field.name + forms.SECRET, "")]
+            sent += [(field.name + form_values.SECRET, "")]
         else:
             sent += [(field.name, str(field.value).replace("\n", "\r\n"))]
     return FormData(sent)
@@ -71,38 +72,40 @@ def posted(model: type[Model], values: forms.Values) -> FormData:
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: type(setting).__name__)
 def test_a_form_that_is_sent_as_it_was_shown_changes_nothing(setting: Model) -> None:
     model = type(setting)
-    names = forms.names_of(model)
-    shown = forms.values_of(setting, names)
+    names = model_fields.names_of(model)
+    shown = form_values.values_of(setting, names)
     form = posted(model, shown)
-    typed = forms.typed_values(model, names, form, shown)
+    typed = form_values.typed_values(model, names, form, shown)
     assert typed == shown
-    value, faults = read_entry(forms.entry_of(model, typed, form, setting), model, None)
+    value, faults = read_entry(form_values.entry_of(model, typed, form, setting), model, None)
     assert not faults and value == setting
 
 
 def test_a_new_one_shows_the_defaults_of_its_model() -> None:
-    names = forms.names_of(IncomingServer)
-    values = forms.default_values(IncomingServer, names)
+    names = model_fields.names_of(IncomingServer)
+    values = form_values.default_values(IncomingServer, names)
     assert (values["poll_seconds"], values["after_fetch"], values["enabled"]) == ("60", "seen", True)
     assert (values["call_template"], values["oauth.token_url"], values["floods.per_sender"]) == ("", "", "500")
 
 
 def test_tables_and_lists_of_rules_are_a_pages_own() -> None:
-    assert {"priority_matrix", "after_closing"}.isdisjoint(forms.names_of(Partition))
+    assert {"priority_matrix", "after_closing"}.isdisjoint(model_fields.names_of(Partition))
 
 
 def edited(form: dict[str, str]) -> dict[str, Any]:
     setting = SETTINGS[0]
     names = ("username", "password", "oauth.token_url", "oauth.client_id", "oauth.client_secret")
-    shown, sent = forms.values_of(setting, names), FormData(form)
-    return forms.entry_of(IncomingServer, forms.typed_values(IncomingServer, names, sent, shown), sent, setting)
+    shown, sent = form_values.values_of(setting, names), FormData(form)
+    return form_values.entry_of(
+        IncomingServer, form_values.typed_values(IncomingServer, names, sent, shown), sent, setting
+    )
 
 
 def test_a_secret_stays_unless_one_is_typed_or_it_is_taken_away() -> None:
     assert edited({})["password"] == {"sealed": BOX}
     assert edited({"password.secret": " new "})["password"] == {"clear": " new "}
     assert "password" not in edited({"password.remove": "yes"})
-    assert forms.has_blank_end(FormData({"password.secret": "new "}), ("password",)) == ["password"]
+    assert form_values.has_blank_end(FormData({"password.secret": "new "}), ("password",)) == ["password"]
 
 
 def test_an_optional_part_that_is_emptied_is_left_out() -> None:
@@ -112,14 +115,16 @@ def test_an_optional_part_that_is_emptied_is_left_out() -> None:
 
 def test_no_field_shows_a_secret() -> None:
     setting = SETTINGS[0]
-    shown = forms.fields(IncomingServer, forms.names_of(IncomingServer), forms.values_of(setting, ("password",)))
+    shown = forms.fields(
+        IncomingServer, model_fields.names_of(IncomingServer), form_values.values_of(setting, ("password",))
+    )
     (password,) = [field for field in shown if field.name == "password"]
     assert password.is_set and BOX not in repr(shown)
 
 
 def test_errors_stand_at_the_nearest_field_with_its_label() -> None:
     names = ("close_words", "oauth.token_url", "port")
-    found = forms.page_errors(
+    found = form_errors.page_errors(
         [
             (("close_words", 0), "too long"),
             (("oauth",), "not whole"),

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Table, Text, insert, text
 
-from console.access.identity import Identity
-from console.access.rights import Right
-from console.health.looks import Traffic
-from console.settings.first_partition import FIRST_PARTITION
+from console.access.rights import Identity, Right
+from console.health.sampler import Traffic
+from console.settings.partitions import FIRST_PARTITION
 from console.views.snapshot import ViewSnapshot
 from console.views.views import Freshness
 from desk.engine import open_desk

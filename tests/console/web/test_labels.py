@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.web.labels import in_labels
+from console.web.wording import in_labels
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from console.web.labels import in_labels
             "authentication sasl-plain needs username and password",
             "SASL Plain Authentication needs user name and password",
         ),
-        ("refused the log-in of 'it' by standard: no", "refused the log-in of 'it' by Standard Authentication: no"),
+        ("refused the login of 'it' by standard: no", "refused the login of 'it' by Standard Authentication: no"),
         (
             "refused: no. Check username, password and authentication",
             "refused: no. Check User name, Password and Authentication Method",

@@ -13,23 +13,21 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
+from console.audit import dead_letter_pages, quarantine_pages
 from console.config import ConsoleConfig
-from console.mails import contents, explain_pages, quarantine_pages
+from console.mails import contents, explain_pages
 from console.mails import pages as mails
 from console.mails.contents import MailContents
 from console.mails.index.records import MailRecords
 from console.mails.safe_html import safe_html
-from console.settings.settings_file import read_settings_file
-from console.topics import dead_letter_pages
+from console.settings.file_reading import read_settings_file
 from console.views.views import Freshness
 from console.web import home
-from console.web.downloads import disposition
-from console.web.foreign import foreign
+from console.web.foreign import disposition, foreign
 from desk.engine import open_desk
 from runtime.blobs import BlobStore
-from runtime.token_keys import make_token_key
+from runtime.security.token_keys import make_token_key
 from schemas.reasons import Reason
 from schemas.settings import Secret
 from schemas.snapshot import SettingsSnapshot

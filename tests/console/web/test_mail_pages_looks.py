@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 from sqlalchemy import Engine
 
-from deploy.local.checkers.window_checkers import html_faults
+from deploy.local.checkers.npm_checkers import html_faults
 from schemas.reasons import Reason
 from tests.console.test_mail_index import asked, dead, fetched, logged, mail_id, rejected, resolved, sent
 from tests.console.web.serving import served

@@ -21,12 +21,12 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, select
 
-from console.access.accounts import add_administrator
+from console.access.account_changes import add_administrator
 from console.access.history import By
-from console.access.links import link_path, make_link
+from console.access.sessions import link_path, make_link
 from console.config import ConsoleConfig
 from console.settings.state import read_state
-from console.topics.topics import create
+from console.topics.waiting import create
 from deploy.local.ports import wait_until
 from deploy.local.servers.broker import KafkaProcess
 from deploy.local.servers.database import Database

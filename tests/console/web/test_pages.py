@@ -6,8 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.web import home
 from console.web.static_files import static_files
 from tests.console.web import gallery

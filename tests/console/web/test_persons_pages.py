@@ -9,21 +9,20 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.desk import item_pages
 from console.persons import current, import_pages, pages, update_pages
+from console.persons.import_pages import Uploads
 from console.persons.person_changes import planned
-from console.persons.uploads import Uploads
 from console.settings.apply import Plan, publish
 from console.views.views import Freshness
 from console.web import home
 from desk.bounced_addresses import add_bounce
-from desk.directory import load_persons
 from desk.engine import open_desk, read_transaction, write_transaction
-from schemas.notification_rules import Group
+from desk.persons import load_persons
 from schemas.persons import Person
 from schemas.settings import CallTemplate, EmailOptions, Format, IncomingServer, Partition, Setting
+from schemas.settings.notification_rules import Group
 from schemas.snapshot import SettingsSnapshot
 from tests.console.web.people import HOSTILE, TURN, services
 from tests.console.web.signed_in import ADMINISTRATOR, browser, window
@@ -304,7 +303,7 @@ def test_an_analyst_whom_a_server_names_stays_one_and_stays(client: TestClient, 
     form = typed(client, "/persons/person/ida/update") | {"is_user": "yes"}
     del form["is_analyst"]
     refused = client.post("/persons/person/ida/update", data=form)
-    assert refused.status_code == 422 and "ida is the Default Logging Analyst of incoming server it" in refused.text
+    assert refused.status_code == 422 and "is the Default Logging Analyst of incoming server IT mailbox" in refused.text
     assert 'href="#f-is_analyst"' in refused.text
     for refused in (client.get("/persons/person/ida/delete"), client.post("/persons/person/ida/delete", data={})):
         assert refused.status_code == 409 and '<button type="submit"' not in refused.text[refused.text.index("<h1") :]

@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from console.access.accounts import add_administrator
+from console.access.account_changes import add_administrator
 from console.access.history import By
-from console.access.links import link_path, make_link
+from console.access.sessions import link_path, make_link
 from console.web.config import WindowConfig
 from deploy.local.ports import free_port
 from desk.engine import open_desk, write_transaction

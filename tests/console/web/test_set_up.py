@@ -9,15 +9,14 @@ from sqlalchemy import Engine
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from console.access.identity import Identity
-from console.access.rights import Right
+from console.access.rights import Identity, Right
 from console.persons import pages as person_pages
 from console.servers import pages as server_pages
 from console.settings import email_options_page, kind_pages
 from console.web import home
 from console.web.app import build_app
+from console.web.home import next_step
 from console.web.routes import routes_of
-from console.web.set_up import next_step
 from desk.engine import open_desk
 from desk.migrate import upgrade
 from schemas.settings import IncomingServer, OutgoingServer

@@ -1,1 +1,0 @@
-"""`mailcall calls`, `tasks`, `requests` and `items`."""

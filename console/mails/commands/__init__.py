@@ -1,1 +1,0 @@
-"""`mailcall explain`, `replay`, `mail`, `notifications` and `reconcile`."""

@@ -1,1 +1,0 @@
-"""`mailcall servers`."""

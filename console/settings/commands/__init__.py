@@ -1,1 +1,0 @@
-"""`mailcall apply`, `export`, `delete` and `secrets`."""

@@ -1,1 +1,0 @@
-"""`mailcall topics` and `dead-letters`."""

@@ -1,0 +1,130 @@
+"""Writes that go past SQLAlchemy, for what is written per message: bulk inserts, upserts, and connections for them.
+
+Measured on 7 rows a message: COPY costs client and server together a fifth of what SQLAlchemy's insertmanyvalues does.
+An upsert takes 0.035 ms through the driver, 0.105 ms through SQLAlchemy and its pool.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Engine, PoolProxiedConnection, Table
+
+from desk.errors import desk_errors
+
+Row = Sequence[Any]
+_Processor = tuple[int, Callable[[Any], Any]]
+FEW = 3  # up to this many rows prepared statements take less time: COPY has three round trips
+
+
+class BulkInsert:
+    """Inserts rows of one table: tuples of the given columns, in that order. A row that exists already is an error."""
+
+    def __init__(self, table: Table, columns: Sequence[str]) -> None:
+        self._types = [table.c[name].type for name in columns]
+        names = ", ".join(f'"{name}"' for name in columns)
+        self._copy = f'COPY "{table.name}" ({names}) FROM STDIN'
+        self._insert = f'INSERT INTO "{table.name}" ({names}) VALUES ({", ".join(["%s"] * len(columns))})'
+        self._processors: dict[str, tuple[_Processor, ...]] = {}
+
+    def insert(self, connection: Connection, rows: Iterable[Row]) -> None:
+        """Within the connection's transaction. Errors are the driver's: call it in `desk.engine.write_transaction`."""
+        ready = self._processed(connection.dialect, rows)
+        if not ready:
+            return
+        cursor = connection.connection.cursor()
+        try:
+            if connection.dialect.name != "postgresql":
+                cursor.executemany(self._insert.replace("%s", "?"), ready)
+            elif len(ready) <= FEW:
+                for row in ready:
+                    cursor.execute(self._insert, row)
+            else:
+                with cursor.copy(self._copy) as copy:
+                    for row in ready:
+                        copy.write_row(row)
+        finally:
+            cursor.close()
+
+    def _processed(self, dialect: Dialect, rows: Iterable[Row]) -> list[Row]:
+        """The rows with JSON and times as the driver wants them; only columns that need it cost anything."""
+        processors = self._processors.get(dialect.name)
+        if processors is None:
+            found = ((i, type_.dialect_impl(dialect).bind_processor(dialect)) for i, type_ in enumerate(self._types))
+            processors = tuple((i, processor) for i, processor in found if processor is not None)
+            self._processors[dialect.name] = processors
+        if not processors:
+            return list(rows)
+        ready: list[Row] = []
+        for row in rows:
+            values = list(row)
+            for i, processor in processors:
+                values[i] = processor(values[i])
+            ready.append(values)
+        return ready
+
+
+class Upsert:
+    """A statement and its values as the driver takes them: built by SQLAlchemy each time, it costs twice as much."""
+
+    def __init__(self, table: Table, key: Sequence[str], condition: str, dialect: Dialect) -> None:
+        names = [column.name for column in table.c]
+        mark = "?" if dialect.paramstyle == "qmark" else "%s"
+        self._row = f"({', '.join([mark] * len(names))})"
+        self._head = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES "
+        changes = ", ".join(f"{name} = {_changed(table.name, name)}" for name in names if name not in key)
+        self._tail = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes} WHERE {condition}"
+        self._own = attrgetter(*names)
+        processors = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.c]
+        self._processors = [(place, one) for place, one in enumerate(processors) if one is not None]
+
+    def of(self, rows: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+        values: list[Any] = []
+        for row in rows:
+            start = len(values)
+            values += self._own(row)
+            for place, process in self._processors:
+                values[start + place] = process(values[start + place])
+        return self._head + ", ".join([self._row] * len(rows)) + self._tail, values
+
+
+def _changed(table: str, name: str) -> str:
+    return f"COALESCE({table}.{name}, excluded.{name})" if name == "yields_at" else f"excluded.{name}"
+
+
+class ConnectionCache:
+    """Runs single statements, each committed on its own, of an engine with `autocommit`.
+
+    They go to the driver as they are: SQLAlchemy and its pool cost as much CPU as the statement. There are as many
+    connections as threads ever wrote at once. After an error all are closed.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._idle: deque[PoolProxiedConnection] = deque()
+
+    def execute(self, statement: str, values: Sequence[Any]) -> None:
+        """Durable when it returns. Errors as `desk.errors` says."""
+        with desk_errors(self._engine):
+            connection = self._take()
+            try:
+                connection.driver_connection.execute(statement, values).close()  # type: ignore[union-attr]
+            except BaseException:
+                connection.invalidate()
+                while self._idle:
+                    self._idle.pop().invalidate()
+                self._engine.dispose()  # those in its pool may be broken as well
+                raise
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Return those to the pool that no thread uses now."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> PoolProxiedConnection:
+        try:
+            return self._idle.pop()
+        except IndexError:  # none is free
+            return self._engine.raw_connection()

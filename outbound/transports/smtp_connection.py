@@ -1,0 +1,184 @@
+"""A connection to an SMTP server, protected and logged in: smtplib's, on our socket, with bounded replies as values."""
+
+import smtplib
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailserver.authentication import LoginScheme, method_for, refused, response_in_base64, sasl_log_in
+from mailserver.connection import connect, connected, port_of, shut_down, starttls_missing, tls_context
+from mailserver.errors import MailServerError, connection_error
+from mailserver.sasl import Credentials
+from outbound.transports.base import OnStep
+from runtime.security.redaction import printable
+from schemas.settings import OutgoingServer, Security
+
+MAX_REPLY_BYTES = 64 * 1024  # RFC 5321, section 4.5.3.1.5: a line of a reply has 512
+_RECEIVE_BYTES = 8 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpReply:
+    """A server's reply; its text is decoded only where somebody reads it."""
+
+    code: int
+    said: bytes
+
+    @property
+    def text(self) -> str:
+        return f"{self.code} {printable(self.said)}"
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.code < 300
+
+
+class SmtpConnection(smtplib.SMTP):
+    """smtplib's connection, on our own socket and with replies as values."""
+
+    def __init__(self, server: OutgoingServer) -> None:
+        self._server = server
+        super().__init__(server.host, port_of(server, "smtp"), local_hostname="", timeout=server.timeout_seconds)
+        assert self.sock is not None
+        # An address literal is right wherever we run (RFC 5321, section 4.1.4).
+        address = self.sock.getsockname()[0]
+        self.local_hostname = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+    def _get_socket(self, _host: str, _port: int, _timeout: float) -> socket.socket:
+        return connect(self._server, "smtp")
+
+    def command(self, command: str, argument: str = "") -> SmtpReply:
+        """Send one command and wait for its reply."""
+        self.putcmd(command, argument)
+        return self.reply()
+
+    def commands(self, *commands: str) -> list[SmtpReply]:
+        """Send commands of which none depends on another's reply: at once where the server takes that (RFC 2920)."""
+        if not self.has_extn("pipelining"):
+            return [self.command(command) for command in commands]
+        if any(end in command for command in commands for end in "\r\n"):
+            raise ValueError("a command holds a line end")  # as smtplib's `putcmd` says
+        self.send("\r\n".join([*commands, ""]))
+        return [self.reply() for _ in commands]
+
+    def reply(self) -> SmtpReply:
+        return SmtpReply(*self.getreply())
+
+    def getreply(self) -> tuple[int, bytes]:
+        """smtplib's, where the reply is one (RFC 5321, section 4.2) and all of it arrives in time."""
+        assert self.sock is not None
+        if self.file is None:
+            self.file = _SmtpReplyReader(self.sock)
+        self.file.begin(self._server.timeout_seconds)
+        code, said = super().getreply()
+        if not 200 <= code < 600:  # whatever comes next would be taken for the reply to something else
+            self.close()
+            raise OSError(f"it does not speak SMTP, but says {printable(said)!r}")
+        return code, said
+
+    def abort(self) -> None:
+        """From another thread: whatever waits on the connection ends at once."""
+        sock = self.sock
+        if sock is not None:
+            shut_down(sock)
+
+
+class _SmtpReplyReader:
+    """What smtplib reads a server's replies from: one without end, or that comes byte by byte, is cut off."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._unread = b""
+
+    def begin(self, seconds: float) -> None:
+        """Of the next reply, which may take this long."""
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
+        self._room = MAX_REPLY_BYTES
+
+    def readline(self, most: int) -> bytes:
+        """A line, or what there is of it at the connection's end or when it is too long."""
+        while (end := self._unread.find(b"\n")) < 0 and len(self._unread) < most and self._receive():
+            pass
+        end = min(end + 1 or most, most)
+        line, self._unread = self._unread[:end], self._unread[end:]
+        return line
+
+    def close(self) -> None:
+        """smtplib closes the socket itself."""
+
+    def _receive(self) -> bool:
+        """Whether more has come. Raises `OSError`."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        try:
+            received = self._sock.recv(_RECEIVE_BYTES)
+        finally:
+            self._sock.settimeout(self._seconds)
+        self._room -= len(received)
+        if self._room < 0:
+            raise OSError(f"a reply of more than {MAX_REPLY_BYTES} bytes")
+        self._unread += received
+        return bool(received)
+
+
+def open_connection(
+    server: OutgoingServer, login: Callable[[OutgoingServer], Credentials], on_step: OnStep
+) -> SmtpConnection:
+    """A connection that is protected and logged in, ready for messages. Raises `MailServerError`."""
+    method = method_for(server, "smtp")
+    account = None if method.scheme is LoginScheme.NOTHING else login(server)
+    smtp = None
+    try:
+        smtp = SmtpConnection(server)
+        smtp.ehlo_or_helo_if_needed()
+        if server.security is Security.STARTTLS:
+            _start_tls(smtp, server)
+        if smtp.sock is not None:
+            on_step("connect", connected(server, "smtp", smtp.sock))
+        on_step("log in", _authenticate(smtp, server, account) if account is not None else "no login is asked for")
+    except BaseException as error:
+        if smtp is not None:
+            smtp.close()
+        if isinstance(error, OSError):
+            raise connection_lost(server, error) from error
+        raise
+    return smtp
+
+
+def connection_lost(server: OutgoingServer, error: OSError) -> MailServerError:
+    """What broke the connection, in our printable: smtplib's errors hide a time-out, and quote replies unescaped."""
+    cause: BaseException | None = error
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        cause = error.__context__
+    elif isinstance(error, smtplib.SMTPResponseException):
+        cause = OSError(f"{error.smtp_code} {printable(error.smtp_error)}")
+    return connection_error(server, cause if isinstance(cause, OSError) else error)
+
+
+def _start_tls(smtp: SmtpConnection, server: OutgoingServer) -> None:
+    """RFC 3207. What the server said before it is forgotten (section 4.2)."""
+    context = tls_context(server)
+    try:
+        smtp.starttls(context=context)
+    except (smtplib.SMTPNotSupportedError, smtplib.SMTPResponseException) as error:
+        raise starttls_missing(server) from error
+    smtp.ehlo()
+
+
+def _authenticate(smtp: SmtpConnection, server: OutgoingServer, account: Credentials) -> str:
+    """RFC 4954, section 4: challenges and responses until the server has decided. As whom and how, as a readable text.
+
+    Raises `MailServerError`.
+    """
+    offered = smtp.esmtp_features.get("auth", "").split()
+    with sasl_log_in(server, "smtp", account, offered) as (mechanism, exchange):
+        reply = smtp.command("AUTH", mechanism)
+        while reply.code == 334:
+            reply = smtp.command(response_in_base64(exchange, reply.said))
+        if reply.code != 235:
+            raise refused(server, f"{reply.text} {exchange.said}".strip(), temporary=reply.code < 500)
+    return f"logged in as {account.username or 'the account of this process'} by {mechanism}"

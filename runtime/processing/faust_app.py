@@ -1,0 +1,177 @@
+"""Faust as we use it: an app that only consumes raw bytes, and agents that only fill a buffer."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from weakref import WeakSet
+
+import faust
+from faust.app.base import BootStrategy
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from mode.threads import WorkerThread
+
+from runtime.config import ProcessConfig
+from runtime.kafka.poll_limits import MAX_POLLED_BYTES, limit_aiokafka_polls
+from runtime.kafka.security import for_faust, renew_aiokafka_sessions, security_of
+from runtime.kafka.unreadable_records import fix_aiokafka_records
+from schemas.wire import Record
+
+Event = Any  # faust.events.Event
+THREAD_SECONDS = 5.0
+HELD_SECONDS = 0.05  # until it is checked again whether more may be polled
+
+
+class ConsumeOnly(BootStrategy):
+    """Without Faust's producer: it is not idempotent, and `runtime/kafka/producer.py` needs half of its CPU."""
+
+    enable_kafka_producer = False
+
+
+class Worker(WorkerThread):
+    """A thread that is not waited for without end: with a broker that does not respond it does not end."""
+
+    def __init__(self, service: Any) -> None:
+        super().__init__(service)
+        self.daemon = True
+
+    def stop(self) -> None:
+        self.is_stopped.wait(THREAD_SECONDS)
+
+
+class ReadCommittedThread(AIOKafkaConsumerThread):
+    """Sees no record of an open or aborted transaction. Faust has that only together with transactions of its own."""
+
+    Worker = Worker
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # taken when it starts
+        return consumer
+
+
+class ReadCommittedConsumer(Consumer):
+    """Polls for more only while fewer bytes than a poll's wait to be processed: Faust's own queues count records."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._held: WeakSet[Any] = WeakSet()
+
+    async def getmany(self, timeout: float) -> AsyncIterator[Any]:
+        if sum(len(message.value or b"") for message in self._held if not message.acked) >= MAX_POLLED_BYTES:
+            await asyncio.sleep(HELD_SECONDS)
+            return
+        async for partition, message in super().getmany(timeout):
+            self._held.add(message)
+            yield partition, message
+
+    def _new_consumer_thread(self) -> ReadCommittedThread:
+        return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class ReadCommittedTransport(Transport):
+    Consumer = ReadCommittedConsumer
+
+
+class App(faust.App):
+    BootStrategy = ConsumeOnly
+    logger = logging.getLogger("faust.app")
+
+    def _new_transport(self) -> ReadCommittedTransport:
+        return ReadCommittedTransport(self.conf.broker_consumer, self)
+
+
+def make_app(config: ProcessConfig, group: str, datadir: str) -> App:
+    """An app in the shape of docs/adr/0002-faust.md. `group` is the consumer group; `datadir` stays empty."""
+    fix_aiokafka_records()
+    limit_aiokafka_polls()
+    renew_aiokafka_sessions()
+    return App(
+        group,
+        broker=[f"kafka://{server.strip()}" for server in config.kafka_bootstrap_servers.split(",")],
+        broker_credentials=for_faust(security_of(config)),
+        datadir=datadir,
+        autodiscover=False,
+        key_serializer="raw",
+        value_serializer="raw",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        broker_session_timeout=config.session_seconds,
+        broker_heartbeat_interval=config.session_seconds * 0.3,
+        broker_request_timeout=config.session_seconds + 10,
+        broker_commit_interval=config.commit_seconds or 0.1,
+        broker_max_poll_records=config.batch_records,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=True,
+        stream_buffer_maxsize=config.batch_records,
+    )
+
+
+class EventBuffer:
+    """Events between the agents and the worker, in order and bounded."""
+
+    def __init__(self, max_records: int, max_bytes: int) -> None:
+        self._max_records = max_records
+        self._max_bytes = max_bytes
+        self._events: deque[Event] = deque()
+        self._filled = asyncio.Event()
+        self._emptied = asyncio.Event()
+
+    async def put(self, event: Event) -> None:
+        """Returns when there is room for another event."""
+        self._events.append(event)
+        self._filled.set()
+        while len(self._events) >= self._max_records:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    async def take(self) -> list[Event]:
+        """A batch: at least one event, and as many more as have arrived and fit."""
+        while not self._events:
+            self._filled.clear()
+            await self._filled.wait()
+        batch = [self._events.popleft()]
+        size = _size(batch[0])
+        while self._events and size + _size(self._events[0]) <= self._max_bytes:
+            batch.append(self._events.popleft())
+            size += _size(batch[-1])
+        self._emptied.set()
+        return batch
+
+
+def add_agents(app: App, topics: Sequence[str], buffer: EventBuffer) -> None:
+    """One per topic (full name), with concurrency 1; the topics hold bytes: what a codec cannot decode, Faust skips."""
+
+    async def take(stream: Any) -> None:
+        async for event in stream.noack().events():
+            await buffer.put(event)
+
+    for name in topics:
+        topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        app.agent(topic, name=f"mailcall-{name}", concurrency=1)(take)
+
+
+def crashed_service(service: Any) -> str | None:
+    """Name of the first of Faust's services that has crashed: Faust itself runs on without its consumer thread."""
+    if service.crashed:
+        return type(service).__name__
+    return next(filter(None, map(crashed_service, service._children)), None)
+
+
+def to_record(event: Event) -> Record:
+    message = event.message
+    return Record(
+        message.topic,
+        message.partition,
+        message.offset,
+        event.key,
+        event.value,
+        message.headers,
+        int(message.timestamp * 1000),
+    )
+
+
+def _size(event: Event) -> int:
+    return len(event.value or b"")

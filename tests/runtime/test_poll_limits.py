@@ -1,0 +1,148 @@
+"""What one poll gives, under a lowered limit: by both clients' own fetchers, each of a packed batch of its own."""
+
+import asyncio
+from collections import defaultdict
+from types import SimpleNamespace
+from typing import Any
+from weakref import WeakSet
+
+import pytest
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.structs import TopicPartition
+from kafka.consumer.fetcher import Fetcher
+from kafka.record import MemoryRecords, MemoryRecordsBuilder
+
+from runtime.kafka import poll_limits as polled_bytes
+from runtime.kafka.poll_limits import limit_aiokafka_polls, limit_kafka_python_polls
+from runtime.kafka.unreadable_records import fix_aiokafka_records
+from runtime.processing.faust_app import ReadCommittedConsumer
+
+PARTITION = TopicPartition("t", 0)
+LZ4 = 3
+
+
+@pytest.fixture(autouse=True)
+def low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polled_bytes, "MAX_POLLED_BYTES", 100)
+
+
+def _packed(*sizes: int) -> bytes:
+    builder = MemoryRecordsBuilder(magic=2, compression_type=LZ4, batch_size=1 << 20)
+    for size in sizes:
+        builder.append(timestamp=0, key=b"k", value=b"a" * size, headers=[])
+    builder.close()
+    return bytes(builder.buffer())
+
+
+def _sizes(records: Any) -> list[int]:
+    return [len(record.value) for record in records]
+
+
+def test_kafka_python_takes_so_much_and_the_rest_with_the_next_poll() -> None:
+    limit_kafka_python_polls()
+    part = Fetcher.PartitionRecords(0, PARTITION, MemoryRecords(_packed(40, 40, 40, 40, 500, 40)))
+    assert [_sizes(part.take(200)) for _ in range(3)] == [[40, 40, 40], [40, 500], [40]]
+    assert not part
+
+
+def test_kafka_python_takes_no_more_than_it_is_asked_for() -> None:
+    limit_kafka_python_polls()
+    part = Fetcher.PartitionRecords(0, PARTITION, MemoryRecords(_packed(1, 2, 3)))
+    assert [_sizes(part.take(2)), _sizes(part.take(None))] == [[1, 2], [3]]
+
+
+def test_kafka_python_gives_what_it_has_before_it_raises() -> None:
+    limit_kafka_python_polls()
+    damaged = bytearray(_packed(1) + _packed(2))
+    damaged[-1] ^= 1
+    part = Fetcher.PartitionRecords(0, PARTITION, MemoryRecords(bytes(damaged)))
+    assert _sizes(part.take(200)) == [1]
+    with pytest.raises(Exception, match="crc"):
+        part.take(200)
+
+
+def test_kafka_python_ends_a_poll_that_has_enough() -> None:
+    limit_kafka_python_polls()
+    part = Fetcher.PartitionRecords(0, PARTITION, MemoryRecords(_packed(1)))
+    drained = defaultdict(list, {PARTITION: [SimpleNamespace(value=b"a" * 100)]})
+    assert Fetcher._append(None, drained, part, 7, True) == 7
+    assert _sizes(part.take(200)) == [1]
+
+
+def _fetched(data: bytes) -> tuple[fetcher.FetchResult, SimpleNamespace]:
+    """What aiokafka has fetched of the partition, and its place there."""
+    fix_aiokafka_records()
+    limit_aiokafka_polls()
+    records = fetcher.PartitionRecords(PARTITION, fetcher.MemoryRecords(data), [], 0, None, None, True, 0)
+    state = SimpleNamespace(paused=False, position=0)
+    state.consumed_to = lambda position: setattr(state, "position", position)
+    assignment = SimpleNamespace(active=True, state_value=lambda _tp: state)
+    return fetcher.FetchResult(PARTITION, assignment=assignment, partition_records=records, backoff=0), state
+
+
+def test_aiokafka_gives_so_much_and_the_rest_with_the_next_poll() -> None:
+    result, _ = _fetched(_packed(40, 40, 40, 40, 500, 40))
+    subscriptions = SimpleNamespace(reassignment_in_progress=False)
+    polls = SimpleNamespace(_subscriptions=subscriptions, _records={PARTITION: result}, _notify=lambda _: None)
+    polls._wait_consume_future = None
+
+    async def poll() -> list[int]:
+        drained = await fetcher.Fetcher.fetched_records(polls, None, max_records=200)
+        return _sizes(drained.get(PARTITION, ()))
+
+    assert [asyncio.run(poll()) for _ in range(4)] == [[40, 40, 40], [40, 500], [40], []]
+    assert polls._records == {}
+
+
+def test_aiokafka_takes_no_more_than_it_is_asked_for() -> None:
+    result, state = _fetched(_packed(1, 2, 3))
+    asyncio.run(_new_poll())
+    assert [(_sizes(result.getall(2)), state.position), (_sizes(result.getall(None)), state.position)] == [
+        ([1, 2], 2),
+        ([3], 3),
+    ]
+    assert not result.has_more()
+
+
+def test_aiokafka_loses_nothing_that_stands_before_what_it_cannot_read() -> None:
+    """It raises, and gives none of them: so none of them counts as consumed, and they are fetched anew."""
+    damaged = bytearray(_packed(1, 2) + _packed(3))
+    damaged[-1] ^= 1
+    result, state = _fetched(bytes(damaged))
+    asyncio.run(_new_poll())
+    with pytest.raises(CorruptRecordException):
+        result.getall(200)
+    assert state.position == 0
+
+
+async def _new_poll() -> None:
+    """Of no partition: only what a poll may give begins anew."""
+    nothing = SimpleNamespace(reassignment_in_progress=False)
+    await fetcher.Fetcher.fetched_records(SimpleNamespace(_subscriptions=nothing, _records={}), None)
+
+
+class Message:
+    def __init__(self, size: int) -> None:
+        self.value = b"a" * size
+        self.acked = False
+
+
+def test_faust_is_given_nothing_more_while_much_waits_to_be_handled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.processing.faust_app.MAX_POLLED_BYTES", 100)
+    monkeypatch.setattr("runtime.processing.faust_app.HELD_SECONDS", 0)
+    large = Message(150)
+
+    async def polled(_consumer: Any, _timeout: float) -> Any:
+        yield PARTITION, large
+
+    monkeypatch.setattr(ReadCommittedConsumer.__mro__[1], "getmany", polled)
+    consumer = ReadCommittedConsumer.__new__(ReadCommittedConsumer)
+    consumer._held = WeakSet()
+
+    async def poll() -> int:
+        return len([message async for _, message in consumer.getmany(0)])
+
+    assert [asyncio.run(poll()), asyncio.run(poll())] == [1, 0]
+    large.acked = True
+    assert asyncio.run(poll()) == 1
