@@ -26,7 +26,7 @@ _OK = Ok()
 
 
 class LoggerHandler:
-    """Implements `runtime.outcomes.Handler`. `publish` blocks until the broker has acknowledged all."""
+    """Implements `runtime.processing.outcomes.Handler`. `publish` blocks until the broker has acknowledged all."""
 
     stage = "logger"
     topics: tuple[Topic, ...] = (MAIL_RESOLVED, DESK_REQUESTED, PERSONS, NOTIFICATION_RESULTS)

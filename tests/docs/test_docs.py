@@ -28,6 +28,7 @@ from schemas.topics import TOPICS
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("runtime", "mailserver", "desk", "ingest", "resolver", "logger", "outbound", "console")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_MODULE = re.compile(rf"(?<![\w/.-])(?:{'|'.join((*PACKAGES, 'schemas', 'deploy'))})/[a-z0-9_/]+\.py\b")
 _BLOCK = re.compile(r"^```(yaml|sh)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 # Written so that this file does not find itself.
@@ -200,6 +201,16 @@ def test_every_relative_link_leads_somewhere(file: Path) -> None:
 def _tracked() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
     return [ROOT / name for name in listed.decode().split("\0") if name]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [file for file in _documents() if file.parent.name != "reference"],  # generated, with links
+    ids=lambda file: str(file.relative_to(ROOT)),
+)
+def test_every_module_that_a_document_names_exists(file: Path) -> None:
+    named = _MODULE.findall(file.read_text(encoding="utf-8"))
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_no_tracked_file_is_a_link() -> None:
