@@ -35,7 +35,7 @@ def roles(request: Request) -> Response:
     rows = [
         (role, [LABELS[right] for right in Right if right in role.rights], numbers.get(role.id, 0)) for role in found
     ]
-    return page(request, "access/roles.html", title="Roles", rows=rows)
+    return page(request, "access/roles.html", title="Roles", rows=rows, read_calls=Right.READ_CALLS)
 
 
 def add(request: Request) -> Response:

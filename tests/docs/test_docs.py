@@ -261,8 +261,9 @@ def test_every_name_that_a_message_template_can_use_is_documented(name: str) -> 
 def _kafka_examples() -> list[dict[str, str]]:
     """The settings of each example of running.md's section about TLS and log-in."""
     text = (ROOT / "docs" / "running.md").read_text("utf-8")
-    section = text.partition("\n## Kafka with TLS and log-in\n")[2].partition("\n## ")[0]
+    section = text.partition("\n## Kafka with TLS and login\n")[2].partition("\n## ")[0]
     blocks = re.findall(r"(?m)(?:^    MAILCALL_KAFKA_.+\n)+", section)
+    assert blocks, "no example is found"
     return [dict(line.strip().split("=", 1) for line in block.splitlines()) for block in blocks]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
@@ -25,6 +26,7 @@ from desk.engine import open_desk, read_transaction
 from desk.tables import kept_input as kept_table
 from tests.console.access.conftest import HERE, PASSWORD, House
 from tests.console.access.window import HOST, browser, cookie_of, sign_in, window
+from tests.console.web.people import named, views_of
 
 SESSION = "__Host-mailcall-session"
 
@@ -277,6 +279,23 @@ def test_a_role_that_could_read_no_call_is_told_what_it_lacks(quick_house: House
     refused = client.post("/access/roles/add", data=role)
     assert refused.status_code == 422 and "Partitions: None is named, so no call could be read." in refused.text
     assert client.post("/access/roles/add", data=role | {"partition_ids": "it"}).status_code == 303
+
+
+def test_the_list_of_roles_says_whose_calls_they_read(quick_house: House) -> None:
+    quick_house.administrator()
+    client = browser(window(quick_house.access, services=SimpleNamespace(views=views_of(*named()))))
+    sign_in(client, "root")
+    for name, rights in (("readers", ["read-calls"]), ("others", ["persons"])):
+        form = {"name": name, "rights": rights, "partitions": "some", "partition_ids": "it"}
+        assert client.post("/access/roles/add", data=form).status_code == 303
+    page = client.get("/access/roles").text
+    rows = {name: page.partition(f">{name}</a>")[2].partition("</tr>")[0] for name in ("readers", "others")}
+    read = {name: re.findall(r'data-label="Reads calls of">([^<]*)<', row) for name, row in rows.items()}
+    assert read == {"readers": ["Information Technology"], "others": ["none"]}
+    reading = dict(
+        re.findall(r'>([^<]+)</a></td>.*?data-label="Reads calls of">([^<]*)<', client.get("/access/roles").text, re.S)
+    )
+    assert reading["readers"].lower() == "it"
 
 
 def test_names_are_text_and_no_markup(quick_house: House) -> None:
