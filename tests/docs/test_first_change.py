@@ -45,7 +45,7 @@ def test_the_tutorial_is_red_and_then_green(tree: Path) -> None:
         assert done.returncode == code, done.stdout
         assert [line for line in shown.splitlines() if line not in done.stdout] == [], done.stdout
 
-    rule = tree / "resolver" / "screening" / "auto_replies.py"
+    rule = tree / "resolver" / "screening" / "auto_reply_headers.py"
     rule.write_text(rule.read_text("utf-8").replace(_ROW, "_ANY"), "utf-8")
     broken = run(".venv/bin/python -m pytest -q --noconftest tests/screening -k larkdesk", tree)
     assert "1 failed" in broken.stdout
