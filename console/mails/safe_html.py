@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import nh3
 from markupsafe import escape
 
-COMMAND = (sys.executable, "-m", "console.mails.sanitiser")
+COMMAND = (sys.executable, "-m", "console.mails.safe_html")
 MAX_CHARACTERS = 1_000_000
 MAX_HELD = 5  # pieces of a page that a process ended of; each took seconds
 
@@ -38,8 +38,7 @@ def _as_text(piece: str) -> str:
 def _sanitised(pieces: Sequence[str]) -> list[str]:
     """The pieces as far as one process gets."""
     lines = "\n".join(json.dumps(piece[:MAX_CHARACTERS]) for piece in pieces)
-    command = [sys.executable, "-m", "console.mails.safe_html"]
-    result = subprocess.run(command, input=lines, capture_output=True, text=True, encoding="utf-8", check=False)
+    result = subprocess.run(COMMAND, input=lines, capture_output=True, text=True, encoding="utf-8", check=False)
     return [json.loads(line) for line in result.stdout.split("\n")[:-1]]  # behind the last line end is half a line
 
 

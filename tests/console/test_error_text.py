@@ -48,8 +48,9 @@ def test_an_error_tells_place_cause_and_remedy(error: UserError) -> None:
 
 
 def _is_command_line(path: Path) -> bool:
-    """`config.py` describes the configuration of whoever runs the commands."""
-    by_name = path.name in ("cli.py", "config.py") or path.name.endswith(("commands.py", "command_parts.py"))
+    """`config.py` describes the configuration of whoever runs the commands, `provisioning.py` writes Kafka's own."""
+    names = ("cli.py", "config.py", "provisioning.py")
+    by_name = path.name in names or path.name.endswith(("commands.py", "command_parts.py"))
     return by_name or bool({"commands", "command_line"} & set(path.parts))
 
 

@@ -32,7 +32,7 @@ def test_a_cache_that_cannot_be_taken_does_no_harm(monkeypatch: pytest.MonkeyPat
 @pytest.mark.timeout(300)
 def test_it_is_made_and_then_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cache = tmp_path / "java" / "mail-host.aot"
-    monkeypatch.setattr("deploy.local.class_cache.class_cache", lambda _: cache)
+    monkeypatch.setattr("deploy.local.packages.class_cache.class_cache", lambda _: cache)
     make_class_cache("greenmail", MailHost)
     made = cache.stat()
     assert made.st_size > 1_000_000

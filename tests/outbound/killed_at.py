@@ -88,8 +88,8 @@ class Step:
 
 CONNECTION = ("outbound.server_connection", "ServerConnection._deliver")
 SEND = ("outbound.transports.smtp", "SmtpTransport.send")
-WIRE, PUBLISH = ("smtplib", "SMTP.send"), ("runtime.publisher", "Publisher.publish")
-COMMIT, WORK = ("kafka", "KafkaConsumer.commit"), ("runtime.work", "BatchRunner.do")
+WIRE, PUBLISH = ("smtplib", "SMTP.send"), ("runtime.kafka.producer", "Publisher.publish")
+COMMIT, WORK = ("kafka", "KafkaConsumer.commit"), ("runtime.processing.batch_runner", "BatchRunner.run")
 
 # Order and names as in docs/outgoing-mail.md.
 STEPS = (
