@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.packages import jars
+from deploy.local.packages import class_cache, jars
 from deploy.local.packages.class_cache import make_class_cache
 from deploy.local.servers.mail_host import MailHost
 
@@ -32,12 +32,12 @@ def test_a_cache_that_cannot_be_taken_does_no_harm(monkeypatch: pytest.MonkeyPat
 @pytest.mark.timeout(300)
 def test_it_is_made_and_then_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cache = tmp_path / "java" / "mail-host.aot"
-    monkeypatch.setattr("deploy.local.packages.class_cache.class_cache", lambda _: cache)
+    for module in (jars, class_cache):
+        monkeypatch.setattr(module, "class_cache", lambda _: cache)
     make_class_cache("greenmail", MailHost)
     made = cache.stat()
     assert made.st_size > 1_000_000
     make_class_cache("greenmail", MailHost)
     assert cache.stat() == made
-    monkeypatch.setattr(jars, "class_cache", lambda _: cache)
     with MailHost() as host:
         assert str(cache) in Path(f"/proc/{host.pid}/maps").read_text()
