@@ -14,14 +14,14 @@ From Microsoft's reference of the operations CreateItem, SendItem and FindItem:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from mailserver.errors import MailServerError
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.ews_interface import ItemError, ews_client
-from outbound.transports.base import OnStep, RecipientResult, ignore_step
+from outbound.transports.base import RecipientResult
 from outbound.transports.exchange_messages import (
     RECIPIENT_CODES,
     addressed,
@@ -30,9 +30,9 @@ from outbound.transports.exchange_messages import (
     refusal,
     service_error,
 )
+from outbound.transports.exchange_session import ExchangeTransport
 from runtime.security.redaction import printable
 from schemas.reasons import Reason
-from schemas.settings import OutgoingServer
 
 if TYPE_CHECKING:
     from mailserver.exchange.ews import EwsClient
@@ -47,24 +47,8 @@ _TAKEN_BEFORE = "NoError: the server took the message before"
 _RECIPIENT_CODES = RECIPIENT_CODES | {"ErrorMailRecipientNotFound"}
 
 
-class EwsTransport:
-    """One session for one outgoing server, opened when first needed. `account` is called at each opening.
-
-    `on_step` is called with the steps before `send`. The same methods as `outbound.transports.base.Transport`.
-    """
-
-    steps = ("connect", "log in", "mailbox", "send")
-
-    def __init__(
-        self,
-        server: OutgoingServer,
-        account: Callable[[OutgoingServer], ExchangeAccount],
-        on_step: OnStep = ignore_step,
-    ) -> None:
-        self.server = server
-        self._account = account
-        self._on_step = on_step
-        self._client: EwsClient | None = None
+class EwsTransport(ExchangeTransport["EwsClient"]):
+    """See `ExchangeTransport`; it sends by drafts."""
 
     @property
     def copy(self) -> str:
@@ -83,39 +67,17 @@ class EwsTransport:
             return self._send_to_all(client, recipients, content)
         except MailServerError as error:
             self.close()
-            raise _service_error(error) from error
+            raise self._service_error(error) from error
 
-    def open(self) -> None:
-        """Connect, log in and find the mailbox, if that is not done. Raises `MailServerError`."""
-        self._opened()
+    def _new_session(self, account: ExchangeAccount) -> EwsClient:
+        return ews_client(self.server.id, account)
 
-    def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+    def _find_mailbox(self, session: EwsClient) -> None:
+        session.distinguished("drafts")
 
-    def quit(self) -> None:
-        self.close()
-
-    def abort(self) -> None:
-        """Break the session off from another thread: whatever waits on it ends at once."""
-        client = self._client
-        if client is not None:
-            client.interrupt()
-
-    def _opened(self) -> EwsClient:
-        if self._client is None:
-            account = self._account(self.server)
-            client = self._client = ews_client(self.server.id, account)
-            try:
-                self._on_step("connect", client.connect())
-                self._on_step("log in", client.log_in())
-                client.distinguished("drafts")
-                self._on_step("mailbox", f"the mailbox {account.mailbox} can be opened")
-            except MailServerError as error:
-                self.close()
-                raise _service_error(error) from error
-        return self._client
+    def _service_error(self, error: MailServerError) -> MailServerError:
+        """Throttled where the server asked to come again."""
+        return service_error(error, Reason.ACCOUNT_LIMITED if error.reason is Reason.SERVER_DEFERRED else error.reason)
 
     def _send_to_all(self, client: EwsClient, recipients: Sequence[str], content: bytes) -> dict[str, RecipientResult]:
         """The server takes a message for all or for none, and does not say which recipient it refuses: then each gets
@@ -171,8 +133,3 @@ def _refusal(error: ItemError) -> RecipientResult:
     reply = printable(str(error))
     result = refusal(error.code, reply, _RECIPIENT_CODES)
     return result or RecipientResult("deferred", Reason.SERVER_DEFERRED, reply)
-
-
-def _service_error(error: MailServerError) -> MailServerError:
-    """Throttled where the server asked to come again."""
-    return service_error(error, Reason.ACCOUNT_LIMITED if error.reason is Reason.SERVER_DEFERRED else error.reason)

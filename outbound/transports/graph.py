@@ -14,14 +14,15 @@ From Microsoft's documents (https://learn.microsoft.com/graph/api: user-post-mes
 - A copy is always kept in Sent Items; without `save_sent` it is moved to Deleted Items.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from mailserver.errors import MailServerError
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.exchange.graph import GraphSession
 from mailserver.exchange.graph_responses import GraphError
-from outbound.transports.base import OnStep, RecipientResult, ignore_step
+from outbound.transports.base import RecipientResult
 from outbound.transports.exchange_messages import given_id, own_id, refusal, service_error, split_recipients
+from outbound.transports.exchange_session import ExchangeTransport
 from outbound.transports.graph_drafts import (
     create_draft,
     find_by_mark,
@@ -33,7 +34,6 @@ from outbound.transports.graph_drafts import (
 from runtime.telemetry.logs import get_logger
 from schemas.addresses import normalise
 from schemas.reasons import Reason
-from schemas.settings import OutgoingServer
 
 log = get_logger(__name__)
 
@@ -45,24 +45,8 @@ _SERVICE_ERRORS = frozenset({401, 403, 404, 408, 410, *_THROTTLED})  # statuses 
 _ACCEPTED = "202 Accepted"
 
 
-class GraphTransport:
-    """One session for one outgoing server, opened when first needed. `account` is called at each opening.
-
-    `on_step` is called with the steps before `send`. The same methods as `outbound.transports.base.Transport`.
-    """
-
-    steps = ("connect", "log in", "mailbox", "send")
-
-    def __init__(
-        self,
-        server: OutgoingServer,
-        account: Callable[[OutgoingServer], ExchangeAccount],
-        on_step: OnStep = ignore_step,
-    ) -> None:
-        self.server = server
-        self._account = account
-        self._on_step = on_step
-        self._session: GraphSession | None = None
+class GraphTransport(ExchangeTransport[GraphSession]):
+    """See `ExchangeTransport`; it sends by drafts."""
 
     @property
     def copy(self) -> str:
@@ -86,42 +70,20 @@ class GraphTransport:
         try:
             return dict(self._send_to_all(session, recipients, content))
         except GraphError as error:
-            raise _service_error(error) from error
+            raise self._service_error(error) from error
 
-    def open(self) -> None:
-        """Connect, log in and find the mailbox, if that is not done. Raises `MailServerError`."""
-        self._opened()
+    def _new_session(self, account: ExchangeAccount) -> GraphSession:
+        return GraphSession(self.server.id, account)
 
-    def close(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+    def _find_mailbox(self, session: GraphSession) -> None:
+        session.get("/mailFolders/drafts?$select=id")
 
-    def quit(self) -> None:
-        self.close()
-
-    def abort(self) -> None:
-        """Break the session off from another thread: whatever waits on it ends at once."""
-        session = self._session
-        if session is not None:
-            session.interrupt()
-
-    def _opened(self) -> GraphSession:
-        if self._session is None:
-            account = self._account(self.server)
-            session = self._session = GraphSession(self.server.id, account)
-            try:
-                self._on_step("connect", session.connect())
-                self._on_step("log in", session.log_in())
-                session.get("/mailFolders/drafts?$select=id")
-                self._on_step("mailbox", f"the mailbox {account.mailbox} can be opened")
-            except GraphError as error:
-                self.close()
-                raise _service_error(error) from error
-            except MailServerError:
-                self.close()
-                raise
-        return self._session
+    def _service_error(self, error: MailServerError) -> MailServerError:
+        """Throttled where it is about the account; another error than Graph's says nothing of that."""
+        if not isinstance(error, GraphError):
+            return error
+        limited = error.status in _THROTTLED or error.status == 403
+        return service_error(error, Reason.ACCOUNT_LIMITED if limited else error.reason)
 
     def _send_to_all(
         self, session: GraphSession, recipients: Sequence[str], content: bytes
@@ -204,9 +166,3 @@ def _refusal(error: GraphError) -> RecipientResult | None:
     if error.status in _SERVICE_ERRORS or error.status >= 500:
         return None
     return RecipientResult("deferred", Reason.SERVER_DEFERRED, reply)
-
-
-def _service_error(error: GraphError) -> MailServerError:
-    """Throttled where it is about the account."""
-    limited = error.status in _THROTTLED or error.status == 403
-    return service_error(error, Reason.ACCOUNT_LIMITED if limited else error.reason)
