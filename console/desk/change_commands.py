@@ -58,7 +58,7 @@ def _making(kind: str, help_: str) -> Callable[..., None]:
         json: Json = False,
     ) -> None:
         from console.desk.desk_commands import checked_reference
-        from schemas import desk_commands as desk_requests
+        from schemas import desk_commands
 
         given = {
             "by": by,
@@ -75,7 +75,7 @@ def _making(kind: str, help_: str) -> Callable[..., None]:
             "notify": notify,
             "request_id": request_id,
         }
-        _ask(context, getattr(desk_requests, kind), given, wait, json)
+        _ask(context, getattr(desk_commands, kind), given, wait, json)
 
     make.__doc__ = help_
     return make
@@ -95,11 +95,11 @@ def _changing(kind: str, help_: str) -> Callable[..., None]:
         json: Json = False,
     ) -> None:
         from console.desk.desk_commands import checked_reference
-        from schemas import desk_commands as desk_requests
+        from schemas import desk_commands
 
         item = checked_reference(reference)
         given = {"item": item, "by": by, "text": _read(text), "notify": notify, "request_id": request_id}
-        _ask(context, getattr(desk_requests, kind), given, wait, json)
+        _ask(context, getattr(desk_commands, kind), given, wait, json)
 
     change.__doc__ = help_
     return change
@@ -127,10 +127,10 @@ def _watching(kind: str, help_: str) -> Callable[..., None]:
         json: Json = False,
     ) -> None:
         from console.desk.desk_commands import checked_reference
-        from schemas import desk_commands as desk_requests
+        from schemas import desk_commands
 
         given = {"item": checked_reference(reference), "by": by, "person": person, "request_id": request_id}
-        _ask(context, getattr(desk_requests, kind), given, wait, json)
+        _ask(context, getattr(desk_commands, kind), given, wait, json)
 
     watch.__doc__ = help_
     return watch

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from console.desk import desk_commands as desk_requests
+from console.desk import desk_commands
 from console.desk.items import desk
 from console.errors import Problem, UserError
 from console.persons.persons import nearest_person
@@ -166,11 +166,11 @@ def unmark(
 
     Raises `UserError` where nothing came back from the address, `OutageError`, `TopicMissingError`.
     """
-    request = desk_requests.build(AddressToUnmark, {"address": address, "by": by}, now)
-    desk_requests.check(request, state)
+    request = desk_commands.build(AddressToUnmark, {"address": address, "by": by}, now)
+    desk_commands.check(request, state)
     if not _is_known(config, address):
         raise UserError(f"no mail came back from {address!r}", "mails are sent there; there is nothing to take off")
-    desk_requests.ask(config, publisher, request, now, 0)
+    desk_commands.ask(config, publisher, request, now, 0)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not _is_known(config, address):

@@ -47,14 +47,13 @@ def test(
     Exit code 1 if a step failed or no process responded.
     """
     from console.servers import server_tests
-    from console.servers import server_tests as profile_tests
     from console.settings.state import read_state
 
     services = services_of(context)
     now = datetime.now(UTC)
     password = asked_password(ask_password, services.config)
     profile = _tested(read_state(services.config), profile_id, words or [], password, new=new)
-    request = profile_tests.make_profile_request(profile, mailbox, now)
+    request = server_tests.make_profile_request(profile, mailbox, now)
     answer = server_tests.ask(services.config, services.publisher, profile, request, now, wait)
     if json:
         print_json(answer)

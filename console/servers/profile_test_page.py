@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from console.access.rights import Right
 from console.errors import UserError
-from console.servers import server_tests as profile_tests
+from console.servers import server_tests
 from console.servers.test_runs import ServerTestRun, asked_run, start_run, status_of
 from console.settings import drafts
 from console.settings.editing import Wanted, plan_change, settings_of
@@ -45,7 +45,7 @@ def shown(request: Request) -> Response:
     run = asked_run(request)
     if run is None or not isinstance(run.server, MapiProfile):
         return redirect(request, "mapi-profile.list")
-    return _page(request, run.server, run.typed[profile_tests.MAILBOX], run)
+    return _page(request, run.server, run.typed[server_tests.MAILBOX], run)
 
 
 def of_saved(request: Request) -> Response:
@@ -54,8 +54,8 @@ def of_saved(request: Request) -> Response:
         raise HTTPException(404)
     if request.method == "GET":
         run = asked_run(request)
-        return _page(request, profile, run.typed.get(profile_tests.MAILBOX, "") if run else "", run, saved=True)
-    mailbox = str(request.state.form.get(profile_tests.MAILBOX, "")).strip()
+        return _page(request, profile, run.typed.get(server_tests.MAILBOX, "") if run else "", run, saved=True)
+    mailbox = str(request.state.form.get(server_tests.MAILBOX, "")).strip()
     started = _started(request, profile, mailbox)
     if isinstance(started, PageError):
         return _page(request, profile, mailbox, None, (started,), saved=True)
@@ -81,10 +81,10 @@ def _shown(request: Request) -> MapiProfile:
 
 def _started(request: Request, profile: MapiProfile, mailbox: str) -> ServerTestRun | PageError:
     try:
-        asked = profile_tests.make_profile_request(profile, mailbox, datetime.now(UTC))
+        asked = server_tests.make_profile_request(profile, mailbox, datetime.now(UTC))
     except UserError as error:
-        return PageError(profile_tests.MAILBOX, f"Mailbox: {error_text(error)}")
-    return start_run(request, profile, asked, {profile_tests.MAILBOX: mailbox})
+        return PageError(server_tests.MAILBOX, f"Mailbox: {error_text(error)}")
+    return start_run(request, profile, asked, {server_tests.MAILBOX: mailbox})
 
 
 def _page(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.settings import partitions as after_closing
+from console.settings import partitions
 from console.settings.matrix import MAX_CELLS, MAX_PRIORITIES, Grid, grid_of, read_grid
 from console.web.form_errors import PageError
 from console.web.form_values import Values
@@ -78,9 +78,9 @@ PARTS: Mapping[str, Part] = {
         errors=_matrix_errors,
     ),
     "after_closing": Part(
-        show=lambda setting: after_closing.closing_rows(setting.get("after_closing", ())),
-        read=lambda form, _values: after_closing.read_closing_rows(form),
-        entry=after_closing.closing_entry,
+        show=lambda setting: partitions.closing_rows(setting.get("after_closing", ())),
+        read=lambda form, _values: partitions.read_closing_rows(form),
+        entry=partitions.closing_entry,
         errors=_no_errors,
     ),
 }

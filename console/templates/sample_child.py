@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from outbound.render import Rendered, RenderError, fill, source_of
-from runtime.child import limits as bounded_child
+from runtime.child import limits
 from runtime.child.template_checks import CPU_SECONDS, MEMORY_BYTES
 from schemas.events import NotificationRequested
 from schemas.settings import Format, MessageTemplate
@@ -15,7 +15,7 @@ Answer = tuple[tuple[TemplateFault, ...], Rendered | None]
 
 def fill_sample(_given: None, question: Question) -> Iterator[Answer]:
     """Everything that is wrong with the template, or the mail that it makes."""
-    bounded_child.limit_cpu(CPU_SECONDS)
+    limits.limit_cpu(CPU_SECONDS)
     template, request = question
     found = tuple(faults(template))
     if found:
@@ -36,4 +36,4 @@ def _with_names(template: MessageTemplate, request: NotificationRequested) -> No
 
 
 if __name__ == "__main__":
-    bounded_child.serve(fill_sample, MEMORY_BYTES)
+    limits.serve(fill_sample, MEMORY_BYTES)

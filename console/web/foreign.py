@@ -8,8 +8,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
-# Two signs without a width of their own that words need: Persian, the scripts of India, emoji of families.
-_JOINERS = "\u200c\u200d"
+# Not U+200C and U+200D, which have no width either: words need them (Persian, the scripts of India, families in emoji).
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"

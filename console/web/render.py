@@ -61,11 +61,6 @@ def fragment(request: Request, template: str, **context: Any) -> Response:
     return HTMLResponse(_text(request, template, context))
 
 
-def fragment_text(request: Request, template: str, **context: Any) -> str:
-    """The same as text, for an event of a stream."""
-    return _text(request, template, context)
-
-
 def redirect(
     request: Request, name: str, message: str = "", kind: flash.Kind = "success", **parameters: Any
 ) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from resolver.resolve import Examined, examine
-from runtime.child import limits as bounded_child
+from runtime.child import limits
 
 
 def plain(examined: Examined) -> Any:
@@ -39,10 +39,10 @@ def serve(examine: Examine) -> None:
         """Each mail has its own share of CPU, and is forgotten when it is read."""
         raws.reverse()
         while raws:
-            bounded_child.limit_cpu(CPU_SECONDS)
+            limits.limit_cpu(CPU_SECONDS)
             yield plain(examine(raws.pop(), own))
 
-    bounded_child.serve(answers, MEMORY_BYTES)
+    limits.serve(answers, MEMORY_BYTES)
 
 
 if __name__ == "__main__":

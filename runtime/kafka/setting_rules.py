@@ -34,7 +34,6 @@ def _asks_for_tokens(chosen: Mapping[str, Any]) -> bool:
 _tls = _is("kafka_security_protocol", "SSL", "SASL_SSL")
 _sasl = _is("kafka_security_protocol", "SASL_PLAINTEXT", "SASL_SSL")
 _password = _is("kafka_sasl_mechanism", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-_mutual = _given("kafka_certificate_file")
 _endpoint = _given("kafka_token_url")
 _bearer = _is("kafka_sasl_mechanism", "OAUTHBEARER")
 _iam = _is("kafka_sasl_mechanism", "AWS_MSK_IAM")

@@ -3,7 +3,7 @@
 Fills a database of its own (or the one that `--database` names, which should be empty), and prints for each query and
 then for each page the median, the 95th percentile, and the CPU time, in milliseconds: on a busy machine the last says
 most. Of a query it is that of both sides, of a page that of the window's process. `PARTS` lists what is filled and
-asked, `bench_window_pages.PAGES` and `SEARCHES` what is looked at.
+asked, `window_pages.PAGES` and `SEARCHES` what is looked at.
 """
 
 import argparse
@@ -20,9 +20,7 @@ from typing import Any
 import psutil
 from sqlalchemy import Connection, Engine, text
 
-from deploy.local.bench import window_desk as bench_window_desk
-from deploy.local.bench import window_mails as bench_window_mails
-from deploy.local.bench import window_pages as bench_window_pages
+from deploy.local.bench import window_desk, window_mails, window_pages
 from deploy.local.servers.database import Database
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.migrate import upgrade
@@ -47,9 +45,9 @@ class Part:
 
 
 PARTS: tuple[Part, ...] = (
-    Part("mails", 1_000_000, bench_window_mails.fill, bench_window_mails.QUERIES),
-    Part("persons", bench_window_desk.PERSONS, bench_window_desk.fill_persons, bench_window_desk.PERSON_QUERIES),
-    Part("items", 100_000, bench_window_desk.fill_items, bench_window_desk.ITEM_QUERIES),
+    Part("mails", 1_000_000, window_mails.fill, window_mails.QUERIES),
+    Part("persons", window_desk.PERSONS, window_desk.fill_persons, window_desk.PERSON_QUERIES),
+    Part("items", 100_000, window_desk.fill_items, window_desk.ITEM_QUERIES),
 )
 
 
@@ -78,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measure(url: str, rows: Mapping[str, int], rounds: int) -> dict[str, Any]:
     """`queries`, `pages` and `searches`, each by name, and `megabytes`."""
     queries = measure_queries(url, rows, rounds)
-    found = bench_window_pages.measure_pages(url, rounds)
+    found = window_pages.measure_pages(url, rounds)
     return {"queries": queries, "pages": found.pages, "searches": found.searches, "megabytes": found.megabytes}
 
 

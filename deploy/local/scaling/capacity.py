@@ -14,7 +14,6 @@ from schemas.topics import DAY_MS, MAIL_FETCHED, MAIL_PARTITIONS
 
 # Measured: make bench, two cores, nothing else running, 2,000 mails of 50 kB, release 0.1.0+ of 2026-11.
 MAILS_PER_SECOND = 259.3
-CORES = 2
 CPU_MS: Mapping[str, float] = {
     "ingest": 0.325,
     "resolver": 1.14,
