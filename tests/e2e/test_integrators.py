@@ -57,8 +57,10 @@ REFUSED = "nobody@desk.example"
 
 
 def blocks(heading: str) -> list[str]:
-    """The code blocks of a section, in their order."""
-    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    """The code blocks of a section, in their order. A heading that is not there fails."""
+    _, found_heading, rest = PAGE.partition(f"\n## {heading}\n")
+    assert found_heading, heading
+    section = rest.partition("\n## ")[0]
     found = re.findall(r"(?:^    .*\n|^\n(?=(?:\n)*    ))+", section, re.MULTILINE)
     return ["\n".join(line[4:] for line in block.strip("\n").split("\n")) for block in found]
 
@@ -186,7 +188,7 @@ def test_python_has_several_told_by_a_template_and_waits_for_each(
 def test_the_other_kcat_commands_write_what_their_topics_hold(sending: Sending, tmp_path: Path) -> None:
     (tmp_path / "mail.eml").write_bytes(b"From: ursula@example.com\r\nSubject: Help\r\n\r\nOne\r\n\r\nTwo\r\n")
 
-    sending.shell(blocks("Bring in a mail")[0], tmp_path)
+    sending.shell(blocks("Bring in a message")[0], tmp_path)
     sending.shell(blocks("Ask the desk")[0], tmp_path)
     sending.shell(blocks("Feed persons from a CMDB")[0], tmp_path)
 
