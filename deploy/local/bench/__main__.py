@@ -11,49 +11,35 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from deploy.local import NotAvailableError
-from deploy.local.bench.outcome import Result
+from deploy.local.bench.report import show
 from deploy.local.bench.run import Bench, Options
 from deploy.local.supervisor import interrupt_on_signals
 
 BUILD = Path("build")
 
 
-def show(result: Result, console: Console) -> None:
-    table = Table("", "CPU ms a mail", "peak memory MB", box=None, header_style="bold")
-    for name, cost in result.cpu_ms_per_mail.items():
-        table.add_row(name.replace("_", " "), f"{cost:.2f}", f"{result.peak_rss_mb.get(name, 0):.0f}")
-        for step, part in result.steps.get(name, {}).items():
-            table.add_row(f"  {step}", f"{part:.2f}", "", style="dim")
-    console.print(table)
-    p50, p99 = result.latency_ms["p50"], result.latency_ms["p99"]
-    console.print(f"{result.mails} mails, {result.mails_per_s} a second; latency p50 {p50} ms, p99 {p99} ms")
-    idle_cpu = dict(result.idle_cpu_percent)
-    total = idle_cpu.pop("total")
-    console.print(f"without a mail: CPU {total} % of a core ({', '.join(f'{n} {cpu}' for n, cpu in idle_cpu.items())})")
-    console.print(f"outcome {'as expected' if result.outcome.ok else result.outcome.as_dict()}")
-
-    if idle := result.idle:
-        console.print(
-            f"{idle.mailboxes} idle mailboxes: {idle.rss_mb} MB ({idle.rss_mb_empty} MB without any), "
-            f"CPU {idle.cpu_percent} % ({idle.cpu_percent_empty} % without any), "
-            f"all idle after {idle.seconds_to_all_idle} s"
-        )
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit 0 when every mail became what it should and every idle mailbox was watched, else 1."""
     parser = argparse.ArgumentParser("python -m deploy.local.bench", description="What a mail costs, end to end.")
-    parser.add_argument("--mails", type=int, default=2000, help="mails that throughput and CPU are measured on")
-    parser.add_argument("--warm-up", type=int, default=300, help="mails before that, which are not measured")
+    parser.add_argument("--mails", type=int, default=4000, help="mails that throughput and CPU are measured on")
+    parser.add_argument("--burst", type=int, default=1000, help="how many of them come at once")
+    parser.add_argument("--warm-up", type=int, default=6000, help="mails before that, at most, to warm the broker up")
     parser.add_argument("--latency-mails", type=int, default=200, help="mails whose latency is measured; 0: none")
+    parser.add_argument("--latency-turn", type=int, default=50, help="how many of them in one turn")
     parser.add_argument("--per-second", type=float, default=5.0, help="how fast those come")
+    parser.add_argument(
+        "--starts", type=int, default=3, help="starts of the pipeline whose CPU is measured, but the first"
+    )
     parser.add_argument("--idle-cpu-seconds", type=float, default=30.0, help="how long the idle processes are watched")
+    parser.add_argument("--idle-turn", type=float, default=15.0, help="how long in one turn")
     parser.add_argument("--idle-mailboxes", type=int, default=0, help="mailboxes whose idle cost is measured; 0: none")
     parser.add_argument("--idle-seconds", type=float, default=90.0, help="how long those are watched")
+    parser.add_argument("--instances", type=int, default=1, help="of resolver, logger and outbound each")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same mails")
+    parser.add_argument("--compare", metavar="REV", help="another revision, measured in turns with this one")
+    parser.add_argument("--compare-instances", type=int, help="how many of it (default: --instances)")
     options = Options(**vars(parser.parse_args(argv)))
     console, directory = Console(), BUILD / "bench"
     shutil.rmtree(directory, ignore_errors=True)

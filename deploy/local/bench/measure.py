@@ -4,6 +4,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +26,21 @@ def tree(pid: int) -> list[psutil.Process]:
         return [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+@contextmanager
+def standing_still(pids: Collection[int]) -> Iterator[None]:
+    """These processes and all below them get no CPU until the end of the block. One that ends meanwhile is left out."""
+    processes = [process for pid in pids for process in tree(pid)]
+    try:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def cpu_seconds(pid: int) -> float:
@@ -60,15 +76,12 @@ def resident_bytes(pid: int) -> int:
 
 
 class MemoryWatch:
-    """Peak memory by process, in MB, from the beginning to the end of its block.
+    """Peak memory by process, in MB, from the beginning to the end of its block; and the peak of each of the `sums`."""
 
-    `total` is the peak of the sum of all but those that stand `apart`.
-    """
-
-    def __init__(self, pids: Mapping[str, int], apart: Collection[str] = ()) -> None:
+    def __init__(self, pids: Mapping[str, int], sums: Mapping[str, Collection[str]]) -> None:
         self._pids = pids
-        self._apart = apart
-        self._peak = dict.fromkeys((*pids, "total"), 0)
+        self._sums = sums
+        self._peak = dict.fromkeys((*pids, *sums), 0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory-watch", daemon=True)
 
@@ -88,7 +101,7 @@ class MemoryWatch:
     def _run(self) -> None:
         while not self._stop.wait(SAMPLE_SECONDS):
             sizes = {name: resident_bytes(pid) for name, pid in self._pids.items()}
-            sizes["total"] = sum(size for name, size in sizes.items() if name not in self._apart)
+            sizes |= {total: sum(sizes[name] for name in names) for total, names in self._sums.items()}
             for name, size in sizes.items():
                 self._peak[name] = max(self._peak[name], size)
 

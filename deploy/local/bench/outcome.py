@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, func, select
 
-from deploy.local.bench.idle import Idle
 from deploy.local.bench.mails import BenchMail, words_of
 from deploy.local.bench.servers import acknowledgement
 from desk.tables import files, items, journal, mails, persons
@@ -120,37 +119,3 @@ def _is_acknowledged(mail: BenchMail, answers: Mapping[str, Sequence[str]], serv
     if len(came) != 1 or mail.answers is not None:
         return len(came) == 1
     return ids.notification_of(came[0]) == acknowledgement(server_id, mail)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What `build/bench.json` holds. CPU in milliseconds a mail, memory in MB; `total` leaves the mail host out.
-
-    `idle_cpu_percent`: of one core, by process of the pipeline and in `total`, while no mail comes.
-    `ingest_ms_per_mail`, `outbound_ms_per_mail`: where their part of it goes; `rest` is the Kafka clients' threads,
-    mostly.
-    """
-
-    mails: int
-    mails_per_s: float
-    cpu_ms_per_mail: Mapping[str, float]
-    ingest_ms_per_mail: Mapping[str, float]
-    outbound_ms_per_mail: Mapping[str, float]
-    latency_ms: Mapping[str, float | None]
-    idle_cpu_percent: Mapping[str, float]
-    peak_rss_mb: Mapping[str, float]
-    outcome: Outcome
-    idle: Idle | None = None  # where it was asked for
-
-    @property
-    def ok(self) -> bool:
-        return self.outcome.ok and (self.idle is None or self.idle.all_idle)
-
-    @property
-    def steps(self) -> Mapping[str, Mapping[str, float]]:
-        """Of each process that reports them."""
-        return {"ingest": self.ingest_ms_per_mail, "outbound": self.outbound_ms_per_mail}
-
-    def as_dict(self) -> dict[str, object]:
-        idle = self.idle.as_dict() if self.idle else None
-        return {**vars(self), "outcome": self.outcome.as_dict(), "idle": idle}

@@ -1,12 +1,11 @@
-"""What the benchmark starts beside the pipeline, and its desk: one partition, two mailboxes, answers to a sink."""
+"""What the benchmark starts beside the pipeline, and its desk: one partition, one mailbox, answers to a sink."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import psycopg
 
@@ -14,6 +13,7 @@ from console.settings.settings_file import SettingsFile
 from deploy.local.bench.mail_host import BenchMailHost
 from deploy.local.bench.mails import SENDERS, BenchMail, sender_address
 from deploy.local.bench.sink import SinkProcess
+from deploy.local.bench.sql_statements import count_from_next_start
 from deploy.local.servers.broker import KafkaProcess
 from deploy.local.servers.database import Database
 from schemas import ids
@@ -33,10 +33,13 @@ from schemas.settings import (
 from schemas.settings.notification_rules import AutoReplyLimits, NotificationRule
 from schemas.tokens import TokenKeys
 
-WARM_UP, MEASURED = "warm-up", "measured"  # incoming servers
+SERVER_ID = "measured"  # the incoming server
+DATABASE = "bench"
 ANY_NUMBER = AutoReplyLimits(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0, unproved_in_hour=0)
-MAILBOXES: Final[Mapping[str, str]] = {name: f"{name}@desk.example" for name in (WARM_UP, MEASURED)}
 DESK_DOMAIN = "desk.example"
+MAILBOX = f"help@{DESK_DOMAIN}"
+# It may stand still while another build is measured, and then goes on as if nothing had been.
+_PATIENT = {"broker.session.timeout.ms": "600000"}
 PASSWORD_VARIABLE, PASSWORD = "MAILCALL_BENCH_PASSWORD", "s3cret-bench"
 KNOWN_SHARE = 2 / 3  # of the senders; the others become new persons
 
@@ -50,16 +53,21 @@ class BenchServers:
 
     @property
     def pids(self) -> dict[str, int]:
-        running = {"broker": self.broker.pid, "database": self.database.pid, "mail_host": self.mail_host.pid}
+        running = {
+            "broker": self.broker.pid,
+            "database": self.database.pid,
+            "mail_host": self.mail_host.pid,
+            "sink": self.sink.pid,
+        }
         return {name: pid for name, pid in running.items() if pid is not None}
 
 
 def start_servers(directory: Path, stack: ExitStack) -> BenchServers:
     """All at once; each is stopped at the end of the stack."""
     servers = BenchServers(
-        broker=KafkaProcess(directory / "broker", options=(), heap_mb=512),
+        broker=KafkaProcess(directory / "broker", options=(), heap_mb=512, settings=_PATIENT),
         database=Database(durable=True),
-        mail_host=stack.enter_context(BenchMailHost(tuple(MAILBOXES.values()))),
+        mail_host=stack.enter_context(BenchMailHost((MAILBOX,))),
         sink=stack.enter_context(SinkProcess()),
     )
     stack.callback(servers.broker.stop)
@@ -72,11 +80,12 @@ def start_servers(directory: Path, stack: ExitStack) -> BenchServers:
 
 
 def _start_database(database: Database) -> None:
-    """With the time of each commit kept: it is one end of the latency that is measured."""
+    """It keeps the time of each commit, one end of the latency that is measured, and counts its statements."""
     database.start()
     with psycopg.connect(database.dsn(), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
-        connection.execute("CREATE DATABASE bench")
+        connection.execute(f"CREATE DATABASE {DATABASE}")
+        count_from_next_start(connection)
     database.stop()
     database.start()
 
@@ -91,8 +100,8 @@ def acknowledgement_id(server_id: str, token_keys: TokenKeys, at: datetime, mail
     return ids.message_id(token_keys.sign(acknowledgement(server_id, mail), at, mail.sender), DESK_DOMAIN)
 
 
-def bench_settings(servers: BenchServers, enabled: Collection[str]) -> SettingsFile:
-    """The benchmark's desk. Only the incoming servers that are `enabled` are read."""
+def bench_settings(servers: BenchServers) -> SettingsFile:
+    """The benchmark's desk."""
     sink = OutgoingServer(
         id="sink",
         host=servers.sink.host,
@@ -105,8 +114,8 @@ def bench_settings(servers: BenchServers, enabled: Collection[str]) -> SettingsF
         Person(id=f"user-{number}", last_name=f"User {number}", addresses=(sender_address(number),), is_user=True)
         for number in range(int(SENDERS * KNOWN_SHARE))
     ]
-    incoming = [_incoming(servers.mail_host, name, name in enabled) for name in MAILBOXES]
-    return desk_settings([EmailOptions(default_outgoing_server=sink.id, answers=ANY_NUMBER), sink, *incoming], users)
+    options = EmailOptions(default_outgoing_server=sink.id, answers=ANY_NUMBER)
+    return desk_settings([options, sink, _incoming(servers.mail_host)], users)
 
 
 def desk_settings(settings: Sequence[Setting], users: Sequence[Person] = ()) -> SettingsFile:
@@ -122,15 +131,14 @@ def desk_settings(settings: Sequence[Setting], users: Sequence[Person] = ()) -> 
     )
 
 
-def _incoming(mail_host: BenchMailHost, name: str, enabled: bool) -> IncomingServer:
+def _incoming(mail_host: BenchMailHost) -> IncomingServer:
     return IncomingServer(
-        id=name,
-        enabled=enabled,
+        id=SERVER_ID,
         protocol="imap",
         host=mail_host.host,
         port=mail_host.imap_port,
         security=Security.NONE,
-        username=MAILBOXES[name],
+        username=MAILBOX,
         password=Secret(env=PASSWORD_VARIABLE),
         start_from="beginning",
         call_template="mail",

@@ -17,6 +17,10 @@ class SinkProcess:
     host: str
     port: int
 
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
     def __enter__(self) -> Self:
         context = multiprocessing.get_context("spawn")
         self._pipe, far_end = context.Pipe()

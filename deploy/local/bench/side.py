@@ -1,0 +1,246 @@
+"""One build, measured: servers, mailbox and pipeline of its own, which can be made to stand still meanwhile."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from deploy.local import NotAvailableError
+from deploy.local.bench.idle import cpu_percent
+from deploy.local.bench.mails import BenchMail, make_mails
+from deploy.local.bench.measure import MemoryWatch, at_pace, counted, cpu_seconds, latencies_ms, standing_still
+from deploy.local.bench.outcome import Outcome, counts, expected_counts
+from deploy.local.bench.servers import (
+    DATABASE,
+    MAILBOX,
+    PASSWORD,
+    PASSWORD_VARIABLE,
+    SERVER_ID,
+    BenchServers,
+    acknowledgement_id,
+    bench_settings,
+    start_servers,
+)
+from deploy.local.bench.sql_statements import statements_done
+from deploy.local.pipeline import PROCESSES, Pipeline, token_key_file_in
+from deploy.local.ports import wait_until
+from desk.engine import open_desk, read_transaction
+from runtime.blobs import BlobStore
+from runtime.security.token_keys import read_token_keys
+
+APART = ("mail_host", "sink")  # make the load, and are no part of the pipeline
+# Process -> its steps, as its metric of CPU seconds has them.
+STEPS: Final[Mapping[str, Sequence[str]]] = {
+    "ingest": ("fetch", "publish", "settle"),
+    "outbound": ("render", "send", "record"),
+}
+MAKE_DESK = (  # in a process of the build: its own tables
+    "import sys; from desk.engine import open_desk; from desk.migrate import upgrade; upgrade(open_desk(sys.argv[1]))"
+)
+LOOK_SECONDS = 0.02
+SETTLE_SECONDS = 0.5  # after the last answer: offsets are committed, nothing is on its way any more
+QUIET_SECONDS = 60.0  # without one more acknowledgement for this long, it stops waiting
+READY_SECONDS = 180.0
+SESSION_SECONDS = 120.0  # a group's member may stand still for as long as the other build is measured
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one burst of mails cost, a mail: CPU in milliseconds by process, of all `processes` and in `total`;
+    by step; and SQL statements, where they are counted."""
+
+    mails: int
+    mails_per_s: float
+    cpu_ms: Mapping[str, float]
+    step_ms: Mapping[str, float]
+    statements: float | None
+
+
+class Side:
+    """From the beginning to the end of the stack. `source`: the directory with the build's packages.
+
+    `instances`: how many of resolver, logger and outbound run.
+    """
+
+    def __init__(
+        self, name: str, source: Path, directory: Path, stack: ExitStack, *, seed: int, instances: int = 1
+    ) -> None:
+        self.name = name
+        self._source, self._directory, self._stack = source, directory, stack
+        self._servers = start_servers(directory, stack)
+        self._token_keys = read_token_keys(token_key_file_in(directory))
+        self._mails = self._make_mails(seed)
+        self._sent: list[BenchMail] = []
+        more = [f"{stage}-{number}" for number in range(2, instances + 1) for stage in PROCESSES[1:]]
+        self._pipeline = self._new_pipeline((*PROCESSES, *more))
+        self._database = self._servers.database.dsn()
+
+    def prepare(self) -> None:
+        """Topics, tables and settings are there; nothing runs yet."""
+        url = self._pipeline.config.desk_url
+        subprocess.run([sys.executable, "-c", MAKE_DESK, url], env=self._pipeline.environment, check=True)
+        self._pipeline.create_topics()
+        self._pipeline.apply(bench_settings(self._servers), "benchmark")
+
+    def start_and_stop(self) -> dict[str, float]:
+        """CPU seconds of each process until it says that it is ready, and in `total`."""
+        with self._new_pipeline(PROCESSES) as pipeline:
+            return _until_ready(pipeline)
+
+    def start(self) -> dict[str, float]:
+        """As `start_and_stop`, but it goes on to the end of the stack."""
+        self._stack.enter_context(self._pipeline)
+        spent = _until_ready(self._pipeline)
+        self._pipeline.wait_for_persons(bench_settings(self._servers))
+        return spent
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {**self._pipeline.pids(), **self._servers.pids}
+
+    def memory_watch(self) -> MemoryWatch:
+        """With the peak of the sum of the pipeline's processes, and of all but those that make the load."""
+        processes = list(self._pipeline.pids())
+        everything = [name for name in self.pids if name not in APART]
+        return MemoryWatch(self.pids, sums={"processes": processes, "total": everything})
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """None of its processes gets any CPU, its servers' neither."""
+        with standing_still(self.pids.values()):
+            yield
+
+    def burst(self, count: int) -> Turn:
+        """That many mails lie in the mailbox at once; until the last acknowledgement is in the sink."""
+        mails, before, statements = self._take(count), self._cpu(), self._statements()
+        with standing_still(self._pipeline.pids().values()):
+            self._servers.mail_host.deliver(MAILBOX, mails)
+            began = time.monotonic()
+        self._wait_for_answers()
+        seconds, after = time.monotonic() - began, self._cpu()
+        time.sleep(SETTLE_SECONDS)
+        spent = {name: (after[name] - before[name]) * 1000 / count for name in before}
+        steps = {step: spent.pop(step) for names in STEPS.values() for step in names}
+        done = self._statements()
+        per_mail = None if statements is None or done is None else (done - statements) / count
+        return Turn(count, count / seconds, _with_sums(spent), steps, per_mail)
+
+    def paced(self, count: int, per_second: float) -> list[float]:
+        """Milliseconds from the IDLE line to the commit of each of that many mails, which come one by one."""
+        position, mails = len(self._sent) + 1, self._take(count)
+        self._servers.mail_host.deliver(MAILBOX, at_pace(mails, per_second))
+        self._wait_for_answers()
+        announced = self._servers.mail_host.announced(MAILBOX)
+        return latencies_ms(mails, SERVER_ID, announced, position, self._servers.database.dsn(DATABASE))
+
+    def idle_cpu(self, seconds: float) -> dict[str, float]:
+        """Per cent of one core, of each process of the pipeline and in `total`; those of the servers beside it."""
+        time.sleep(SETTLE_SECONDS)
+        servers = {name: pid for name, pid in self._servers.pids.items() if name not in APART}
+        spent = cpu_percent({**self._pipeline.pids(), **servers}, seconds)
+        stages = _by_stage({name: cpu for name, cpu in spent.items() if name != "total"})
+        return {**stages, "total": round(sum(stages[name] for name in PROCESSES), 2)}
+
+    def stop(self) -> None:
+        """The pipeline ends; the servers stay."""
+        self._pipeline.supervisor.stop()
+
+    @property
+    def servers(self) -> BenchServers:
+        return self._servers
+
+    def outcome(self) -> Outcome:
+        """Of all mails there were."""
+        blobs, answers = BlobStore(self._pipeline.config.blob_url), self._servers.sink.answers()
+        with read_transaction(open_desk(self._pipeline.config.desk_url)) as connection:
+            return Outcome(expected_counts(self._sent), counts(connection, blobs, answers, SERVER_ID, self._sent))
+
+    def _make_mails(self, seed: int) -> Iterator[BenchMail]:
+        answer = partial(acknowledgement_id, SERVER_ID, self._token_keys, datetime.now(UTC))
+        return make_mails(sys.maxsize, seed=seed, recipient=MAILBOX, acknowledgement_id=answer)
+
+    def _take(self, count: int) -> list[BenchMail]:
+        mails = list(islice(self._mails, count))
+        self._sent += mails
+        return mails
+
+    def _new_pipeline(self, processes: Sequence[str]) -> Pipeline:
+        return Pipeline(
+            self._directory,
+            bootstrap_servers=self._servers.broker.bootstrap_servers,
+            topic_prefix="bench",
+            desk_url=self._servers.database.url(DATABASE),
+            environment={
+                PASSWORD_VARIABLE: PASSWORD,
+                "MAILCALL_SESSION_SECONDS": str(SESSION_SECONDS),
+                "PYTHONPATH": str(self._source),
+                "PYTHONSAFEPATH": "1",  # else `python -m ingest` would take the ingest of the working directory
+                "PYTHONDONTWRITEBYTECODE": "",
+            },
+            processes=processes,
+        )
+
+    def _wait_for_answers(self) -> None:
+        """Until the sink has one to each mail. Raises `NotAvailableError` when no more come."""
+        came, since = 0, time.monotonic()
+        while came < len(self._sent):
+            time.sleep(LOOK_SECONDS)
+            now_there = self._servers.sink.count()
+            if now_there > came:
+                came, since = now_there, time.monotonic()
+            elif time.monotonic() - since > QUIET_SECONDS:
+                raise NotAvailableError(
+                    f"{came} of {len(self._sent)} answers came, then none for {QUIET_SECONDS:.0f} s: see the logs in "
+                    f"{self._pipeline.directory / 'logs'}"
+                )
+
+    def _cpu(self) -> dict[str, float]:
+        """CPU seconds so far of each process but the sink, and of each step of those that tell them."""
+        seconds = _by_stage({name: cpu_seconds(pid) for name, pid in self.pids.items() if name != "sink"})
+        for process, steps in STEPS.items():
+            reported = counted(self._pipeline.metrics_url(process), f"mailcall_{process}_cpu_seconds", "step")
+            seconds |= {step: reported.get(step, 0.0) for step in steps}
+        return seconds
+
+    def _statements(self) -> int | None:
+        return statements_done(self._servers.database.dsn(), DATABASE)
+
+
+def _until_ready(pipeline: Pipeline) -> dict[str, float]:
+    spent: dict[str, float] = {}
+
+    def all_ready() -> bool:
+        for name, pid in pipeline.pids().items():
+            if name not in spent and pipeline.supervisor.ready(name):
+                spent[name] = cpu_seconds(pid)
+        return len(spent) == len(pipeline.processes)
+
+    if not wait_until(all_ready, READY_SECONDS):
+        pipeline.wait_ready(0)  # raises, and says which is not
+    stages = _by_stage(spent)
+    return {**stages, "total": sum(stages.values())}
+
+
+def _by_stage(figures: Mapping[str, float]) -> dict[str, float]:
+    """With those of further instances added to the first one's."""
+    stages: dict[str, float] = {}
+    for name, figure in figures.items():
+        stage = name.partition("-")[0]
+        stages[stage] = stages.get(stage, 0.0) + figure
+    return stages
+
+
+def _with_sums(cpu: Mapping[str, float]) -> dict[str, float]:
+    """`processes`: of the pipeline; `total`: theirs, broker and database."""
+    return {
+        **cpu,
+        "processes": sum(cpu[name] for name in PROCESSES),
+        "total": sum(cost for name, cost in cpu.items() if name not in APART),
+    }
