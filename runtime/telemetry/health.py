@@ -10,6 +10,7 @@ from typing import Self
 
 from runtime.security.redaction import conceal
 from runtime.telemetry.logs import get_logger
+from runtime.telemetry.thread_times import ThreadTimes
 
 log = get_logger(__name__)
 
@@ -92,6 +93,7 @@ class HealthServer:
 
 class _Handler(BaseHTTPRequestHandler):
     health: Health
+    thread_times = ThreadTimes()
 
     def do_GET(self) -> None:
         pages: dict[str, Callable[[], tuple[int, str, bytes]]] = {
@@ -110,6 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _metrics(self) -> tuple[int, str, bytes]:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+        self.thread_times.count()
         return 200, CONTENT_TYPE_LATEST, generate_latest()
 
     def _livez(self) -> tuple[int, str, bytes]:

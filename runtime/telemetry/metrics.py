@@ -121,6 +121,13 @@ NOTIFICATIONS_WITHHELD = Counter(
     "person's address.",
     ["reason"],
 )
+THREAD_CPU_SECONDS = Counter(
+    "mailcall_thread_cpu_seconds",
+    "CPU seconds of this process's threads, by what they do (main, worker, watch, connection, producer, kafka, "
+    "settings, health, other); a child process's are not in it. One of them near a second a second is the bottleneck: "
+    "more instances of the process help.",
+    ["thread"],
+)
 OUTBOUND_CPU_SECONDS = Counter(
     "mailcall_outbound_cpu_seconds",
     "CPU seconds of notifying people, by step: render (choosing the server, filling the template, composing the "

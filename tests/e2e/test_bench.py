@@ -19,6 +19,7 @@ SHAPE = {
     "statements_per_mail",
     "ingest_ms_per_mail",
     "outbound_ms_per_mail",
+    "thread_ms_per_mail",
     "latency_ms",
     "idle_cpu_percent",
     "cpu_s_until_ready",
@@ -59,6 +60,11 @@ def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> N
         parts = report[f"{process}_ms_per_mail"]
         assert parts.keys() == {*steps, "rest"}
         assert all(cost > 0 for cost in parts.values())
+        assert sum(parts.values()) == pytest.approx(costs[process], abs=0.01)
+    threads = report["thread_ms_per_mail"]
+    assert threads.keys() == set(PROCESSES)
+    for process, parts in threads.items():
+        assert {"main", "kafka", "producer", "rest"} <= parts.keys()
         assert sum(parts.values()) == pytest.approx(costs[process], abs=0.01)
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
     idle_cpu = report["idle_cpu_percent"]

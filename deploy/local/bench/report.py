@@ -5,6 +5,7 @@ from rich.table import Table
 
 from deploy.local.bench.result import Comparison, Result
 from deploy.local.bench.turns import Figures, mean
+from deploy.local.pipeline import PROCESSES
 
 TITLES = {
     "cpu_ms_per_mail": "CPU a mail",
@@ -27,6 +28,8 @@ def show(result: Result, console: Console) -> None:
         table.add_row(name.replace("_", " "), f"{cost:.3f}", *others)
         for step, part in result.steps.get(name, {}).items():
             table.add_row(f"  {step}", f"{part:.3f}", style="dim")
+        for thread, part in (measured.threads_ms(name) if name in PROCESSES else {}).items():
+            table.add_row(f"  thread: {thread}", f"{part:.3f}", style="dim")
     console.print(table)
     latency = measured.latency_ms()
     console.print(

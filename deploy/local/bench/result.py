@@ -8,6 +8,7 @@ from deploy.local.bench.measure import quantile
 from deploy.local.bench.outcome import Outcome
 from deploy.local.bench.side import STEPS, Turn
 from deploy.local.bench.turns import Figures, Ratio, mean, ratios
+from deploy.local.pipeline import PROCESSES
 
 LATENCIES = {"p50": 0.5, "p99": 0.99}
 
@@ -45,9 +46,15 @@ class Measured:
 
     def steps_ms(self, process: str) -> dict[str, float]:
         """Where the process's CPU goes, a mail; `rest` is the Kafka clients' threads, mostly."""
-        every = mean([turn.step_ms for turn in self.bursts])
-        steps = {step: every[step] for step in STEPS[process]}
-        return {**steps, "rest": round(mean(self.cpu_ms())[process] - sum(steps.values()), 3)}
+        return self._with_rest(process, mean([turn.step_ms[process] for turn in self.bursts]))
+
+    def threads_ms(self, process: str) -> dict[str, float]:
+        """Which of the process's threads use it; `rest` is its children, mostly. Nothing where it does not tell."""
+        threads = mean([turn.thread_ms[process] for turn in self.bursts])
+        return self._with_rest(process, threads) if threads else {}
+
+    def _with_rest(self, process: str, parts: Figures) -> dict[str, float]:
+        return {**parts, "rest": round(mean(self.cpu_ms())[process] - sum(parts.values()), 3)}
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,7 @@ class Result:
             "mails_per_s": mean(measured.speeds())["all"],
             "cpu_ms_per_mail": mean(measured.cpu_ms()),
             **{f"{process}_ms_per_mail": steps for process, steps in self.steps.items()},
+            "thread_ms_per_mail": {process: measured.threads_ms(process) for process in PROCESSES},
             "statements_per_mail": mean(measured.statements()).get("all"),
             "latency_ms": measured.latency_ms(),
             "idle_cpu_percent": mean(measured.idle),

@@ -36,11 +36,8 @@ from runtime.blobs import BlobStore
 from runtime.security.token_keys import read_token_keys
 
 APART = ("mail_host", "sink")  # make the load, and are no part of the pipeline
-# Process -> its steps, as its metric of CPU seconds has them.
-STEPS: Final[Mapping[str, Sequence[str]]] = {
-    "ingest": ("fetch", "publish", "settle"),
-    "outbound": ("render", "send", "record"),
-}
+STEPS: Final = ("ingest", "outbound")  # processes that tell the CPU of each of their steps
+Details = Mapping[str, Mapping[str, float]]  # process -> its parts
 MAKE_DESK = (  # in a process of the build: its own tables
     "import sys; from desk.engine import open_desk; from desk.migrate import upgrade; upgrade(open_desk(sys.argv[1]))"
 )
@@ -54,12 +51,13 @@ SESSION_SECONDS = 120.0  # a group's member may stand still for as long as the o
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one burst of mails cost, a mail: CPU in milliseconds by process, of all `processes` and in `total`;
-    by step; and SQL statements, where they are counted."""
+    by process and step; by process and thread; and SQL statements, where they are counted."""
 
     mails: int
     mails_per_s: float
     cpu_ms: Mapping[str, float]
-    step_ms: Mapping[str, float]
+    step_ms: Details
+    thread_ms: Details
     statements: float | None
 
 
@@ -119,18 +117,23 @@ class Side:
 
     def burst(self, count: int) -> Turn:
         """That many mails lie in the mailbox at once; until the last acknowledgement is in the sink."""
-        mails, before, statements = self._take(count), self._cpu(), self._statements()
+        mails, statements, steps, threads = self._take(count), self._statements(), self._steps(), self._threads()
+        before = self._cpu()
         with standing_still(self._pipeline.pids().values()):
             self._servers.mail_host.deliver(MAILBOX, mails)
             began = time.monotonic()
         self._wait_for_answers()
         seconds, after = time.monotonic() - began, self._cpu()
         time.sleep(SETTLE_SECONDS)
-        spent = {name: (after[name] - before[name]) * 1000 / count for name in before}
-        steps = {step: spent.pop(step) for names in STEPS.values() for step in names}
         done = self._statements()
-        per_mail = None if statements is None or done is None else (done - statements) / count
-        return Turn(count, count / seconds, _with_sums(spent), steps, per_mail)
+        return Turn(
+            mails=count,
+            mails_per_s=count / seconds,
+            cpu_ms=_with_sums(_ms_per_mail(before, after, count)),
+            step_ms={name: _ms_per_mail(parts, self._steps()[name], count) for name, parts in steps.items()},
+            thread_ms={name: _ms_per_mail(parts, self._threads()[name], count) for name, parts in threads.items()},
+            statements=None if statements is None or done is None else (done - statements) / count,
+        )
 
     def paced(self, count: int, per_second: float) -> list[float]:
         """Milliseconds from the IDLE line to the commit of each of that many mails, which come one by one."""
@@ -202,12 +205,18 @@ class Side:
                 )
 
     def _cpu(self) -> dict[str, float]:
-        """CPU seconds so far of each process but the sink, and of each step of those that tell them."""
-        seconds = _by_stage({name: cpu_seconds(pid) for name, pid in self.pids.items() if name != "sink"})
-        for process, steps in STEPS.items():
-            reported = counted(self._pipeline.metrics_url(process), f"mailcall_{process}_cpu_seconds", "step")
-            seconds |= {step: reported.get(step, 0.0) for step in steps}
-        return seconds
+        """CPU seconds so far of each process but the sink."""
+        return _by_stage({name: cpu_seconds(pid) for name, pid in self.pids.items() if name != "sink"})
+
+    def _steps(self) -> Details:
+        return {
+            name: counted(self._pipeline.metrics_url(name), f"mailcall_{name}_cpu_seconds", "step") for name in STEPS
+        }
+
+    def _threads(self) -> Details:
+        """Of the first instance of each process; nothing of a build that does not tell them."""
+        urls = {name: self._pipeline.metrics_url(name) for name in PROCESSES}
+        return {name: counted(url, "mailcall_thread_cpu_seconds", "thread") for name, url in urls.items()}
 
     def _statements(self) -> int | None:
         return statements_done(self._servers.database.dsn(), DATABASE)
@@ -235,6 +244,10 @@ def _by_stage(figures: Mapping[str, float]) -> dict[str, float]:
         stage = name.partition("-")[0]
         stages[stage] = stages.get(stage, 0.0) + figure
     return stages
+
+
+def _ms_per_mail(before: Mapping[str, float], after: Mapping[str, float], mails: int) -> dict[str, float]:
+    return {name: (seconds - before.get(name, 0.0)) * 1000 / mails for name, seconds in after.items()}
 
 
 def _with_sums(cpu: Mapping[str, float]) -> dict[str, float]:

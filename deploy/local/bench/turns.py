@@ -42,7 +42,9 @@ def ratios(these: Sequence[Figures], those: Sequence[Figures]) -> dict[str, Rati
 
 
 def mean(figures: Sequence[Figures]) -> dict[str, float]:
-    return {name: round(sum(one[name] for one in figures) / len(figures), 3) for name in figures[0]}
+    """By name, of all that have it; where one does not, it counts as nothing."""
+    names = dict.fromkeys(name for one in figures for name in one)
+    return {name: round(sum(one.get(name, 0.0) for one in figures) / len(figures), 3) for name in names}
 
 
 def _ratio(all_pairs: Sequence[float]) -> Ratio:
