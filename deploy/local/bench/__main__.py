@@ -37,9 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--idle-mailboxes", type=int, default=0, help="mailboxes whose idle cost is measured; 0: none")
     parser.add_argument("--idle-seconds", type=float, default=90.0, help="how long those are watched")
     parser.add_argument("--instances", type=int, default=1, help="of resolver, logger and outbound each")
+    parser.add_argument("--mailboxes", type=int, default=1, help="that the mails are spread over")
+    parser.add_argument("--persons", type=int, default=0, help="that the desk has already, beside those who write")
+    parser.add_argument("--items", type=int, default=0, help="that the desk has already")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same mails")
     parser.add_argument("--compare", metavar="REV", help="another revision, measured in turns with this one")
-    parser.add_argument("--compare-instances", type=int, help="how many of it (default: --instances)")
+    parser.add_argument(
+        "--compare-smallest", action="store_true", help="the other with one instance, one mailbox and an empty desk"
+    )
     options = Options(**vars(parser.parse_args(argv)))
     console, directory = Console(), BUILD / "bench"
     shutil.rmtree(directory, ignore_errors=True)

@@ -13,7 +13,6 @@ import psycopg
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.bench.mails import BenchMail
-from schemas import ids
 
 SAMPLE_SECONDS = 0.5
 MEGABYTE = 1_000_000
@@ -120,18 +119,13 @@ def at_pace(mails: Iterable[BenchMail], per_second: float) -> Iterator[BenchMail
         yield mail
 
 
-def latencies_ms(
-    mails: Sequence[BenchMail], server_id: str, announced: Mapping[int, float], first_position: int, dsn: str
-) -> list[float]:
+def latencies_ms(mail_ids: Sequence[str], announced: Sequence[float], dsn: str) -> list[float]:
     """Milliseconds from the IDLE line to the commit of each mail. `announced`: see `BenchMailHost.announced`.
 
-    The mails lie in their mailbox one after the other, the first at `first_position`; all have been committed.
+    All have been committed.
     """
     committed = _commit_times(dsn)
-    return [
-        (committed[ids.mail_id(server_id, mail.raw)] - announced[position]) * 1000
-        for position, mail in enumerate(mails, first_position)
-    ]
+    return [(committed[mail_id] - at) * 1000 for mail_id, at in zip(mail_ids, announced, strict=True)]
 
 
 def _commit_times(dsn: str) -> Mapping[str, float]:

@@ -1,12 +1,13 @@
 """Whether the benchmark's mails ended as they should: counts of what is expected, and of what is right."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, func, select
 
 from deploy.local.bench.mails import BenchMail, words_of
+from deploy.local.bench.scale import MADE
 from deploy.local.bench.servers import acknowledgement
 from desk.tables import files, items, journal, mails, persons
 from runtime.blobs import BlobStore
@@ -53,20 +54,20 @@ def counts(
     connection: Connection,
     blobs: BlobStore,
     answers: Mapping[str, Sequence[str]],
-    server_id: str,
+    server_of: Callable[[BenchMail], str],
     sent: Sequence[BenchMail],
 ) -> Counts:
-    """What the desk and the sink hold of the mails sent to this incoming server."""
-    rows = _ledger(connection, server_id)
-    by_number = {mail.number: rows.get(ids.mail_id(server_id, mail.raw)) for mail in sent}
+    """What the desk and the sink hold of these mails. `server_of`: the incoming server that each was sent to."""
+    rows = _ledger(connection)
+    by_number = {mail.number: rows.get(ids.mail_id(server_of(mail), mail.raw)) for mail in sent}
     found = [(mail, row) for mail in sent if (row := by_number[mail.number]) is not None]
     return Counts(
         calls=sum(row.outcome == "call-logged" for row in rows.values()),
         replies=sum(_is_threaded(mail, row, by_number) for mail, row in found),
         bodies=sum(words_of(row.text) == mail.words for mail, row in found),
         files=_right_files(connection, blobs, {row.mail_id: mail for mail, row in found}),
-        persons=len(set(connection.scalars(_SENDERS.where(mails.c.server_id == server_id)))),
-        acknowledgements=sum(_is_acknowledged(mail, answers, server_id) for mail in sent),
+        persons=len(set(connection.scalars(_SENDERS))),
+        acknowledgements=sum(_is_acknowledged(mail, answers, server_of(mail)) for mail in sent),
     )
 
 
@@ -74,6 +75,7 @@ _SENDERS = (
     select(persons.c.id)
     .join_from(mails, journal, journal.c.mail_id == mails.c.mail_id)
     .join(persons, persons.c.id == journal.c.person_id)
+    .where(mails.c.mail_id.not_like(f"{MADE}%"))
 )
 
 
@@ -87,13 +89,13 @@ class _Logged:
     text: str
 
 
-def _ledger(connection: Connection, server_id: str) -> dict[str, _Logged]:
+def _ledger(connection: Connection) -> dict[str, _Logged]:
     text = func.coalesce(journal.c.text, items.c.description)
     query = (
         select(mails.c.mail_id, mails.c.outcome, mails.c.item_id, text)
         .join_from(mails, journal, journal.c.mail_id == mails.c.mail_id)
         .join(items, items.c.id == mails.c.item_id)
-        .where(mails.c.server_id == server_id)
+        .where(mails.c.mail_id.not_like(f"{MADE}%"))
     )
     return {row[0]: _Logged(*row) for row in connection.execute(query)}
 

@@ -1,7 +1,7 @@
 """The benchmark's result as a person reads it."""
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from deploy.local.bench.result import Comparison, Result
 from deploy.local.bench.turns import Figures, mean
@@ -20,7 +20,7 @@ TITLES = {
 
 def show(result: Result, console: Console) -> None:
     measured = result.measured
-    columns = ("", "CPU ms a mail", "peak memory MB", "CPU s until ready", "idle CPU %")
+    columns = (Column("", no_wrap=True), "CPU ms a mail", "peak memory MB", "CPU s until ready", "idle CPU %")
     table = Table(*columns, box=None, header_style="bold")
     idle, starts = mean(measured.idle), mean(measured.starts) if measured.starts else {}
     for name, cost in mean(measured.cpu_ms()).items():
@@ -29,7 +29,7 @@ def show(result: Result, console: Console) -> None:
         for step, part in result.steps.get(name, {}).items():
             table.add_row(f"  {step}", f"{part:.3f}", style="dim")
         for thread, part in (measured.threads_ms(name) if name in PROCESSES else {}).items():
-            table.add_row(f"  thread: {thread}", f"{part:.3f}", style="dim")
+            table.add_row(f"  {thread} thread", f"{part:.3f}", style="dim")
     console.print(table)
     latency = measured.latency_ms()
     console.print(
@@ -49,7 +49,16 @@ def show(result: Result, console: Console) -> None:
 
 def _show_comparison(comparison: Comparison, console: Console) -> None:
     title = f"as a share of {comparison.revision}: median of the pairs of turns, and their middle half"
-    table = Table("", *("share", "from", "to"), box=None, header_style="bold", title=title, title_justify="left")
+    table = Table(
+        Column("", no_wrap=True),
+        "share",
+        "from",
+        "to",
+        box=None,
+        header_style="bold",
+        title=title,
+        title_justify="left",
+    )
     for figure, parts in comparison.ratio.items():
         for name, ratio in parts.items():
             row = (f"{ratio.median:.3f}", f"{ratio.low:.3f}", f"{ratio.high:.3f}")

@@ -11,6 +11,7 @@ from rich.console import Console
 from deploy.local.bench.checkout import checked_out
 from deploy.local.bench.idle import Idle, measure_idle
 from deploy.local.bench.result import Comparison, Measured, Result
+from deploy.local.bench.scale import Scale
 from deploy.local.bench.side import Side
 from deploy.local.bench.turns import in_turns
 from deploy.local.pipeline import ROOT
@@ -35,9 +36,16 @@ class Options:
     idle_mailboxes: int
     idle_seconds: float
     instances: int
+    mailboxes: int
+    persons: int
+    items: int
     seed: int
     compare: str | None
-    compare_instances: int | None  # None: as many as of this build
+    compare_smallest: bool  # the other build as large as `Scale()` says
+
+    @property
+    def scale(self) -> Scale:
+        return Scale(self.instances, self.mailboxes, self.persons, self.items)
 
 
 class Bench:
@@ -49,11 +57,11 @@ class Bench:
         self._console = console
         self._say("starting broker, PostgreSQL, mail host and sink" + (", twice" if options.compare else ""))
         new_side = partial(Side, stack=stack, seed=options.seed)
-        self._sides = [new_side("this build", ROOT, directory / "this", instances=options.instances)]
+        self._sides = [new_side("this build", ROOT, directory / "this", scale=options.scale)]
         if options.compare:
             source = stack.enter_context(checked_out(options.compare, directory / "source"))
-            instances = options.compare_instances or options.instances
-            self._sides.append(new_side(options.compare, source, directory / "other", instances=instances))
+            scale = Scale() if options.compare_smallest else options.scale
+            self._sides.append(new_side(options.compare, source, directory / "other", scale=scale))
         self._measured = {side.name: Measured() for side in self._sides}
 
     def run(self) -> Result:

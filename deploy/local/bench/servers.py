@@ -33,11 +33,9 @@ from schemas.settings import (
 from schemas.settings.notification_rules import AutoReplyLimits, NotificationRule
 from schemas.tokens import TokenKeys
 
-SERVER_ID = "measured"  # the incoming server
 DATABASE = "bench"
 ANY_NUMBER = AutoReplyLimits(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0, unproved_in_hour=0)
 DESK_DOMAIN = "desk.example"
-MAILBOX = f"help@{DESK_DOMAIN}"
 # It may stand still while another build is measured, and then goes on as if nothing had been.
 _PATIENT = {"broker.session.timeout.ms": "600000"}
 PASSWORD_VARIABLE, PASSWORD = "MAILCALL_BENCH_PASSWORD", "s3cret-bench"
@@ -62,12 +60,21 @@ class BenchServers:
         return {name: pid for name, pid in running.items() if pid is not None}
 
 
-def start_servers(directory: Path, stack: ExitStack) -> BenchServers:
+def server_id(number: int) -> str:
+    """Of the incoming server with that number, from 0. Its mailbox is `mailbox(number)`."""
+    return f"measured-{number}"
+
+
+def mailbox(number: int) -> str:
+    return f"help-{number}@{DESK_DOMAIN}"
+
+
+def start_servers(directory: Path, stack: ExitStack, mailboxes: int) -> BenchServers:
     """All at once; each is stopped at the end of the stack."""
     servers = BenchServers(
         broker=KafkaProcess(directory / "broker", options=(), heap_mb=512, settings=_PATIENT),
         database=Database(durable=True),
-        mail_host=stack.enter_context(BenchMailHost((MAILBOX,))),
+        mail_host=stack.enter_context(BenchMailHost([mailbox(number) for number in range(mailboxes)])),
         sink=stack.enter_context(SinkProcess()),
     )
     stack.callback(servers.broker.stop)
@@ -100,7 +107,7 @@ def acknowledgement_id(server_id: str, token_keys: TokenKeys, at: datetime, mail
     return ids.message_id(token_keys.sign(acknowledgement(server_id, mail), at, mail.sender), DESK_DOMAIN)
 
 
-def bench_settings(servers: BenchServers) -> SettingsFile:
+def bench_settings(servers: BenchServers, mailboxes: int) -> SettingsFile:
     """The benchmark's desk."""
     sink = OutgoingServer(
         id="sink",
@@ -115,7 +122,7 @@ def bench_settings(servers: BenchServers) -> SettingsFile:
         for number in range(int(SENDERS * KNOWN_SHARE))
     ]
     options = EmailOptions(default_outgoing_server=sink.id, answers=ANY_NUMBER)
-    return desk_settings([options, sink, _incoming(servers.mail_host)], users)
+    return desk_settings([options, sink, *(_incoming(servers.mail_host, number) for number in range(mailboxes))], users)
 
 
 def desk_settings(settings: Sequence[Setting], users: Sequence[Person] = ()) -> SettingsFile:
@@ -131,14 +138,14 @@ def desk_settings(settings: Sequence[Setting], users: Sequence[Person] = ()) -> 
     )
 
 
-def _incoming(mail_host: BenchMailHost) -> IncomingServer:
+def _incoming(mail_host: BenchMailHost, number: int) -> IncomingServer:
     return IncomingServer(
-        id=SERVER_ID,
+        id=server_id(number),
         protocol="imap",
         host=mail_host.host,
         port=mail_host.imap_port,
         security=Security.NONE,
-        username=MAILBOX,
+        username=mailbox(number),
         password=Secret(env=PASSWORD_VARIABLE),
         start_from="beginning",
         call_template="mail",

@@ -6,25 +6,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from deploy.local import NotAvailableError
+from deploy.local.bench.costs import APART, by_stage, ms_per_mail, with_sums
 from deploy.local.bench.idle import cpu_percent
-from deploy.local.bench.mails import BenchMail, make_mails
+from deploy.local.bench.mail_load import MailLoad
 from deploy.local.bench.measure import MemoryWatch, at_pace, counted, cpu_seconds, latencies_ms, standing_still
 from deploy.local.bench.outcome import Outcome, counts, expected_counts
+from deploy.local.bench.scale import Scale, fill
 from deploy.local.bench.servers import (
     DATABASE,
-    MAILBOX,
     PASSWORD,
     PASSWORD_VARIABLE,
-    SERVER_ID,
     BenchServers,
-    acknowledgement_id,
     bench_settings,
     start_servers,
 )
@@ -35,7 +31,6 @@ from desk.engine import open_desk, read_transaction
 from runtime.blobs import BlobStore
 from runtime.security.token_keys import read_token_keys
 
-APART = ("mail_host", "sink")  # make the load, and are no part of the pipeline
 STEPS: Final = ("ingest", "outbound")  # processes that tell the CPU of each of their steps
 Details = Mapping[str, Mapping[str, float]]  # process -> its parts
 MAKE_DESK = (  # in a process of the build: its own tables
@@ -62,30 +57,25 @@ class Turn:
 
 
 class Side:
-    """From the beginning to the end of the stack. `source`: the directory with the build's packages.
+    """From the beginning to the end of the stack. `source`: the directory with the build's packages."""
 
-    `instances`: how many of resolver, logger and outbound run.
-    """
-
-    def __init__(
-        self, name: str, source: Path, directory: Path, stack: ExitStack, *, seed: int, instances: int = 1
-    ) -> None:
+    def __init__(self, name: str, source: Path, directory: Path, stack: ExitStack, *, seed: int, scale: Scale) -> None:
         self.name = name
-        self._source, self._directory, self._stack = source, directory, stack
-        self._servers = start_servers(directory, stack)
-        self._token_keys = read_token_keys(token_key_file_in(directory))
-        self._mails = self._make_mails(seed)
-        self._sent: list[BenchMail] = []
-        more = [f"{stage}-{number}" for number in range(2, instances + 1) for stage in PROCESSES[1:]]
+        self._source, self._directory, self._stack, self._scale = source, directory, stack, scale
+        self._servers = start_servers(directory, stack, scale.mailboxes)
+        self._settings = bench_settings(self._servers, scale.mailboxes)
+        token_keys = read_token_keys(token_key_file_in(directory))
+        self._load = MailLoad(self._servers.mail_host, scale.mailboxes, token_keys, seed)
+        more = [f"{stage}-{number}" for number in range(2, scale.instances + 1) for stage in PROCESSES[1:]]
         self._pipeline = self._new_pipeline((*PROCESSES, *more))
-        self._database = self._servers.database.dsn()
 
     def prepare(self) -> None:
         """Topics, tables and settings are there; nothing runs yet."""
         url = self._pipeline.config.desk_url
         subprocess.run([sys.executable, "-c", MAKE_DESK, url], env=self._pipeline.environment, check=True)
         self._pipeline.create_topics()
-        self._pipeline.apply(bench_settings(self._servers), "benchmark")
+        self._pipeline.apply(self._settings, "benchmark")
+        fill(self._servers.database.dsn(DATABASE), self._scale)
 
     def start_and_stop(self) -> dict[str, float]:
         """CPU seconds of each process until it says that it is ready, and in `total`."""
@@ -96,7 +86,7 @@ class Side:
         """As `start_and_stop`, but it goes on to the end of the stack."""
         self._stack.enter_context(self._pipeline)
         spent = _until_ready(self._pipeline)
-        self._pipeline.wait_for_persons(bench_settings(self._servers))
+        self._pipeline.wait_for_persons(self._settings)
         return spent
 
     @property
@@ -117,38 +107,39 @@ class Side:
 
     def burst(self, count: int) -> Turn:
         """That many mails lie in the mailbox at once; until the last acknowledgement is in the sink."""
-        mails, statements, steps, threads = self._take(count), self._statements(), self._steps(), self._threads()
+        mails, statements, steps, threads = self._load.take(count), self._statements(), self._steps(), self._threads()
         before = self._cpu()
         with standing_still(self._pipeline.pids().values()):
-            self._servers.mail_host.deliver(MAILBOX, mails)
+            self._load.deliver(mails)
             began = time.monotonic()
         self._wait_for_answers()
         seconds, after = time.monotonic() - began, self._cpu()
+        steps_after, threads_after = self._steps(), self._threads()
         time.sleep(SETTLE_SECONDS)
         done = self._statements()
         return Turn(
             mails=count,
             mails_per_s=count / seconds,
-            cpu_ms=_with_sums(_ms_per_mail(before, after, count)),
-            step_ms={name: _ms_per_mail(parts, self._steps()[name], count) for name, parts in steps.items()},
-            thread_ms={name: _ms_per_mail(parts, self._threads()[name], count) for name, parts in threads.items()},
+            cpu_ms=with_sums(ms_per_mail(before, after, count)),
+            step_ms={name: ms_per_mail(parts, steps_after[name], count) for name, parts in steps.items()},
+            thread_ms={name: ms_per_mail(parts, threads_after[name], count) for name, parts in threads.items()},
             statements=None if statements is None or done is None else (done - statements) / count,
         )
 
     def paced(self, count: int, per_second: float) -> list[float]:
         """Milliseconds from the IDLE line to the commit of each of that many mails, which come one by one."""
-        position, mails = len(self._sent) + 1, self._take(count)
-        self._servers.mail_host.deliver(MAILBOX, at_pace(mails, per_second))
+        mails = self._load.take(count)
+        self._load.deliver(at_pace(mails, per_second))
         self._wait_for_answers()
-        announced = self._servers.mail_host.announced(MAILBOX)
-        return latencies_ms(mails, SERVER_ID, announced, position, self._servers.database.dsn(DATABASE))
+        mail_ids = [self._load.mail_id(mail) for mail in mails]
+        return latencies_ms(mail_ids, list(self._load.announced(mails)), self._servers.database.dsn(DATABASE))
 
     def idle_cpu(self, seconds: float) -> dict[str, float]:
         """Per cent of one core, of each process of the pipeline and in `total`; those of the servers beside it."""
         time.sleep(SETTLE_SECONDS)
         servers = {name: pid for name, pid in self._servers.pids.items() if name not in APART}
         spent = cpu_percent({**self._pipeline.pids(), **servers}, seconds)
-        stages = _by_stage({name: cpu for name, cpu in spent.items() if name != "total"})
+        stages = by_stage({name: cpu for name, cpu in spent.items() if name != "total"})
         return {**stages, "total": round(sum(stages[name] for name in PROCESSES), 2)}
 
     def stop(self) -> None:
@@ -163,16 +154,8 @@ class Side:
         """Of all mails there were."""
         blobs, answers = BlobStore(self._pipeline.config.blob_url), self._servers.sink.answers()
         with read_transaction(open_desk(self._pipeline.config.desk_url)) as connection:
-            return Outcome(expected_counts(self._sent), counts(connection, blobs, answers, SERVER_ID, self._sent))
-
-    def _make_mails(self, seed: int) -> Iterator[BenchMail]:
-        answer = partial(acknowledgement_id, SERVER_ID, self._token_keys, datetime.now(UTC))
-        return make_mails(sys.maxsize, seed=seed, recipient=MAILBOX, acknowledgement_id=answer)
-
-    def _take(self, count: int) -> list[BenchMail]:
-        mails = list(islice(self._mails, count))
-        self._sent += mails
-        return mails
+            found = counts(connection, blobs, answers, self._load.server_of, self._load.sent)
+        return Outcome(expected_counts(self._load.sent), found)
 
     def _new_pipeline(self, processes: Sequence[str]) -> Pipeline:
         return Pipeline(
@@ -192,21 +175,21 @@ class Side:
 
     def _wait_for_answers(self) -> None:
         """Until the sink has one to each mail. Raises `NotAvailableError` when no more come."""
-        came, since = 0, time.monotonic()
-        while came < len(self._sent):
+        came, wanted, since = 0, len(self._load.sent), time.monotonic()
+        while came < wanted:
             time.sleep(LOOK_SECONDS)
             now_there = self._servers.sink.count()
             if now_there > came:
                 came, since = now_there, time.monotonic()
             elif time.monotonic() - since > QUIET_SECONDS:
                 raise NotAvailableError(
-                    f"{came} of {len(self._sent)} answers came, then none for {QUIET_SECONDS:.0f} s: see the logs in "
+                    f"{came} of {wanted} answers came, then none for {QUIET_SECONDS:.0f} s: see the logs in "
                     f"{self._pipeline.directory / 'logs'}"
                 )
 
     def _cpu(self) -> dict[str, float]:
         """CPU seconds so far of each process but the sink."""
-        return _by_stage({name: cpu_seconds(pid) for name, pid in self.pids.items() if name != "sink"})
+        return by_stage({name: cpu_seconds(pid) for name, pid in self.pids.items() if name != "sink"})
 
     def _steps(self) -> Details:
         return {
@@ -233,27 +216,5 @@ def _until_ready(pipeline: Pipeline) -> dict[str, float]:
 
     if not wait_until(all_ready, READY_SECONDS):
         pipeline.wait_ready(0)  # raises, and says which is not
-    stages = _by_stage(spent)
+    stages = by_stage(spent)
     return {**stages, "total": sum(stages.values())}
-
-
-def _by_stage(figures: Mapping[str, float]) -> dict[str, float]:
-    """With those of further instances added to the first one's."""
-    stages: dict[str, float] = {}
-    for name, figure in figures.items():
-        stage = name.partition("-")[0]
-        stages[stage] = stages.get(stage, 0.0) + figure
-    return stages
-
-
-def _ms_per_mail(before: Mapping[str, float], after: Mapping[str, float], mails: int) -> dict[str, float]:
-    return {name: (seconds - before.get(name, 0.0)) * 1000 / mails for name, seconds in after.items()}
-
-
-def _with_sums(cpu: Mapping[str, float]) -> dict[str, float]:
-    """`processes`: of the pipeline; `total`: theirs, broker and database."""
-    return {
-        **cpu,
-        "processes": sum(cpu[name] for name in PROCESSES),
-        "total": sum(cost for name, cost in cpu.items() if name not in APART),
-    }
