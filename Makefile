@@ -21,7 +21,7 @@ $(error Python 3.11 or newer is needed and not found in PATH; name one: make PYT
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast check bench screenshots schemas manifests requirements clean
+.PHONY: help venv demo test test-fast check bench bench-peers screenshots schemas manifests requirements clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; \
@@ -52,6 +52,9 @@ check: $(STAMP) ## lint, format, types, import contracts, and that documents and
 bench: $(STAMP) ## mails per second, CPU per mail and latency, into build/bench.json
 	@$(RUN) -m deploy.local.bench $(ARGS)
 
+bench-peers: $(STAMP) ## what the same mails cost in other service desks, into build/bench-peers.json
+	@$(RUN) -m deploy.local.bench.peers $(ARGS)
+
 screenshots: $(STAMP) ## the pictures of the window in README and docs/, made anew
 	@$(RUN) -m deploy.local.packages.prepare
 	@$(RUN) -m tests.window.screenshots
@@ -77,6 +80,12 @@ requirements: $(STAMP) ## compile requirements/*.txt anew from pyproject.toml, t
 	@echo "gssapi>=1.9" | $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--constraint requirements/dev.txt --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 		--output-file requirements/kerberos.txt -
+	@printf 'django-helpdesk==2.6.1\npsycopg[binary]>=3.2\n' | $(RUN) -m uv pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+		--output-file requirements/django-helpdesk.txt -
+	@printf 'roundup==2.6.0\npsycopg2-binary>=2.9\n' | $(RUN) -m uv pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+		--output-file requirements/roundup.txt -
 	@echo "aws-msk-iam-sasl-signer-python>=1.0.2" | $(RUN) -m uv pip compile --quiet --upgrade --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
 		--output-file requirements/msk.txt -

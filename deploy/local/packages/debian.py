@@ -1,5 +1,6 @@
 """Servers that only Debian's packages bring: found where they are installed, installed where this program is root."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
+from platform import freedesktop_os_release
 
 from deploy.local import NotAvailableError
 from deploy.local.packages.jars import cache_directory, locked
@@ -86,14 +88,50 @@ def unpack(package: str, libraries: Sequence[str]) -> Path:
             package,
         ]
         _run(package, ["apt-get", "update"], install, download)
-        for file in (fresh / "files").rglob("*"):
-            if file.is_file() and not file.is_symlink():
-                file.chmod(0o755 if file.stat().st_mode & 0o111 else 0o644)  # no program runs as root for everybody
+        _withdraw_rights(fresh / "files")
         try:
             (fresh / "files").rename(folder)
         except OSError:
             pass  # another process was faster
     return folder
+
+
+def unpack_with_needs(name: str, packages: Sequence[str]) -> Path:
+    """The files of the packages, and of what they depend on and this machine lacks, under the folder that is returned.
+
+    Nothing is installed and no root is needed; the versions are those of the machine's release. Raises
+    `NotAvailableError`.
+    """
+    if not shutil.which("apt-get"):
+        raise NotAvailableError(f"{name} comes from Debian's packages, and this machine has no apt-get")
+    made_of = "\n".join((freedesktop_os_release().get("VERSION_ID", "testing"), *packages))
+    folder = cache_directory() / "debian" / f"{name}-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(exist_ok=True)
+    print(f"Fetching {name} from Debian's packages into {folder.parent}, once ...", file=sys.stderr)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as fresh:
+        files = Path(fresh) / "files"
+        for needed in ("lists", "cache/archives"):
+            (Path(fresh) / needed / "partial").mkdir(parents=True)
+        own = [f"-oDir::State::Lists={fresh}/lists", f"-oDir::Cache={fresh}/cache", "-oDebug::NoLocking=1"]
+        apt = ["apt-get", "--yes", *own, "-oAPT::Sandbox::User="]
+        install = [*apt, "install", "--download-only", "--no-install-recommends", *packages]
+        extract = ["sh", "-c", 'for one in "$0"/*.deb; do dpkg-deb --extract "$one" "$1" || exit; done']
+        _run(name, [*apt, "update"], install, [*extract, f"{fresh}/cache/archives", str(files)])
+        _withdraw_rights(files)
+        try:
+            files.rename(folder)
+        except OSError:
+            pass  # another process was faster
+    return folder
+
+
+def _withdraw_rights(folder: Path) -> None:
+    """No program runs as root for everybody."""
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink():
+            file.chmod(0o755 if file.stat().st_mode & 0o111 else 0o644)
 
 
 def need_module(

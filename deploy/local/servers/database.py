@@ -31,12 +31,12 @@ class Database(Server):
 
     def __init__(self, *, durable: bool = False) -> None:
         super().__init__()
-        self._port = free_port()
+        self.port = free_port()
         self._settings = [] if durable else list(_FAST)
 
     def url(self, database: str = "postgres") -> str:
         """For SQLAlchemy."""
-        return f"postgresql+psycopg://postgres@{HOST}:{self._port}/{database}"
+        return f"postgresql+psycopg://postgres@{HOST}:{self.port}/{database}"
 
     def _ready(self) -> bool:
         try:
@@ -47,7 +47,7 @@ class Database(Server):
 
     def dsn(self, database: str = "postgres") -> str:
         """For psycopg."""
-        return f"host={HOST} port={self._port} user=postgres dbname={database}"
+        return f"host={HOST} port={self.port} user=postgres dbname={database}"
 
     def _prepare(self) -> Child:
         account = unprivileged("postgres")
@@ -79,7 +79,7 @@ class Database(Server):
         options = [part for setting in settings for part in ("-c", setting)]
         return Child(
             "PostgreSQL",
-            [programs / "postgres", "-D", data, "-p", str(self._port), *options],
+            [programs / "postgres", "-D", data, "-p", str(self.port), *options],
             log=self.log,
             account=account,
             stop_signal=signal.SIGINT,  # its "fast" stop: SIGTERM would wait for the last client to go
