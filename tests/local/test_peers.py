@@ -6,6 +6,7 @@ No peer is installed here: that is what `make bench-peers` does.
 import imaplib
 import re
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -14,12 +15,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deploy.local import NotAvailableError
+from deploy.local import NotAvailableError, StartError
 from deploy.local.bench.mail_host import BenchMailHost
 from deploy.local.bench.mails import BenchMail, make_mails
 from deploy.local.bench.peers import django_helpdesk, roundup
 from deploy.local.bench.peers.__main__ import main, show
-from deploy.local.bench.peers.peer import DATABASE, DELIVERY, PROGRAM, RECIPIENT, Stored
+from deploy.local.bench.peers.peer import DATABASE, DELIVERY, PROGRAM, RECIPIENT, Ground, Stored
 from deploy.local.bench.peers.report import (
     Kept,
     PeerResult,
@@ -33,6 +34,7 @@ from deploy.local.bench.peers.report import (
 from deploy.local.bench.peers.request_tracker import move_folders
 from deploy.local.bench.peers.run import PEERS
 from deploy.local.packages.debian import unpack_with_needs
+from deploy.local.servers.database import Database
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 MAILS = list(make_mails(60, seed=1, recipient=RECIPIENT, acknowledgement_id=lambda mail: f"<ack.{mail.number}@x.y>"))
@@ -180,3 +182,13 @@ def test_the_mail_host_serves_who_reads_by_number() -> None:
                 numbers = client.search(None, "NOT", "DELETED")[1][0].split()
                 answers = [client.fetch(number, "(RFC822)")[1][0] for number in numbers]
                 assert [answer[1] for answer in answers if isinstance(answer, tuple)] == wanted
+
+
+def test_what_a_program_costs_and_how_it_failed(tmp_path: Path) -> None:
+    with closing(Database()) as database:  # not started
+        peer = django_helpdesk.DjangoHelpdesk(Ground(tmp_path, database, "localhost", 25))
+    spent = peer.run(["sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"], {}, must_end_well=True)
+    assert spent > 0
+    peer.run(["sh", "-c", "exit 75"], {}, must_end_well=False)
+    with pytest.raises(StartError, match=r"(?s)django-helpdesk: a program of it ended with 3; .*no room"):
+        peer.run(["sh", "-c", "cat; exit 3"], {}, b"no room", must_end_well=True)

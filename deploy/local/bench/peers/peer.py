@@ -19,7 +19,7 @@ from deploy.local.bench.servers import KNOWN_SHARE
 from deploy.local.servers.database import Database
 
 RECIPIENT = "desk@desk.example"
-RUN_SECONDS = 600.0  # for one program of a peer's
+RUN_SECONDS = 1800.0  # for one program of a peer's
 KNOWN_SENDERS = tuple(sender_address(number) for number in range(int(SENDERS * KNOWN_SHARE)))  # as in our own benchmark
 PROGRAM, DELIVERY, DATABASE = "program", "delivery", "database"  # what CPU is told apart by
 
@@ -98,25 +98,30 @@ class Peer(ABC):
     ) -> float:
         """CPU seconds of a command and of all that it waited for. Its output goes to the log.
 
-        Raises `StartError` where it ends otherwise, if it must end well.
+        Raises `StartError` where it does not end, or ends otherwise than well if it must.
         """
-        before = _children_seconds()
+        before, variables = _children_seconds(), {"PATH": os.environ["PATH"], "HOME": str(self.ground.directory)}
         with self.ground.log.open("ab") as log:
-            done = subprocess.run(
-                [str(part) for part in command],
-                input=stdin,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={"PATH": os.environ["PATH"], "HOME": str(self.ground.directory), "LC_ALL": "C.UTF-8"}
-                | dict(environment),
-                cwd=self.ground.directory,
-                timeout=RUN_SECONDS,
-                check=False,
-            )
+            try:
+                done = subprocess.run(
+                    [str(part) for part in command],
+                    input=stdin,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**variables, "LC_ALL": "C.UTF-8", **environment},
+                    cwd=self.ground.directory,
+                    timeout=RUN_SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise self._failed(f"did not end within {RUN_SECONDS:.0f} s") from None
         if must_end_well and done.returncode:
-            tail = self.ground.log.read_text("utf-8", "replace")[-2000:]
-            raise StartError(f"{self.title}: `{command[-1]}` ended with {done.returncode}; its log ends:\n{tail}")
+            raise self._failed(f"ended with {done.returncode}")
         return _children_seconds() - before
+
+    def _failed(self, how: str) -> StartError:
+        tail = self.ground.log.read_text("utf-8", "replace")[-2000:]
+        return StartError(f"{self.title}: a program of it {how}; its log ends:\n{tail}")
 
     def create_database(self, name: str) -> None:
         with psycopg.connect(self.ground.database.dsn(), autocommit=True) as connection:
