@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 from kafka import TopicPartition
 
@@ -22,6 +22,7 @@ from runtime.kafka.rights import require_access
 from runtime.outages import Outage, OutageError, Stopped, wait_for_broker
 from runtime.processing.batch_runner import BatchRunner
 from runtime.processing.faust_app import App, Event, EventBuffer, add_agents, crashed_service, make_app, to_record
+from runtime.processing.faust_consumer import ReadCommittedConsumer
 from runtime.processing.group import PROBE_SECONDS
 from runtime.processing.handler_runner import HandlerRunner
 from runtime.processing.lag import Backlog, LagProbe
@@ -165,7 +166,7 @@ async def _processed(app: App, partitions: Sequence[TopicPartition]) -> dict[Top
     """Up to which offset all is processed: as far as was read, once no event is unacknowledged."""
     try:
         async with asyncio.timeout(POSITION_SECONDS):
-            positions = {partition: await app.consumer.position(partition) for partition in partitions}
+            positions = await cast(ReadCommittedConsumer, app.consumer).positions(partitions)
     except TimeoutError:
         return {}
     return {} if app.consumer.unacked else {tp: offset for tp, offset in positions.items() if offset is not None}

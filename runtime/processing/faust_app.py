@@ -3,75 +3,30 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
-from weakref import WeakSet
 
 import faust
 from faust.app.base import BootStrategy
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
-from mode.threads import WorkerThread
 
 from runtime.config import ProcessConfig
-from runtime.kafka.poll_limits import MAX_POLLED_BYTES, limit_aiokafka_polls
+from runtime.kafka.poll_limits import limit_aiokafka_polls
 from runtime.kafka.security import for_faust, renew_aiokafka_sessions, security_of
 from runtime.kafka.unreadable_records import fix_aiokafka_records
+from runtime.processing.faust_consumer import ReadCommittedTransport
 from schemas.wire import Record
 
 Event = Any  # faust.events.Event
-THREAD_SECONDS = 5.0
-HELD_SECONDS = 0.05  # until it is checked again whether more may be polled
 
 
 class ConsumeOnly(BootStrategy):
-    """Without Faust's producer: it is not idempotent, and `runtime/kafka/producer.py` needs half of its CPU."""
+    """Without Faust's producer: it is not idempotent, and `runtime/kafka/producer.py` needs half of its CPU.
+
+    Without the service of its monitor, too: what that samples each second nobody reads.
+    """
 
     enable_kafka_producer = False
-
-
-class Worker(WorkerThread):
-    """A thread that is not waited for without end: with a broker that does not respond it does not end."""
-
-    def __init__(self, service: Any) -> None:
-        super().__init__(service)
-        self.daemon = True
-
-    def stop(self) -> None:
-        self.is_stopped.wait(THREAD_SECONDS)
-
-
-class ReadCommittedThread(AIOKafkaConsumerThread):
-    """Sees no record of an open or aborted transaction. Faust has that only together with transactions of its own."""
-
-    Worker = Worker
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # taken when it starts
-        return consumer
-
-
-class ReadCommittedConsumer(Consumer):
-    """Polls for more only while fewer bytes than a poll's wait to be processed: Faust's own queues count records."""
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        self._held: WeakSet[Any] = WeakSet()
-
-    async def getmany(self, timeout: float) -> AsyncIterator[Any]:
-        if sum(len(message.value or b"") for message in self._held if not message.acked) >= MAX_POLLED_BYTES:
-            await asyncio.sleep(HELD_SECONDS)
-            return
-        async for partition, message in super().getmany(timeout):
-            self._held.add(message)
-            yield partition, message
-
-    def _new_consumer_thread(self) -> ReadCommittedThread:
-        return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
-
-
-class ReadCommittedTransport(Transport):
-    Consumer = ReadCommittedConsumer
+    enable_sensors = False
 
 
 class App(faust.App):
@@ -105,7 +60,7 @@ def make_app(config: ProcessConfig, group: str, datadir: str) -> App:
         broker_max_poll_records=config.batch_records,
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=True,
-        stream_buffer_maxsize=config.batch_records,
+        stream_buffer_maxsize=4 * config.batch_records,  # more than the consumer holds
     )
 
 

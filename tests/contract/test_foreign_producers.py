@@ -11,7 +11,7 @@ from runtime.kafka import decompression as unpacking
 from runtime.kafka import poll_limits as polled_bytes
 from runtime.kafka.clients import make_producer
 from runtime.kafka.topic_reader import kept_since, read_between, read_to_end
-from runtime.processing import faust_app
+from runtime.processing import faust_consumer
 from runtime.telemetry.metrics import LAG
 from schemas.topics import MAIL_FETCHED
 from schemas.wire import LEAST_RECORD_BYTES, NOT_UNPACKED, UNREADABLE_NAME, Record, UndecodableError, open_envelope
@@ -119,7 +119,7 @@ def test_packed_records_that_are_large_together_come_in_several_polls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(polled_bytes, "MAX_POLLED_BYTES", 100_000)
-    monkeypatch.setattr(faust_app, "MAX_POLLED_BYTES", 100_000)
+    monkeypatch.setattr(faust_consumer, "MAX_POLLED_BYTES", 100_000)
     values = [b"%03d" % number + b"a" * 40_000 for number in range(30)]
     values.insert(10, b"large" + b"b" * 200_000)
     _send(foreign, config, *values)

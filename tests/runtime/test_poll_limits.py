@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet
 
 import pytest
@@ -16,7 +16,7 @@ from kafka.record import MemoryRecords, MemoryRecordsBuilder
 from runtime.kafka import poll_limits as polled_bytes
 from runtime.kafka.poll_limits import limit_aiokafka_polls, limit_kafka_python_polls
 from runtime.kafka.unreadable_records import fix_aiokafka_records
-from runtime.processing.faust_app import ReadCommittedConsumer
+from runtime.processing.faust_consumer import ReadCommittedConsumer
 
 PARTITION = TopicPartition("t", 0)
 LZ4 = 3
@@ -128,9 +128,12 @@ class Message:
         self.acked = False
 
 
-def test_faust_is_given_nothing_more_while_much_waits_to_be_handled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.processing.faust_app.MAX_POLLED_BYTES", 100)
-    monkeypatch.setattr("runtime.processing.faust_app.HELD_SECONDS", 0)
+@pytest.mark.parametrize(("max_bytes", "max_records"), [(100, 200), (10_000, 0.5)])
+def test_faust_is_given_nothing_more_while_much_waits_to_be_handled(
+    max_bytes: int, max_records: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.processing.faust_consumer.MAX_POLLED_BYTES", max_bytes)
+    monkeypatch.setattr("runtime.processing.faust_consumer.HELD_SECONDS", 0)
     large = Message(150)
 
     async def polled(_consumer: Any, _timeout: float) -> Any:
@@ -139,6 +142,7 @@ def test_faust_is_given_nothing_more_while_much_waits_to_be_handled(monkeypatch:
     monkeypatch.setattr(ReadCommittedConsumer.__mro__[1], "getmany", polled)
     consumer = ReadCommittedConsumer.__new__(ReadCommittedConsumer)
     consumer._held = WeakSet()
+    consumer.app = cast(Any, SimpleNamespace(conf=SimpleNamespace(broker_max_poll_records=max_records)))
 
     async def poll() -> int:
         return len([message async for _, message in consumer.getmany(0)])

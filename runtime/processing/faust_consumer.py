@@ -1,0 +1,111 @@
+"""Faust's consumer as we use it: it reads committed records only, polls within bounds, and hands records on cheaply."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from weakref import WeakSet
+
+from aiokafka.errors import ConsumerStoppedError
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from kafka import TopicPartition
+from mode.threads import WorkerThread
+
+from runtime.kafka.poll_limits import MAX_POLLED_BYTES
+
+THREAD_SECONDS = 5.0
+HELD_SECONDS = 0.05  # until it is checked again whether more may be polled
+FETCH_SECONDS = 5.0  # how long the broker holds a fetch open while nothing comes; the first record ends it
+LOOK_SECONDS = 1.0  # how often aiokafka looks for something to fetch that no event told it of; its own is 0.2
+
+
+class Worker(WorkerThread):
+    """A thread that is not waited for without end: with a broker that does not respond it does not end."""
+
+    def __init__(self, service: Any) -> None:
+        super().__init__(service)
+        self.daemon = True
+
+    def stop(self) -> None:
+        self.is_stopped.wait(THREAD_SECONDS)
+
+
+class ReadCommittedThread(AIOKafkaConsumerThread):
+    """Sees no record of an open or aborted transaction. Faust has that only together with transactions of its own."""
+
+    Worker = Worker
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        """What is set here is taken when the consumer starts."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = int(FETCH_SECONDS * 1000)
+        consumer._consumer_timeout = LOOK_SECONDS
+        return consumer
+
+    async def positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """Offset of the record that is read next, of each, in one call of the thread."""
+        found: dict[TopicPartition, int | None] = await self.call_thread(self._positions, partitions)
+        return found
+
+    async def _positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
+        consumer = self._ensure_consumer()
+        return {partition: await consumer.position(partition) for partition in partitions}
+
+
+class ReadCommittedConsumer(Consumer):
+    """Polls for more only while fewer bytes than a poll's, and fewer records than two, wait to be processed.
+
+    So Faust's queues never fill, and no partition is set aside for it.
+    """
+
+    _thread: ReadCommittedThread
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._held: WeakSet[Any] = WeakSet()
+
+    async def getmany(self, timeout: float) -> AsyncIterator[Any]:
+        if self._holds_enough():
+            await asyncio.sleep(HELD_SECONDS)
+            return
+        async for partition, message in super().getmany(timeout):
+            self._held.add(message)
+            yield partition, message
+
+    def _holds_enough(self) -> bool:
+        sizes = [len(message.value or b"") for message in self._held if not message.acked]
+        return len(sizes) >= 2 * self.app.conf.broker_max_poll_records or sum(sizes) >= MAX_POLLED_BYTES
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """As Faust's own, which begins two tasks for each message: more than half of what its main thread needed."""
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                async for partition, message in self.getmany(FETCH_SECONDS):
+                    await self._deliver(partition, message)
+        except (asyncio.CancelledError, ConsumerStoppedError):
+            if not self.app.should_stop:
+                raise
+
+    async def _deliver(self, partition: Any, message: Any) -> None:
+        """To the agent's queue, unless it was delivered before. During a rebalance it waits, and comes to nothing."""
+        read = self._read_offset[partition]
+        if read is not None and message.offset < read:
+            return
+        if read and message.offset > read + 1:
+            await self._add_gap(partition, read + 1, message.offset)
+        await self.callback(message)
+        if message.generation_id == self.app.consumer_generation_id:
+            self._read_offset[partition] = message.offset
+
+    async def verify_all_partitions_active(self) -> None:
+        """Nothing: it looks at each partition every few seconds, to log what `_watch_lag` measures."""
+
+    async def positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
+        return await self._thread.positions(partitions)
+
+    def _new_consumer_thread(self) -> ReadCommittedThread:
+        return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class ReadCommittedTransport(Transport):
+    Consumer = ReadCommittedConsumer
