@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from runtime.config import ProcessConfig
@@ -68,6 +69,7 @@ def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaCo
     fix_kafka_python_records()
     limit_kafka_python_polls()
     _finish_rejoins()
+    _compare_fetches_quickly()
     defaults = {
         "enable_auto_commit": False,
         "isolation_level": "read_committed",
@@ -99,6 +101,20 @@ def _finish_rejoins() -> None:
     ConsumerCoordinator.need_rejoin = need_rejoin
 
 
+@cache
+def _compare_fetches_quickly() -> None:
+    """Once per process: each fetch is compared with the one before, partition by partition, for what has changed.
+
+    kafka-python 3.0.12 walks through the protocol's schema for that, 4 us a partition; the values alone take 0.4.
+    """
+    from kafka.protocol.consumer import FetchRequest
+
+    values = attrgetter(
+        "partition", "fetch_offset", "current_leader_epoch", "last_fetched_epoch", "partition_max_bytes"
+    )
+    FetchRequest.FetchTopic.FetchPartition.__eq__ = lambda one, other: values(one) == values(other)
+
+
 def make_admin(config: ProcessConfig) -> "KafkaAdminClient":
     """A client for topics. Raises `OutageError` (BROKER_AWAY)."""
     from kafka import KafkaAdminClient
@@ -111,8 +127,13 @@ def position(consumer: "KafkaConsumer", partition: "TopicPartition") -> int | No
     """Offset of the record that is read next; None where that is not known at once.
 
     Bounded: without a time-out kafka-python waits for ever, for the broker, or for the group of the consumer, which
-    cannot go on without a poll of ours.
+    cannot go on without a poll of ours. Where the position is known it is taken as it is: kafka-python 3.0.12 looks at
+    every partition of the consumer first, each time, which for 48 partitions is 8 ms.
     """
+    state = consumer._subscription.assignment.get(partition)
+    if state is not None and state.position is not None and not state.awaiting_validation:
+        known: int = state.position.offset
+        return known
     offset: int | None = consumer.position(partition, timeout_ms=POSITION_MS)
     return offset
 

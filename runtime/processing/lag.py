@@ -17,6 +17,8 @@ from schemas.wire import Record
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient, TopicPartition
 
+PROBE_MS = 5_000
+
 
 class Backlog:
     """Kept by the threads that read, process and measure. An age is computed when it is asked for, so that it also
@@ -70,8 +72,9 @@ class LagProbe:
     ) -> dict[str, int]:
         """Records behind, by topic. Raises `OutageError` (BROKER_AWAY).
 
-        `processed`: up to which offset all is processed, where that is known. The last committed offset stays before
-        the markers of transactions and the records of aborted ones, which a partition may end with for ever.
+        `processed`: up to which offset all is processed, where that is known; the group's offsets are asked for where
+        it is not. The last committed offset stays before the markers of transactions and the records of aborted ones,
+        which a partition may end with for ever.
         """
         from kafka.admin import OffsetSpec
 
@@ -79,19 +82,25 @@ class LagProbe:
         try:
             with broker_errors(self._config):
                 admin = self._admin = self._admin or make_admin(self._config)
-                committed = admin.list_group_offsets({self._group: list(partitions)})[self._group]
-                starts = dict.fromkeys(partitions, OffsetSpec.EARLIEST)
+                begun = {**self._begun(admin, [one for one in partitions if one not in processed]), **processed}
                 ends = dict.fromkeys(partitions, OffsetSpec.LATEST)
-                first = admin.list_partition_offsets(starts, timeout_ms=5_000)
-                last = admin.list_partition_offsets(ends, timeout_ms=5_000)
+                last = admin.list_partition_offsets(ends, timeout_ms=PROBE_MS)
         except OutageError:
             self.close()
             raise
         for partition in partitions:
-            done = committed[partition].offset if partition in committed else -1
-            begun = max(done, first[partition].offset, processed.get(partition, 0))
-            lag[partition.topic] += max(0, last[partition].offset - begun)
+            lag[partition.topic] += max(0, last[partition].offset - begun[partition])
         return lag
+
+    def _begun(self, admin: "KafkaAdminClient", partitions: "Sequence[TopicPartition]") -> "dict[TopicPartition, int]":
+        """What the group has committed, or the oldest offset that is kept."""
+        from kafka.admin import OffsetSpec
+
+        if not partitions:
+            return {}
+        committed = admin.list_group_offsets({self._group: list(partitions)})[self._group]
+        first = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST), timeout_ms=PROBE_MS)
+        return {one: max(committed[one].offset if one in committed else -1, first[one].offset) for one in partitions}
 
     def close(self) -> None:
         if self._admin is not None:
