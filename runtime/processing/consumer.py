@@ -115,6 +115,7 @@ class ConsumerLoop:
             session_timeout_ms=int(self._config.session_seconds * 1000),
             heartbeat_interval_ms=int(self._config.session_seconds * 300),
             max_poll_interval_ms=300_000,
+            retry_backoff_ms=POLL_MS // 2,  # without a partition a poll sleeps this long, and begins again
         )
         return consumer
 
