@@ -13,7 +13,7 @@ from mode.threads import WorkerThread
 from runtime.kafka.poll_limits import MAX_POLLED_BYTES
 
 THREAD_SECONDS = 5.0
-HELD_SECONDS = 0.05  # until it is checked again whether more may be polled
+HELD_SECONDS = 0.2  # until it is checked again whether more may be polled
 FETCH_SECONDS = 5.0  # how long the broker holds a fetch open while nothing comes; the first record ends it
 LOOK_SECONDS = 1.0  # how often aiokafka looks for something to fetch that no event told it of; its own is 0.2
 
