@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,16 +16,15 @@ from schemas.ids import message_id, message_id_of_part
 from schemas.settings import OutgoingServer
 from schemas.tokens import TokenKeys
 
-_LINE_ENDS = re.compile(r"\r\n?")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_TOO_LONG_LINE = re.compile(r"[^\n]{901}")  # RFC 5322, section 2.1.1: 998 characters, with room for a client's own
-_BOUNDARY = "=_mailcall_"  # `=_` cannot come up in quoted-printable or base64; 7-bit text is searched for it
+_CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n"))
+_LONGEST_LINE = 900  # RFC 5322, section 2.1.1: 998 characters, with room for a client's own
+_BOUNDARY = b"=_mailcall_"  # `=_` cannot come up in quoted-printable or base64; 7-bit text is searched for it
 _HIGH_BYTES = bytes(range(0x80, 0x100))
 
 # RFC 3834, section 5, and what Exchange and Outlook respect: no auto-reply to our message.
 _AUTO_REPLY = b"Auto-Submitted: auto-replied\r\nX-Auto-Response-Suppress: All\r\n"
 _NOTICE = b"Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\n"
-_MULTIPART = 'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="%s"\r\n\r\n'
+_MULTIPART = b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="%s"\r\n\r\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +116,24 @@ def _body(rendered: Rendered, notification_id: str) -> bytes:
     text = part("plain", rendered.text)
     if rendered.html is None:
         return b"MIME-Version: 1.0\r\n" + text
-    boundary = f"{_BOUNDARY}{notification_id}"
-    line = b"--" + boundary.encode("ascii")
+    boundary = _BOUNDARY + notification_id.encode("ascii")
+    line = b"--" + boundary
     html = part("html", rendered.html)
-    return b"".join([(_MULTIPART % boundary).encode("ascii"), line, CRLF, text, line, CRLF, html, line, b"--", CRLF])
+    return b"".join([_MULTIPART % boundary, line, CRLF, text, line, CRLF, html, line, b"--", CRLF])
 
 
 def part(subtype: str, text: str) -> bytes:
     """One text part with its headers; it ends with a line end. The transfer encoding is the shortest that is 7-bit."""
-    text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", text)).rstrip("\n") + "\n"
-    encoding, body = _transfer(text)
+    # Bytes from here on: patterns over text took half of the time that a message takes to be composed.
+    lines = text.encode("utf-8", "replace").replace(CRLF, b"\n").replace(b"\r", b"\n").translate(None, _CONTROLS)
+    encoding, body = _transfer(lines.rstrip(b"\n") + b"\n")
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
     return head.encode("ascii") + body
 
 
-def _transfer(text: str) -> tuple[str, bytes]:
-    data = text.encode("utf-8", "replace").replace(b"\n", CRLF)
-    if text.isascii() and _BOUNDARY not in text and _TOO_LONG_LINE.search(text) is None:
+def _transfer(lines: bytes) -> tuple[str, bytes]:
+    data = lines.replace(b"\n", CRLF)
+    if lines.isascii() and _BOUNDARY not in lines and max(map(len, lines.split(b"\n"))) <= _LONGEST_LINE:
         return "7bit", data
     high = len(data) - len(data.translate(None, _HIGH_BYTES))
     if high * 6 < len(data):  # quoted-printable makes three bytes of one, base64 four of three
