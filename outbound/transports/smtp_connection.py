@@ -92,10 +92,10 @@ class _SmtpReplyReader:
         self._unread = b""
 
     def begin(self, seconds: float) -> None:
-        """Of the next reply, which may take this long."""
+        """Of the next reply, which may take this long: the socket's own time-out."""
         self._seconds = seconds
         self._until = time.monotonic() + seconds
-        self._room = MAX_REPLY_BYTES
+        self._received = 0
 
     def readline(self, most: int) -> bytes:
         """A line, or what there is of it at the connection's end or when it is too long."""
@@ -110,19 +110,23 @@ class _SmtpReplyReader:
 
     def _receive(self) -> bool:
         """Whether more has come. Raises `OSError`."""
+        received = self._receive_rest() if self._received else self._sock.recv(_RECEIVE_BYTES)
+        self._received += len(received)
+        if self._received > MAX_REPLY_BYTES:
+            raise OSError(f"a reply of more than {MAX_REPLY_BYTES} bytes")
+        self._unread += received
+        return bool(received)
+
+    def _receive_rest(self) -> bytes:
+        """More of a reply that did not come at once: in the time that is left of its own."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError
         self._sock.settimeout(left)
         try:
-            received = self._sock.recv(_RECEIVE_BYTES)
+            return self._sock.recv(_RECEIVE_BYTES)
         finally:
             self._sock.settimeout(self._seconds)
-        self._room -= len(received)
-        if self._room < 0:
-            raise OSError(f"a reply of more than {MAX_REPLY_BYTES} bytes")
-        self._unread += received
-        return bool(received)
 
 
 def open_connection(
