@@ -1,6 +1,6 @@
 """Results of sending into the delivery ledger: durable before a connection sends its next message.
 
-One flush to the ledger's disk serves all connections that have sent meanwhile; each waits for it.
+One flush to the ledger's disk serves all connections that are done at about one time; each waits for it.
 """
 
 import threading
@@ -14,6 +14,9 @@ from outbound.results import Results
 from runtime.outages import OutageError
 from schemas.events import NotificationResult
 from schemas.reasons import Reason
+
+# How long a result waits at most to be written together with others: so many times what a message takes, and seconds.
+PATIENCE, PATIENCE_SECONDS = 3.0, 0.02
 
 
 class Ledger(Protocol):
@@ -61,56 +64,72 @@ class _Entry:
     error: Exception | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """`due`: when the message should be recorded. `patience`: the seconds that its connection waits for others then."""
+
+    due: float
+    patience: float
+
+
+_NOT_SENT = _Sending(0.0, 0.0)
+
+
 class GroupCommit:
     """`write` makes results durable, all of them or none. Used by all connections' threads.
 
-    The first one that comes writes for all that have come by then. It waits for those that are still sending as long as
-    the last write took, and no longer: waiting longer saves nothing.
+    A write costs as much CPU as sending a message does. So a connection that is done waits for those that should be
+    done about now: not much longer than it sends a message itself. The last one that comes writes for all.
     """
 
-    def __init__(self, write: Callable[..., None]) -> None:
+    def __init__(self, write: Callable[..., None], clock: Callable[[], float] = time.monotonic) -> None:
         self._write = write
+        self._clock = clock
         self._changed = threading.Condition()
         self._waiting: list[_Entry] = []
-        self._members = 0
+        self._sending: dict[int, _Sending] = {}  # by thread
         self._is_writing = False
-        self._seconds = 0.0
 
     @contextmanager
-    def member(self) -> Iterator[None]:
-        """Around a connection's sending and recording of one message."""
-        with self._changed:
-            self._members += 1
+    def member(self, seconds: float) -> Iterator[None]:
+        """Around a connection's sending and recording of one message, which should take that long."""
+        thread = threading.get_ident()
+        self._sending[thread] = _Sending(self._clock() + seconds, min(PATIENCE * seconds, PATIENCE_SECONDS))
         try:
             yield
         finally:
-            with self._changed:
-                self._members -= 1
+            if self._sending.pop(thread, None):  # it has recorded nothing: nobody is to wait for it
+                with self._changed:
+                    self._changed.notify_all()
 
     def record(self, results: Results) -> None:
         """Durable when it returns. Raises what `write` raised."""
         entry = _Entry(results)
         with self._changed:
+            sent = self._sending.pop(threading.get_ident(), _NOT_SENT)
             self._waiting.append(entry)
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: entry.is_done or not self._is_writing)
+            until = self._clock() + sent.patience
+            while not entry.is_done and (self._is_writing or self._soon_done(sent.patience, until)):
+                self._changed.wait(None if self._is_writing else until - self._clock())
             group: list[_Entry] = []
             if not entry.is_done:
                 self._is_writing = True
-                self._changed.wait_for(lambda: len(self._waiting) >= self._members, self._seconds)
                 group, self._waiting = self._waiting, []
         if group:
             self._write_all(group)
         if entry.error is not None:
             raise entry.error
 
+    def _soon_done(self, patience: float, until: float) -> bool:
+        """Whether there still is one to wait for."""
+        now = self._clock()
+        return now < until and any(now - patience < one.due <= until for one in self._sending.copy().values())
+
     def _write_all(self, group: list[_Entry]) -> None:
-        began = time.monotonic()
         try:
             self._try(group)
         finally:
             with self._changed:
-                self._seconds = time.monotonic() - began
                 self._is_writing = False
                 for entry in group:
                     entry.is_done = True

@@ -157,7 +157,7 @@ class ServerConnection:
         size = mail.server.recipients_per_mail
         for start in range(0, len(mail.recipients), size):
             before, self._began = self.seconds_per_message, time.monotonic()
-            with recorder.member():
+            with recorder.member(before):
                 part, is_answered = self._send(mail, mail.recipients[start : start + size])
                 with counted("record"):
                     recorder.record(part)

@@ -1,7 +1,10 @@
 """What several connections have done is written at once, and each knows what became of its own."""
 
+import math
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -55,29 +58,76 @@ def test_those_that_come_during_a_write_are_written_together_by_the_next() -> No
     assert [sorted(group) for group in disk.groups] == [["a"], ["b", "c", "d"]]
 
 
-def test_the_first_waits_for_those_that_are_still_sending() -> None:
-    disk = _Disk()
-    disk.goes.set()
-    group = GroupCommit(disk.write)
-    group._seconds = 10  # as long as the last write took
-    with ThreadPoolExecutor(1) as connection, group.member(), group.member():
-        first = connection.submit(group.record, _results("a"))
-        assert wait_until(lambda: len(group._waiting) == 1, 10)
-        assert disk.groups == []
-        group.record(_results("b"))
-        first.result(10)
-    assert disk.groups == [["a", "b"]]
+class _Group:
+    """A group whose clock stands still until it is set, and two of its connections: one is done, the other sends."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.disk = _Disk()
+        self.disk.goes.set()
+        self.commit = GroupCommit(self.disk.write, lambda: self.now)
+        self.goes = threading.Event()
+
+    @contextmanager
+    def other(self, seconds: float, name: str | None) -> Iterator["Future[None]"]:
+        """One that is sending, and should for so long. When it `goes` it records that name, or nothing."""
+        with ThreadPoolExecutor(1) as connection:
+            sending = connection.submit(self._send, seconds, name)
+            assert wait_until(lambda: len(self.commit._sending) == 1, 10)
+            yield sending
+            self.goes.set()
+            sending.result(10)
+
+    def _send(self, seconds: float, name: str | None) -> None:
+        with self.commit.member(seconds):
+            assert self.goes.wait(10)
+            if name:
+                self.commit.record(_results(name))
+
+    def record(self) -> None:
+        """What sending took a hundredth of a second for."""
+        with self.commit.member(0.01):
+            self.commit.record(_results("a"))
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        with ThreadPoolExecutor(1) as connection:
+            first = connection.submit(self.record)
+            assert wait_until(lambda: len(self.commit._waiting) == 1, 10)
+            assert self.disk.groups == []
+            yield
+            first.result(10)
 
 
-def test_nobody_waits_for_one_that_is_not_sending() -> None:
-    disk = _Disk()
-    disk.goes.set()
-    group = GroupCommit(disk.write)
-    group._seconds = 1e9
-    with group.member():
-        group.record(_results("a"))
-    group.record(_results("b"))
-    assert disk.groups == [["a"], ["b"]]
+def test_one_that_is_done_waits_for_one_that_is_about_done() -> None:
+    group = _Group()
+    with group.other(0.01, "b"), group.waiting():
+        group.goes.set()
+    assert group.disk.groups == [["a", "b"]]
+
+
+def test_nobody_waits_for_one_that_gives_up() -> None:
+    group = _Group()
+    with group.other(0.01, None), group.waiting():
+        group.goes.set()
+    assert group.disk.groups == [["a"]]
+
+
+def test_nobody_waits_longer_than_a_message_takes() -> None:
+    group = _Group()
+    with group.other(0.01, "b"):
+        with group.waiting():
+            group.now = 1.0
+        assert group.disk.groups == [["a"]]
+
+
+@pytest.mark.parametrize(("seconds", "since"), [(10.0, 0.0), (math.inf, 0.0), (0.01, 1.0)])
+def test_nobody_waits_for_one_that_is_not_about_done(seconds: float, since: float) -> None:
+    group = _Group()
+    with group.other(seconds, "b"):
+        group.now = since
+        group.record()
+        assert group.disk.groups == [["a"]]
 
 
 def test_what_cannot_be_written_harms_no_other() -> None:
