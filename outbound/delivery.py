@@ -4,8 +4,7 @@ A slow server delays only its own messages: nobody waits for its connections. Wh
 """
 
 import time
-import zlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, wait
 from datetime import datetime
 
@@ -15,6 +14,7 @@ from outbound.results import Results
 from outbound.server_availability import CircuitBreakers
 from outbound.server_connection import DeliveryContext, OutgoingMail, ProfileOf, ServerConnection
 from outbound.transports.base import Login
+from schemas.settings import OutgoingServer
 
 BRIEFLY_SECONDS = 0.5  # quick connections are waited for: this long at most, little longer than messages should take
 MARGIN_SECONDS = 0.01
@@ -65,8 +65,10 @@ class Delivery:
         connection_of: dict[str, _Key | None]
         connection_of = {line: key for line, (key, work) in self._lines.items() if not work.done()}
         for mail in mails:
-            key, line = self._key(mail), mail.job.line
-            if connection_of.setdefault(line, key) == key:
+            line = mail.job.line
+            key = connection_of[line] if line in connection_of else self._least_busy(mail.server, by_connection)
+            if key is not None and key[0] == mail.server.id and key[1] < mail.server.connections:
+                connection_of[line] = key
                 by_connection.setdefault(key, []).append(mail)
             else:
                 taken[mail.job.id] = connection_of[line] = None
@@ -100,9 +102,10 @@ class Delivery:
         for connection in connections:
             connection.close()
 
-    def _key(self, mail: OutgoingMail) -> _Key:
-        """Messages of one line go through one connection, so that they arrive in their order."""
-        return mail.server.id, zlib.crc32(mail.job.line.encode()) % mail.server.connections
+    def _least_busy(self, server: OutgoingServer, given: Mapping[_Key, Sequence[OutgoingMail]]) -> _Key:
+        """The server's connection with the fewest messages, those with it that it is `given` now."""
+        keys = [(server.id, number) for number in range(server.connections)]
+        return min(keys, key=lambda key: self._connection(key).in_flight + len(given.get(key, ())))
 
     def _connection(self, key: _Key) -> ServerConnection:
         if key not in self._connections:

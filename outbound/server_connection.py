@@ -81,6 +81,11 @@ class ServerConnection:
         return self.seconds_per_message < QUICK_SECONDS and time.monotonic() < self._began + QUICK_SECONDS
 
     @property
+    def in_flight(self) -> int:
+        """How many messages it has to send, or is sending."""
+        return self._waiting
+
+    @property
     def seconds_in_flight(self) -> float:
         """How long those that it has in flight should take."""
         return self._waiting * self.seconds_per_message

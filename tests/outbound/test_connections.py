@@ -1,0 +1,54 @@
+"""Which of a server's connections sends what."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from outbound.transports.base import RecipientResult
+from runtime.processing.outcomes import InFlight, Ok
+from schemas.events import NotificationRequested
+from schemas.settings import EmailOptions, OutgoingServer
+from tests.outbound.desk import Desk, ids, settled
+
+SLOW = "slow@example.com"
+
+
+class _Transport:
+    """Sends nothing to one recipient before it may; says who was sent what."""
+
+    def __init__(self, server: OutgoingServer, sent: list[str], goes: threading.Event) -> None:
+        self.server = server
+        self._sent = sent
+        self._goes = goes
+
+    def send(self, _sender: str, recipients: Sequence[str], _content: bytes) -> dict[str, RecipientResult]:
+        if SLOW in recipients:
+            assert self._goes.wait(30)
+        self._sent += recipients
+        return dict.fromkeys(recipients, RecipientResult("sent", None, "250 OK"))
+
+    def quit(self) -> None: ...
+
+
+def test_one_mail_that_takes_long_holds_up_none_that_come_later_to_others(
+    desk: Desk,
+    make_server: Callable[..., OutgoingServer],
+    make_request: Callable[..., NotificationRequested],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[str] = []
+    goes = threading.Event()
+    monkeypatch.setattr("outbound.server_connection.transport_for", lambda server, _: _Transport(server, sent, goes))
+    desk.apply(make_server(connections=2), EmailOptions(default_outgoing_server="it-out"))
+    recipients = [SLOW, *(f"quick-{number}@example.com" for number in range(12)), SLOW]
+    first, *requests, last = map(lambda id_, to: make_request(notification_id=id_, recipient=to), ids(14), recipients)
+    (slow,) = desk.answer(first)
+    assert isinstance(slow, InFlight)
+    (behind,) = desk.answer(last)
+    for request in requests:
+        assert [type(outcome) for outcome in desk.handle(request)] == [Ok]
+    assert SLOW not in sent
+    goes.set()
+    assert [type(settled(outcome)) for outcome in (slow, behind)] == [Ok] * 2
+    assert sent[-2:] == [SLOW] * 2
