@@ -40,8 +40,6 @@ def make_producer(config: ProcessConfig, role: str) -> "KafkaProducer":
     """An idempotent producer that waits for all replicas. Raises `OutageError` (BROKER_AWAY)."""
     from kafka import KafkaProducer
 
-    from runtime.kafka.partitioner import KeyPartitioner
-
     with broker_errors(config):
         return KafkaProducer(
             **_common(config, role),
@@ -50,7 +48,6 @@ def make_producer(config: ProcessConfig, role: str) -> "KafkaProducer":
             compression_type="lz4",
             linger_ms=50,  # never waited for: a batch ends with a flush
             batch_size=BATCH_BYTES,
-            partitioner=KeyPartitioner(),
             max_request_size=config.kafka_max_record_bytes,
             max_block_ms=10_000,
             delivery_timeout_ms=int(DELIVERY_SECONDS * 1000),

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runtime.config import ProcessConfig
 from runtime.kafka.clients import DELIVERY_SECONDS, broker_trouble, make_producer
@@ -128,7 +128,7 @@ def _send_all(producer: "KafkaProducer", records: Sequence[ProducerRecord], conf
 
     refused = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, TypeError, ValueError)
     try:
-        futures = [producer.send(record.topic, record.value, record.key, list(record.headers)) for record in records]
+        futures = _append(producer, records)
         producer.flush(FLUSH_SECONDS)
         errors = [future.exception for future in futures if future.exception is not None]
         # Of a batch with one bad record the others fail too, with an error that says nothing: the bad one's decides.
@@ -140,3 +140,26 @@ def _send_all(producer: "KafkaProducer", records: Sequence[ProducerRecord], conf
         raise broker_trouble(error, config) from error
     except OSError as error:
         raise OutageError(Reason.BROKER_AWAY, f"the Kafka broker cannot be reached: {error}") from error
+
+
+def _append(producer: "KafkaProducer", records: Sequence[ProducerRecord]) -> list[Any]:
+    """The future of each record, which is sent with the next flush.
+
+    `KafkaProducer.send` does the same for a third more CPU: it wakes the thread that sends whenever a record begins a
+    batch, long before the flush that ends it, and checks and measures what we have checked and measured.
+    """
+    from kafka import TopicPartition
+
+    from runtime.kafka.partitioner import partition_of_key
+
+    numbers = {topic: sorted(producer.partitions_for(topic)) for topic in {record.topic for record in records}}
+    futures = []
+    for record in records:
+        if record.key is None:  # to any partition, as kafka-python chooses
+            futures.append(producer.send(record.topic, record.value, None, list(record.headers)))
+            continue
+        of_topic = numbers[record.topic]
+        place = TopicPartition(record.topic, of_topic[partition_of_key(record.key, len(of_topic))])
+        future, *_ = producer._accumulator.append(place, None, record.key, record.value, record.headers)
+        futures.append(future)
+    return futures

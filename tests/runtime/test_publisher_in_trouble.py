@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import partialmethod
 from pathlib import Path
 
 import pytest
-from kafka import KafkaProducer
+from kafka.producer.record_accumulator import RecordAccumulator
 
 from deploy.local.servers.broker import KafkaProcess
 from runtime.config import ProcessConfig
@@ -62,10 +61,11 @@ def test_a_clock_that_is_ahead_is_told_as_what_the_broker_says(
 ) -> None:
     config = ProcessConfig(kafka_bootstrap_servers=broker.bootstrap_servers, topic_prefix="t")
     create_topics(config)
+    append = RecordAccumulator.append
     ahead_ms = int(time.time() + 2 * 3600) * 1000  # brokers take an hour
     with closing(Publisher(config)) as publisher:
         with monkeypatch.context() as patched:
-            patched.setattr(KafkaProducer, "send", partialmethod(KafkaProducer.send, timestamp_ms=ahead_ms))
+            patched.setattr(RecordAccumulator, "append", lambda it, to, _, *record: append(it, to, ahead_ms, *record))
             with pytest.raises(OutageError, match="refuses the time of a record: is it 20") as raised:
                 publisher.publish([_message("1")])
         assert raised.value.reason is Reason.BROKER_REFUSES
