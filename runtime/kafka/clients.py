@@ -40,6 +40,9 @@ def make_producer(config: ProcessConfig, role: str) -> "KafkaProducer":
     """An idempotent producer that waits for all replicas. Raises `OutageError` (BROKER_AWAY)."""
     from kafka import KafkaProducer
 
+    from runtime.kafka.record_batches import build_batches_of_pieces
+
+    build_batches_of_pieces()
     with broker_errors(config):
         return KafkaProducer(
             **_common(config, role),
