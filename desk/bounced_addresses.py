@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from desk.prepared import Prepared
 from desk.queries import any_of
 from desk.tables import bounced_addresses as table
 
@@ -21,15 +22,14 @@ class BouncedAddress:
     marked_at: datetime | None
 
 
-_FOUND = select(table).where(any_of(table.c.address)).order_by(table.c.address)
+_FOUND = Prepared(select(table).where(any_of(table.c.address)).order_by(table.c.address))
 
 
 def bounced(connection: Connection, addresses: Collection[str]) -> dict[str, BouncedAddress]:
     """By normalised address; those without a bounce are left out."""
     if not addresses:
         return {}
-    rows = connection.execute(_FOUND, {"keys": sorted(addresses)}).mappings()
-    return {row["address"]: BouncedAddress(**row) for row in rows}
+    return {row.address: BouncedAddress(**row._asdict()) for row in _FOUND.rows(connection, keys=sorted(addresses))}
 
 
 def add_bounce(connection: Connection, address: str, status: str, at: datetime, until_marked: int) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Engine, PoolProxiedConnection, Table
 
 from desk.errors import desk_errors
+from desk.prepared import driver_cursor
 
 Row = Sequence[Any]
 _Processor = tuple[int, Callable[[Any], Any]]
@@ -33,19 +34,16 @@ class BulkInsert:
         ready = self._processed(connection.dialect, rows)
         if not ready:
             return
-        cursor = connection.connection.cursor()
-        try:
-            if connection.dialect.name != "postgresql":
-                cursor.executemany(self._insert.replace("%s", "?"), ready)
-            elif len(ready) <= FEW:
+        cursor = driver_cursor(connection)
+        if connection.dialect.name != "postgresql":
+            cursor.executemany(self._insert.replace("%s", "?"), ready)
+        elif len(ready) <= FEW:
+            for row in ready:
+                cursor.execute(self._insert, row)
+        else:
+            with cursor.copy(self._copy) as copy:
                 for row in ready:
-                    cursor.execute(self._insert, row)
-            else:
-                with cursor.copy(self._copy) as copy:
-                    for row in ready:
-                        copy.write_row(row)
-        finally:
-            cursor.close()
+                    copy.write_row(row)
 
     def _processed(self, dialect: Dialect, rows: Iterable[Row]) -> list[Row]:
         """The rows with JSON and times as the driver wants them; only columns that need it cost anything."""

@@ -11,27 +11,31 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 
 from desk.engine import read_transaction, write_transaction
+from desk.prepared import Prepared
+from desk.queries import any_of
 from desk.tables import outbox
 from schemas.topics import BY_SHORT_NAME
 from schemas.wire import OutputRecord
 
 Publish = Callable[[Sequence[OutputRecord]], None]
 
-_INSERT = insert(outbox).returning(outbox.c.id)
-_DISCARD = delete(outbox).where(outbox.c.id == bindparam("row"))
+_INSERT = Prepared(
+    insert(outbox).values(created_at=bindparam("now"), messages=bindparam("packed")).returning(outbox.c.id)
+)
+_DISCARD = Prepared(delete(outbox).where(any_of(outbox.c.id)))
 _OLDEST = select(outbox.c.id, outbox.c.messages).order_by(outbox.c.id).limit(1)
 
 
 def add(connection: Connection, messages: Sequence[OutputRecord], now: datetime) -> int:
     """Stores the messages as one row and returns its id."""
-    row_id: int = connection.execute(_INSERT, {"created_at": now, "messages": pack(messages)}).scalar_one()
+    row_id: int = _INSERT.rows(connection, now=now, packed=pack(messages))[0].id
     return row_id
 
 
-def discard(engine: Engine, row_id: int) -> None:
-    """After its messages have been published."""
-    with write_transaction(engine) as connection:
-        connection.execute(_DISCARD, {"row": row_id})
+def discard(connection: Connection, rows: Sequence[int]) -> None:
+    """After their messages have been published."""
+    if rows:
+        _DISCARD.rows(connection, keys=list(rows))
 
 
 def relay(engine: Engine, publish: Publish, older_than: datetime) -> int:
@@ -54,13 +58,14 @@ def _relay_one(engine: Engine, publish: Publish, older_than: datetime) -> bool:
             row = connection.execute(query).one_or_none()
         if row is not None:
             publish(unpack(row.messages))
-            discard(engine, row.id)
+            with write_transaction(engine) as connection:
+                discard(connection, [row.id])
         return row is not None
     with write_transaction(engine) as connection:
         row = connection.execute(query.with_for_update(skip_locked=True)).one_or_none()
         if row is not None:
             publish(unpack(row.messages))
-            connection.execute(_DISCARD, {"row": row.id})
+            discard(connection, [row.id])
         return row is not None
 
 

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, func, or_, select
+from sqlalchemy import CTE, ColumnElement, Connection, Select, func, or_, select
 
+from desk.prepared import Prepared
 from desk.queries import any_of, cut, holds, words
 from desk.tables import person_addresses, persons
 from schemas.addresses import normalise
@@ -27,8 +28,8 @@ _asked = person_addresses.alias("asked")
 _PERSONS = select(persons, person_addresses.c.address).outerjoin_from(
     persons, person_addresses, person_addresses.c.person_id == persons.c.id
 )
-_BY_ID = _PERSONS.where(any_of(persons.c.id)).order_by(persons.c.id, person_addresses.c.position)
-_IDS_BY_ADDRESS = select(_asked.c.normalised, _asked.c.person_id).where(any_of(_asked.c.normalised))
+_BY_ID = Prepared(_PERSONS.where(any_of(persons.c.id)).order_by(persons.c.id, person_addresses.c.position))
+_IDS_BY_ADDRESS = Prepared(select(_asked.c.normalised, _asked.c.person_id).where(any_of(_asked.c.normalised)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def find_persons(connection: Connection, addresses: Collection[str]) -> dict[str
     if not addresses:
         return {}
     owners: dict[str, set[str]] = {}
-    for address, person_id in connection.execute(_IDS_BY_ADDRESS, {"keys": list(addresses)}):
+    for address, person_id in _IDS_BY_ADDRESS.rows(connection, keys=list(addresses)):
         owners.setdefault(address, set()).add(person_id)
     found = load_persons(connection, set().union(*owners.values()))
     return {address: tuple(found[id_] for id_ in sorted(ids)) for address, ids in owners.items()}
@@ -62,8 +63,8 @@ def load_persons(connection: Connection, ids: Collection[str]) -> dict[str, Pers
     """Persons by id; unknown ids are left out."""
     if not ids:
         return {}
-    grouped: dict[str, list[Row[Any]]] = {}
-    for row in connection.execute(_BY_ID, {"keys": list(ids)}):
+    grouped: dict[str, list[Any]] = {}
+    for row in _BY_ID.rows(connection, keys=list(ids)):
         grouped.setdefault(row.id, []).append(row)
     return {id_: _person(rows) for id_, rows in grouped.items()}
 
@@ -99,7 +100,7 @@ def offices_in_use(connection: Connection, limit: int) -> tuple[str, ...]:
     return tuple(connection.scalars(query))
 
 
-def _person(rows: Sequence[Row[Any]]) -> Person:
+def _person(rows: Sequence[Any]) -> Person:
     """One person from one row an address (or one row without). Not validated again: this is done for every mail."""
     row = rows[0]
     return Person.model_construct(

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     Boolean,
     Column,
     ColumnElement,
     Dialect,
     Select,
-    Text,
     TypeDecorator,
     bindparam,
     or_,
@@ -22,29 +19,26 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import NullType
 
 MAX_WORDS = 6  # of a search: each costs a look at every row
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 class _Keys(TypeDecorator[list[Any]]):
-    """An array on PostgreSQL, a JSON array on SQLite."""
+    """One text: that of an array on PostgreSQL, since the driver takes a list apart one by one; JSON on SQLite."""
 
-    impl = Text
+    impl = NullType  # with a type of its own the text would be cast to it, and then to an array for each row again
     cache_ok = True
 
-    def __init__(self, numbers: bool) -> None:
-        super().__init__()
-        self.numbers = numbers
+    def process_bind_param(self, value: list[Any] | None, dialect: Dialect) -> str:
+        return _array(value or ()) if dialect.name == "postgresql" else json.dumps(value)
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(ARRAY(BigInteger() if self.numbers else Text()))
-        return dialect.type_descriptor(Text())
 
-    def process_bind_param(self, value: list[Any] | None, dialect: Dialect) -> Any:
-        return value if dialect.name == "postgresql" else json.dumps(value)
+def _array(keys: Sequence[Any]) -> str:
+    """As PostgreSQL writes one (section 8.15.6 of its manual), with each element in quotes."""
+    quoted = [str(key).replace("\\", "\\\\").replace('"', '\\"') for key in keys]
+    return '{"' + '","'.join(quoted) + '"}' if quoted else "{}"
 
 
 class any_of(FunctionElement[bool]):  # noqa: N801 - it reads as a function
@@ -58,14 +52,14 @@ class any_of(FunctionElement[bool]):  # noqa: N801 - it reads as a function
     type = Boolean()
 
     def __init__(self, column: Column[Any], name: str = "keys") -> None:
-        numbers = column.type.python_type is int
-        super().__init__(column, bindparam(name, type_=_Keys(numbers)))
+        super().__init__(column, bindparam(name, type_=_Keys()))
 
 
 @compiles(any_of, "postgresql")
 def _postgresql(element: any_of, compiler: SQLCompiler, **options: Any) -> str:
     column, keys = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} = ANY ({keys})"
+    type_ = "BIGINT" if next(iter(element.clauses)).type.python_type is int else "TEXT"
+    return f"{column} = ANY ({keys}::{type_}[])"
 
 
 @compiles(any_of, "sqlite")

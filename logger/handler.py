@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from desk import outbox
+from desk.engine import write_transaction
 from desk.errors import UnstorableError
 from logger.core.commands import MailCommand, SystemCommand
 from logger.publish import publish_all
@@ -89,7 +90,8 @@ class LoggerHandler:
         while self._unpublished:
             result = self._unpublished[0]
             publish_all(self._publish, result.records)
-            outbox.discard(self._engine, result.outbox_row)
+            with write_transaction(self._engine) as connection:
+                outbox.discard(connection, [result.outbox_row])
             self._unpublished.popleft()
 
 

@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+from unittest import mock
 
 import psycopg
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from deploy.local.servers.database import Database
 from desk.engine import open_desk
 from desk.migrate import upgrade
+from desk.prepared import driver_cursor
 from desk.tables import metadata
 
 
@@ -30,6 +33,37 @@ def new_database(database: Database) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name}".encode())
         yield database.url(name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+class _Noting:
+    """A driver's cursor that notes what it executes."""
+
+    def __init__(self, cursor: Any, texts: list[str]) -> None:
+        self._cursor, self._texts = cursor, texts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    def execute(self, text: str, *values: Any) -> Any:
+        self._texts.append(text)
+        return self._cursor.execute(text, *values)
+
+
+@contextmanager
+def noted_statements(engine: Engine) -> Iterator[list[str]]:
+    """The text of each statement that is run in the block, through SQLAlchemy or past it; bulk inserts are left out."""
+    texts: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        texts.append(statement)
+
+    def noting(connection: Connection) -> Any:
+        return _Noting(driver_cursor(connection), texts)
+
+    event.listen(engine, "before_cursor_execute", note)
+    with mock.patch("desk.prepared.driver_cursor", noting):
+        yield texts
+    event.remove(engine, "before_cursor_execute", note)
 
 
 def make_tables(url: str) -> None:

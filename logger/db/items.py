@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, null, select, text, update
 
 from desk.fast_writes import BulkInsert
+from desk.prepared import Prepared
 from desk.queries import any_of
-from desk.tables import files, items, journal, watchers
+from desk.tables import NUMBER, files, items, journal, watchers
 from logger.core.commands import (
     OUTCOMES,
     ChangeWatchers,
@@ -39,11 +40,13 @@ _FILE = BulkInsert(
     files, ("mail_id", "position", "item_id", "name", "content_type", "size", "sha256", "blob", "inline")
 )
 
-_TOUCH = update(items).where(any_of(items.c.id)).values(version=items.c.version + 1)
-_CLOSE = update(items).where(any_of(items.c.id)).values(status="closed", closed_at=bindparam("closed"))
-_REOPEN = update(items).where(any_of(items.c.id)).values(status="open", closed_at=None)
+_TOUCH = Prepared(update(items).where(any_of(items.c.id)).values(version=items.c.version + 1))
+_CLOSE = Prepared(update(items).where(any_of(items.c.id)).values(status="closed", closed_at=bindparam("closed")))
+_REOPEN = Prepared(update(items).where(any_of(items.c.id)).values(status="open", closed_at=null()))
 _UNWATCH = delete(watchers).where(watchers.c.item_id == bindparam("item"), watchers.c.person_id == bindparam("person"))
-_NEXT_NUMBERS = text("SELECT nextval(pg_get_serial_sequence('items', 'id')) FROM generate_series(1, :count)")
+_NEXT_NUMBERS = Prepared(
+    text("SELECT nextval(pg_get_serial_sequence('items', 'id')) FROM generate_series(1, :count)").columns(number=NUMBER)
+)
 _LAST_NUMBER = select(func.coalesce(func.max(items.c.id), 0))
 
 
@@ -52,7 +55,7 @@ def new_numbers(connection: Connection, count: int) -> list[int]:
     if not count:
         return []
     if connection.dialect.name == "postgresql":
-        return list(connection.execute(_NEXT_NUMBERS, {"count": count}).scalars())
+        return [row.number for row in _NEXT_NUMBERS.rows(connection, count=count)]
     last: int = connection.execute(_LAST_NUMBER).scalar_one()  # under SQLite's write lock nobody else counts
     return list(range(last + 1, last + 1 + count))
 
@@ -81,16 +84,16 @@ def _write_changes(connection: Connection, decisions: Iterable[Decision], now: d
     ]
     if not changed:
         return
-    connection.execute(_TOUCH, {"keys": sorted({decision.item.number for decision in changed})})
+    _TOUCH.rows(connection, keys=sorted({decision.item.number for decision in changed}))
     last = {
         decision.item.number: type(decision) for decision in changed if isinstance(decision, CloseItem | ReopenItem)
     }
     closed = sorted(number for number, change in last.items() if change is CloseItem)
     reopened = sorted(last.keys() - closed)
     if closed:
-        connection.execute(_CLOSE, {"keys": closed, "closed": now})
+        _CLOSE.rows(connection, keys=closed, closed=now)
     if reopened:
-        connection.execute(_REOPEN, {"keys": reopened})
+        _REOPEN.rows(connection, keys=reopened)
 
 
 def _item_rows(decisions: Iterable[Decision], now: datetime) -> list[tuple[Any, ...]]:

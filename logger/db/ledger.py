@@ -7,17 +7,20 @@ from typing import Any
 from sqlalchemy import Connection, false, select, true, union_all
 
 from desk.fast_writes import BulkInsert
+from desk.prepared import Prepared
 from desk.queries import any_of
 from desk.tables import handled, mails, rejected_mails
 from logger.core.commands import OUTCOMES, ChangeWatchers, Decision, Duplicate, MailCommand, SystemCommand
 from logger.core.rate_limits import RateLimitHit
 from schemas.reasons import Reason
 
-_KNOWN_MAILS = union_all(
-    select(mails.c.mail_id, false().label("rejected")).where(any_of(mails.c.mail_id)),
-    select(rejected_mails.c.mail_id, true()).where(any_of(rejected_mails.c.mail_id)),
+_KNOWN_MAILS = Prepared(
+    union_all(
+        select(mails.c.mail_id, false().label("rejected")).where(any_of(mails.c.mail_id)),
+        select(rejected_mails.c.mail_id, true()).where(any_of(rejected_mails.c.mail_id)),
+    )
 )
-_HANDLED = select(handled.c.key).where(any_of(handled.c.key))
+_HANDLED = Prepared(select(handled.c.key).where(any_of(handled.c.key)))
 _MAIL = BulkInsert(
     mails,
     (
@@ -39,7 +42,7 @@ def unprocessed_mails(connection: Connection, commands: Sequence[MailCommand]) -
         if command.causation_id not in by_id or command.mail.released:
             by_id[command.causation_id] = command
     if by_id:
-        for mail_id, rejected in connection.execute(_KNOWN_MAILS, {"keys": list(by_id)}):
+        for mail_id, rejected in _KNOWN_MAILS.rows(connection, keys=list(by_id)):
             known = by_id.get(mail_id)
             if known and not (rejected and known.mail.released):
                 del by_id[mail_id]
@@ -51,8 +54,8 @@ def unprocessed_commands(connection: Connection, commands: Iterable[SystemComman
     by_id: dict[str, SystemCommand] = {}
     for command in commands:
         by_id.setdefault(command.causation_id, command)
-    for key in connection.execute(_HANDLED, {"keys": list(by_id)}).scalars():
-        del by_id[key]
+    for row in _HANDLED.rows(connection, keys=list(by_id)):
+        del by_id[row.key]
     return tuple(by_id.values())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from desk.persons import find_persons, load_persons
+from desk.prepared import Prepared
 from desk.queries import any_of
 from desk.tables import items, mails, message_ids, watchers
 from logger.core.commands import MailCommand, SystemCommand
@@ -21,9 +22,11 @@ from schemas.desk_commands import AddressToUnmark, NewItem
 from schemas.persons import Person
 from schemas.snapshot import SettingsSnapshot
 
-_THREAD_INDEX = select(message_ids.c.message_id, message_ids.c.item_id).where(any_of(message_ids.c.message_id))
-_CONTENTS = select(mails.c.content_id, mails.c.item_id).where(any_of(mails.c.content_id))
-_WATCHERS = select(watchers).where(any_of(watchers.c.item_id)).order_by(watchers.c.person_id)
+_THREAD_INDEX = Prepared(
+    select(message_ids.c.message_id, message_ids.c.item_id).where(any_of(message_ids.c.message_id))
+)
+_CONTENTS = Prepared(select(mails.c.content_id, mails.c.item_id).where(any_of(mails.c.content_id)))
+_WATCHERS = Prepared(select(watchers).where(any_of(watchers.c.item_id)).order_by(watchers.c.person_id))
 _STATE = (
     "id",
     "kind",
@@ -37,7 +40,9 @@ _STATE = (
     "assigned_group",
 )
 # Every logger locks in the same order, so that none waits for another that waits for it.
-_ITEMS = select(*(items.c[name] for name in _STATE)).where(any_of(items.c.id)).order_by(items.c.id).with_for_update()
+_ITEMS = Prepared(
+    select(*(items.c[name] for name in _STATE)).where(any_of(items.c.id)).order_by(items.c.id).with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,5 +205,5 @@ def _load_persons(
     return by_id, by_address
 
 
-def _rows(connection: Connection, statement: Any, keys: Collection[Any]) -> Iterable[Any]:
-    return connection.execute(statement, {"keys": list(keys)}) if keys else ()
+def _rows(connection: Connection, statement: Prepared, keys: Collection[Any]) -> list[Any]:
+    return statement.rows(connection, keys=list(keys)) if keys else []

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, TextualSelect, text
+from sqlalchemy import Connection, Text, text
 
-from desk.tables import TIME
+from desk.prepared import Prepared
+from desk.tables import NUMBER, TIME
 from logger.core.rate_limits import RecentMail, Whose, windows_of
 from schemas.persons import Person
 from schemas.resolved_mail import ResolvedMail
@@ -35,8 +36,8 @@ _WITHIN = "mails.received > asked.since AND mails.received <= asked.until AND ma
 class _Statements:
     """`count`: how many messages each asked row has. `times`: those messages themselves."""
 
-    count: TextClause
-    times: TextualSelect
+    count: Prepared
+    times: Prepared
 
     @classmethod
     def of(cls, asked: str, found_by: str) -> "_Statements":
@@ -49,8 +50,16 @@ class _Statements:
         count = f"SELECT count(*) FILTER (WHERE mails.server_id = asked.server) FROM mails WHERE {found}"
         times = "asked.server, asked.person, mails.server_id, mails.item_id, mails.received"
         return cls(
-            text(f"SELECT asked.server, asked.person, ({count}) FROM {asked}"),
-            text(f"SELECT {times} FROM {asked} JOIN mails ON {found}").columns(received=TIME),
+            Prepared(
+                text(f"SELECT asked.server, asked.person, ({count}) FROM {asked}").columns(
+                    server=Text, person=Text, stored=NUMBER
+                )
+            ),
+            Prepared(
+                text(f"SELECT {times} FROM {asked} JOIN mails ON {found}").columns(
+                    server=Text, person=Text, server_id=Text, item_id=NUMBER, received=TIME
+                )
+            ),
         )
 
 
@@ -105,13 +114,13 @@ def _near_a_limit(
     """The stored messages of senders who reach a limit if all that are stored or in the batch lie in one window."""
     if not asked:
         return ()
-    counts = connection.execute(statements.count, {"asked": json.dumps(list(asked.values()))})
+    counts = statements.count.rows(connection, asked=json.dumps(list(asked.values())))
     near = [
         asked[server, person]
         for server, person, count in counts
         if count and count + len(received[server, person]) > _lowest(limits[server], person)
     ]
-    found = connection.execute(statements.times, {"asked": json.dumps(near)}) if near else ()
+    found = statements.times.rows(connection, asked=json.dumps(near)) if near else ()
     return (row for row in found if row.server_id == row.server)
 
 

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sqlalchemy import Connection, select, text
 
 from desk.fast_writes import BulkInsert
+from desk.prepared import Prepared
 from desk.queries import any_of
-from desk.tables import items, message_ids
+from desk.tables import NUMBER, items, message_ids
 from logger.core.commands import Decision, MailCommand
 from logger.core.threading import message_key
 from schemas.events import NotificationRequested, NotificationResult
@@ -21,9 +22,11 @@ _SEPARATOR = "\n"  # an id with one in it is none
 
 # One text, since a driver takes a list apart one by one. An array is unnested in its order, and all take their locks in
 # the same one: none waits for another that waits for it.
-_LOCK = text(
-    f"SELECT count(pg_advisory_xact_lock(hashtextextended(key, {_SEED})))"
-    f" FROM unnest(string_to_array(:keys, chr({ord(_SEPARATOR)}))) AS key"
+_LOCK = Prepared(
+    text(
+        f"SELECT count(pg_advisory_xact_lock(hashtextextended(key, {_SEED})))"
+        f" FROM unnest(string_to_array(:keys, chr({ord(_SEPARATOR)}))) AS key"
+    ).columns(locked=NUMBER)
 )
 _ITEMS = (
     select(message_ids.c.message_id, items.c.id, items.c.partition)
@@ -50,7 +53,7 @@ def lock_threads(connection: Connection, commands: Sequence[MailCommand]) -> Non
             keys.add(thread.key)
     locked = sorted(key for key in keys if _SEPARATOR not in key)[:MOST]
     if locked:
-        connection.execute(_LOCK, {"keys": _SEPARATOR.join(locked)})
+        _LOCK.rows(connection, keys=_SEPARATOR.join(locked))
 
 
 def write_thread_index(

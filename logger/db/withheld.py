@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 
 from desk.bounced_addresses import bounced, forget
 from desk.fast_writes import BulkInsert
+from desk.prepared import Prepared
 from desk.queries import any_of
 from desk.tables import answers, persons
 from logger.core.auto_replies import (
@@ -32,8 +33,8 @@ from schemas.settings.notification_rules import AutoReplyLimits
 from schemas.snapshot import SettingsSnapshot
 
 _SINCE = answers.c.at > bindparam("since", type_=answers.c.at.type)
-_BEFORE = select(answers).where(any_of(answers.c.address), or_(_SINCE, any_of(answers.c.item_id, "items")))
-_RECENT = select(func.count()).select_from(answers).where(_SINCE)
+_BEFORE = Prepared(select(answers).where(any_of(answers.c.address), or_(_SINCE, any_of(answers.c.item_id, "items"))))
+_RECENT = Prepared(select(func.count().label("sent")).select_from(answers).where(_SINCE))
 _ENTERED = select(func.count()).select_from(
     select(persons.c.id).where(persons.c.id.not_like(f"{MADE_BY_MAIL}%")).limit(bindparam("most")).subquery()
 )
@@ -127,13 +128,13 @@ def _counts(
     counts = AutoReplyCounts()
     hour_ago, items = now - HOUR, sorted({reply.item for reply in replies})
     keys = sorted({reply.address for reply in replies})
-    for row in connection.execute(_BEFORE, {"keys": keys, "items": items, "since": hour_ago}):
+    for row in _BEFORE.rows(connection, keys=keys, items=items, since=hour_ago):
         counts.about[row.address, row.item_id, row.event] += 1
         counts.within_hour[row.address] += row.at > hour_ago
     if limits.all_in_ten_minutes:
-        counts.in_ten_minutes = connection.execute(_RECENT, {"since": now - TEN_MINUTES}).scalar_one()
+        counts.in_ten_minutes = _RECENT.rows(connection, since=now - TEN_MINUTES)[0].sent
     if limits.unproved_in_hour != 0 and not all(reply.authenticated for reply in replies):
-        counts.in_hour = connection.execute(_RECENT, {"since": hour_ago}).scalar_one()
+        counts.in_hour = _RECENT.rows(connection, since=hour_ago)[0].sent
         if limits.unproved_in_hour is None and counts.in_hour + len(replies) > FEWEST_UNAUTHENTICATED:
             # No more than can matter to this batch: a large desk is not counted to its end.
             counts.persons = connection.execute(_ENTERED, {"most": counts.in_hour + len(replies)}).scalar_one()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from desk.engine import read_transaction
 from desk.items import list_items
@@ -17,6 +17,7 @@ from schemas.reasons import Reason
 from schemas.resolved_mail import ResolvedMail
 from schemas.settings import IncomingServer, RateLimits
 from schemas.topics import CALL_EVENTS, MAIL_REJECTED, NOTIFICATION_REQUESTED, PERSONS
+from tests.desks import noted_statements
 from tests.logger.harness import NOW, Logger, make_mail
 
 Feed = Callable[..., list[FinalOutcome]]
@@ -200,20 +201,18 @@ def test_a_flood_that_an_administrator_released_is_handled_once(logger: Logger, 
 
 
 def test_no_limits_no_floods_and_nothing_is_counted(logger: Logger) -> None:
-    statements: list[str] = []
-    event.listen(logger.engine, "before_cursor_execute", lambda _c, _cursor, text, *_: statements.append(text))
     limit(logger)
-    assert logger.feed(*(at(0, f"{n}") for n in range(300))) == [Ok()] * 300
+    with noted_statements(logger.engine) as statements:
+        assert logger.feed(*(at(0, f"{n}") for n in range(300))) == [Ok()] * 300
     assert statements
     assert not [text for text in statements if "count(*)" in text]
 
 
 def test_a_batch_far_from_its_limits_costs_one_statement(logger: Logger) -> None:
-    statements: list[str] = []
     limit(logger, per_sender=100, per_sender_and_item=50)
     logger.feed(*(at(0, f"a{n}", address=f"{n}@example.test") for n in range(20)))
-    event.listen(logger.engine, "before_cursor_execute", lambda _c, _cursor, text, *_: statements.append(text))
-    logger.feed(*(at(1, f"b{n}", address=f"{n}@example.test") for n in range(20)))
+    with noted_statements(logger.engine) as statements:
+        logger.feed(*(at(1, f"b{n}", address=f"{n}@example.test") for n in range(20)))
     assert len([text for text in statements if "asked" in text]) == 1
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from desk.engine import read_transaction
 from desk.persons import find_persons
@@ -31,6 +31,7 @@ from schemas.snapshot import SettingsSnapshot
 from schemas.tokens import NO_KEYS, TokenKeys
 from schemas.topics import MAIL_REJECTED, MAIL_RESOLVED, NOTIFICATION_RESULTS
 from schemas.wire import LEAST_RECORD_BYTES, MAX_INLINE_BYTES, OutputRecord, Record, inline_bytes
+from tests.desks import noted_statements
 from tests.resolver.conftest import store_persons
 from tests.resolver.in_process import examine_here
 
@@ -130,12 +131,11 @@ def test_the_same_record_gives_the_same_answer(handler: ResolverHandler, fetched
 
 
 def test_one_query_looks_up_all_senders_of_a_batch(handler: ResolverHandler, desk: Engine, fetched: Fetched) -> None:
-    statements: list[str] = []
-    event.listen(desk, "before_cursor_execute", lambda _c, _cursor, statement, *_: statements.append(statement))
-    handler.handle([fetched(mail("ursula@example.org"))])
-    for_one = len(statements)
+    with noted_statements(desk) as statements:
+        handler.handle([fetched(mail("ursula@example.org"))])
+        for_one = len(statements)
 
-    handler.handle([fetched(mail(address)) for address in ("ursula@example.org", "alan@example.org") * 10])
+        handler.handle([fetched(mail(address)) for address in ("ursula@example.org", "alan@example.org") * 10])
 
     assert for_one > 0
     assert len(statements) == 2 * for_one
