@@ -9,7 +9,7 @@ from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from desk.errors import DeskUrlError, desk_errors
-from desk.postgresql import bound, libpq_options, open_postgresql
+from desk.postgresql import bound, libpq_options, open_postgresql, prefer_indexes
 from desk.sqlite import WRITES, open_sqlite
 from runtime.config import ProcessConfig
 
@@ -35,17 +35,22 @@ def check_url(url: str | URL) -> URL:
     return parsed
 
 
-def open_desk(url: str | URL, *, autocommit: bool = False, answer_seconds: float | None = None) -> Engine:
+def open_desk(
+    url: str | URL, *, autocommit: bool = False, answer_seconds: float | None = None, by_keys: bool = False
+) -> Engine:
     """An engine for `postgresql+psycopg://...` or `sqlite:///...`. Connects only when first used.
 
     `autocommit`: on PostgreSQL each statement is a transaction of its own, which saves two round trips.
     `answer_seconds`: PostgreSQL's time-out for each statement, if a person waits for it; None: no time-out.
+    `by_keys`: what is read is looked up by keys, so that no table is ever to be read as a whole.
     Raises `DeskUrlError` on any other URL.
     """
     parsed = check_url(url)
     engine = _OPENERS[parsed.drivername](parsed, autocommit)
     if answer_seconds is not None and parsed.drivername.startswith("postgresql"):
         bound(engine, answer_seconds)
+    if by_keys and parsed.drivername.startswith("postgresql"):
+        prefer_indexes(engine)
     return engine
 
 

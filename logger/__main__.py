@@ -19,7 +19,7 @@ from runtime.telemetry.health import Health
 
 def main(config: LoggerConfig, stop: threading.Event, health: Health) -> None:
     """Wires the process and runs it until `stop`."""
-    engine = open_desk(config.desk_url)
+    engine = open_desk(config.desk_url, by_keys=True)
     publisher = Publisher(config)
     try:
         retry_until_available(lambda: upgrade(engine), Outage("logger", health), stop.wait)

@@ -170,6 +170,6 @@ def as_record(value: Fed, source: str = "/test") -> Record:
 @contextmanager
 def opened(url: str) -> Iterator[Logger]:
     """A logger on the desk at this URL, whose tables are made."""
-    engine = open_desk(url)
+    engine = open_desk(url, by_keys=True)
     yield Logger(engine, demo_settings())
     engine.dispose()
