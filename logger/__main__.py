@@ -27,8 +27,12 @@ def main(config: LoggerConfig, stop: threading.Event, health: Health) -> None:
         view = SettingsView(config, health)
         view.start(stop)
         handler = LoggerHandler(engine, lambda: view.current, publisher.publish, config.topic_prefix)
-        with beside(partial(relay_until, stop, engine, publisher.publish, health), stop):
-            ConsumerLoop(config, handler, publisher, "logger", stop, health).run()
+        relay = partial(relay_until, stop, engine, publisher.publish, health, handler.published)
+        try:
+            with beside(relay, stop):
+                ConsumerLoop(config, handler, publisher, "logger", stop, health).run()
+        finally:
+            handler.close()
     except Stopped:
         pass  # stopped while it waited
     finally:

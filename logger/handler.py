@@ -2,17 +2,18 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
 from desk import outbox
-from desk.engine import write_transaction
 from desk.errors import UnstorableError
 from logger.core.commands import MailCommand, SystemCommand
-from logger.publish import publish_all
+from logger.publish import PublishedRows, publish_all
 from logger.records import DecodedRecord, decode_batch
 from logger.transaction import StoreResult, store
+from runtime.outages import OutageError
 from runtime.processing.outcomes import Dead, FinalOutcome, Ok
 from runtime.telemetry.logs import get_logger
 from runtime.telemetry.metrics import FETCHED_TO_LOGGED_SECONDS, NOTIFICATIONS_WITHHELD
@@ -45,6 +46,7 @@ class LoggerHandler:
         self._publish = publish
         self._topics = {topic.name(topic_prefix): topic for topic in self.topics}
         self._clock = clock
+        self.published = PublishedRows()
         self._unpublished: deque[StoreResult] = deque()
         self._stopped = False  # whether auto-replies were, when last one was wanted
 
@@ -58,7 +60,7 @@ class LoggerHandler:
         settings, now = self._settings(), self._clock()
         batch = decode_batch(records, self._topics, settings)
         try:
-            result = store(self._engine, batch, settings, now)
+            result = store(self._engine, batch, settings, now, self.published)
         except UnstorableError as error:
             if len(records) > 1:
                 raise  # the loop hands them over one by one
@@ -69,6 +71,11 @@ class LoggerHandler:
         self._measure(result)
         self._publish_stored()
         return [_outcome(decoded, result) for decoded in batch.decoded]
+
+    def close(self) -> None:
+        """Nothing that has been published stays in the outbox. If the database is away, it is published once more."""
+        with suppress(OutageError):
+            self.published.discard(self._engine)
 
     def _note_withheld(self, withheld: Mapping[Reason, int]) -> None:
         for reason, count in withheld.items():
@@ -90,8 +97,7 @@ class LoggerHandler:
         while self._unpublished:
             result = self._unpublished[0]
             publish_all(self._publish, result.records)
-            with write_transaction(self._engine) as connection:
-                outbox.discard(connection, [result.outbox_row])
+            self.published.add(result.outbox_row)
             self._unpublished.popleft()
 
 

@@ -24,6 +24,7 @@ from logger.db.persons import apply_changes, flag_users, write_persons
 from logger.db.reports import apply_reports
 from logger.db.thread_index import lock_threads, write_thread_index
 from logger.db.withheld import Allowed, Notifications, allowed_notifications, write_withheld
+from logger.publish import PublishedRows
 from logger.records import Batch
 from runtime.processing.outcomes import Dead, Reject
 from schemas.desk_commands import NewItem
@@ -50,8 +51,12 @@ class StoreResult:
     logged: Sequence[tuple[str, datetime | None]] = ()
 
 
-def store(engine: Engine, batch: Batch, settings: SettingsSnapshot, now: datetime) -> StoreResult:
+def store(
+    engine: Engine, batch: Batch, settings: SettingsSnapshot, now: datetime, published: PublishedRows
+) -> StoreResult:
     """Durable when it returns. Commands that the ledgers know are skipped: they have had their effect.
+
+    Rows of the outbox that have been `published` are deleted with it: that saves a transaction a batch.
 
     Tried again where another logger interferes. Raises `OutageError` where the database is unavailable,
     `UnstorableError` on a value that no database column holds.
@@ -60,7 +65,8 @@ def store(engine: Engine, batch: Batch, settings: SettingsSnapshot, now: datetim
         return StoreResult({})
     for attempts_left in reversed(range(ATTEMPTS)):
         try:
-            with write_transaction(engine) as connection:
+            with published.taken() as rows, write_transaction(engine) as connection:
+                outbox.discard(connection, rows)
                 return _store(connection, batch, settings, now)
         except ConflictError:  # with what the other has committed by now, these records are known, or their persons are
             if not attempts_left:

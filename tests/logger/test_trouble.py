@@ -4,8 +4,10 @@ import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psycopg
 import pytest
@@ -16,7 +18,7 @@ from desk.engine import read_transaction, write_transaction
 from desk.errors import UnstorableError
 from desk.items import list_items
 from desk.tables import outbox as outbox_table
-from logger.publish import publish_all, relay_until
+from logger.publish import PublishedRows, publish_all, relay_until
 from runtime.config import ProcessConfig
 from runtime.kafka.producer import UnpublishableError
 from runtime.outages import OutageError
@@ -107,7 +109,40 @@ def test_broker_away_after_the_commit_loses_and_doubles_nothing(logger: Logger) 
     logger.publish = logger.published.extend
     assert logger.feed(make_mail("one")) == [Ok()]
     assert len(logger.of(CALL_EVENTS)) == len(logger.of(NOTIFICATION_REQUESTED)) == 1
+    logger.handler.close()
     assert rows_in_outbox(logger) == 0
+
+
+def test_what_is_published_is_deleted_with_the_next_batch(logger: Logger) -> None:
+    logger.feed(make_mail("one"))
+    logger.feed(make_mail("two"), make_mail("three"))
+    assert rows_in_outbox(logger) == 1  # that of the second
+    with pytest.raises(UnstorableError):
+        logger.feed(make_mail("four", size=2**70), make_mail("five"))
+    assert rows_in_outbox(logger) == 1
+    logger.feed(make_mail("six"))
+    assert rows_in_outbox(logger) == 1
+    assert len(logger.of(CALL_EVENTS)) == 4
+
+
+def test_what_is_published_is_deleted_soon_though_no_batch_follows(logger: Logger) -> None:
+    logger.feed(make_mail("one"))
+    stop = threading.Event()
+    stop.set()
+    relay_until(stop, logger.engine, logger.publish, Health(), logger.handler.published)
+    assert rows_in_outbox(logger) == 0
+    assert len(logger.of(CALL_EVENTS)) == 1
+
+
+def test_a_logger_that_ends_while_the_database_is_away_leaves_its_rows_to_the_next(logger: Logger) -> None:
+    logger.feed(make_mail("one"))
+    away = OutageError(Reason.DATABASE_AWAY, "the database is away")
+    with mock.patch("logger.publish.write_transaction", side_effect=away):
+        logger.handler.close()
+    assert rows_in_outbox(logger) == 1
+    assert outbox.relay(logger.engine, logger.publish, older_than=NOW + timedelta(seconds=1)) == 1
+    first, second = logger.of(CALL_EVENTS)
+    assert first == second
 
 
 def test_what_a_dead_logger_left_behind_is_published_by_the_next(logger: Logger, another: Logger) -> None:
@@ -126,7 +161,7 @@ def test_what_a_dead_logger_left_behind_is_published_by_the_next(logger: Logger,
         if len(another.of(CALL_EVENTS)) == 3:
             stop.set()
 
-    relay_until(stop, another.engine, publish, Health(), every_seconds=10)
+    relay_until(stop, another.engine, publish, Health(), PublishedRows(), every_seconds=10)
     assert [event.reference for event in another.of(CALL_EVENTS)] == ["C-000001", "C-000002", "C-000003"]
     assert rows_in_outbox(logger) == 0
 
@@ -143,7 +178,7 @@ def test_a_relay_outlasts_an_outage(logger: Logger) -> None:
             broker_away(messages)
         stop.set()
 
-    relay_until(stop, logger.engine, publish, Health(), every_seconds=0.01)
+    relay_until(stop, logger.engine, publish, Health(), PublishedRows(), every_seconds=0.01)
     assert len(calls) == 2
     assert calls[0] == calls[1]
 

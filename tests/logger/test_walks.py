@@ -83,6 +83,7 @@ def test_its_event_and_its_acknowledgement_are_published(logger: Logger) -> None
         (CALL_EVENTS, "C-000001"),
         (NOTIFICATION_REQUESTED, "ann@example.test"),
     ]
+    logger.handler.close()
     with read_transaction(logger.engine) as connection:
         assert connection.execute(select(outbox)).all() == []
 
