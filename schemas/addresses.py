@@ -1,12 +1,14 @@
 """E-mail addresses: one type that is safe to use everywhere, one way to compare them."""
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, WithJsonSchema
 
 _FORBIDDEN = frozenset(' <>()[],;:\\"')  # the blank: the only white space that counts as printable
 MAX_ADDRESS = 320  # 64 + "@" + 255: RFC 5321, section 4.5.3.1
+_REMEMBERED = 2_000  # addresses: those of few senders are compared again and again
 _PROGRAM = re.compile(
     r"(?:no-?reply|do-?not-?reply|(?:mailer|fetchmail)-daemon|[^@]{1,64}[+-]bounces?(?:[+-][^@]*)?|"
     r"[^@+]{1,64}\+(?:owner|help|conf(?:un)?sub-[^@]*))@",
@@ -19,6 +21,10 @@ def normalise(address: str) -> str:
 
     Never raises: what is no address at all is only stripped and lowered.
     """
+    return _remembered(address) if len(address) <= MAX_ADDRESS else _normalised(address)
+
+
+def _normalised(address: str) -> str:
     local, at, domain = address.strip().rpartition("@")
     domain = domain.rstrip(".").lower()
     if not domain.isascii():
@@ -27,6 +33,9 @@ def normalise(address: str) -> str:
         except UnicodeError:
             pass  # an impossible domain compares as itself
     return f"{local.lower()}{at}{domain}"
+
+
+_remembered = lru_cache(_REMEMBERED)(_normalised)
 
 
 def has_one_form(address: str) -> bool:
@@ -57,6 +66,7 @@ def is_program(address: str) -> bool:
     return _PROGRAM.match(address) is not None
 
 
+@lru_cache(_REMEMBERED)
 def check_address(address: str) -> str:
     """A value that may stand in an SMTP command or a header: local@domain, no blanks, brackets or control characters.
 

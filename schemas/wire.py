@@ -99,7 +99,7 @@ def encode(
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))
     headers += [(f"ce_{name}", value.encode("utf-8", "replace")) for name, value in (extensions or {}).items()]
-    value = body if isinstance(body, bytes) else _models(topic).dump_json(body, by_alias=True)
+    value = body if isinstance(body, bytes) else _models(topic).serializer.to_json(body, by_alias=True)
     return OutputRecord(topic, key, value, tuple(headers))
 
 
@@ -133,7 +133,7 @@ def decode(topic: Topic, record: Record) -> tuple[EventAttributes, Any]:
     models = _models(topic)
     envelope = open_envelope(topic, record)
     try:
-        return envelope.context, models.validate_json(envelope.data)
+        return envelope.context, models.validator.validate_json(envelope.data)
     except ValidationError as error:
         raise UndecodableError(Reason.WRONG_SCHEMA, _first_error(error)) from None
 

@@ -66,9 +66,12 @@ _MODELS: Mapping[tuple[type[Decision], ItemKind], type[ItemEvent]] = {
 }
 
 
+_NAMES = {of: model.__name__ for of, model in _MODELS.items()}
+
+
 def event_name(decision: Decision) -> str:
     """The event's type, such as `CallLogged`: also the name that message templates are chosen by."""
-    return _MODELS[type(decision), decision.item.kind].__name__
+    return _NAMES[type(decision), decision.item.kind]
 
 
 def output_records(
@@ -86,7 +89,11 @@ def output_records(
     for decision in decisions:
         command = decision.command
         causation_id, traceparent = command.causation_id, command.traceparent
-        records.append(_of_event(item_event(decision, now), causation_id, traceparent, now))
+        event_id = ids.event_id(causation_id, event_name(decision))
+        event = item_event(decision, now)
+        records.append(
+            encode(CALL_EVENTS, event.reference, event, id=event_id, source=SOURCE, time=now, traceparent=traceparent)
+        )
         for notification in notifications[causation_id]:
             records.append(
                 encode(
@@ -139,11 +146,6 @@ def _particulars(decision: Decision) -> dict[str, Any]:
         case ChangeWatchers():
             return {"watcher": decision.watcher, "watches": decision.watches}
     return {}
-
-
-def _of_event(event: ItemEvent, causation_id: str, traceparent: str, now: datetime) -> OutputRecord:
-    event_id = ids.event_id(causation_id, type(event).__name__)
-    return encode(CALL_EVENTS, event.reference, event, id=event_id, source=SOURCE, time=now, traceparent=traceparent)
 
 
 def _of_person(person: Person, now: datetime) -> OutputRecord:

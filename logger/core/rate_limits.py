@@ -55,8 +55,10 @@ class RecentMail:
                 keys,
                 strict=True,
             ):
-                count = self._within(key, received, limits.minutes) if limit else 0
-                if limit and count >= limit:
+                if not limit or len(self.times.get(key, ())) < limit:
+                    continue
+                count = self._within(key, received, limits.minutes)
+                if count >= limit:
                     return f"{name}: {count} accepted within the last {limits.minutes} minutes, the limit is {limit}"
         for key in keys:
             self.add(key, received)

@@ -28,6 +28,9 @@ class MatchedItem:
     mentioned: ItemState | None = None
 
 
+_NOTHING = MatchedItem()
+
+
 @dataclass(frozen=True, slots=True)
 class _Match:
     """`guessable`: that only what anybody could write leads to `item`."""
@@ -103,6 +106,8 @@ def message_key(message_id: str | None, partition: str) -> str | None:
 
 def find_item(command: MailCommand, person: Person, desk: DeskState) -> MatchedItem:
     """By the first check that finds something; empty where none does."""
+    if not _offers_anything(command.mail.conversation):
+        return _NOTHING  # most messages
     lookup = ItemLookup(command, person, desk)
     for check in CHECKS:
         match = check(lookup)
@@ -110,6 +115,13 @@ def find_item(command: MailCommand, person: Person, desk: DeskState) -> MatchedI
             proof = _proof(lookup, match.item, match.guessable) if match.item else None
             return MatchedItem(match.item, proof, match.mentioned)
     return MatchedItem()
+
+
+def _offers_anything(offers: ConversationReferences) -> bool:
+    """Whether there is anything that a check looks up."""
+    return bool(
+        offers.own_message_ids or offers.tokens or offers.doubtful or offers.message_ids or offers.item_references
+    )
 
 
 def _proof(lookup: ItemLookup, item: ItemState, guessable: bool) -> Proof:
