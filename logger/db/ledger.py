@@ -1,10 +1,10 @@
 """The ledgers: which messages and commands have had their effect, so that a redelivery has none."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, false, select, true, union_all
+from sqlalchemy import Connection, select
 
 from desk.fast_writes import BulkInsert
 from desk.prepared import Prepared
@@ -14,12 +14,6 @@ from logger.core.commands import OUTCOMES, ChangeWatchers, Decision, Duplicate, 
 from logger.core.rate_limits import RateLimitHit
 from schemas.reasons import Reason
 
-_KNOWN_MAILS = Prepared(
-    union_all(
-        select(mails.c.mail_id, false().label("rejected")).where(any_of(mails.c.mail_id)),
-        select(rejected_mails.c.mail_id, true()).where(any_of(rejected_mails.c.mail_id)),
-    )
-)
 _HANDLED = Prepared(select(handled.c.key).where(any_of(handled.c.key)))
 _MAIL = BulkInsert(
     mails,
@@ -32,8 +26,10 @@ _REJECTED = BulkInsert(rejected_mails, ("mail_id", "server_id", "reason", "rejec
 _HANDLED_ROW = BulkInsert(handled, ("key", "outcome", "item_id", "handled_at"))
 
 
-def unprocessed_mails(connection: Connection, commands: Sequence[MailCommand]) -> tuple[MailCommand, ...]:
-    """Those not in the ledger, each once.
+def unprocessed_mails(
+    commands: Iterable[MailCommand], known: Container[str], rejected: Container[str]
+) -> tuple[MailCommand, ...]:
+    """Those not in the ledgers, each once. `known` and `rejected`: ids of messages that are.
 
     A message that was rejected is new again once it is released, also where it came before in the same batch.
     """
@@ -41,12 +37,11 @@ def unprocessed_mails(connection: Connection, commands: Sequence[MailCommand]) -
     for command in commands:
         if command.causation_id not in by_id or command.mail.released:
             by_id[command.causation_id] = command
-    if by_id:
-        for mail_id, rejected in _KNOWN_MAILS.rows(connection, keys=list(by_id)):
-            known = by_id.get(mail_id)
-            if known and not (rejected and known.mail.released):
-                del by_id[mail_id]
-    return tuple(by_id.values())
+    return tuple(
+        command
+        for mail_id, command in by_id.items()
+        if mail_id not in known and (mail_id not in rejected or command.mail.released)
+    )
 
 
 def unprocessed_commands(connection: Connection, commands: Iterable[SystemCommand]) -> tuple[SystemCommand, ...]:

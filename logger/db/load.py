@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal_column, select, union_all
 
 from desk.persons import find_persons, load_persons
 from desk.prepared import Prepared
 from desk.queries import any_of
-from desk.tables import items, mails, message_ids, watchers
+from desk.tables import items, mails, message_ids, rejected_mails, watchers
 from logger.core.commands import MailCommand, SystemCommand
 from logger.core.persons import ResolvedSenders, derived_id, is_address, resolve_persons
 from logger.core.recipients import People
@@ -22,23 +22,26 @@ from schemas.desk_commands import AddressToUnmark, NewItem
 from schemas.persons import Person
 from schemas.snapshot import SettingsSnapshot
 
-_THREAD_INDEX = Prepared(
-    select(message_ids.c.message_id, message_ids.c.item_id).where(any_of(message_ids.c.message_id))
+_MAIL, _REJECTED, _CONTENT, _THREAD = range(4)
+# What the desk knows of the messages of a batch, each kind of key in its table: one statement for all.
+_KNOWN = Prepared(
+    union_all(
+        select(literal_column(f"{_MAIL}").label("kind"), mails.c.mail_id.label("key"), mails.c.item_id).where(
+            any_of(mails.c.mail_id, "mails")
+        ),
+        select(literal_column(f"{_REJECTED}"), rejected_mails.c.mail_id, literal_column("0")).where(
+            any_of(rejected_mails.c.mail_id, "mails")
+        ),
+        select(literal_column(f"{_CONTENT}"), mails.c.content_id, mails.c.item_id).where(
+            any_of(mails.c.content_id, "contents")
+        ),
+        select(literal_column(f"{_THREAD}"), message_ids.c.message_id, message_ids.c.item_id).where(
+            any_of(message_ids.c.message_id, "threads")
+        ),
+    )
 )
-_CONTENTS = Prepared(select(mails.c.content_id, mails.c.item_id).where(any_of(mails.c.content_id)))
 _WATCHERS = Prepared(select(watchers).where(any_of(watchers.c.item_id)).order_by(watchers.c.person_id))
-_STATE = (
-    "id",
-    "kind",
-    "status",
-    "partition",
-    "subject",
-    "user_id",
-    "logging_analyst",
-    "priority",
-    "closed_at",
-    "assigned_group",
-)
+_STATE = "id kind status partition subject user_id logging_analyst priority closed_at assigned_group".split()
 # Every logger locks in the same order, so that none waits for another that waits for it.
 _ITEMS = Prepared(
     select(*(items.c[name] for name in _STATE)).where(any_of(items.c.id)).order_by(items.c.id).with_for_update()
@@ -72,10 +75,12 @@ def load(
     settings: SettingsSnapshot,
 ) -> Loaded:
     """Within the batch's transaction: the items stay locked until its end."""
-    new = unprocessed_mails(connection, mail_commands)
+    known = _known(connection, mail_commands)
+    new = unprocessed_mails(mail_commands, known[_MAIL], known[_REJECTED])
     commands = unprocessed_commands(connection, system_commands) if system_commands else ()
-    thread_index = _thread_index(connection, new)
-    contents = _contents(connection, new)
+    # Also of the messages' own Message-IDs: an id that is taken stays with the item that has it.
+    thread_index = _of(known[_THREAD], (command.thread.keys for command in new))
+    contents = _of(known[_CONTENT], (command.thread.content_ids for command in new))
     states = _lock_items(connection, _item_numbers(new, commands, thread_index, contents))
     watching = _load_watchers(connection, states)
     names = set().union(*(named_persons(command.desk_command) for command in commands)) if commands else set()
@@ -102,16 +107,26 @@ def load(
     )
 
 
-def _thread_index(connection: Connection, new: Iterable[MailCommand]) -> dict[str, int]:
-    """Also of the messages' own Message-IDs: an id that is taken stays with the item that has it."""
-    keys = set().union(*(command.thread.keys for command in new))
-    return {row.message_id: row.item_id for row in _rows(connection, _THREAD_INDEX, keys)}
+def _known(connection: Connection, commands: Sequence[MailCommand]) -> Sequence[Mapping[str, int]]:
+    """Numbers of items by each kind of key; of rejected messages, which have none, 0."""
+    found: tuple[dict[str, int], ...] = ({}, {}, {}, {})
+    if commands:
+        threads = [command.thread for command in commands]
+        rows = _KNOWN.rows(
+            connection,
+            mails=[command.causation_id for command in commands],
+            contents=[key for thread in threads for key in thread.content_ids],
+            threads=list(set().union(*(thread.keys for thread in threads))),
+        )
+        for kind, key, number in rows:
+            found[kind][key] = number
+    return found
 
 
-def _contents(connection: Connection, new: Iterable[MailCommand]) -> dict[str, int]:
-    """Which of the messages came by another route before."""
-    keys = {key for command in new for key in command.thread.content_ids}
-    return {row.content_id: row.item_id for row in _rows(connection, _CONTENTS, keys)}
+def _of(known: Mapping[str, int], keys: Iterable[Iterable[str]]) -> dict[str, int]:
+    """What is known of these keys: not of those that only messages have which are processed already."""
+    wanted = set().union(*keys)
+    return {key: number for key, number in known.items() if key in wanted}
 
 
 def _item_numbers(

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.addresses import check_address, check_sender_pattern, is_program, normalise, without_tag
+from schemas import addresses
+from schemas.addresses import MAX_ADDRESS, check_address, check_sender_pattern, is_program, normalise, without_tag
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,15 @@ from schemas.addresses import check_address, check_sender_pattern, is_program, n
 )
 def test_addresses_are_compared_in_one_form(address: str, normal: str) -> None:
     assert normalise(address) == normal
+
+
+def test_only_addresses_of_ordinary_length_are_remembered() -> None:
+    """Anybody can write a megabyte into From."""
+    remembered = addresses._remembered.cache_info().misses
+    for length in (MAX_ADDRESS, MAX_ADDRESS + 1, 1_000_000):
+        address = "A" * (length - len("@example.org")) + "@example.org"
+        assert normalise(address) == normalise(address) == address.lower()
+    assert addresses._remembered.cache_info().misses == remembered + 1
 
 
 @pytest.mark.parametrize(
