@@ -75,7 +75,7 @@ def guess(data: bytes, hint: str | None = None) -> str:
         # A UTF-8 text cut in the middle of its last character, or with few damaged places, is still UTF-8.
         if error.start >= len(data) - 3 and not data[: error.start].isascii():
             return data.decode("utf-8", "mailcall-keep-letters")
-    codec = best_codec(data[:_SAMPLE], hint)
+    codec = best_codec(_sample(data), hint)
     text = data.decode("utf-8", "replace")
     wrong = text.count("\ufffd")
     if sum(c > "\x7f" for c in text) - wrong > 4 * wrong:
@@ -97,7 +97,7 @@ def mixed_utf8(data: bytes) -> str:
             read.append(None if single else text)
             if single and len(broken) < _SAMPLE:
                 broken += line + b"\n"
-    codec = best_codec(bytes(broken[:_SAMPLE])) if broken else ""
+    codec = best_codec(_sample(bytes(broken))) if broken else ""
     return "\n".join(
         line.decode(codec, "replace") if text is None else text for line, text in zip(lines, read, strict=True)
     )
@@ -115,8 +115,15 @@ def _keep_letters(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("mailcall-keep-letters", _keep_letters)
 
 
+def _sample(data: bytes) -> bytes:
+    """Its beginning, or what stands from its first 8-bit byte on where that comes later: nothing else can tell."""
+    sample = data[:_SAMPLE]
+    first = _HIGH.search(data, len(sample)) if sample.isascii() else None
+    return data[first.start() : first.start() + _SAMPLE] if first else sample
+
+
 def best_codec(sample: bytes, hint: str | None = None) -> str:
-    """The codec whose reading of the sample looks most like words."""
+    """The codec whose reading of the sample, which has 8-bit bytes, looks most like words."""
     high = len(_HIGH.findall(sample))
     best, best_score = "cp1252", -1e9
     for codec, family in (*_SINGLE, *_MULTI):

@@ -93,6 +93,8 @@ LIES: list[tuple[str, bytes, str]] = [
     ("us-ascii", "המדפסת לא עובדת".encode("cp1255"), "המדפסת לא עובדת"),
     ("euc-jp", "日本①".encode("euc_jis_2004"), "日本①"),
     ("utf-8", b"Thanks \xed\xa0\xbd\xed\xb8\x80 f\xc3\xbcr", "Thanks 😀 für"),  # CESU-8, as Java and Oracle write
+    ("us-ascii", b"word " * 1_000 + b"Gr\xfc\xdfe aus Wien", "word " * 1_000 + "Grüße aus Wien"),  # all letters late
+    ("utf-8", "ü\n".encode() * 9 + b"word " * 1_000 + b"gr\xfc\xdfe", "ü\n" * 9 + "word " * 1_000 + "grüße"),
 ]
 
 
