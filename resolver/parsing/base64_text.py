@@ -18,6 +18,7 @@ _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r\f\x1b"))
 _RULE = b"-_*~#+ \t\r\n"  # what a line above a footer is drawn with
 _LOOK = 4_096  # bytes that tell what the rest is
 _MAX_PIECES = 10_000
+_MIN_BYTES = 4_096  # fewer are done before their lines are looked at
 
 # A short word with another one behind it: no line of base64 has that, even where its line breaks became blanks.
 _PROSE = re.compile(rb"(?<!\S)[^\s=]{1,19}[ \t]+\S")
@@ -32,7 +33,7 @@ def decode_base64(data: bytes, is_text: bool, found: set[Defect]) -> bytes:
     Characters outside the alphabet are stepped over (RFC 2045, section 6.8); a text behind the end is not read.
     """
     try:
-        decoded = pybase64.b64decode(data.translate(None, _BLANKS), validate=True)
+        decoded = pybase64.b64decode(_without_blanks(data), validate=True)
     except binascii.Error:
         found.add(Defect.BAD_BASE64)
         return _decode_damaged(data, is_text)
@@ -43,6 +44,22 @@ def decode_base64(data: bytes, is_text: bool, found: set[Defect]) -> bytes:
         found.add(Defect.BAD_BASE64)  # "Test" is base64, of a text that nobody wrote
         return data
     return decoded
+
+
+def _without_blanks(data: bytes) -> bytes | bytearray:
+    """Exactly `data.translate(None, _BLANKS)`; lines of equal length, as programs write, are cut by their stride."""
+    length = data.find(b"\n") + 1 if len(data) >= _MIN_BYTES else 0  # of a line, with its end
+    end = len(data) - len(data) % length if length > 1 else 0
+    if not end or data[length - 1 : end : length].strip(b"\n"):
+        return data.translate(None, _BLANKS)
+    lines = bytearray(memoryview(data)[:end])
+    del lines[length - 1 :: length]
+    if length > 2 and not lines[length - 2 :: length - 1].strip(b"\r"):
+        del lines[length - 2 :: length - 1]
+    if any(blank in lines for blank in _BLANKS):
+        return data.translate(None, _BLANKS)
+    lines += data[end:].translate(None, _BLANKS)
+    return lines
 
 
 def _decode_damaged(data: bytes, is_text: bool) -> bytes:

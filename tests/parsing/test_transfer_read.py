@@ -89,6 +89,23 @@ def test_a_file_in_base64_keeps_every_byte(content: bytes, at: int) -> None:
         assert decode_base64(junk, False, found) == content
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r\n\t", b" \n", b"\r\r\n", b"\n\n"])
+@pytest.mark.parametrize("length", [1, 2, 60, 76, 998])
+def test_a_large_file_keeps_every_byte_however_its_lines_end(length: int, end: bytes) -> None:
+    content = bytes(range(256)) * 40
+    coded = base64.b64encode(content)
+    lines = [coded[at : at + length] for at in range(0, len(coded), length)]
+    even, found = end.join(lines), set[Defect]()
+    shorter = end.join([lines[0][:-1], *lines[1:]])
+    assert decode_base64(even, False, found) == content
+    assert decode_base64(even + end, False, found) == content
+    for at in (0, len(even) // 2, len(even) - 1):
+        for blank in (b"\r", b"\n", b" ", b"\t"):
+            assert decode_base64(even[:at] + blank + even[at:], False, found) == content
+    assert found == set()
+    assert decode_base64(shorter, False, found) != content and found == {Defect.BAD_BASE64}
+
+
 @given(content=st.one_of(st.binary(max_size=300), st.text(max_size=100).map(str.encode)), is_text=st.booleans())
 @settings(max_examples=examples(300))
 def test_any_bytes_said_to_be_base64_are_decoded_or_kept(content: bytes, is_text: bool) -> None:
