@@ -6,7 +6,7 @@ whom a copy was delivered for. Nobody knows all of them. So a mail is told by wh
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.line_endings import to_lf
@@ -44,19 +44,30 @@ def content_ids(server_id: str, raw: bytes) -> ContentIds:
         raw = to_lf(raw).replace(b"\n", b"\r\n")
     head_end = (raw.find(b"\n\r\n", 0, MAX_HEAD_BYTES) + 1) or (raw.rfind(b"\n", 0, MAX_HEAD_BYTES) + 1)
     body_end = max(head_end, _end_of_text(raw))
-    fields, body = _FIELD.findall(raw[:head_end]), memoryview(raw)[head_end:body_end]
-    return ContentIds(_content_id(server_id, fields, body), former_content_id(server_id, fields, body))
+    body = memoryview(raw)[head_end:body_end]
+    authored, others = _by_author(_FIELD.findall(raw[:head_end]))
+    return ContentIds(_content_id(server_id, authored, body), _former_content_id(server_id, others, body))
 
 
-def _content_id(server_id: str, fields: Iterable[bytes], body: memoryview) -> str:
-    written: dict[bytes, list[bytes]] = {}
+def _by_author(fields: Iterable[bytes]) -> tuple[dict[bytes, list[bytes]], list[bytes]]:
+    """The values of `AUTHORED` by name, unfolded; and each field as it stands that was not added on the way."""
+    authored: dict[bytes, list[bytes]] = {}
+    kept: list[bytes] = []
     for field in fields:
         name, _, value = field.partition(b":")
         name = name.rstrip().lower()
         if name in _AUTHORED:
-            written.setdefault(name, []).append(b" ".join(value.split()))
+            authored.setdefault(name, []).append(b" ".join(value.split()))
+        elif _added_on_the_way(name, field):
+            continue
+        kept.append(field)
+    return authored, kept
+
+
+def _content_id(server_id: str, authored: Mapping[bytes, Sequence[bytes]], body: memoryview) -> str:
     state = hashlib.sha256(b"content 2 %s\n" % server_id.encode())
-    state.update(b"\n".join(b"%s:%s" % (name, value) for name in AUTHORED for value in written.get(name, ())))
+    written = [b"%s:%s" % (name, value) for name in AUTHORED if name in authored for value in authored[name]]
+    state.update(b"\n".join(written))
     state.update(b"\n\n")
     state.update(body)
     return state.hexdigest()[:32]
@@ -94,14 +105,13 @@ _STORE_HEADERS = re.compile(
 )
 
 
-def former_content_id(server_id: str, fields: Iterable[bytes], body: memoryview) -> str:
-    """`fields`: the header fields of the mail, with their line ends, `body` all below: cut as in `schemas.content`."""
+def _former_content_id(server_id: str, fields: Iterable[bytes], body: memoryview) -> str:
+    """`fields`: those of the header that were not added on the way, with their line ends; `body`: all below."""
     state = hashlib.sha256(b"%d:%s" % (len(server_id), server_id.encode()))
-    state.update(b"".join(field for field in fields if not _added_on_the_way(field)))
+    state.update(b"".join(fields))
     state.update(body)
     return state.hexdigest()[:32]
 
 
-def _added_on_the_way(field: bytes) -> bool:
-    name = field.partition(b":")[0].rstrip().lower()
+def _added_on_the_way(name: bytes, field: bytes) -> bool:
     return name in TRANSPORT_HEADERS or name.startswith(TRANSPORT_PREFIXES) or _STORE_HEADERS.match(field) is not None
