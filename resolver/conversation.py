@@ -68,9 +68,10 @@ def references(mail: ParsedMail, senders: Collection[str], verify_token: TokenVe
         found[_TAG_FIELDS[verdict]].append(reference)
         if verdict == "good":
             found["sent_to_sender"].append(reference)
-    untagged = TAG.sub(" ", mail.subject)
-    found["item_references"] += (match[1].upper() for match in _ITEM_REFERENCE.finditer(untagged))
-    return ConversationReferences(**{name: _once(values, _MOST[name]) for name, values in found.items()})
+    if "-" in mail.subject:  # as in every reference
+        untagged = TAG.sub(" ", mail.subject)
+        found["item_references"] += (match[1].upper() for match in _ITEM_REFERENCE.finditer(untagged))
+    return ConversationReferences(**{name: _once(values, _MOST[name]) for name, values in found.items() if values})
 
 
 def wanted(mail: ParsedMail, close_words: Sequence[str]) -> tuple[Wanted, str]:
@@ -94,7 +95,8 @@ def _tags(mail: ParsedMail) -> Iterator[re.Match[str]]:
     addresses = islice((*mail.to, *mail.cc), MAX_ADDRESSES)
     tagged = (mailbox.address.rpartition("@")[0].partition("+")[2] for mailbox in addresses)
     for text in (mail.subject, *tagged):
-        yield from islice(TAG.finditer(text), MAX_ITEM_REFERENCES)
+        if "-" in text:
+            yield from islice(TAG.finditer(text), MAX_ITEM_REFERENCES)
 
 
 @lru_cache(maxsize=256)

@@ -166,9 +166,7 @@ class ResolverHandler:
         screening = examined.screening
         if screening.verdict == "person":
             senders = persons_known_as(examined.sender.address, mail.plus_tags, persons)
-            resolution = resolve(
-                examined, mail.server, mail.template, senders, mail.verify_token, plus_tags=mail.plus_tags
-            )
+            resolution = resolve(examined, mail.server, senders, mail.verify_token, plus_tags=mail.plus_tags)
             message = resolved(
                 mail.origin, examined, resolution, mail.template.id, self._blobs.put, now, self._inline_bytes
             )

@@ -72,7 +72,7 @@ class Resolution:
     sender: Sender
     conversation: ConversationReferences
     wanted: Wanted
-    steps: tuple[Step, ...]
+    why_wanted: str
 
 
 def own_addresses(snapshot: SettingsSnapshot) -> frozenset[str]:
@@ -119,7 +119,6 @@ def sent_at(examined: Examined, server: IncomingServer) -> Examined:
 def resolve(
     examined: Examined,
     server: IncomingServer,
-    template: CallTemplate,
     persons: Sequence[Person],
     verify_token: TokenVerifier,
     *,
@@ -132,17 +131,24 @@ def resolve(
     own = {address for one in persons if one.id == sender.person_id for address in one.addresses}
     found = conversation.references(mail, own | {sender.address}, verify_token)
     wanted, why_wanted = conversation.wanted(mail, server.close_words)
-    steps = (
+    return Resolution(trust, sender, found, wanted, why_wanted)
+
+
+def steps_of(
+    examined: Examined, resolution: Resolution, server: IncomingServer, template: CallTemplate
+) -> tuple[Step, ...]:
+    """Each step on the way to `resolution`, and why: what `mailcall explain` shows."""
+    trust, sender = resolution.trust, resolution.sender
+    return (
         *examined.steps,
         Step("trust", trust.verdict, trust.reason),
-        Step("converse", _conversation_outcome(found), "the logger decides which item it belongs to"),
-        Step("wanted", wanted, why_wanted),
+        Step("converse", _conversation_outcome(resolution.conversation), "the logger decides which item it belongs to"),
+        Step("wanted", resolution.wanted, resolution.why_wanted),
         Step(
             "sender", f"{sender.kind}: {sender.address or 'no address'}", f"{examined.sender.reason}; {sender.reason}"
         ),
         Step("route", f"call template {template.id}", f"the Call Template of the incoming server {server.id}"),
     )
-    return Resolution(trust, sender, found, wanted, steps)
 
 
 def trust_in(examined: Examined, server: IncomingServer) -> Trust:

@@ -112,7 +112,9 @@ def _row(person: Person | None, server: IncomingServer, trusted: bool) -> Sender
 
 def name_parts(display_name: str, address: str) -> tuple[str, str]:
     """First and last name of a new person. `Last, First` is turned round; no name at all: the address's local part."""
-    name = " ".join("".join(c if c.isprintable() else " " for c in display_name).split()).strip("'\"")
+    if not display_name.isprintable():
+        display_name = "".join(c if c.isprintable() else " " for c in display_name)
+    name = " ".join(display_name.split()).strip("'\"")
     last, comma, first = (part.strip() for part in name.partition(","))
     if not (comma and first and last):
         first, _, last = name.replace(",", " ").strip().rpartition(" ")

@@ -11,7 +11,7 @@ from typing import Any
 
 from console.mails.expected_action import expected_action, expected_priority
 from resolver.admission import admit
-from resolver.resolve import Examined, Step, own_addresses, resolve, trust_in
+from resolver.resolve import Examined, Step, own_addresses, resolve, steps_of, trust_in
 from resolver.sandbox.sandboxed_parser import SandboxedParser
 from resolver.sender import known_as, persons_known_as
 from schemas.addresses import normalise
@@ -100,12 +100,12 @@ class Explainer:
     def _admitted(self, examined: Examined) -> dict[str, Any]:
         address, plus_tags = examined.sender.address, self.settings.email_options().plus_tags
         persons = persons_known_as(address, plus_tags, self.directory(known_as(address, plus_tags)))
-        resolution = resolve(examined, self.server, self.template, persons, self.verify_token, plus_tags=plus_tags)
+        resolution = resolve(examined, self.server, persons, self.verify_token, plus_tags=plus_tags)
         sender, template = resolution.sender, self.template
         priority = expected_priority(template, self.settings)
         action, why = expected_action(examined, resolution, self.server, template, persons, self.settings)
         steps = (
-            *resolution.steps,
+            *steps_of(examined, resolution, self.server, template),
             Step("action", action, why),
             Step("flood", "not counted here", _limits(self.server.floods)),
             Step(
