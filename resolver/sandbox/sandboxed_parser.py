@@ -22,7 +22,7 @@ log = get_logger(__name__)
 COMMAND = (sys.executable, "-m", child.__name__)
 # Only for a child that hangs without using CPU: on a busy machine its two seconds of CPU may take long.
 TIMEOUT_SECONDS = 30.0
-GROUP_BYTES = 500_000  # sent at once: on a busy machine each change of process costs as much as reading a mail
+GROUP_BYTES = 2_000_000  # sent at once: each change of process costs as much as reading a mail on a busy machine
 BEGINNING_BYTES = 4 << 20  # what is still read of a mail that takes too much memory
 MAX_HEAD_BYTES = 64 << 10
 
