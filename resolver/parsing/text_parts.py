@@ -9,6 +9,7 @@ from resolver.parsing.encoded_words import clean
 from resolver.parsing.part import Part
 from schemas.mail import Defect
 
+_LONE_CR = re.compile(r"\r(?!\n)")
 HTML = frozenset({"text/html", "application/xhtml+xml", "text/xhtml"})
 
 
@@ -23,11 +24,11 @@ def read_text(part: Part, hint: str | None, found: set[Defect]) -> str:
     del content
     if "\0" in text:
         found.add(Defect.NUL)
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-        if "\r" in text:
-            found.add(Defect.BARE_CR)
-            text = text.replace("\r", "\n")
+    if _LONE_CR.search(text):
+        found.add(Defect.BARE_CR)
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    elif "\r" in text:
+        text = text.replace("\r", "")  # half the time of a search for both signs
     return clean(text.removeprefix("\ufeff"))
 
 
