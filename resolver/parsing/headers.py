@@ -29,12 +29,23 @@ _BARE_CR_BEFORE_FIELD = re.compile(rb"\r(?=[A-Za-z][A-Za-z0-9-]*:)")
 class Headers:
     """The fields of one header block, read-only. Names are lower case; `get` and `all` decode when asked."""
 
-    __slots__ = ("_fields", "_order", "hint")
+    __slots__ = ("_decoded", "_fields", "_hint", "_order")
 
     def __init__(self, fields: dict[str, list[bytes]], order: Sequence[str] = ()) -> None:
         self._fields = fields
         self._order = order  # the name of each field, from the top
-        self.hint: str | None = None  # charset of the body: the best guess for raw 8-bit text here
+        self._hint: str | None = None
+        self._decoded: dict[str, str] = {}  # what `get` has read: several checks ask for the same field
+
+    @property
+    def hint(self) -> str | None:
+        """Charset of the body: the best guess for raw 8-bit text here."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, charset: str | None) -> None:
+        self._hint = charset
+        self._decoded.clear()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)
@@ -45,7 +56,12 @@ class Headers:
     def get(self, name: str) -> str | None:
         """The first field of this name: unfolded, decoded, one line without control characters."""
         values = self._fields.get(name)
-        return self._decode(values[0]) if values else None
+        if not values:
+            return None
+        text = self._decoded.get(name)
+        if text is None:
+            text = self._decoded[name] = self._decode(values[0])
+        return text
 
     def all(self, name: str) -> tuple[str, ...]:
         """Every field of this name, in the order of the mail."""
@@ -78,7 +94,7 @@ class Headers:
             text = value.rstrip(b"\r").decode("ascii")
             if text.isprintable():
                 return text.strip()
-        return clean_line(header_text(value, self.hint, set()))
+        return clean_line(header_text(value, self._hint, set()))
 
 
 def header_block(raw: bytes) -> bytes:
