@@ -96,12 +96,10 @@ class Rules:
     """What the style sheets of a mail say, by selector: `name`, `.class` or `name.class`."""
 
     def __init__(self) -> None:
+        self.any = False  # whether there is one that matters
         self.white: dict[str, White] = {}
         self.hidden: set[str] = set()
         self._shown: set[str] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self.white or self.hidden)
 
     def read(self, css: str) -> None:
         """Adds a style sheet. It hides only classes, by rules for every screen, that are shown on no other screen."""
@@ -118,6 +116,7 @@ class Rules:
             for selector in before.rpartition("{")[2].rpartition(";")[2].split(","):
                 self._add(selector.replace("<!--", "").strip(), effect, everywhere=depth == 0)
         self.hidden -= self._shown
+        self.any = bool(self.white or self.hidden)
 
     def _add(self, selector: str, effect: Effect, everywhere: bool) -> None:
         if effect.white is not None:

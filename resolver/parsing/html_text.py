@@ -79,14 +79,16 @@ class _Writer:
             if start > limit:
                 break
             if start > position and not self.hidden:
-                self._text(source[position:start])
+                text = source[position:start]
+                if self.line or self.white or not text.isspace():
+                    self._text(text)
             position = end
             if end - start > LONG:
                 limit += end - start
                 tag = read_tag(clipped(source, start, end))
             else:
                 tag = read_tag(match[0])
-            if not (tag.matters or tag.raw or self.watched or self.rules):
+            if not (tag.matters or tag.raw or self.watched or self.rules.any):
                 continue
             if tag.is_words:
                 if not self.hidden:
@@ -113,7 +115,7 @@ class _Writer:
 
     def _tag(self, tag: Tag) -> None:
         name, white, hides = tag.name, tag.white, tag.hides
-        if self.rules:
+        if self.rules.any:
             white = self.rules.white_of(name, tag.classes) if white is None else white
             hides = hides or (not tag.shown and self.rules.hides(name, tag.classes))
         if name not in ACTING and name not in self.watched:
