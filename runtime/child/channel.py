@@ -1,11 +1,12 @@
-"""What passes between a process and its child: values over one socket, and the results in a file without a name.
+"""What passes between a process and its child: signals over one socket; question and results in a file without a name.
 
-Over the socket, pickled. From the process: what the child prepares with, then one question after the other. From the
-child: None once it is ready, and None when all results for a question are in their file. The child is our own code
-under our own user: pickle opens no door that is not open.
+All of it pickled. Over the socket, from the process: what the child prepares with, then None for each question that
+stands in the file. From the child: None once it is ready, and None when all results, which take the question's place,
+are in the file. The child is our own code under our own user: pickle opens no door that is not open.
 
 The file keeps the results of a child that ends: it begins with how many of them are complete. Its pages are used again
-for the next question: to free them and fetch them again costs more than to copy what a message says.
+for the next question: to free them and fetch them again costs more than to copy what a message says. A socket would
+hold a tenth of a group of messages, and every further part would cost a change of process.
 """
 
 import os
@@ -50,22 +51,36 @@ def clear(file: FileIO) -> None:
     _set_count(file.fileno(), 0)
 
 
-class ResultWriter:
-    """The results for one question on their way into the file."""
+def write_question(file: FileIO, question: Any) -> None:
+    """In the place of the results for the one before, of which none counts any more."""
+    clear(file)
+    FileWriter(file).write(question)
+
+
+def read_question(file: FileIO) -> Any:
+    """All of it: its place is free then for the results."""
+    return pickle.load(_reader(file))
+
+
+class FileWriter:
+    """A question, or the results for one, on their way into the file."""
 
     def __init__(self, file: FileIO) -> None:
         self._file = file.fileno()
         self._end = _COUNT.size
         self._count = 0
-        self._sink = cast(BinaryIO, SimpleNamespace(write=self._write))
+        self._sink = cast(BinaryIO, SimpleNamespace(write=self._append))
+
+    def write(self, value: Any) -> None:
+        # Each by itself: a pickler of several keeps all of them. What is large goes on without a second copy.
+        pickle.dump(value, self._sink, pickle.HIGHEST_PROTOCOL)
 
     def add(self, result: Any) -> None:
-        # Each by itself: a pickler of several keeps all of them. What is large goes on without a second copy.
-        pickle.dump(result, self._sink, pickle.HIGHEST_PROTOCOL)
+        self.write(result)
         self._count += 1
         _set_count(self._file, self._count)  # last, so that none counts of which a part is missing
 
-    def _write(self, data: bytes) -> None:
+    def _append(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             written = os.pwrite(self._file, rest, self._end)
@@ -76,9 +91,14 @@ class ResultWriter:
 def read_all(file: FileIO) -> Iterator[Any]:
     """Those that are complete in the file."""
     count = _COUNT.unpack(os.pread(file.fileno(), _COUNT.size, 0))[0]
-    file.seek(_COUNT.size)
-    stream = BufferedReader(FileIO(file.fileno(), closefd=False))
+    stream = _reader(file)
     return (pickle.load(stream) for _ in range(count))
+
+
+def _reader(file: FileIO) -> BufferedReader:
+    """Behind the count, whichever side reads: both have one position in the file, and never read at one time."""
+    file.seek(_COUNT.size)
+    return BufferedReader(FileIO(file.fileno(), closefd=False))
 
 
 def _set_count(file: int, count: int) -> None:

@@ -1,6 +1,6 @@
 """The child's side: work within limits of CPU and memory.
 
-Its stdin is the socket to the process that started it, its stdout the file for its results.
+Its stdin is the socket to the process that started it, its stdout the file of questions and results.
 
 It ends on its own when that process does (end of file), and before a question takes more than its share: over the
 CPU limit by SIGPROF, over the memory limit with exit code `OVER_MEMORY`. It holds nothing worth keeping.
@@ -45,8 +45,9 @@ def serve(work: Callable[[Any, Any], Iterator[Any]], memory_bytes: int) -> None:
             pipe.send(channel, None)
             _limit_memory(memory_bytes)
             while True:
-                written = pipe.ResultWriter(file)
-                for result in work(given, pipe.receive(stream)):
+                pipe.receive(stream)
+                written = pipe.FileWriter(file)
+                for result in work(given, pipe.read_question(file)):
                     written.add(result)
                     del result  # for the sake of memory: the next one is made meanwhile
                 limit_cpu(0)

@@ -74,9 +74,9 @@ class ChildProcess:
 
     def ask(self, value: Any) -> list[Any]:
         """The child's results. Raises `ChildEndedError`; then this child is of no more use."""
-        channel.clear(self._file)
+        channel.write_question(self._file, value)
         try:
-            channel.send(self._channel, value)  # it reads all of it before it responds: neither waits for the other
+            channel.send(self._channel, None)
             channel.receive(self._stream)
             return list(channel.read_all(self._file))
         except TimeoutError:

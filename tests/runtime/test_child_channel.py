@@ -8,7 +8,7 @@ from io import FileIO
 import pytest
 
 from runtime.child import channel as child_answers
-from runtime.child.channel import MOST_KEPT_BYTES, ResultWriter
+from runtime.child.channel import MOST_KEPT_BYTES, FileWriter
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def answers(file: FileIO) -> list[object]:
 
 
 def test_answers_come_in_their_order(file: FileIO) -> None:
-    writer = ResultWriter(file)
+    writer = FileWriter(file)
     given = [("a", 1), {"names": ["a", "b"]}, b"x" * 300_000, ("a", 1)]
     for answer in given:
         writer.add(answer)
@@ -31,17 +31,27 @@ def test_answers_come_in_their_order(file: FileIO) -> None:
 
 
 def test_nothing_of_an_earlier_question_is_read(file: FileIO) -> None:
-    earlier = ResultWriter(file)
+    earlier = FileWriter(file)
     for number in range(5):
         earlier.add(f"earlier {number}")
     child_answers.clear(file)
     assert answers(file) == []
-    ResultWriter(file).add("now")
+    FileWriter(file).add("now")
+    assert answers(file) == ["now"]
+
+
+def test_a_question_is_read_as_it_was_asked_and_makes_room_for_its_answers(file: FileIO) -> None:
+    FileWriter(file).add("earlier")
+    question = [b"x" * 300_000, b"", b"y" * 70_000]
+    child_answers.write_question(file, question)
+    assert answers(file) == []
+    assert child_answers.read_question(file) == question
+    FileWriter(file).add("now")
     assert answers(file) == ["now"]
 
 
 def test_an_answer_that_is_not_whole_does_not_count(file: FileIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = ResultWriter(file)
+    writer = FileWriter(file)
     writer.add("whole")
 
     def end(*_: object) -> int:
@@ -56,7 +66,7 @@ def test_an_answer_that_is_not_whole_does_not_count(file: FileIO, monkeypatch: p
 
 
 def test_what_large_answers_took_is_given_back(file: FileIO) -> None:
-    ResultWriter(file).add(b"x" * (2 * MOST_KEPT_BYTES))
+    FileWriter(file).add(b"x" * (2 * MOST_KEPT_BYTES))
     assert [len(answer) for answer in answers(file)] == [2 * MOST_KEPT_BYTES]  # type: ignore[arg-type]
     child_answers.clear(file)
     assert os.fstat(file.fileno()).st_size == MOST_KEPT_BYTES
