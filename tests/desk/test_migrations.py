@@ -4,11 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from desk.engine import open_desk, read_transaction, write_transaction
-from desk.migrate import upgrade, wait_until_current
+from desk.migrate import MIGRATIONS, REVISIONS, upgrade, wait_until_current
 from desk.tables import metadata
 from runtime.outages import OutageError
 from schemas.reasons import Reason
@@ -21,6 +23,13 @@ def test_from_empty_they_make_the_tables_of_the_code(empty_desk_url: str) -> Non
         assert {*metadata.tables, "alembic_version"} == set(inspect(connection).get_table_names())
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+def test_the_names_of_their_files_say_their_revisions_in_order() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    newest_first = ScriptDirectory.from_config(config).walk_revisions()
+    assert list(REVISIONS) == [one.revision for one in newest_first][::-1]
 
 
 def test_several_processes_at_once_make_them_once(empty_desk_url: str) -> None:
