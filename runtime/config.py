@@ -1,14 +1,14 @@
 """Configuration of a process: environment variables, then a YAML file, then defaults."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import EnvSettingsSource, SettingsConfigDict
 
 from runtime.kafka.settings import KafkaSettings
 from runtime.security.redaction import remember_configured
@@ -29,9 +29,7 @@ Port = Annotated[Annotated[int, Field(ge=0, le=65535)] | None, BeforeValidator(_
 class ProcessConfig(KafkaSettings):
     """What every process needs to know. Each process adds its own settings in a subclass."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
     topic_prefix: str = Field(
         "mailcall",
@@ -129,11 +127,18 @@ def load_config(cls: type[C], program: str, argv: Sequence[str] | None = None) -
     parser.add_argument("--config", metavar="FILE.yaml", type=Path, help="settings by their names, in lower case")
     options = parser.parse_args(argv)
     from_file = _read_file(program, options.config, cls) if options.config else {}
-    from_environment = EnvSettingsSource(cls)()
+    from_environment = read_environment(cls)
     try:
         return cls(**{**from_file, **from_environment})
     except ValidationError as error:
         fail(program, _explain(error, options.config, from_environment))
+
+
+def read_environment(cls: type[ProcessConfig], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The settings that the environment has, by their names; upper and lower case are the same in a variable."""
+    values = {variable.lower(): value for variable, value in environment.items()}
+    variables = {name: f"{ENV_PREFIX}{name}".lower() for name in cls.model_fields}
+    return {name: values[variable] for name, variable in variables.items() if variable in values}
 
 
 def setting_lines(cls: type[ProcessConfig]) -> Iterator[tuple[str, str, str]]:

@@ -6,8 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import Field, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from runtime.kafka.setting_rules import USES, check_file, check_use
 
@@ -22,7 +21,7 @@ MAX_PORT = 65_535
 _ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\[\]:\s]+)(?::([0-9]{1,5}))?")
 
 
-class KafkaSettings(BaseSettings):
+class KafkaSettings(BaseModel):
     """Shared by every process; a wrong combination is an error of the field that is missing or has no effect."""
 
     kafka_bootstrap_servers: str = Field(

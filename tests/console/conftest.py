@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from sqlalchemy import Engine
 
 from console.cli import main
@@ -63,7 +62,6 @@ def mailcall(capsys: pytest.CaptureFixture[str]) -> Iterator[Mailcall]:
     yield run
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

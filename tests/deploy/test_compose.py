@@ -9,13 +9,12 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
-from pydantic_settings import EnvSettingsSource
 
 from console.settings.apply import plan
 from console.settings.file_reading import read_settings_file
 from console.settings.state import State
 from deploy.chart_settings import CONFIGS, STAGES
-from runtime.config import ENV_PREFIX
+from runtime.config import ENV_PREFIX, read_environment
 from runtime.version import VERSION
 from schemas.settings import MailServer
 
@@ -59,7 +58,7 @@ def test_the_variables_are_settings_of_the_process(name: str, monkeypatch: pytes
     assert own.keys() <= {f"{ENV_PREFIX}{field.upper()}" for field in config.model_fields}
     for variable, value in own.items():
         monkeypatch.setenv(variable, re.sub(r"\$\{\w+[^}]*\}", "s3cret", str(value)))
-    given = config(**EnvSettingsSource(config)())
+    given = config(**read_environment(config))
     assert given.kafka_bootstrap_servers == "kafka:9092"
     assert given.desk_url == "postgresql+psycopg://mailcall:s3cret@database/mailcall"
     assert given.blob_url == "file:///var/lib/mailcall/blobs"

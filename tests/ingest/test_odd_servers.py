@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from ingest import backoff
 from ingest import context as memory
@@ -22,6 +21,7 @@ from schemas import ids
 from schemas.reasons import Reason
 from schemas.servers import MailboxCursor
 from schemas.settings import IncomingServer
+from tests.captured_logs import capture_logs
 from tests.contract.loops import until
 from tests.ingest.looking import look
 from tests.ingest.odd_servers import (

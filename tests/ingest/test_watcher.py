@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from deploy.local.servers.oauth import OAuthServer
 from ingest import backoff
@@ -29,6 +28,7 @@ from schemas.servers import MailboxCursor, ServerStatus
 from schemas.settings import IncomingServer
 from schemas.topics import MAIL_FETCHED, MAILBOX_CURSORS, SERVER_STATUS
 from schemas.wire import OutputRecord, Record, decode
+from tests.captured_logs import capture_logs
 from tests.contract.loops import until
 from tests.mailserver.memory_store import Keys, MemoryStore
 

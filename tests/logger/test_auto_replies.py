@@ -6,7 +6,6 @@ from unittest import mock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from logger.core import auto_replies
 from logger.core.auto_replies import AutoReply, AutoReplyCounts
@@ -17,6 +16,7 @@ from schemas.resolved_mail import ResolvedMail
 from schemas.settings import EmailOptions
 from schemas.settings.notification_rules import AutoReplyLimits
 from schemas.topics import NOTIFICATION_REQUESTED
+from tests.captured_logs import capture_logs
 from tests.logger.harness import NOW, Logger, make_mail
 
 ANN = Person(id="ann", last_name="Lee", addresses=("ann@example.test",), is_user=True)

@@ -1,14 +1,15 @@
 """A server repeats the password that it was sent: no log, no status, no result of a test and no error shows it."""
 
 import json
+import logging
 import re
 import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Any, BinaryIO
 
 import pytest
-import structlog
 
 from console.cli import _fail
 from ingest.connectors import connector_for
@@ -27,7 +28,7 @@ from runtime.processing.outcomes import Dead, Ok
 from runtime.security.redaction import HIDDEN, remember
 from runtime.server_tests import ServerTester, ServerTestHandler
 from runtime.telemetry.health import Health
-from runtime.telemetry.logs import redact
+from runtime.telemetry.logs import JsonLine, get_logger
 from schemas.reasons import Reason
 from schemas.servers import ServerTest, ServerTestResult
 from schemas.settings import IncomingServer, OutgoingServer
@@ -94,8 +95,15 @@ def failure(server: Any, accounts: CredentialProvider) -> MailServerError:
 
 def logged(error: Exception) -> str:
     """A log line with the error as text and as itself, and the traceback of all that it came from."""
-    event = structlog.processors.format_exc_info(None, "", {"event": "x", "exc_info": error, "why": error})
-    return str(structlog.processors.JSONRenderer(ensure_ascii=False)(None, "", redact(None, "", event)))
+    line = StringIO()
+    handler = logging.StreamHandler(line)
+    handler.setFormatter(JsonLine("test"))
+    logging.getLogger(__name__).addHandler(handler)
+    try:
+        get_logger(__name__).error("x", exc_info=error, why=error)
+    finally:
+        logging.getLogger(__name__).removeHandler(handler)
+    return line.getvalue()
 
 
 def status(server: Any, error: MailServerError) -> str:

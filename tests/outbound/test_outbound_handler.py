@@ -10,7 +10,6 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from deploy.local.ports import free_port
 from deploy.local.servers.smtp_sink import SmtpSink
@@ -26,6 +25,7 @@ from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format, MessageTemplate, OutgoingServer
 from schemas.template_bounds import MAX_PARTS, MAX_SOURCE
 from schemas.wire import Record
+from tests.captured_logs import capture_logs
 from tests.desks import new_desk
 from tests.outbound.desk import Desk, ids, partition, record, result_of, results_of, settled, status_of
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
-from structlog.testing import capture_logs
 
 from deploy.local.bench.mails import make_mails
 from resolver.resolve import examine, trust_in
@@ -20,6 +19,7 @@ from runtime.outages import OutageError
 from schemas.mail import Defect
 from schemas.reasons import Reason
 from schemas.settings import IncomingServer
+from tests.captured_logs import capture_logs
 from tests.parsing.hostile import HOSTILE
 
 OWN = frozenset({"desk@example.com"})

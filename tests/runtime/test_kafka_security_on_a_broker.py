@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import pytest
 from prometheus_client import REGISTRY
-from structlog.testing import capture_logs
 
 from deploy.local.servers.secure_broker import WAYS, SecureBroker
 from runtime.config import ProcessConfig
@@ -22,6 +21,7 @@ from runtime.kafka.settings import addresses
 from runtime.kafka.topic_reader import read_to_end
 from schemas.reasons import Reason
 from schemas.topics import MAIL_FETCHED, MAIL_RESOLVED
+from tests.captured_logs import capture_logs
 from tests.contract.loops import ObedientHandler, Running, make_topics, until
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.broker]

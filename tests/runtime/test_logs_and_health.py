@@ -38,7 +38,7 @@ def test_logs_are_json_lines_without_secrets() -> None:
 
 
 def test_redaction_reaches_every_depth() -> None:
-    event = redact(None, "", {"a": {"api_token": "x", "b": ["smtp://u:p@h", {"Password": "y"}]}, "count": 3})
+    event = redact({"a": {"api_token": "x", "b": ["smtp://u:p@h", {"Password": "y"}]}, "count": 3})
     assert event == {"a": {"api_token": "***", "b": ["smtp://u:***@h", {"Password": "***"}]}, "count": 3}
 
 

@@ -4,12 +4,12 @@ import base64
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from runtime.config import ProcessConfig
 from runtime.lifecycle import StopProcess
 from runtime.security.sealing import SecretError
 from runtime.security.token_keys import make_token_key, read_token_keys, token_keys_of
+from tests.captured_logs import capture_logs
 
 KEY = base64.b64encode(b"k" * 32).decode()
 

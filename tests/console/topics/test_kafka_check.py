@@ -15,7 +15,6 @@ from kafka.admin import (
     ResourcePattern,
     ResourceType,
 )
-from structlog.testing import capture_logs
 
 from deploy.local.servers.secure_broker import ACLS_HOLD, PLAIN_USER, SecureBroker
 from runtime.config import ProcessConfig
@@ -26,6 +25,7 @@ from runtime.kafka.settings import KafkaSettings
 from runtime.kafka.topic_setup import create_topics
 from schemas.access import Rule, rules_of
 from schemas.reasons import Reason
+from tests.captured_logs import capture_logs
 from tests.console.conftest import Mailcall
 from tests.contract.loops import ObedientHandler, Running, until
 

@@ -90,7 +90,7 @@ def installed(servers: tuple[Database, KafkaProcess], tmp_path_factory: pytest.T
     with write_transaction(engine) as connected:
         link = link_path(make_link(connected, by, add_administrator(connected, by, "ann", "").id))
     where = {"kafka_bootstrap_servers": broker.bootstrap_servers, "topic_prefix": name, "desk_url": database.url(name)}
-    config = ConsoleConfig(**where, blob_url=(directory / "blobs").as_uri())  # type: ignore[arg-type]
+    config = ConsoleConfig(**where, blob_url=(directory / "blobs").as_uri())
     create(config)
     with (
         running(directory, **{key.upper(): value for key, value in where.items()}) as window,
