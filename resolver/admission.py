@@ -6,8 +6,8 @@ An ordered list of small checks: the first that matches decides; a message that 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from resolver.finding import EVIDENCE, Finding
 from resolver.resolve import Examined, sent_at, trust_in
-from resolver.screening.finding import EVIDENCE, Finding
 from resolver.sender import known_as
 from schemas.mail import Screening
 from schemas.reasons import Reason

@@ -1,24 +1,20 @@
 """The resolver's steps for one message: parse > screen > trust > converse > sender > route. Pure; each says why.
 
-In two halves, because the senders of a whole batch are looked up in one query between them: `examine` parses and
-screens, `resolve` decides.
+In two halves, because the senders of a whole batch are looked up in one query between them: `examine`
+(`resolver/examine.py`) parses and screens, in the child process; `resolve` decides. What decides imports no parser.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from resolver import conversation
-from resolver.ambiguity import from_doubts, header_doubts
 from resolver.conversation import Wanted
-from resolver.parsing import File, Parsed, parse
-from resolver.parsing.addresses import parse_addresses
-from resolver.screening import answerable, screen
+from resolver.file import File
 from resolver.sender import decide_sender
-from resolver.sender_address import SenderAddress, is_one_of, sender_address, who_wrote
-from resolver.trust import TRUSTED, assess, own_lines
+from resolver.sender_address import SenderAddress, is_one_of
+from resolver.trust import TRUSTED, assess
 from schemas.addresses import normalise
-from schemas.mail import Mailbox, ParsedMail, Screening
+from schemas.mail import ParsedMail, Screening
 from schemas.persons import Person
 from schemas.resolved_mail import ConversationReferences, Sender, Trust
 from schemas.settings import CallTemplate, IncomingServer, OutgoingServer
@@ -83,27 +79,6 @@ def own_addresses(snapshot: SettingsSnapshot) -> frozenset[str]:
     )
 
 
-def examine(raw: bytes, own: frozenset[str]) -> Examined:
-    """Parse and screen a message and find its sender's address. Never raises, whatever the bytes."""
-    parsed = parse(raw)
-    screening = screen(parsed, own)
-    mailboxes_of = partial(_mailboxes, parsed)
-    found = sender_address(parsed.mail, mailboxes_of, own)
-    others = () if found.in_name_of else who_wrote(parsed.mail, mailboxes_of, own)
-    in_headers = header_doubts(raw, parsed)
-    return Examined(
-        mail=parsed.mail,
-        files=parsed.files,
-        screening=screening,
-        sender=found,
-        # An auto-reply to the desk's own address would only come back.
-        answerable=found.address not in own and answerable(parsed, found.address if found.in_name_of else None),
-        others=tuple(OtherSender(one, answerable(parsed, one.address)) for one in others),
-        authentication_results=own_lines(parsed, in_doubt=bool(in_headers)),
-        doubts=in_headers + from_doubts(parsed),
-    )
-
-
 def sent_at(examined: Examined, server: IncomingServer) -> Examined:
     """The message with its sender at this server: of one that a form or a list sends for others, who wrote it.
 
@@ -154,11 +129,6 @@ def steps_of(
 def trust_in(examined: Examined, server: IncomingServer) -> Trust:
     """Whether the sender is authenticated, by the policy of this incoming server."""
     return assess(examined.authentication_results, examined.sender, examined.doubts, server)
-
-
-def _mailboxes(parsed: Parsed, header: str) -> tuple[Mailbox, ...]:
-    values = parsed.headers.raw_all(header.lower())
-    return parse_addresses(values, parsed.headers.hint, set()) if values else ()
 
 
 def _parse_step(mail: ParsedMail) -> Step:

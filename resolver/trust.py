@@ -7,14 +7,17 @@ there all lines of the system that is set count, one of each of its programs. El
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from resolver.authentication_results import AuthenticationResults, Result, read_authentication_results
-from resolver.parsing import Parsed
 from resolver.sender_address import SenderAddress
 from schemas.addresses import has_one_form, normalise
 from schemas.mail import Defect
 from schemas.resolved_mail import Trust, TrustVerdict
 from schemas.settings import IncomingServer
+
+if TYPE_CHECKING:
+    from resolver.parsing import Parsed
 
 TRUSTED: frozenset[TrustVerdict] = frozenset({"not-checked", "passed"})
 NO_ID = "-"  # the setting of a system that writes no authserv-id
@@ -39,7 +42,7 @@ _DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 _NOT_CHECKED = Trust(verdict="not-checked", reason="the incoming server's policy is off")
 
 
-def own_lines(parsed: Parsed, in_doubt: bool = False) -> tuple[str, ...]:
+def own_lines(parsed: "Parsed", in_doubt: bool = False) -> tuple[str, ...]:
     """Those Authentication-Results that only the mail's own system can have written, as they stand; the topmost first.
 
     All above the topmost Received, else the topmost of the mail, which was its own system's if that wrote one.

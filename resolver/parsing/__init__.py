@@ -10,7 +10,7 @@ from resolver.parsing.dates import parse_date
 from resolver.parsing.encoded_words import clean_line, header_text
 from resolver.parsing.headers import Headers, split_headers
 from resolver.parsing.message_ids import all_ids, first_id
-from resolver.parsing.part import File, Parsed, Part
+from resolver.parsing.part import Parsed, Part
 from resolver.parsing.reply import reply_of
 from resolver.parsing.structure import read_structure
 from schemas.mail import Defect, Mailbox, ParsedMail
@@ -18,7 +18,7 @@ from schemas.mail import Defect, Mailbox, ParsedMail
 # What a fault of our own code can raise on a mail that it was not made for; memory and interrupts are not caught.
 _UNEXPECTED = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
-__all__ = ["File", "Headers", "Parsed", "Part", "parse"]
+__all__ = ["Headers", "Parsed", "Part", "parse"]
 
 
 def parse(raw: bytes) -> Parsed:

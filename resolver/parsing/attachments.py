@@ -8,10 +8,11 @@ import html
 import re
 from urllib.parse import unquote
 
+from resolver.file import File
 from resolver.parsing.alternatives import Place
 from resolver.parsing.encoded_words import IGNORABLE, clean_line
 from resolver.parsing.headers import split_headers
-from resolver.parsing.part import File, Part
+from resolver.parsing.part import Part
 from resolver.parsing.text_parts import unix_line_ends
 from resolver.parsing.tnef import TnefError, read_tnef
 from schemas.mail import Attachment, Defect

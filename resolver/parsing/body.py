@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from operator import is_
 
+from resolver.file import File
 from resolver.parsing.alternatives import Place, merge_twins
 from resolver.parsing.attachments import NAMED_BY_EXCHANGE, FileCollector, FoundFile, declared_name
 from resolver.parsing.calendars import calendar_text
-from resolver.parsing.part import File, Part
+from resolver.parsing.part import Part
 from resolver.parsing.rtf import rtf_to_body
 from resolver.parsing.text_parts import HTML, enriched_to_html, read_text, unflow, unix_line_ends
 from resolver.parsing.transfer_encoding import extract_uuencoded

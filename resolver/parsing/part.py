@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from resolver.file import File
 from resolver.parsing.headers import Headers
 from resolver.parsing.parameters import parse_parameters
 from resolver.parsing.transfer_encoding import decode_transfer
-from schemas.mail import Attachment, Defect, ParsedMail
+from schemas.mail import Defect, ParsedMail
 
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+*-]+\Z")
 _KEPT = 1 << 20  # bytes; a larger text is decoded anew, should anybody ask again, for the sake of memory
@@ -89,14 +90,6 @@ def _mend_type(content_type: str, params: dict[str, str]) -> str:
         return "text/html"
     named = params.get("name") or (words and words[0] in ("application", "image", "audio", "video"))
     return "application/octet-stream" if named else "text/plain"
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One attached file with its decoded content."""
-
-    attachment: Attachment
-    content: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,27 +4,12 @@ It is started with the desk's own addresses, and asked with lists of raw mails.
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from resolver.resolve import Examined, examine
+from resolver.examine import examine
+from resolver.resolve import Examined
+from resolver.sandbox.forms import plain
 from runtime.child import limits
-
-
-def plain(examined: Examined) -> Any:
-    return _form().dump_python(examined)
-
-
-def from_plain(value: Any) -> Examined:
-    return _form().validate_python(value)
-
-
-@cache
-def _form() -> TypeAdapter[Examined]:
-    return TypeAdapter(Examined)
-
 
 Examine = Callable[[bytes, frozenset[str]], Examined]
 

@@ -1,15 +1,15 @@
-"""Messages in, `Examined` out, whatever a message does to the child process that parses it."""
+"""Messages in, `Examined` out, whatever a message does to the child process that parses it.
+
+The parser is imported only where a message is past the limits: it takes as much memory here as in the child.
+"""
 
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from resolver.ambiguity import is_plain_from
-from resolver.parsing.headers import header_block
 from resolver.resolve import Examined
-from resolver.sandbox import child
-from resolver.sandbox.child import from_plain
+from resolver.sandbox.forms import from_plain
 from resolver.sender_address import SenderAddress
 from runtime.child.process import ChildEndedError, ChildProcess, Limit
 from runtime.telemetry.logs import get_logger
@@ -19,7 +19,7 @@ from schemas.mail import Defect, Mailbox, ParsedMail, Screening
 
 log = get_logger(__name__)
 
-COMMAND = (sys.executable, "-m", child.__name__)
+COMMAND = (sys.executable, "-m", "resolver.sandbox.child")
 # Only for a child that hangs without using CPU: on a busy machine its two seconds of CPU may take long.
 TIMEOUT_SECONDS = 30.0
 GROUP_BYTES = 2_000_000  # sent at once: each change of process costs as much as reading a mail on a busy machine
@@ -99,6 +99,8 @@ class SandboxedParser:
             [examined] = self._ask([part], own)
         except ChildEndedError:
             return None
+        from resolver.parsing.headers import header_block
+
         told = {"attachments": (), "defects": (*examined.mail.defects, Defect.UNPARSED)}
         is_cut = len(header_block(part)) == room
         doubts = (*examined.doubts, Defect.UNPARSED) if is_cut else examined.doubts
@@ -130,6 +132,8 @@ def _groups(mails: Sequence[NamedMail]) -> Iterator[list[NamedMail]]:
 
 def _head(raw: bytes) -> bytes:
     """The header block of a mail, where that ends early enough; else its beginning."""
+    from resolver.parsing.headers import header_block
+
     return header_block(raw[:MAX_HEAD_BYTES])
 
 
@@ -143,6 +147,8 @@ def only_sender(head: bytes) -> Examined:
 
     No Authentication-Results are read, so nothing ever proves this sender.
     """
+    from resolver.ambiguity import is_plain_from
+
     fields = [_ENCODED_WORD.sub(b"", field) for field in _FROM.findall(head)]
     found = _ADDRESS.findall(fields[0]) if fields else []
     address = found[0].decode("ascii") if len(found) == 1 else ""

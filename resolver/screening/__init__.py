@@ -5,13 +5,13 @@ An ordered list of small checks; the first that answers wins; a mail that none o
 
 from collections.abc import Callable
 
+from resolver.finding import Finding
 from resolver.parsing import Parsed
 from resolver.screening.auto_replies import auto_reply_subject
 from resolver.screening.auto_reply_headers import auto_reply_header
 from resolver.screening.auto_reply_policy import answerable
 from resolver.screening.bounces import bounce
 from resolver.screening.complaints import complaint
-from resolver.screening.finding import Finding
 from resolver.screening.json_notices import json_notice
 from resolver.screening.own_mail import LOOP_HEADER, own_mail
 from resolver.screening.receipts import read_receipt

@@ -2,6 +2,7 @@
 
 import re
 
+from resolver.finding import Finding, header_evidence
 from resolver.parsing import Parsed
 from resolver.screening.auto_reply_headers import (
     automatic,
@@ -27,7 +28,6 @@ from resolver.screening.auto_reply_words import (
     TICKET_MADE,
     WHOLE_SUBJECT,
 )
-from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.folding import folded
 from schemas.addresses import is_program
 from schemas.reasons import Reason

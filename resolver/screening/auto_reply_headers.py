@@ -2,12 +2,12 @@
 
 import re
 
+from resolver.finding import Finding, header_evidence
 from resolver.parsing import Parsed
 from resolver.parsing.reply_context import is_forward
 from resolver.screening.auto_reply_words import (
     FORMAL,
 )
-from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.folding import folded
 from schemas.reasons import Reason
 

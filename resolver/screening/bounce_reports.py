@@ -7,9 +7,9 @@ from email import message_from_bytes
 
 from flufl.bounce import all_failures
 
+from resolver.finding import Finding
 from resolver.parsing import Parsed
 from resolver.screening.delivery_status import said_of
-from resolver.screening.finding import Finding
 from resolver.screening.returned import ADDRESS, MAX_TEXT, Returned, addresses_in, own_ids, returned_mail
 from schemas.addresses import MAX_ADDRESS
 from schemas.mail import Bounce, Undelivered

@@ -2,12 +2,12 @@
 
 import re
 
+from resolver.finding import Finding, header_evidence
 from resolver.parsing import Parsed
 from resolver.parsing.reply_context import is_forward
 from resolver.screening.auto_reply_headers import automatic, generated, in_thread
 from resolver.screening.bounce_reports import known_failures, report_in_words
 from resolver.screening.delivery_status import DELIVERY_STATUS, delivery_report, status_fields
-from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.mail_systems import (
     asks,
     by_a_person,

@@ -2,9 +2,9 @@
 
 import re
 
+from resolver.finding import Finding, header_evidence
 from resolver.parsing import Parsed
 from resolver.screening.auto_reply_headers import automatic
-from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.mail_systems import by_itself
 from resolver.screening.reports import fields_beside, fields_of, find_part, text_of
 from resolver.screening.returned import Returned, returned_ids, returned_mail

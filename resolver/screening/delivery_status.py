@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
+from resolver.finding import Finding, header_evidence
 from resolver.parsing import Parsed
-from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.reports import address_of, fields_of, text_of
 from resolver.screening.returned import MAX_TEXT, returned_mail, trees
 from schemas.addresses import MAX_ADDRESS

@@ -7,9 +7,9 @@ import json
 import re
 from typing import Any
 
+from resolver.finding import Finding, header_evidence
 from resolver.parsing import Parsed
 from resolver.screening.auto_reply_headers import automatic
-from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.mail_systems import no_path
 from resolver.screening.mailer_events import BOUNCE, COMPLAINT, GOOD, KINDS, LATE, MAX_RECIPIENTS, MailerEvent
 from schemas.ids import OWN_MESSAGE_ID

@@ -2,9 +2,9 @@
 
 import re
 
+from resolver.finding import Finding, header_evidence
 from resolver.parsing import Parsed
 from resolver.screening.auto_reply_headers import auto_reply_header, generated
-from resolver.screening.finding import Finding, header_evidence
 from schemas.addresses import normalise
 from schemas.ids import OWN_MESSAGE_ID
 from schemas.reasons import Reason

@@ -2,10 +2,10 @@
 
 import re
 
+from resolver.finding import Finding, header_evidence
 from resolver.parsing import Parsed
 from resolver.parsing.message_ids import first_id
 from resolver.screening.auto_reply_headers import in_thread, null_path
-from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.folding import folded
 from resolver.screening.mail_systems import by_itself
 from resolver.screening.reports import address_of, fields_beside, fields_of, find_part, ids_of, is_report, text_of

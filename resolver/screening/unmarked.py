@@ -7,6 +7,7 @@ answers wins.
 import re
 from collections.abc import Callable
 
+from resolver.finding import Finding, header_evidence
 from resolver.parsing import Parsed
 from resolver.screening.auto_reply_headers import (
     SENDER_SEEN,
@@ -17,7 +18,6 @@ from resolver.screening.auto_reply_headers import (
     through_list,
 )
 from resolver.screening.auto_reply_words import ABSENT_BODY, ABSENT_SUBJECT, ADMINISTRATION
-from resolver.screening.finding import Finding, header_evidence
 from resolver.screening.folding import folded
 from resolver.screening.reports import find_part
 from schemas.addresses import MAX_ADDRESS, normalise

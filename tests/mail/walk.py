@@ -12,8 +12,9 @@ from desk.ledger import mail_outcomes
 from desk.persons import find_persons, load_persons
 from logger.handler import LoggerHandler
 from resolver.admission import admit
+from resolver.examine import examine
 from resolver.handler import ResolverHandler
-from resolver.resolve import examine, own_addresses
+from resolver.resolve import own_addresses
 from resolver.sandbox.sandboxed_parser import SandboxedParser
 from runtime.blobs import BlobStore
 from runtime.processing.outcomes import FinalOutcome, Ok, Reject

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from resolver.resolve import Examined, examine
+from resolver.examine import examine
+from resolver.resolve import Examined
 
 
 def examine_here(mails: Sequence[tuple[str, bytes]], own: frozenset[str]) -> list[Examined]:

@@ -5,7 +5,8 @@ import re
 import signal
 from pathlib import Path
 
-from resolver.resolve import Examined, examine
+from resolver.examine import examine
+from resolver.resolve import Examined
 from resolver.sandbox import child
 from resolver.sandbox.child import MEMORY_BYTES, serve
 

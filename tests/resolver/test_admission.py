@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 from desk.engine import read_transaction
 from desk.persons import find_persons
 from resolver.admission import admit
+from resolver.examine import examine
 from resolver.handler import ResolverHandler
-from resolver.resolve import Examined, examine
+from resolver.resolve import Examined
 from runtime.blobs import BlobStore
 from runtime.processing.outcomes import FinalOutcome, Ok, Reject
 from schemas import ids

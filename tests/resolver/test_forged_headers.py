@@ -8,7 +8,8 @@ from itertools import product
 
 import pytest
 
-from resolver.resolve import examine, trust_in
+from resolver.examine import examine
+from resolver.resolve import trust_in
 from schemas.resolved_mail import Trust
 from schemas.settings import IncomingServer
 

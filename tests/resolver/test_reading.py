@@ -13,7 +13,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from deploy.local.bench.mails import make_mails
-from resolver.resolve import examine, trust_in
+from resolver.examine import examine
+from resolver.resolve import trust_in
 from resolver.sandbox.sandboxed_parser import BEGINNING_BYTES, MAX_HEAD_BYTES, SandboxedParser
 from runtime.outages import OutageError
 from schemas.mail import Defect

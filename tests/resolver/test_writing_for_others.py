@@ -3,7 +3,8 @@
 import pytest
 
 from resolver.admission import admit
-from resolver.resolve import Examined, examine, trust_in
+from resolver.examine import examine
+from resolver.resolve import Examined, trust_in
 from schemas.reasons import Reason
 from schemas.resolved_mail import TrustVerdict
 from schemas.settings import EmailOptions, IncomingServer
