@@ -16,9 +16,12 @@ class Model(BaseModel):
     """Frozen; unknown fields are ignored, so that an older reader survives a newer writer.
 
     Where a person types (`mailcall apply`), validation is called with `extra="forbid"`, so that a typing error is told.
+    A model's validator is built when it is first used: a process uses some of those that the catalogue imports.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 CONTROL_FREE = r"^[^\x00-\x1f\x7f]*$"

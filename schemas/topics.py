@@ -19,7 +19,7 @@ from schemas.settings import Setting
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MAIL_PARTITIONS = 12
-_NO_INPUT = ConfigDict(hide_input_in_errors=True)  # a union does not take it over from its members
+_UNION = ConfigDict(hide_input_in_errors=True, defer_build=True)  # a union does not take them over from its members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ DESK_REQUESTED = Topic(
     doc="Commands of other systems: log a call, create a task or a request, update, close or reopen an item. "
     "`call.events` has the outcome, by `request_id`.",
     key="item reference; request id where the item is yet to be made",
-    value=TypeAdapter(DeskRequested, config=_NO_INPUT),
+    value=TypeAdapter(DeskRequested, config=_UNION),
     writers=("console", "integrators"),
     readers=("logger",),
     retention_ms=7 * DAY_MS,
@@ -108,7 +108,7 @@ CALL_EVENTS = Topic(
     short="call.events",
     doc="What happened to calls, tasks and requests.",
     key="item reference",
-    value=TypeAdapter(CallEvent),
+    value=TypeAdapter(CallEvent, config=_UNION),
     writers=("logger",),
     readers=("integrators", "console"),
     retention_ms=30 * DAY_MS,
@@ -138,7 +138,7 @@ SETTINGS = Topic(
     short="settings",
     doc="Email Settings, one record per setting; a tombstone deletes. One partition keeps snapshots consistent.",
     key="kind/id",
-    value=TypeAdapter(Setting, config=_NO_INPUT),
+    value=TypeAdapter(Setting, config=_UNION),
     writers=("console",),
     readers=("ingest", "resolver", "logger", "outbound", "console"),
     partitions=1,
