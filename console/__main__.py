@@ -1,5 +1,10 @@
 """`python -m console`: the process that serves the window. The command line is `mailcall` (`cli.py`)."""
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # `run` enables it: to look through what imports make, again and again, is a tenth of a start
+
 import sys
 import threading
 

@@ -1,5 +1,6 @@
 """From start to exit of a process: configuration, logs, signals, health server, exit code."""
 
+import gc
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,8 @@ def run(
     SIGTERM and SIGINT make the process not ready and set `stop`; `main` then finishes its batch and returns.
     A wrong configuration exits with 2 before anything starts.
     """
+    gc.freeze()  # what has been imported stays
+    gc.enable()
     keep_private()
     config = load_config(cls, program, argv)
     configure(program, config.log_level)

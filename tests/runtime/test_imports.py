@@ -1,0 +1,55 @@
+"""What a process does not import at its start: it would pay for that with CPU and memory, and not use it."""
+
+import subprocess
+import sys
+
+import pytest
+
+# Each is large, and has come into a process by accident or for one rare case before.
+NEVER = set(
+    "rich pygments attr structlog pydantic_settings dotenv alembic mako exchangelib lxml msal authlib obstore "
+    "opentelemetry starlette uvicorn typer nacl yaml".split()
+)
+FAUST = {"faust", "aiokafka", "aiohttp", "mode"}
+DATABASE = {"sqlalchemy", "psycopg"}
+PARSER = {"flufl", "resolver.examine", "resolver.parsing", "resolver.screening"}
+TEMPLATES = {"jinja2", "nh3"}
+
+
+@pytest.mark.parametrize(
+    ("module", "not_imported"),
+    [
+        ("ingest.__main__", NEVER | FAUST | DATABASE | PARSER | TEMPLATES),
+        ("resolver.__main__", NEVER - {"attr", "yaml"} | PARSER | TEMPLATES),  # Faust brings these two
+        ("logger.__main__", NEVER | FAUST | PARSER | TEMPLATES),
+        ("outbound.__main__", NEVER | FAUST | PARSER),
+        ("resolver.sandbox.child", NEVER | FAUST | DATABASE | TEMPLATES | {"kafka", "prometheus_client"}),
+    ],
+)
+def test_a_process_imports_nothing_large_that_it_does_not_use(module: str, not_imported: set[str]) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & not_imported == set()
+
+
+BEFORE_AND_AFTER = """
+import gc, runpy, sys
+from runtime import lifecycle
+
+def run(program, config, main):
+    print(gc.isenabled())
+    try:
+        run_it(program, config, main, ["--help"])
+    finally:
+        print(gc.isenabled(), gc.get_freeze_count() > 10_000, file=sys.stderr)
+
+run_it, lifecycle.run = lifecycle.run, run
+runpy.run_module(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("process", ["ingest", "resolver", "logger", "outbound", "console"])
+def test_the_garbage_collector_rests_while_a_process_imports_and_works_when_it_runs(process: str) -> None:
+    done = subprocess.run([sys.executable, "-c", BEFORE_AND_AFTER, process], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0] == "False"
+    assert done.stderr == "True True\n"
