@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from sqlalchemy import select
 
@@ -34,6 +34,7 @@ WINDOW = "console"  # the process that serves the window; the pipeline works wit
 READY_SECONDS = 180.0
 RETRY_SECONDS = 0.2
 APPLIED_SECONDS = 30.0
+AS_IN_THE_IMAGE: Final[Mapping[str, str]] = {"MALLOC_ARENA_MAX": "2"}  # deploy/Containerfile
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -97,6 +98,7 @@ class Pipeline:
         self.settings |= {f"{ENV_PREFIX}WINDOW_URL": self.window_url, f"{ENV_PREFIX}WINDOW_PORT": str(window_port)}
         self.ports = dict(zip(processes, ports, strict=True))
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+        inherited |= AS_IN_THE_IMAGE
         self.environment = {**inherited, "PYTHONPATH": str(ROOT), **self.settings, **(environment or {})}
         self.supervisor = Supervisor([self._program(name) for name in processes], directory / "logs", say)
 

@@ -24,6 +24,7 @@ from imapclient import IMAPClient
 
 from deploy.chart_settings import STAGES
 from deploy.local import NotAvailableError
+from deploy.local.pipeline import AS_IN_THE_IMAGE
 from deploy.local.ports import HOST, free_ports, wait_until
 from deploy.local.servers.mail_host import MailHost
 from deploy.local.supervisor import Program, Supervisor
@@ -114,6 +115,10 @@ class Image:
             "HOME": str(temporary),
             "TMPDIR": str(temporary),
         }
+
+
+def test_the_pipeline_of_a_checkout_allocates_memory_as_the_image_does() -> None:
+    assert AS_IN_THE_IMAGE.items() <= {tuple(one.split("=", 1)) for line in words("ENV") for one in shlex.split(line)}
 
 
 @pytest.fixture(scope="module")
