@@ -10,8 +10,9 @@ import faust
 from faust.app.base import BootStrategy
 
 from runtime.config import ProcessConfig
+from runtime.kafka.aiokafka_security import for_faust, renew_aiokafka_sessions
 from runtime.kafka.poll_limits import limit_aiokafka_polls
-from runtime.kafka.security import for_faust, renew_aiokafka_sessions, security_of
+from runtime.kafka.security import security_of
 from runtime.kafka.unreadable_records import fix_aiokafka_records
 from runtime.processing.faust_consumer import ReadCommittedTransport
 from schemas.wire import Record

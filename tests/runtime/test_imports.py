@@ -19,7 +19,7 @@ TEMPLATES = {"jinja2", "nh3"}
 @pytest.mark.parametrize(
     ("module", "not_imported"),
     [
-        ("ingest.__main__", NEVER | FAUST | DATABASE | PARSER | TEMPLATES),
+        ("ingest.__main__", NEVER | FAUST | DATABASE | PARSER | TEMPLATES | {"asyncio"}),
         ("resolver.__main__", NEVER - {"attr", "yaml"} | PARSER | TEMPLATES),  # Faust brings these two
         ("logger.__main__", NEVER | FAUST | PARSER | TEMPLATES),
         ("outbound.__main__", NEVER | FAUST | PARSER),

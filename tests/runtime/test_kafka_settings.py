@@ -23,8 +23,9 @@ from deploy.local.packages.python_packages import fetch_signer
 from deploy.local.servers.certificates import make_certificates
 from deploy.local.servers.oauth import OAuthServer
 from runtime.config import ProcessConfig, load_config
+from runtime.kafka.aiokafka_security import for_faust
 from runtime.kafka.credentials import LoginError, PasswordLogin, TokenLogin, login_of
-from runtime.kafka.security import for_faust, for_kafka_python, security_of
+from runtime.kafka.security import for_kafka_python, security_of
 from runtime.security.redaction import conceal
 
 SCRAM = {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512"}
