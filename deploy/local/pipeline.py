@@ -64,8 +64,8 @@ class Pipeline:
 
     `directory` gets logs, blobs and the key that tokens are signed with. `environment` is added to what each process is
     started with: its settings, and the passwords that the settings of mail servers refer to. `processes` names them;
-    `logger-2` is one more `logger`. `say` gets one line about what happens to a process. With `WINDOW` among them,
-    the window is at `window_url`.
+    `logger-2` is one more `logger`. `python`: the interpreter that runs them. `say` gets one line about what happens to
+    a process. With `WINDOW` among them, the window is at `window_url`.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Pipeline:
         desk_url: str,
         environment: Mapping[str, str] | None = None,
         processes: Sequence[str] = PROCESSES,
+        python: str = sys.executable,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.directory = directory
@@ -100,6 +101,7 @@ class Pipeline:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
         inherited |= AS_IN_THE_IMAGE
         self.environment = {**inherited, "PYTHONPATH": str(ROOT), **self.settings, **(environment or {})}
+        self._python = python
         self.supervisor = Supervisor([self._program(name) for name in processes], directory / "logs", say)
 
     @property
@@ -167,7 +169,7 @@ class Pipeline:
         port = self.ports[name]
         return Program(
             name=name,
-            command=(sys.executable, "-m", name.partition("-")[0]),
+            command=(self._python, "-m", name.partition("-")[0]),
             environment={**self.environment, f"{ENV_PREFIX}METRICS_PORT": str(port)},
             health_port=port,
         )

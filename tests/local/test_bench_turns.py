@@ -48,8 +48,8 @@ def test_a_revision_is_there_for_the_time_of_the_block(tmp_path: Path) -> None:
         _git(repository, "add", "file")
         _git(repository, "commit", "--quiet", "--message", text)
     for _ in range(2):
-        with checked_out("HEAD~1", elsewhere, repository) as directory:
-            assert (directory / "file").read_text() == "old"
+        with checked_out("HEAD~1", elsewhere, repository) as build:
+            assert (build.source / "file").read_text() == "old"
         assert not elsewhere.exists()
     with (
         pytest.raises(NotAvailableError, match="no-such-revision"),

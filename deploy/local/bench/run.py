@@ -8,13 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.local.bench.checkout import checked_out
+from deploy.local.bench.checkout import THIS_BUILD, checked_out
 from deploy.local.bench.idle import Idle, measure_idle
 from deploy.local.bench.result import Comparison, Measured, Result
 from deploy.local.bench.scale import Scale
 from deploy.local.bench.side import Side
 from deploy.local.bench.turns import in_turns
-from deploy.local.pipeline import ROOT
 
 WARM_SHARE = 0.95  # of the broker's CPU a mail in the cheapest burst so far: above it, it no longer falls
 LEAST_BURSTS = 3  # of warming up, where there are mails enough
@@ -57,11 +56,11 @@ class Bench:
         self._console = console
         self._say("starting broker, PostgreSQL, mail host and sink" + (", twice" if options.compare else ""))
         new_side = partial(Side, stack=stack, seed=options.seed)
-        self._sides = [new_side("this build", ROOT, directory / "this", scale=options.scale)]
+        self._sides = [new_side("this build", THIS_BUILD, directory / "this", scale=options.scale)]
         if options.compare:
-            source = stack.enter_context(checked_out(options.compare, directory / "source"))
+            other = stack.enter_context(checked_out(options.compare, directory / "source"))
             scale = Scale() if options.compare_smallest else options.scale
-            self._sides.append(new_side(options.compare, source, directory / "other", scale=scale))
+            self._sides.append(new_side(options.compare, other, directory / "other", scale=scale))
         self._measured = {side.name: Measured() for side in self._sides}
 
     def run(self) -> Result:

@@ -1,7 +1,6 @@
 """One build, measured: servers, mailbox and pipeline of its own, which can be made to stand still meanwhile."""
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local import NotAvailableError
+from deploy.local.bench.checkout import Build
 from deploy.local.bench.costs import APART, by_stage, ms_per_mail, with_sums
 from deploy.local.bench.idle import cpu_percent
 from deploy.local.bench.mail_load import MailLoad
@@ -57,11 +57,11 @@ class Turn:
 
 
 class Side:
-    """From the beginning to the end of the stack. `source`: the directory with the build's packages."""
+    """From the beginning to the end of the stack."""
 
-    def __init__(self, name: str, source: Path, directory: Path, stack: ExitStack, *, seed: int, scale: Scale) -> None:
+    def __init__(self, name: str, build: Build, directory: Path, stack: ExitStack, *, seed: int, scale: Scale) -> None:
         self.name = name
-        self._source, self._directory, self._stack, self._scale = source, directory, stack, scale
+        self._build, self._directory, self._stack, self._scale = build, directory, stack, scale
         self._servers = start_servers(directory, stack, scale.mailboxes)
         self._settings = bench_settings(self._servers, scale.mailboxes)
         token_keys = read_token_keys(token_key_file_in(directory))
@@ -72,7 +72,7 @@ class Side:
     def prepare(self) -> None:
         """Topics, tables and settings are there; nothing runs yet."""
         url = self._pipeline.config.desk_url
-        subprocess.run([sys.executable, "-c", MAKE_DESK, url], env=self._pipeline.environment, check=True)
+        subprocess.run([self._build.python, "-c", MAKE_DESK, url], env=self._pipeline.environment, check=True)
         self._pipeline.create_topics()
         self._pipeline.apply(self._settings, "benchmark")
         fill(self._servers.database.dsn(DATABASE), self._scale)
@@ -166,11 +166,12 @@ class Side:
             environment={
                 PASSWORD_VARIABLE: PASSWORD,
                 "MAILCALL_SESSION_SECONDS": str(SESSION_SECONDS),
-                "PYTHONPATH": str(self._source),
+                "PYTHONPATH": str(self._build.source),
                 "PYTHONSAFEPATH": "1",  # else `python -m ingest` would take the ingest of the working directory
                 "PYTHONDONTWRITEBYTECODE": "",
             },
             processes=processes,
+            python=self._build.python,
         )
 
     def _wait_for_answers(self) -> None:
