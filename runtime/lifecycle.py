@@ -1,6 +1,5 @@
 """From start to exit of a process: configuration, logs, signals, health server, exit code."""
 
-import gc
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +8,7 @@ from types import FrameType
 from typing import TypeVar
 
 from runtime.config import ProcessConfig, fail, load_config
+from runtime.garbage import collect_seldom
 from runtime.security.private_files import keep_private
 from runtime.telemetry import traces
 from runtime.telemetry.health import Health, HealthServer
@@ -42,8 +42,7 @@ def run(
     SIGTERM and SIGINT make the process not ready and set `stop`; `main` then finishes its batch and returns.
     A wrong configuration exits with 2 before anything starts.
     """
-    gc.freeze()  # what has been imported stays
-    gc.enable()
+    collect_seldom()
     keep_private()
     config = load_config(cls, program, argv)
     configure(program, config.log_level)

@@ -10,6 +10,7 @@ from resolver.examine import examine
 from resolver.resolve import Examined
 from resolver.sandbox.forms import plain
 from runtime.child import limits
+from runtime.garbage import collect_seldom
 
 Examine = Callable[[bytes, frozenset[str]], Examined]
 
@@ -31,4 +32,5 @@ def serve(examine: Examine) -> None:
 
 
 if __name__ == "__main__":
+    collect_seldom()
     serve(examine)
