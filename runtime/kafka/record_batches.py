@@ -22,11 +22,13 @@ def build_batches_of_pieces() -> None:
 
 
 class BatchOfPieces(DefaultRecordBatchBuilder):  # type: ignore[misc]  # it has no types
-    """A batch (record batch of message format 2), with LZ4 or not compressed, put together when it is built."""
+    """A batch (record batch of message format 2), put together when it is built.
+
+    With LZ4, as our producers compress, or with nothing; otherwise the library compresses what has been put together.
+    """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        assert self._compression_type in (self.CODEC_NONE, self.CODEC_LZ4), "no producer of ours compresses otherwise"
         self._pieces: list[bytes] = []
         self._size = len(self._buffer)
 
@@ -66,10 +68,14 @@ class BatchOfPieces(DefaultRecordBatchBuilder):  # type: ignore[misc]  # it has 
     def build(self) -> bytearray:
         records = b"".join(self._pieces)
         self._pieces.clear()
-        packed = lz4_encode(records) if self._compression_type == self.CODEC_LZ4 else records
-        is_smaller = len(packed) < len(records)
         buffer: bytearray = self._buffer
-        buffer += packed if is_smaller else records
+        if self._compression_type == self.CODEC_LZ4:
+            packed = lz4_encode(records)
+            is_smaller = len(packed) < len(records)
+            buffer += packed if is_smaller else records
+        else:
+            buffer += records
+            is_smaller = self._maybe_compress()
         self.write_header(use_compression_type=is_smaller)
         return buffer
 

@@ -189,7 +189,7 @@ def test_postgresql_is_set_up_for_utc(postgres_url: str) -> None:
 def test_a_transaction_in_which_a_process_stood_still_is_ended_as_an_outage(
     postgres_desk_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = {**postgresql._SESSION, "idle_in_transaction_session_timeout": "50ms"}
+    short = {**postgresql._SESSION, "idle_in_transaction_session_timeout": "1s"}
     monkeypatch.setattr(postgresql, "_SESSION", short)
     engine, watching = open_desk(postgres_desk_url), open_desk(postgres_desk_url)
     alive = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
