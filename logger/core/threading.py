@@ -114,7 +114,7 @@ def find_item(command: MailCommand, person: Person, desk: DeskState) -> MatchedI
         if match is not None:
             proof = _proof(lookup, match.item, match.guessable) if match.item else None
             return MatchedItem(match.item, proof, match.mentioned)
-    return MatchedItem()
+    return _NOTHING
 
 
 def _offers_anything(offers: ConversationReferences) -> bool:

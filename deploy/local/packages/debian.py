@@ -88,11 +88,7 @@ def unpack(package: str, libraries: Sequence[str]) -> Path:
             package,
         ]
         _run(package, ["apt-get", "update"], install, download)
-        _withdraw_rights(fresh / "files")
-        try:
-            (fresh / "files").rename(folder)
-        except OSError:
-            pass  # another process was faster
+        _put_in_place(fresh / "files", folder)
     return folder
 
 
@@ -119,19 +115,19 @@ def unpack_with_needs(name: str, packages: Sequence[str]) -> Path:
         install = [*apt, "install", "--download-only", "--no-install-recommends", *packages]
         extract = ["sh", "-c", 'for one in "$0"/*.deb; do dpkg-deb --extract "$one" "$1" || exit; done']
         _run(name, [*apt, "update"], install, [*extract, f"{fresh}/cache/archives", str(files)])
-        _withdraw_rights(files)
-        try:
-            files.rename(folder)
-        except OSError:
-            pass  # another process was faster
+        _put_in_place(files, folder)
     return folder
 
 
-def _withdraw_rights(folder: Path) -> None:
-    """No program runs as root for everybody."""
-    for file in folder.rglob("*"):
+def _put_in_place(files: Path, folder: Path) -> None:
+    """No program among them runs as root for everybody."""
+    for file in files.rglob("*"):
         if file.is_file() and not file.is_symlink():
             file.chmod(0o755 if file.stat().st_mode & 0o111 else 0o644)
+    try:
+        files.rename(folder)
+    except OSError:
+        pass  # another process was faster
 
 
 def need_module(

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from functools import partial
+from importlib.metadata import distributions
 from pathlib import Path
 
 from deploy.local import NotAvailableError
@@ -51,6 +52,12 @@ def _fetch(kind: str, names: Sequence[str], *command: str) -> Path:
                     raise NotAvailableError(f"pip could not fetch what {file.name} lists:\n{done.stderr[-2000:]}")
             made.rename(folder)
     return folder
+
+
+def version_in(folder: Path, package: str) -> str:
+    """Of a package in a folder that `fetch_packages` made."""
+    (found,) = distributions(name=package, path=[str(folder)])
+    return found.version
 
 
 def fetch_wheel(requirement: str, directory: Path, what: str) -> Path:

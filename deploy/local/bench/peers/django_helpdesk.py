@@ -3,7 +3,6 @@
 import hashlib
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import distributions
 from pathlib import Path
 
 import psycopg
@@ -11,7 +10,7 @@ import psycopg
 from deploy.local.bench.mail_host import BenchMailHost
 from deploy.local.bench.mails import BenchMail
 from deploy.local.bench.peers.peer import PROGRAM, RECIPIENT, Peer, Stored
-from deploy.local.packages.python_packages import fetch_packages
+from deploy.local.packages.python_packages import fetch_packages, version_in
 from deploy.local.ports import HOST
 
 PACKAGE = "django-helpdesk"
@@ -67,8 +66,7 @@ class DjangoHelpdesk(Peer):
 
     @property
     def version(self) -> str:
-        found = {one.name: one.version for one in distributions(path=[str(self._packages)])}
-        return f"{found[PACKAGE]}, Django {found['Django']}"
+        return f"{version_in(self._packages, PACKAGE)}, Django {version_in(self._packages, 'Django')}"
 
     def set_up(self) -> None:
         ground = self.ground

@@ -5,12 +5,11 @@ import mailbox
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import distributions
 from pathlib import Path
 
 from deploy.local.bench.mails import BenchMail
 from deploy.local.bench.peers.peer import KNOWN_SENDERS, PROGRAM, RECIPIENT, Peer, Stored
-from deploy.local.packages.python_packages import fetch_packages
+from deploy.local.packages.python_packages import fetch_packages, version_in
 from deploy.local.ports import HOST
 
 PACKAGE = "roundup"
@@ -36,7 +35,7 @@ class Roundup(Peer):
 
     @property
     def version(self) -> str:
-        return next(one.version for one in distributions(path=[str(self._packages)]) if one.name == PACKAGE)
+        return version_in(self._packages, PACKAGE)
 
     def set_up(self) -> None:
         ground = self.ground
