@@ -27,7 +27,7 @@ from rich.table import Table
 
 from deploy.local.bench.mails import BenchMail, make_mails
 from deploy.local.bench.measure import cpu_seconds
-from deploy.local.bench.servers import DATABASE, BenchServers, mailbox, start_servers
+from deploy.local.bench.servers import DATABASE, BenchServers, mailbox, start_broker, start_servers
 
 BUILD = Path("build")
 BATCH = 50  # mails fetched, produced and stored at once
@@ -165,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     mails = list(make_mails(options.mails, seed=1, recipient=mailbox(0), acknowledgement_id=answer))
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory()))
-        servers = start_servers(directory, stack, mailboxes=1)
+        servers = start_servers(start_broker(directory, stack), stack, mailboxes=1)
         prepare(servers, mails)
         costs = {name: measure(servers, mails, step) for name, step in STEPS}
     table = Table("CPU ms a mail, bare", "client", "broker", "database", box=None, header_style="bold")

@@ -12,6 +12,7 @@ from deploy.local.bench.checkout import THIS_BUILD, checked_out
 from deploy.local.bench.idle import Idle, measure_idle
 from deploy.local.bench.result import Comparison, Measured, Result
 from deploy.local.bench.scale import Scale
+from deploy.local.bench.servers import start_broker
 from deploy.local.bench.side import Side
 from deploy.local.bench.turns import in_turns
 
@@ -54,13 +55,14 @@ class Bench:
         self._options = options
         self._directory = directory
         self._console = console
-        self._say("starting broker, PostgreSQL, mail host and sink" + (", twice" if options.compare else ""))
-        new_side = partial(Side, stack=stack, seed=options.seed)
-        self._sides = [new_side("this build", THIS_BUILD, directory / "this", scale=options.scale)]
+        self._say("starting the broker, and PostgreSQL, mail host and sink" + (", twice" if options.compare else ""))
+        broker = start_broker(directory, stack)
+        new_side = partial(Side, broker=broker, stack=stack, seed=options.seed)
+        self._sides = [new_side("this build", THIS_BUILD, directory=directory / "this", scale=options.scale)]
         if options.compare:
             other = stack.enter_context(checked_out(options.compare, directory / "source"))
             scale = Scale() if options.compare_smallest else options.scale
-            self._sides.append(new_side(options.compare, other, directory / "other", scale=scale))
+            self._sides.append(new_side(options.compare, other, directory=directory / "other", scale=scale))
         self._measured = {side.name: Measured() for side in self._sides}
 
     def run(self) -> Result:

@@ -1,7 +1,6 @@
 """What the benchmark starts beside the pipeline, and its desk: one partition, one mailbox, answers to a sink."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,14 +35,14 @@ from schemas.tokens import TokenKeys
 DATABASE = "bench"
 ANY_NUMBER = AutoReplyLimits(per_sender_and_item=0, per_sender_and_hour=0, all_in_ten_minutes=0, unproved_in_hour=0)
 DESK_DOMAIN = "desk.example"
-# It may stand still while another build is measured, and then goes on as if nothing had been.
-_PATIENT = {"broker.session.timeout.ms": "600000"}
 PASSWORD_VARIABLE, PASSWORD = "MAILCALL_BENCH_PASSWORD", "s3cret-bench"
 KNOWN_SHARE = 2 / 3  # of the senders; the others become new persons
 
 
 @dataclass(frozen=True)
 class BenchServers:
+    """The broker, which serves all builds that are measured, and what serves this one alone."""
+
     broker: KafkaProcess
     database: Database
     mail_host: BenchMailHost
@@ -51,8 +50,12 @@ class BenchServers:
 
     @property
     def pids(self) -> dict[str, int]:
+        shared = {"broker": self.broker.pid} if self.broker.pid is not None else {}
+        return {**shared, **self.own_pids}
+
+    @property
+    def own_pids(self) -> dict[str, int]:
         running = {
-            "broker": self.broker.pid,
             "database": self.database.pid,
             "mail_host": self.mail_host.pid,
             "sink": self.sink.pid,
@@ -69,20 +72,21 @@ def mailbox(number: int) -> str:
     return f"help-{number}@{DESK_DOMAIN}"
 
 
-def start_servers(directory: Path, stack: ExitStack, mailboxes: int) -> BenchServers:
-    """All at once; each is stopped at the end of the stack."""
+def start_broker(directory: Path, stack: ExitStack) -> KafkaProcess:
+    """It is stopped at the end of the stack."""
+    return stack.enter_context(KafkaProcess(directory / "broker", options=(), heap_mb=512))
+
+
+def start_servers(broker: KafkaProcess, stack: ExitStack, mailboxes: int) -> BenchServers:
+    """What serves one build, beside that broker; each is stopped at the end of the stack."""
     servers = BenchServers(
-        broker=KafkaProcess(directory / "broker", options=(), heap_mb=512, settings=_PATIENT),
+        broker=broker,
         database=Database(durable=True),
         mail_host=stack.enter_context(BenchMailHost([mailbox(number) for number in range(mailboxes)])),
         sink=stack.enter_context(SinkProcess()),
     )
-    stack.callback(servers.broker.stop)
     stack.callback(servers.database.close)
-    with ThreadPoolExecutor() as pool:
-        starting = (servers.broker.start, lambda: _start_database(servers.database))
-        for one in [pool.submit(start) for start in starting]:
-            one.result()
+    _start_database(servers.database)
     return servers
 
 

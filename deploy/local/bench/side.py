@@ -1,4 +1,4 @@
-"""One build, measured: servers, mailbox and pipeline of its own, which can be made to stand still meanwhile."""
+"""One build, measured: topics, servers, mailbox and pipeline of its own, which can be made to stand still meanwhile."""
 
 import subprocess
 import time
@@ -27,6 +27,7 @@ from deploy.local.bench.servers import (
 from deploy.local.bench.sql_statements import statements_done
 from deploy.local.pipeline import PROCESSES, Pipeline, token_key_file_in
 from deploy.local.ports import wait_until
+from deploy.local.servers.broker import KafkaProcess
 from desk.engine import open_desk, read_transaction
 from runtime.blobs import BlobStore
 from runtime.security.token_keys import read_token_keys
@@ -59,10 +60,12 @@ class Turn:
 class Side:
     """From the beginning to the end of the stack."""
 
-    def __init__(self, name: str, build: Build, directory: Path, stack: ExitStack, *, seed: int, scale: Scale) -> None:
+    def __init__(
+        self, name: str, build: Build, broker: KafkaProcess, directory: Path, stack: ExitStack, seed: int, scale: Scale
+    ) -> None:
         self.name = name
         self._build, self._directory, self._stack, self._scale = build, directory, stack, scale
-        self._servers = start_servers(directory, stack, scale.mailboxes)
+        self._servers = start_servers(broker, stack, scale.mailboxes)
         self._settings = bench_settings(self._servers, scale.mailboxes)
         token_keys = read_token_keys(token_key_file_in(directory))
         self._load = MailLoad(self._servers.mail_host, scale.mailboxes, token_keys, seed)
@@ -101,8 +104,8 @@ class Side:
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
-        """None of its processes gets any CPU, its servers' neither."""
-        with standing_still(self.pids.values()):
+        """None of its processes gets any CPU, its own servers' neither."""
+        with standing_still({**self._pipeline.pids(), **self._servers.own_pids}.values()):
             yield
 
     def burst(self, count: int) -> Turn:
@@ -161,7 +164,7 @@ class Side:
         return Pipeline(
             self._directory,
             bootstrap_servers=self._servers.broker.bootstrap_servers,
-            topic_prefix="bench",
+            topic_prefix=self._directory.name,
             desk_url=self._servers.database.url(DATABASE),
             environment={
                 PASSWORD_VARIABLE: PASSWORD,
