@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runtime.config import ProcessConfig
 from runtime.kafka.clients import DELIVERY_SECONDS, broker_trouble, make_producer
@@ -17,6 +17,7 @@ from schemas.wire import Header, OutputRecord
 if TYPE_CHECKING:
     from kafka import KafkaProducer
 
+    from runtime.kafka.appending import Appended
 
 # Longer than the producer retries by itself, which it may fail to notice: kafka-python 3.0.12 never sends again once a
 # batch has passed its delivery time-out after having been sent, and what it holds then never expires.
@@ -128,9 +129,9 @@ def _send_all(producer: "KafkaProducer", records: Sequence[ProducerRecord], conf
 
     refused = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, TypeError, ValueError)
     try:
-        futures = _append(producer, records)
+        appended = _append(producer, records)
         producer.flush(FLUSH_SECONDS)
-        errors = [future.exception for future in futures if future.exception is not None]
+        errors = [error for one in appended if (error := one.exception) is not None]
         # Of a batch with one bad record the others fail too, with an error that says nothing: the bad one's decides.
         for error in sorted(errors, key=lambda error: not isinstance(error, refused)):
             raise error
@@ -142,24 +143,27 @@ def _send_all(producer: "KafkaProducer", records: Sequence[ProducerRecord], conf
         raise OutageError(Reason.BROKER_AWAY, f"the Kafka broker cannot be reached: {error}") from error
 
 
-def _append(producer: "KafkaProducer", records: Sequence[ProducerRecord]) -> list[Any]:
-    """The future of each record, which is sent with the next flush.
+def _append(producer: "KafkaProducer", records: Sequence[ProducerRecord]) -> "list[Appended]":
+    """What becomes of each record is known after the next flush, which sends them.
 
     `KafkaProducer.send` does the same for a third more CPU: it wakes the thread that sends whenever a record begins a
     batch, long before the flush that ends it, and checks and measures what we have checked and measured.
     """
     from kafka import TopicPartition
 
+    from runtime.kafka.appending import append
     from runtime.kafka.partitioner import partition_of_key
 
-    numbers = {topic: sorted(producer.partitions_for(topic)) for topic in {record.topic for record in records}}
-    futures = []
+    places = {
+        topic: [TopicPartition(topic, number) for number in sorted(producer.partitions_for(topic))]
+        for topic in {record.topic for record in records}
+    }
+    appended: list[Appended] = []
     for record in records:
         if record.key is None:  # to any partition, as kafka-python chooses
-            futures.append(producer.send(record.topic, record.value, None, list(record.headers)))
+            appended.append(producer.send(record.topic, record.value, None, list(record.headers)))
             continue
-        of_topic = numbers[record.topic]
-        place = TopicPartition(record.topic, of_topic[partition_of_key(record.key, len(of_topic))])
-        future, *_ = producer._accumulator.append(place, None, record.key, record.value, record.headers)
-        futures.append(future)
-    return futures
+        of_topic = places[record.topic]
+        place = of_topic[partition_of_key(record.key, len(of_topic))]
+        appended.append(append(producer._accumulator, place, record.key, record.value, record.headers))
+    return appended

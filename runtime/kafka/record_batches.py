@@ -51,7 +51,8 @@ class BatchOfPieces(DefaultRecordBatchBuilder):  # type: ignore[misc]  # it has 
         before = b"".join((b"\0", _varint(delta), _varint(offset), _length(key), key or b"", _length(value)))
         behind = [_varint(len(headers))]
         for name, content in headers:
-            behind += (_header_name(name), _length(content), content)
+            size = len(content)
+            behind += (_header_name(name), _SMALL[size] if size < _FIRST_LARGE else _written(size), content)
         after, body = b"".join(behind), value or b""
         length = len(before) + len(body) + len(after)
         prefix = _varint(length)
@@ -91,7 +92,7 @@ def _header_name(name: str) -> bytes:
 
 
 def _varint(number: int) -> bytes:
-    return _SMALL[number] if 0 <= number < len(_SMALL) else _written(number)
+    return _SMALL[number] if 0 <= number < _FIRST_LARGE else _written(number)
 
 
 def _written(number: int) -> bytes:
@@ -100,4 +101,5 @@ def _written(number: int) -> bytes:
     return bytes(written)
 
 
-_SMALL = tuple(_written(number) for number in range(1_000))
+_FIRST_LARGE = 1_000
+_SMALL = tuple(_written(number) for number in range(_FIRST_LARGE))
