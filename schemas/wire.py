@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -20,6 +21,9 @@ Header = tuple[str, bytes]
 JSON = "application/json"
 RFC822 = "message/rfc822"
 STRUCTURED = "application/cloudevents+json"
+_VERSION: Header = ("ce_specversion", b"1.0")
+_RAW: Header = ("content-type", RFC822.encode())
+_MODEL: Header = ("content-type", JSON.encode())
 UNREADABLE_NAME = "header-name-not-utf8"  # the header that tells so of a record; its value: the first such name
 NOT_UNPACKED = "batch-not-unpacked"  # the header of the record that stands for a batch; its value: which, and why
 
@@ -89,18 +93,25 @@ def encode(
     """A message in binary mode. `source` is a URI reference such as `/mailcall/resolver`; `time` is aware."""
     raw = isinstance(body, bytes)
     headers: list[Header] = [
-        ("ce_specversion", b"1.0"),
+        _VERSION,
         ("ce_id", id.encode()),
         ("ce_source", source.encode()),
         ("ce_type", topic.event_type.encode()),
-        ("ce_time", time.astimezone(UTC).isoformat().encode()),
-        ("content-type", (RFC822 if raw else JSON).encode()),
+        ("ce_time", _utc(time)),
+        _RAW if raw else _MODEL,
     ]
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))
-    headers += [(f"ce_{name}", value.encode("utf-8", "replace")) for name, value in (extensions or {}).items()]
+    if extensions:
+        headers += [(f"ce_{name}", value.encode("utf-8", "replace")) for name, value in extensions.items()]
     value = body if isinstance(body, bytes) else _models(topic).serializer.to_json(body, by_alias=True)
     return OutputRecord(topic, key, value, tuple(headers))
+
+
+@lru_cache(16)
+def _utc(time: datetime) -> bytes:
+    """The records about a batch have one time."""
+    return time.astimezone(UTC).isoformat().encode()
 
 
 def tombstone(topic: Topic, key: str) -> OutputRecord:
@@ -122,8 +133,7 @@ def open_envelope(topic: Topic, record: Record) -> CloudEvent:
     if headers.get("content-type", "").startswith(STRUCTURED):
         envelope = _structured(record.value)
     else:
-        extensions = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
-        envelope = CloudEvent(_context(extensions, headers.get("traceparent", "")), record.value)
+        envelope = CloudEvent(_context(headers), record.value)
     _check_type(topic, envelope.context.type)
     return envelope
 
@@ -144,10 +154,14 @@ def _models(topic: Topic) -> TypeAdapter[Any]:
     return topic.value
 
 
-def _context(attributes: dict[str, str], traceparent: str) -> EventAttributes:
-    known = {name: attributes.pop(name, "") for name in ("id", "source", "type", "time")}
-    attributes.pop("specversion", None)
-    return EventAttributes(**known, traceparent=traceparent or attributes.pop("traceparent", ""), extensions=attributes)
+def _context(headers: dict[str, str]) -> EventAttributes:
+    """Takes out of `headers` what has a place of its own."""
+    take = headers.pop
+    take("ce_specversion", None)
+    known = take("ce_id", ""), take("ce_source", ""), take("ce_type", ""), take("ce_time", "")
+    traceparent = take("traceparent", "") or take("ce_traceparent", "")
+    extensions = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
+    return EventAttributes(*known, traceparent, extensions)
 
 
 def _structured(value: bytes) -> CloudEvent:
@@ -161,7 +175,7 @@ def _structured(value: bytes) -> CloudEvent:
             data = json.dumps(event.pop("data")).encode()
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
         raise UndecodableError(Reason.WRONG_SCHEMA, "the value is no CloudEvent in structured mode") from None
-    return CloudEvent(_context({str(k): str(v) for k, v in event.items()}, ""), data)
+    return CloudEvent(_context({f"ce_{name}": str(value) for name, value in event.items()}), data)
 
 
 def _check_type(topic: Topic, type_: str) -> None:
