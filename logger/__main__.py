@@ -20,6 +20,7 @@ from runtime.outages import Outage, Stopped, retry_until_available
 from runtime.processing.consumer import ConsumerLoop
 from runtime.settings_view import SettingsView
 from runtime.telemetry.health import Health
+from schemas.topics import NOTIFICATION_RESULTS
 
 
 def main(config: LoggerConfig, stop: threading.Event, health: Health) -> None:
@@ -35,7 +36,10 @@ def main(config: LoggerConfig, stop: threading.Event, health: Health) -> None:
         relay = partial(relay_until, stop, engine, publisher.publish, health, handler.published)
         try:
             with beside(relay, stop):
-                ConsumerLoop(config, handler, publisher, "logger", stop, health).run()
+                loop = ConsumerLoop(
+                    config, handler, publisher, "logger", stop, health, unhurried=(NOTIFICATION_RESULTS,)
+                )
+                loop.run()
         finally:
             handler.close()
     except Stopped:

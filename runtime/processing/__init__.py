@@ -6,5 +6,6 @@ offsets.py         which offsets can be committed; in_flight.py: records whose o
 batch_runner.py    one batch: run the handler, publish, count; handler_runner.py: what is around the handler
 outcomes.py        Ok, Reject, Retry, Dead, InFlight; and what a handler is
 retry_topics.py, dead_letters.py   records that go to `.retry` and `.dlq`
+unhurried.py       topics whose records may be read later, many at once
 lag.py             how far the stage is behind
 """

@@ -11,7 +11,7 @@ revoked, its records in flight are drained: they end, or are deferred.
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotDoneError
 from typing import Any
@@ -31,8 +31,10 @@ from runtime.processing.lag import Backlog
 from runtime.processing.offsets import Assignment
 from runtime.processing.outcomes import Handler
 from runtime.processing.retry_topics import PausedPartitions
+from runtime.processing.unhurried import UnhurriedTopics
 from runtime.telemetry.health import Health
 from runtime.telemetry.logs import get_logger
+from schemas.topics import Topic
 from schemas.wire import Record
 
 log = get_logger(__name__)
@@ -58,7 +60,9 @@ class ConsumerLoop:
         group: str,
         stop: threading.Event,
         health: Health | None = None,
+        unhurried: Collection[Topic] = (),
     ) -> None:
+        """`unhurried`: those of the handler's topics that may be read a second or so later, many records at once."""
         self._config = config
         self._group = group
         self._stop = stop
@@ -73,6 +77,7 @@ class ConsumerLoop:
         self._outage = Outage(handler.stage, self._health)
         self._probe = BrokerProbe()
         self._paused = PausedPartitions(self._retry_topics)
+        self._unhurried = UnhurriedTopics({topic.name(prefix) for topic in unhurried}, config.batch_records)
 
     def share(self) -> float:
         """Which part of the work is this instance's: of the partitions of its first topic, from 0 to 1."""
@@ -134,6 +139,7 @@ class ConsumerLoop:
             with broker_errors(self._config):
                 self._measure_lag()
                 self._paused.resume_due(self._consumer)
+                self._unhurried.resume_due(self._consumer)
                 # Last: what it returns must not be dropped for an error.
                 polled = poll(self._consumer, IN_FLIGHT_POLL_MS if self._in_flight else POLL_MS)
         except OutageError as error:
@@ -141,6 +147,7 @@ class ConsumerLoop:
             return
         self._health.progress()
         self._complete()
+        self._unhurried.pause_read(self._consumer, polled)
         records = list(self._paused.take_due(self._consumer, polled))
         for start, end in split(records, self._config.batch_bytes):
             if not self._run(records[start:end]):
