@@ -43,7 +43,7 @@ log = get_logger(__name__)
 # assigned or resumed meanwhile waits for its end. Each end wakes three threads: most of what an idle process costs.
 FETCH_WAIT_MS = 5_000
 POLL_MS = 1_000  # a poll returns with the first records: the longest until a stop is noticed
-IN_FLIGHT_POLL_MS = 100  # while records are in flight: until their outcomes are published, many at once
+IN_FLIGHT_POLL_MS = 500
 LEAVE_SECONDS = 5.0  # how long an instance that stops waits for its records in flight
 REVOKE_SECONDS = 1.0  # and one whose partitions are revoked: the group waits for it, and no heartbeat is sent
 GRACE_SECONDS = 1.0  # a batch that takes longer is checked every second
