@@ -3,7 +3,7 @@
 settings.py, setting_rules.py     the settings, and which of them go together
 security.py, credentials.py       TLS and login, for both client libraries
 aiokafka_security.py              login in Faust's
-clients.py         how every client is created, and which errors are an outage
+clients.py, selector.py   how every client is created, and waits; which errors are an outage
 producer.py, partitioner.py       records acknowledged by all replicas; appending.py, record_batches.py: for less CPU
 topic_reader.py    reading topics outside any consumer group
 topic_plans.py, topic_setup.py    topics as they should be; creating them

@@ -11,6 +11,7 @@ from runtime.config import ProcessConfig
 from runtime.kafka.connection_check import why_unreachable
 from runtime.kafka.poll_limits import limit_kafka_python_polls
 from runtime.kafka.security import for_kafka_python, security_of
+from runtime.kafka.selector import QuietSelector
 from runtime.kafka.unreadable_records import fix_kafka_python_records
 from runtime.outages import OutageError
 from schemas.reasons import Reason
@@ -32,6 +33,7 @@ def _common(config: ProcessConfig, role: str) -> dict[str, Any]:
         "request_timeout_ms": 10_000,
         "reconnect_backoff_max_ms": 2_000,  # with the default of 30 s, 25 s without a broker cost 52 s
         "metadata_max_age_ms": 60_000,
+        "selector": QuietSelector,
         **for_kafka_python(security_of(config)),
     }
 
