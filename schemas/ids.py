@@ -5,15 +5,15 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from schemas.line_endings import to_lf
+from schemas.line_endings import lf_parts
 
 # What mail stores add or rewrite when they keep a mail: the same mail read over IMAP and POP3, or after a re-import,
 # must have the same id. (mbox format: Status, X-Status, X-UID, X-Keywords; Content-Length and Lines of SysV mbox;
 # X-TUID in each mail that isync copied.)
-STORE_HEADERS = re.compile(
-    rb"^(?:Status|X-Status|X-UID|X-UIDL|X-TUID|X-Keywords|X-IMAP|X-IMAPbase|X-Mozilla-[\w-]+|Content-Length|Lines)"
-    rb"[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*",
-    re.IGNORECASE | re.MULTILINE,
+STORE_HEADERS = re.compile(  # with the line feed before it, which is found much faster than the beginning of a line
+    rb"\n(?:Status|X-Status|X-UID|X-UIDL|X-TUID|X-Keywords|X-IMAP|X-IMAPbase|X-Mozilla-[\w-]+|Content-Length|Lines)"
+    rb"[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*(?=\n)",
+    re.IGNORECASE,
 )
 MAIL_ID = re.compile(r"^[0-9a-f]{32}$")
 MAX_HEAD_BYTES = 1_000_000
@@ -39,11 +39,26 @@ def mail_id(server_id: str, raw: bytes) -> str:
     Taken over the raw bytes less what mail stores rewrite: line ends, trailing line ends and their own headers.
     The Message-ID is no part of it: people and machines reuse it.
     """
-    text = to_lf(raw)
-    head_end = text.find(b"\n\n") + 1 or len(text)
-    body_end = max(head_end, len(text.rstrip(b"\n")))
-    head = STORE_HEADERS.sub(b"", text[:head_end])
-    return _digest(server_id.encode(), head, memoryview(text)[head_end:body_end])
+    start, *others = lf_parts(raw)
+    head_end = start.find(b"\n\n") + 1 or len(start)
+    body = _without_end([start[head_end:], *others])
+    state = _begun(server_id.encode(), _without_store_headers(start[:head_end]))
+    state.update(b"%d:" % sum(map(len, body)))
+    for part in body:
+        state.update(part)
+    return state.hexdigest()[:32]
+
+
+def _without_store_headers(head: bytes | bytearray) -> bytes:
+    return STORE_HEADERS.sub(b"", b"\n" + head)[1:]
+
+
+def _without_end(parts: list[bytes | bytearray]) -> list[bytes | bytearray]:
+    """The parts of a text less the line feeds that it ends with."""
+    while parts:
+        if last := parts.pop().rstrip(b"\n"):
+            return [*parts, last]
+    return []
 
 
 def mail_id_of_file(server_id: str, file: BinaryIO) -> str:
@@ -59,7 +74,7 @@ def mail_id_of_file(server_id: str, file: BinaryIO) -> str:
         position += len(piece)
     head = start[: start.find(b"\n\n") + 1] or start
     body_end = max(len(head), text_end)
-    state = _begun(server_id.encode(), STORE_HEADERS.sub(b"", head))
+    state = _begun(server_id.encode(), _without_store_headers(head))
     state.update(b"%d:" % (body_end - len(head)))
     position = 0
     for piece in _lf_pieces(file):

@@ -15,6 +15,11 @@ MIN_BYTES = 32_000  # a smaller mail is done before its lines are looked at
 
 def to_lf(raw: bytes) -> bytes:
     """Exactly `raw.replace(b"\\r\\n", b"\\n")`, whatever the bytes are."""
+    return b"".join(lf_parts(raw))
+
+
+def lf_parts(raw: bytes) -> list[bytes | bytearray]:
+    """`to_lf` in one part or more, for whoever needs it in no one piece. The first holds the whole header."""
     parts: list[bytes | bytearray] = []
     at = 0
     for _ in range(MAX_BLOCKS if len(raw) >= MIN_BYTES else 0):
@@ -25,7 +30,8 @@ def to_lf(raw: bytes) -> bytes:
         end = begin + length * _equal_lines(raw, begin, length)
         parts += (_irregular(raw[at:begin]), _block(memoryview(raw)[begin:end], length))
         at = end
-    return b"".join((*parts, _irregular(raw[at:])))
+    parts.append(_irregular(raw[at:]))
+    return parts
 
 
 def _equal_lines(raw: bytes, begin: int, length: int) -> int:

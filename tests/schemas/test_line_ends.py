@@ -55,7 +55,7 @@ def test_blocks_of_equal_lines_are_cut_as_any_other_text(block: bytes, again: in
 
 
 PIECES = st.sampled_from(
-    [b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\n\n", b"x", b"Status: O", b"X-UID : 7", LINE, LINE * 16]
+    [b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\n\n", b"x", b"\n y", b"Status: O", b"X-UID : 7", LINE, LINE * 16]
 )
 
 
