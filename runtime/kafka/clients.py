@@ -71,6 +71,7 @@ def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaCo
     fix_kafka_python_records()
     limit_kafka_python_polls()
     _finish_rejoins()
+    _take_known_coordinators()
     _compare_fetches_quickly()
     defaults = {
         "enable_auto_commit": False,
@@ -101,6 +102,24 @@ def _finish_rejoins() -> None:
         return begun or has_reason(coordinator)
 
     ConsumerCoordinator.need_rejoin = need_rejoin
+
+
+@cache
+def _take_known_coordinators() -> None:
+    """Once per process: a poll of a group goes on at once where the group's coordinator is known and connected.
+
+    kafka-python 3.0.12 asks the thread of its connections each time, and waits for it: a seventh of a poll's CPU.
+    """
+    from kafka.coordinator.base import BaseCoordinator
+
+    wait_for_coordinator = BaseCoordinator.ensure_coordinator_ready
+
+    def ensure_coordinator_ready(coordinator: Any, timeout_ms: float | None = None) -> bool:
+        node = coordinator.coordinator_id
+        known: bool = node is not None and not coordinator._client.is_disconnected(node)
+        return known or wait_for_coordinator(coordinator, timeout_ms)
+
+    BaseCoordinator.ensure_coordinator_ready = ensure_coordinator_ready
 
 
 @cache
