@@ -1,26 +1,44 @@
-"""SMTP (RFC 5321) on a connection that stays open: log in once, then message after message. Not thread-safe."""
+"""SMTP (RFC 5321) on a connection that stays open: log in once, then message after message. Not thread-safe.
 
+Where the server offers CHUNKING (RFC 3030) a message is one chunk, and in a row of messages it goes together with its
+envelope: one wait instead of three. Whatever breaks then leaves it in doubt, as after the last dot of DATA.
+"""
+
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mailserver.sasl import Credentials
 from outbound.account_refusals import about_the_account
 from outbound.transports.base import OnStep, RecipientResult, ignore_step
-from outbound.transports.smtp_connection import SmtpConnection, SmtpReply, connection_lost, open_connection
+from outbound.transports.smtp_connection import CLOSING, SmtpConnection, SmtpReply, connection_lost, open_connection
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 
 _LOGIN_NEEDED = frozenset({530, 534, 535, 538})  # RFC 4954, section 6: about our login, not about this message
-_CLOSING = 421
+_NOT_UNDERSTOOD = range(500, 505)  # RFC 5321, section 4.2.2: about the command, not about what comes with it
+# After a pause an envelope goes alone: whether the server is still there is then known before it has the message.
+_PAUSE_SECONDS = 2.0
 _NO_UTF8 = SmtpReply(553, b"the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")
 
 
 @dataclass(frozen=True, slots=True)
 class _EnvelopeReplies:
-    """Replies to the envelope of one message."""
+    """Replies to the envelope of one message. `with_content`: that went along, and its reply is still to be read."""
 
     sender: SmtpReply
     recipients: dict[str, SmtpReply]
+    with_content: bool = False
+
+    @property
+    def taken(self) -> list[str]:
+        """The recipients whom the server takes the message for."""
+        return [recipient for recipient, reply in self.recipients.items() if reply.ok] if self.sender.ok else []
+
+
+class _NoChunkingError(Exception):
+    """The server offers CHUNKING and does not understand BDAT: it has nothing of the message."""
 
 
 class SmtpTransport:
@@ -40,6 +58,8 @@ class SmtpTransport:
         self._login = login
         self._on_step = on_step
         self._smtp: SmtpConnection | None = None
+        self._chunking = True  # until the first chunk of a connection fails: then messages go by DATA
+        self._chunk_taken = -math.inf  # when this connection last took one, by the monotonic clock
 
     def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, RecipientResult]:
         """Send one message; the result for each recipient.
@@ -47,20 +67,18 @@ class SmtpTransport:
         Raises `MailServerError` where the connection cannot be made or breaks: the server, not this message, is in
         trouble. An open connection that turns out stale before the server took anything is opened again once.
         """
-        smtp, replies = self._send_envelope_when_connected(sender, recipients)
         try:
-            results = _send_content(smtp, replies, recipients, content)
-        except OSError as error:  # smtplib's errors are such as well
-            self.close()
-            raise connection_lost(self.server, error) from error
-        if any(result.outcome != "sent" for result in results.values()):
-            self._reset(smtp)
-        return results
+            return self._send(sender, recipients, content)
+        except _NoChunkingError:
+            self._chunking = False
+            self.close()  # it may have taken content for commands
+            return self._send(sender, recipients, content)
 
     def open(self) -> None:
         """Connect and log in, if that is not done. Raises `MailServerError`."""
         if self._smtp is None:
             self._smtp = open_connection(self.server, self._login, self._on_step)
+            self._chunk_taken = -math.inf
 
     def close(self) -> None:
         """Close at once: what the server took, it acknowledged."""
@@ -86,31 +104,84 @@ class SmtpTransport:
     def _reset(self, smtp: SmtpConnection) -> None:
         """Forget what is left of a refused message. Some servers hang up after a refusal: it holds all the same."""
         try:
-            smtp.command("RSET")
+            is_fit = smtp.command("RSET").ok
         except OSError:
+            is_fit = False
+        if not is_fit:
             self.close()
 
+    def _send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, RecipientResult]:
+        smtp, envelope = self._send_envelope_when_connected(sender, recipients, content)
+        results = _refusals(envelope, recipients)
+        if taken := envelope.taken:
+            try:
+                results |= dict.fromkeys(taken, self._send_content(smtp, envelope, content))
+            except OSError as error:  # smtplib's errors are such as well
+                self.close()
+                raise connection_lost(self.server, error) from error
+        elif envelope.with_content:
+            self.close()  # whatever is said to the chunk, nobody gets it
+        if self._smtp and any(result.outcome != "sent" for result in results.values()):
+            self._reset(smtp)
+        return results
+
     def _send_envelope_when_connected(
-        self, sender: str, recipients: Sequence[str]
+        self, sender: str, recipients: Sequence[str], content: bytes
     ) -> tuple[SmtpConnection, _EnvelopeReplies]:
         if self._smtp is not None:
+            chunk = _chunk(content) if self._in_a_row(self._smtp) else b""
             try:
-                replies = _send_envelope(self._smtp, sender, recipients)
-                if replies.sender.code != _CLOSING:
+                replies = _send_envelope(self._smtp, sender, recipients, chunk)
+                if replies.sender.code != CLOSING:
                     return self._smtp, replies
-            except OSError:
-                pass  # stale: the server closed it meanwhile
+            except OSError as error:
+                if chunk:
+                    self.close()
+                    raise connection_lost(self.server, error) from error
+                # Stale: the server closed it meanwhile.
             self.close()
-        self._smtp = open_connection(self.server, self._login, self._on_step)
+        self.open()
+        assert self._smtp is not None
         try:
             return self._smtp, _send_envelope(self._smtp, sender, recipients)
         except OSError as error:
             self.close()
             raise connection_lost(self.server, error) from error
 
+    def _in_a_row(self, smtp: SmtpConnection) -> bool:
+        """Whether the last message has just gone as a chunk, so that this one may go in one piece with its envelope."""
+        is_recent = time.monotonic() - self._chunk_taken < _PAUSE_SECONDS
+        return is_recent and smtp.has_extn("pipelining") and smtp.is_quiet()
 
-def _send_envelope(smtp: SmtpConnection, sender: str, recipients: Sequence[str]) -> _EnvelopeReplies:
-    """MAIL FROM and RCPT TO. Addresses beyond ASCII are not sent to a server without SMTPUTF8 (RFC 6531)."""
+    def _send_content(self, smtp: SmtpConnection, envelope: _EnvelopeReplies, content: bytes) -> RecipientResult:
+        """Only the reply to the whole of it makes the message the server's (RFC 5321, section 6.1)."""
+        by_chunk = self._chunking and smtp.has_extn("chunking")
+        reply = self._send_chunk(smtp, envelope, content) if by_chunk else _send_data(smtp, content)
+        return RecipientResult("sent", None, reply.text) if reply.ok else _refusal(reply, Reason.MESSAGE_REFUSED)
+
+    def _send_chunk(self, smtp: SmtpConnection, envelope: _EnvelopeReplies, content: bytes) -> SmtpReply:
+        is_first = math.isinf(self._chunk_taken)
+        try:
+            if not envelope.with_content:
+                smtp.send(_chunk(content))
+            reply = smtp.reply()
+        except OSError:
+            self._chunking = not is_first  # something on the way may not let chunks pass
+            raise
+        if is_first and reply.code in _NOT_UNDERSTOOD:
+            raise _NoChunkingError
+        if reply.ok:
+            self._chunk_taken = time.monotonic()
+        else:
+            self.close()  # not every server reads a chunk that it refuses: Exim takes one above its limit for commands
+        return reply
+
+
+def _send_envelope(
+    smtp: SmtpConnection, sender: str, recipients: Sequence[str], chunk: bytes = b""
+) -> _EnvelopeReplies:
+    """MAIL FROM and RCPT TO, and `chunk` behind them. Addresses beyond ASCII are not sent to a server without SMTPUTF8
+    (RFC 6531)."""
     beyond = [address for address in (sender, *recipients) if not address.isascii()]
     takes_all = not beyond or smtp.has_extn("smtputf8")
     parameter = " SMTPUTF8" if beyond and takes_all else ""
@@ -120,32 +191,31 @@ def _send_envelope(smtp: SmtpConnection, sender: str, recipients: Sequence[str])
     taken = [address for address in recipients if address not in refused]
     if sender in refused or not taken:
         return _EnvelopeReplies(_NO_UTF8, {})
-    replies = smtp.commands(f"MAIL FROM:<{sender}>{parameter}", *(f"RCPT TO:<{address}>" for address in taken))
-    return _EnvelopeReplies(replies[0], {**refused, **dict(zip(taken, replies[1:], strict=True))})
+    commands = [f"MAIL FROM:<{sender}>{parameter}", *(f"RCPT TO:<{address}>" for address in taken)]
+    of_sender, *of_taken = smtp.commands(commands, chunk)
+    return _EnvelopeReplies(of_sender, {**refused, **dict(zip(taken, of_taken, strict=True))}, bool(chunk))
 
 
-def _send_content(
-    smtp: SmtpConnection, envelope: _EnvelopeReplies, recipients: Sequence[str], content: bytes
-) -> dict[str, RecipientResult]:
+def _refusals(envelope: _EnvelopeReplies, recipients: Sequence[str]) -> dict[str, RecipientResult]:
+    """Of those whom the server does not take the message for."""
     if not envelope.sender.ok:
         return dict.fromkeys(recipients, _refusal(envelope.sender, Reason.MESSAGE_REFUSED))
-    replies = envelope.recipients
-    results = {
-        recipient: _refusal(reply, Reason.RECIPIENT_REFUSED) for recipient, reply in replies.items() if not reply.ok
-    }
-    taken = [recipient for recipient, reply in replies.items() if reply.ok]
-    return results | dict.fromkeys(taken, _send_data(smtp, content)) if taken else results
+    replies = envelope.recipients.items()
+    return {recipient: _refusal(reply, Reason.RECIPIENT_REFUSED) for recipient, reply in replies if not reply.ok}
 
 
-def _send_data(smtp: SmtpConnection, content: bytes) -> RecipientResult:
-    """DATA and the message. Only the reply after its last dot makes it the server's (RFC 5321, section 6.1)."""
+def _chunk(content: bytes) -> bytes:
+    """The message as one chunk, the last (RFC 3030, section 2)."""
+    return b"BDAT %d LAST\r\n%s" % (len(content), content)
+
+
+def _send_data(smtp: SmtpConnection, content: bytes) -> SmtpReply:
+    """DATA and the message; the reply that refuses it, or that to its last dot."""
     reply = smtp.command("DATA")
-    if reply.code == 354:
-        smtp.send(_dot_stuffed(content) + b".\r\n")
-        reply = smtp.reply()
-        if reply.ok:
-            return RecipientResult("sent", None, reply.text)
-    return _refusal(reply, Reason.MESSAGE_REFUSED)
+    if reply.code != 354:
+        return reply
+    smtp.send(_dot_stuffed(content) + b".\r\n")
+    return smtp.reply()
 
 
 def _refusal(reply: SmtpReply, permanent: Reason) -> RecipientResult:

@@ -1,9 +1,10 @@
 """A connection to an SMTP server, protected and logged in: smtplib's, on our socket, with bounded replies as values."""
 
+import select
 import smtplib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mailserver.authentication import LoginScheme, method_for, refused, response_in_base64, sasl_log_in
@@ -14,6 +15,7 @@ from outbound.transports.base import OnStep
 from runtime.security.redaction import printable
 from schemas.settings import OutgoingServer, Security
 
+CLOSING = 421  # RFC 5321, section 3.8: the server closes the connection and says nothing more
 MAX_REPLY_BYTES = 64 * 1024  # RFC 5321, section 4.5.3.1.5: a line of a reply has 512
 _RECEIVE_BYTES = 8 * 1024
 
@@ -53,14 +55,20 @@ class SmtpConnection(smtplib.SMTP):
         self.putcmd(command, argument)
         return self.reply()
 
-    def commands(self, *commands: str) -> list[SmtpReply]:
-        """Send commands of which none depends on another's reply: at once where the server takes that (RFC 2920)."""
+    def commands(self, commands: Sequence[str], chunk: bytes = b"") -> list[SmtpReply]:
+        """Send commands of which none depends on another's reply: at once where the server takes that (RFC 2920).
+
+        `chunk` goes with them, only to such a server; its own reply is still to be read.
+        """
         if not self.has_extn("pipelining"):
             return [self.command(command) for command in commands]
         if any(end in command for command in commands for end in "\r\n"):
             raise ValueError("a command holds a line end")  # as smtplib's `putcmd` says
-        self.send("\r\n".join([*commands, ""]))
-        return [self.reply() for _ in commands]
+        self.send("\r\n".join([*commands, ""]).encode(self.command_encoding) + chunk)
+        replies: list[SmtpReply] = []
+        while len(replies) < len(commands):
+            replies.append(replies[-1] if replies and replies[-1].code == CLOSING else self.reply())
+        return replies
 
     def reply(self) -> SmtpReply:
         return SmtpReply(*self.getreply())
@@ -76,6 +84,13 @@ class SmtpConnection(smtplib.SMTP):
             self.close()
             raise OSError(f"it does not speak SMTP, but says {printable(said)!r}")
         return code, said
+
+    def is_quiet(self) -> bool:
+        """Whether the server has neither said anything since its last reply nor closed the connection."""
+        assert self.sock is not None
+        arriving = select.poll()
+        arriving.register(self.sock, select.POLLIN)
+        return not arriving.poll(0)
 
     def abort(self) -> None:
         """From another thread: whatever waits on the connection ends at once."""

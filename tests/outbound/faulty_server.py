@@ -21,9 +21,13 @@ FAULTS: Mapping[str, Mapping[str, bytes]] = {
     "drops after MAIL": {"MAIL": DROP},
     "drops in the mail": {"content": DROP},
     "drops after the last dot": {"dot": DROP},
+    "defers chunks": {"chunk": b"452 4.3.1 out of storage\r\n"},
+    "drops in the chunk": {"BDAT": DROP},
+    "drops after the chunk": {"chunk": DROP},
     "is no SMTP server": {"connect": bytes(range(256)) * 20 + b"\r\n"},
     "says too much": {"EHLO": b"250-" + b"x" * 100_000 + b"\r\n"},
     "takes few": {},
+    "takes few chunks": {},
     "takes one connection": {},
 }
 FEW = 2  # mails of one connection
@@ -96,11 +100,15 @@ class FaultyServer:
 
     @property
     def takes_few(self) -> bool:
-        return self.fault == "takes few" and not self._mended.is_set()
+        return self.fault.startswith("takes few") and not self._mended.is_set()
+
+    @property
+    def takes_chunks(self) -> bool:
+        return "chunk" in self.fault
 
     @property
     def drops_what_it_has(self) -> bool:
-        return self._wrong.get("dot") == DROP
+        return DROP in (self._wrong.get("dot"), self._wrong.get("chunk"))
 
     def say(self, connection: socket.socket, step: str, right: bytes) -> bool:
         """Whether it says what is right; raises `OSError` where it does not go on."""
@@ -126,7 +134,11 @@ class _Conversation:
         for line in iter(lines.readline, b""):
             command = line[:4].upper().decode("latin-1")
             if command == "DATA":
-                self._take(lines)
+                self._take_data(lines)
+            elif command == "BDAT":
+                self._take_chunk(lines, int(line.split()[1]))
+            elif command == "EHLO" and self._server.takes_chunks:
+                self._say(command, b"250-hello\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
             elif command == "QUIT":
                 return
             elif command == "MAIL" and self._server.takes_few and self._mails >= FEW:
@@ -135,17 +147,26 @@ class _Conversation:
             elif self._say(command, b"250 OK\r\n") and command == "RCPT":
                 self._recipients.append(line.decode().partition("<")[2].partition(">")[0])
 
-    def _take(self, lines: "socket.SocketIO") -> None:
+    def _take_data(self, lines: "socket.SocketIO") -> None:
         self._say("DATA", b"354 go on\r\n")
         for number, line in enumerate(iter(lines.readline, b".\r\n")):
             if number == 3:
                 self._say("content", b"")
             if not line:
                 raise OSError("gone")
+        self._take("dot")
+
+    def _take_chunk(self, lines: "socket.SocketIO", size: int) -> None:
+        self._say("BDAT", b"")
+        if len(lines.read(size) or b"") < size:
+            raise OSError("gone")
+        self._take("chunk")
+
+    def _take(self, end: str) -> None:
         recipients, self._recipients = self._recipients, []
         if self._server.drops_what_it_has:
             self._server.taken += recipients  # though nobody is told
-        if self._say("dot", b"250 2.0.0 taken\r\n"):
+        if self._say(end, b"250 2.0.0 taken\r\n"):
             self._server.taken += recipients
             self._mails += 1
 

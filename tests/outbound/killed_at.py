@@ -16,6 +16,7 @@ from functools import wraps
 from importlib import import_module
 from typing import Any, Literal
 
+from deploy.local.servers.smtp_sink import REAL_SERVERS
 from outbound.__main__ import main
 from outbound.config import OutboundConfig
 from runtime.lifecycle import run
@@ -36,6 +37,11 @@ def _said(command: bytes) -> Predicate:
 def _content(arguments: Sequence[Any], _result: Any) -> bool:
     """Whether `SMTP.send(self, data)` sent a mail."""
     return _bytes(arguments[1]).endswith(b"\r\n.\r\n")
+
+
+def _chunk(arguments: Sequence[Any], _result: Any) -> bool:
+    """Whether `SMTP.send(self, data)` sent a mail as a chunk, be it with its envelope."""
+    return b"BDAT " in _bytes(arguments[1])
 
 
 def _code(code: int) -> Predicate:
@@ -74,6 +80,7 @@ class Step:
     `copies`: how often a mail may arrive that a kill hits here. `in_connection`: the step is of the connection that
     sends the mail, so only other connections can be somewhere else meanwhile. `most`: for so many numbers it is certain
     that a process comes to the step that often. `behind`: it counts only in a process that came to that step before.
+    `extensions`: what the servers offer.
     """
 
     name: str
@@ -84,6 +91,7 @@ class Step:
     in_connection: bool = False
     most: int = 1
     behind: str | None = None
+    extensions: tuple[str, ...] = ()
 
 
 CONNECTION = ("outbound.server_connection", "ServerConnection._deliver")
@@ -107,6 +115,8 @@ STEPS = (
     Step("DATA accepted", ("smtplib", "SMTP.getreply"), counts=_code(354), in_connection=True, most=4),
     Step("half of the content sent", WIRE, "halfway", counts=_content, in_connection=True, most=4),
     Step("final dot sent", WIRE, counts=_content, copies=2, in_connection=True, most=4),
+    Step("half of a chunk sent", WIRE, "halfway", counts=_chunk, in_connection=True, most=4, extensions=REAL_SERVERS),
+    Step("chunk sent", WIRE, counts=_chunk, copies=2, in_connection=True, most=4, extensions=REAL_SERVERS),
     Step("250 read", SEND, counts=_taken, copies=2, in_connection=True, most=4),
     Step("ledger written", CONNECTION, in_connection=True, most=4),
     Step("result published", PUBLISH, counts=_published("notification.results"), most=2),

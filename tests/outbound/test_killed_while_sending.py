@@ -161,6 +161,8 @@ class Sending:
             for step, number in plan:
                 retry_while_starting(lambda: publisher.publish(self._portion()))
                 before = Counter(told for told, _ in self.taken())
+                for server in self.servers:
+                    server.extensions = step.extensions
                 killed.start((step.name, number))
                 exit_code = killed.exit_code()
                 for server in self.servers:

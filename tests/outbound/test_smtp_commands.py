@@ -30,10 +30,10 @@ PART = st.lists(BREAKING | st.text("abc.-_'+", max_size=5), max_size=2).map("".j
 
 
 class Recorder:
-    """An SMTP server that takes everything. `commands`: what it was told; `content`: the mail, its dots undone."""
+    """An SMTP server that takes everything. `commands`: what it was told; `contents`: the mails, their dots undone."""
 
-    def __init__(self, extension: bytes) -> None:
-        self.extension, self.commands, self.content = extension, list[bytes](), b""
+    def __init__(self, extensions: bytes) -> None:
+        self.extensions, self.commands, self.contents = extensions, list[bytes](), list[bytes]()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -51,40 +51,46 @@ class Recorder:
                 self.commands.append(line)
                 if line == b"DATA\r\n":
                     client.sendall(b"354 go on\r\n")
+                    content = b""
                     while (line := lines.readline()) != b".\r\n":
-                        self.content += line[1:] if line.startswith(b".") else line
-                greeting = b"250-hello\r\n250-SMTPUTF8\r\n" if line[:4].upper() == b"EHLO" else b""
-                client.sendall(greeting + b"250 " + self.extension + b"\r\n")
+                        content += line[1:] if line.startswith(b".") else line
+                    self.contents.append(content)
+                elif line.startswith(b"BDAT "):
+                    self.contents.append(lines.read(int(line.split()[1])))
+                greeting = b"250-hello\r\n250-SMTPUTF8\r\n" + self.extensions if line[:4].upper() == b"EHLO" else b""
+                client.sendall(greeting + b"250 HELP\r\n")
 
 
 @contextmanager
-def recorder(extension: bytes) -> Iterator[Recorder]:
-    server = Recorder(extension)
+def recorder(extensions: bytes) -> Iterator[Recorder]:
+    server = Recorder(extensions)
     yield server
     server.close()
 
 
-@pytest.mark.parametrize("extension", [b"PIPELINING", b"HELP"])
+@pytest.mark.parametrize("extensions", [b"", b"250-PIPELINING\r\n", b"250-PIPELINING\r\n250-CHUNKING\r\n"])
 @given(local=PART, domain=PART, text=TEXT)
 @example(local="", domain="＞，＜x＠y.example", text="")  # plain signs in the domain's ASCII form
 @example(local="", domain="", text="\r\n.\r\nMAIL FROM:<x@y.example>\r\n")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(25))
 def test_nothing_of_a_notification_is_a_command(
-    extension: bytes, make_server: Callable[..., OutgoingServer], local: str, domain: str, text: str
+    extensions: bytes, make_server: Callable[..., OutgoingServer], local: str, domain: str, text: str
 ) -> None:
     request = _request(f"a{local}@b{domain}", text)
-    with recorder(extension) as server:
+    with recorder(extensions) as server:
         settings_ = make_server(port=server.port)
         composed = compose(request, Rendered(text, text, text), by(settings_), NOW, NO_KEYS)
         recipient = wire_address(request.recipient)
         transport = SmtpTransport(settings_, _no_login)
-        transport.send(composed.sender, [recipient], composed.content)
+        for _ in range(2):
+            transport.send(composed.sender, [recipient], composed.content)
         transport.quit()
     utf8 = "" if recipient.isascii() else " SMTPUTF8"
-    envelope = [f"MAIL FROM:<>{utf8}\r\n", f"RCPT TO:<{recipient}>\r\n", "DATA\r\n"]
-    assert [line.decode().upper() for line in server.commands[1:]] == [*map(str.upper, envelope), "QUIT\r\n"]
+    content = f"BDAT {len(composed.content)} LAST\r\n" if b"CHUNKING" in extensions else "DATA\r\n"
+    mail = [f"MAIL FROM:<>{utf8}\r\n".upper(), f"RCPT TO:<{recipient}>\r\n".upper(), content]
+    assert [line.decode().upper() for line in server.commands[1:]] == [*mail, *mail, "QUIT\r\n"]
     assert not set(recipient) & set('<>()[],;:\\" \t\r\n\0')
-    assert server.content == composed.content
+    assert server.contents == [composed.content] * 2
 
 
 def _request(recipient: str, text: str) -> NotificationRequested:

@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,11 @@ from schemas.reasons import Reason
 from schemas.settings import Authentication, OutgoingServer, Secret, Security
 
 MakeServer = Callable[..., OutgoingServer]
+Replies = bytes | Sequence[bytes]
 MAIL = b"Subject: dots\r\n\r\n.\r\n..two\r\nend\r\n"
 _PASSWORD = Secret(env="NOT_READ_HERE")  # `_login` gives it
 TO = ["ursula@example.com"]
-GREETING, HANG_UP = b"", b""
+GREETING, HANG_UP, OK = b"", b"", b"250 OK\r\n"
 
 
 class Guarded:
@@ -253,6 +254,123 @@ def test_an_envelope_goes_in_one_piece_where_the_server_takes_that(
     assert {piece.count(b"\r\n") for piece in envelopes} == {2 if extension == b"PIPELINING" else 1}
 
 
+CHUNKS = {b"EHLO": b"250-hello\r\n250-PIPELINING\r\n250 CHUNKING\r\n"}
+ENVELOPE = b"MAIL FROM:<>\r\nRCPT TO:<ursula@example.com>\r\n"
+CHUNK = b"BDAT %d LAST\r\n%s" % (len(MAIL), MAIL)
+
+
+def test_mails_in_a_row_are_one_piece_each_where_the_server_takes_that(make_server: MakeServer) -> None:
+    pieces: list[bytes] = []
+    with _scripted(CHUNKS, pieces) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert [_send(transport).outcome for _ in range(3)] == ["sent"] * 3
+        transport.quit()
+    assert pieces[1:-1] == [ENVELOPE, CHUNK, ENVELOPE + CHUNK, ENVELOPE + CHUNK]
+
+
+def test_after_a_pause_the_envelope_goes_alone(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outbound.transports.smtp._PAUSE_SECONDS", 0)
+    pieces: list[bytes] = []
+    with _scripted(CHUNKS, pieces) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert [_send(transport).outcome for _ in range(2)] == ["sent"] * 2
+        transport.quit()
+    assert pieces[1:-1] == [ENVELOPE, CHUNK] * 2
+
+
+def test_a_chunk_waits_for_the_envelope_where_the_server_takes_one_command_at_a_time(make_server: MakeServer) -> None:
+    pieces: list[bytes] = []
+    with _scripted({b"EHLO": b"250-hello\r\n250 CHUNKING\r\n"}, pieces) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert [_send(transport).outcome for _ in range(2)] == ["sent"] * 2
+        transport.quit()
+    assert pieces[1:-1] == [*ENVELOPE.splitlines(keepends=True), CHUNK] * 2
+
+
+@pytest.mark.parametrize("reply", [b"500 5.5.1 what\r\n", b"502 5.5.1 not here\r\n", b"503 5.5.1 not now\r\n"])
+def test_a_server_that_does_not_understand_chunks_gets_the_mails_by_data(reply: bytes, make_server: MakeServer) -> None:
+    pieces: list[bytes] = []
+    with _scripted({**CHUNKS, b"BDAT": reply}, pieces, connections=2) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert [_send(transport).outcome for _ in range(2)] == ["sent"] * 2
+        transport.quit()
+    data = [ENVELOPE, b"DATA\r\n", b"Subject: dots\r\n\r\n..\r\n...two\r\nend\r\n.\r\n"]
+    hello, quit_ = pieces[0], pieces[-1]
+    assert pieces == [hello, ENVELOPE, CHUNK, hello, *data, *data, quit_]
+
+
+def test_where_the_first_chunk_breaks_the_connection_the_next_mails_go_by_data(make_server: MakeServer) -> None:
+    pieces: list[bytes] = []
+    with _scripted({**CHUNKS, b"BDAT": HANG_UP}, pieces, connections=2) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        with pytest.raises(MailServerError):
+            _send(transport)
+        assert [_send(transport).outcome for _ in range(2)] == ["sent"] * 2
+        transport.quit()
+    assert sum(b"BDAT" in piece for piece in pieces) == 1
+
+
+@pytest.mark.parametrize("said_to_chunk", [OK, b"503 5.5.1 no recipients\r\n"])
+@pytest.mark.parametrize(
+    ("step", "refusal", "outcome"),
+    [(b"RCPT", b"550 5.1.1 no such user\r\n", "failed"), (b"MAIL", b"452 4.3.1 later\r\n", "deferred")],
+)
+def test_a_refused_envelope_counts_whatever_is_said_to_the_chunk_behind_it(
+    step: bytes, refusal: bytes, outcome: str, said_to_chunk: bytes, make_server: MakeServer
+) -> None:
+    """And what is said is not taken for the reply to the next mail."""
+    pieces: list[bytes] = []
+    script: dict[bytes, Replies] = {**CHUNKS, step: [OK, refusal], b"BDAT": [OK, said_to_chunk, b"250 the third\r\n"]}
+    with _scripted(script, pieces, connections=2) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        first, second, third = (_send(transport) for _ in range(3))
+        transport.quit()
+    assert (first.outcome, second.outcome, third.outcome) == ("sent", outcome, "sent")
+    assert (second.reply, third.reply) == (refusal.decode().strip(), "250 the third")
+    assert pieces.count(ENVELOPE + CHUNK) == 1
+
+
+def test_what_a_server_leaves_of_a_chunk_that_it_refuses_is_no_command(make_server: MakeServer) -> None:
+    """Exim 4.96 does not read a chunk above its limit: after such a refusal the connection is not used again."""
+    pieces: list[bytes] = []
+    script: dict[bytes, Replies] = {**CHUNKS, b"BDAT": [OK, b"552 5.3.4 too large\r\n"]}
+    with _scripted(script, pieces, connections=2) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert [_send(transport).outcome for _ in range(3)] == ["sent", "failed", "sent"]
+        transport.quit()
+    assert pieces[3] == ENVELOPE + CHUNK
+    assert pieces[4][:4].upper() == b"EHLO"
+
+
+@pytest.mark.parametrize("step", [b"MAIL", b"RCPT", b"BDAT"])
+def test_a_connection_that_breaks_behind_a_mail_in_a_row_is_the_servers_trouble(
+    step: bytes, make_server: MakeServer
+) -> None:
+    """As behind the last dot: nobody knows, so the mail is deferred, never tried again on the spot."""
+    pieces: list[bytes] = []
+    with _scripted({**CHUNKS, step: [OK, HANG_UP]}, pieces, connections=2) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert _send(transport).outcome == "sent"
+        with pytest.raises(MailServerError) as caught:
+            _send(transport)
+        assert caught.value.reason is Reason.SERVER_UNREACHABLE
+        assert pieces[-1] == ENVELOPE + CHUNK
+        assert _send(transport).outcome == "sent"
+        transport.quit()
+    assert sum(CHUNK in piece for piece in pieces) == 3
+
+
+def test_a_mail_in_a_row_that_the_server_has_no_time_for_goes_by_a_new_connection(make_server: MakeServer) -> None:
+    pieces: list[bytes] = []
+    script: dict[bytes, Replies] = {**CHUNKS, b"MAIL": [OK, b"421 4.7.0 enough\r\n"], b"RCPT": [OK, HANG_UP]}
+    with _scripted(script, pieces, connections=2) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert [_send(transport).outcome for _ in range(2)] == ["sent"] * 2
+        transport.quit()
+    hello = pieces[0]
+    assert pieces[:-1] == [hello, ENVELOPE, CHUNK, ENVELOPE + CHUNK, hello, ENVELOPE, CHUNK]
+
+
 def test_a_server_that_takes_nobody_now_is_told_in_its_own_words(make_server: MakeServer) -> None:
     with _scripted({GREETING: b"554 closed\x1b for today\r\n"}) as port:
         error = _refused(make_server(port=port))
@@ -317,29 +435,41 @@ def _babbling(piece: bytes, every: float) -> Iterator[int]:
 
 
 @contextmanager
-def _scripted(replies: dict[bytes, bytes], pieces: list[bytes] | None = None) -> Iterator[int]:
-    """A server for one connection that answers each line by how it begins, and mails by their end; else `250 OK`.
+def _scripted(
+    replies: Mapping[bytes, Replies], pieces: list[bytes] | None = None, connections: int = 1
+) -> Iterator[int]:
+    """A server that answers each line by how it begins, and mails by their end; else `250 OK`.
 
-    `pieces` gets what came at once. An empty reply hangs up.
+    It takes that many connections, one after the other. Of several replies to one thing each is given once. `pieces`
+    gets what came at once. An empty reply hangs up.
     """
-    script = {GREETING: b"220 ready\r\n", b"DATA": b"354 go on\r\n", b"QUIT": HANG_UP} | replies
+    script: dict[bytes, Replies] = {GREETING: b"220 ready\r\n", b"DATA": b"354 go on\r\n", b"QUIT": HANG_UP, **replies}
+    several = {step: iter(given) for step, given in script.items() if not isinstance(given, bytes)}
+
+    def said(step: bytes) -> bytes:
+        given = script.get(step, OK)
+        return given if isinstance(given, bytes) else next(several[step], OK)
 
     def answer(piece: bytes) -> list[bytes]:
         if piece.endswith(b"\r\n.\r\n"):
-            return [script.get(b"\r\n.\r\n", b"250 OK\r\n")]
-        return [script.get(line[:4].upper(), b"250 OK\r\n") for line in piece.splitlines()]
+            return [said(b"\r\n.\r\n")]
+        commands, _, chunk = piece.partition(b"BDAT")
+        answers = [said(line[:4].upper()) for line in commands.splitlines()]
+        return [*answers, said(b"BDAT")] if chunk else answers
 
     def talk() -> None:
-        connection, _ = server.accept()
-        with connection:
-            connection.sendall(script[GREETING])
-            while piece := connection.recv(65_536):
-                if pieces is not None:
-                    pieces.append(piece)
-                answers = answer(piece)
-                connection.sendall(b"".join(answers))
-                if HANG_UP in answers:
-                    return
+        for _ in range(connections):
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(said(GREETING))
+                while piece := connection.recv(65_536):
+                    if pieces is not None:
+                        pieces.append(piece)
+                    answers = answer(piece)
+                    if HANG_UP in answers:
+                        connection.sendall(b"".join(answers[: answers.index(HANG_UP)]))
+                        break
+                    connection.sendall(b"".join(answers))
 
     with socket.create_server((HOST, 0)) as server:
         thread = threading.Thread(target=talk, daemon=True)

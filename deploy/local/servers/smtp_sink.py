@@ -13,6 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from deploy.local.ports import HOST, free_port
 
 _TAKEN = "250 OK"
+REAL_SERVERS = ("PIPELINING", "CHUNKING")  # what Postfix, Exim, Exchange and Gmail offer
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,15 @@ class CapturedMail:
 class SmtpSink:
     """Listens from the beginning to the end of its block. `replies`: recipient's address -> the refusal it gets.
 
-    `options` go to aiosmtpd's `SMTP`: `tls_context`, `authenticator` ...
+    `extensions` that aiosmtpd does not have are offered to whoever says EHLO from now on. `options` go to aiosmtpd's
+    `SMTP`: `tls_context`, `authenticator` ...
     """
 
     def __init__(self, port: int | None = None, **options: Any) -> None:
         self.host = HOST
         self.port = port or free_port()
         self.replies: dict[str, str] = {}
+        self.extensions: tuple[str, ...] = REAL_SERVERS
         self._messages: list[CapturedMail] = []
         self._clients: set[SMTP] = set()
         self._came = threading.Condition()
@@ -79,6 +82,12 @@ class SmtpSink:
             self._clients.discard(client)
             self._came.notify_all()
 
+    async def handle_EHLO(  # noqa: N802
+        self, _server: SMTP, session: Session, _envelope: Envelope, name: str, lines: list[str]
+    ) -> list[str]:
+        session.host_name = name
+        return [lines[0], *(f"250-{extension}" for extension in self.extensions), *lines[1:]]
+
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
         self,
         _server: SMTP,
@@ -110,7 +119,10 @@ class SmtpSink:
 
 
 class _Connection(SMTP):
-    """Tells the sink when its client comes and goes."""
+    """Tells the sink when its client comes and goes, and takes chunks (RFC 3030)."""
+
+    _replies = b""
+    _chunks = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.event_handler.connected(self)
@@ -119,6 +131,36 @@ class _Connection(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
         self.event_handler.disconnected(self)
+
+    async def push(self, status: str | bytes) -> None:
+        """Replies to what came together go together, as those of real servers do (RFC 2920, section 3.2)."""
+        self._replies += (status.encode() if isinstance(status, str) else status) + b"\r\n"
+        if not self._reader._buffer:  # type: ignore[attr-defined]
+            replies, self._replies = self._replies, b""
+            self._writer.write(replies)
+            await self._writer.drain()
+
+    async def smtp_BDAT(self, argument: str) -> None:  # noqa: N802
+        size, *last = argument.split()
+        chunk = await self._reader.readexactly(int(size))  # whatever comes of it (section 2)
+        if await self.check_helo_needed() or await self.check_auth_needed("BDAT"):
+            return
+        assert self.envelope is not None
+        if not self.envelope.rcpt_tos:
+            await self.push("503 Error: need RCPT command")
+            return
+        self._chunks += chunk
+        if not last:
+            await self.push(_TAKEN)
+            return
+        self.envelope.content = self.envelope.original_content = self._chunks
+        reply = await self.event_handler.handle_DATA(self, self.session, self.envelope)
+        self._set_post_data_state()
+        await self.push(reply)
+
+    def _set_post_data_state(self) -> None:
+        self._chunks = b""
+        super()._set_post_data_state()  # type: ignore[no-untyped-call]
 
 
 class _Controller(Controller):
