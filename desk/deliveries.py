@@ -9,6 +9,7 @@ from sqlalchemy import Column, Engine, delete, null, select, type_coerce, union_
 
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.fast_writes import ConnectionCache, Upsert
+from desk.prepared import Prepared
 from desk.queries import any_of
 from desk.tables import deferred_notifications, deliveries
 from schemas.events import NotificationResult
@@ -53,15 +54,17 @@ def _nothing(column: Column[Any]) -> Any:
 
 
 # Both in one go to the database and back; mostly it finds nothing.
-_LOOK_UP = union_all(
-    select(*deliveries.c, *map(_nothing, _PLACE)).where(
-        any_of(deliveries.c.notification_id), deliveries.c.outcome != "deferred"
-    ),
-    select(_DEFERRED.notification_id, *map(_nothing, list(deliveries.c)[1:]), *_PLACE).where(
-        any_of(_DEFERRED.line, "lines")
-    ),
+_LOOK_UP = Prepared(
+    union_all(
+        select(*deliveries.c, *map(_nothing, _PLACE)).where(
+            any_of(deliveries.c.notification_id), deliveries.c.outcome != "deferred"
+        ),
+        select(_DEFERRED.notification_id, *map(_nothing, list(deliveries.c)[1:]), *_PLACE).where(
+            any_of(_DEFERRED.line, "lines")
+        ),
+    )
 )
-_DROP = delete(deferred_notifications).where(any_of(_DEFERRED.notification_id))
+_DROP = Prepared(delete(deferred_notifications).where(any_of(_DEFERRED.notification_id)))
 
 
 class DeliveryLedger:
@@ -88,9 +91,8 @@ class DeliveryLedger:
         finished: dict[str, tuple[NotificationResult, ...]] = {}
         deferred: list[Deferred] = []
         if notification_ids or lines:
-            keys = {"keys": list(notification_ids), "lines": list(lines)}
             with read_transaction(self.engine) as connection:
-                for row in connection.execute(_LOOK_UP, keys):
+                for row in _LOOK_UP.rows(connection, keys=list(notification_ids), lines=list(lines)):
                     if row.line is not None:
                         deferred.append(Deferred(row.notification_id, *row[-len(_PLACE) :]))
                     else:
@@ -111,7 +113,7 @@ class DeliveryLedger:
         """These wait no longer."""
         if notification_ids:
             with write_transaction(self.engine) as connection:
-                connection.execute(_DROP, {"keys": list(notification_ids)})
+                _DROP.rows(connection, keys=list(notification_ids))
 
     def close(self) -> None:
         self._kept.close()
