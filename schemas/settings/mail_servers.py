@@ -159,7 +159,7 @@ class OutgoingServer(MailServer):
         None, description="where other servers report what they cannot deliver; they report nothing when left out"
     )
     fallback: Id | None = Field(None, description="the outgoing server that sends while this one cannot")
-    connections: int = Field(2, ge=1, le=20, description="connections that one process keeps to the server at a time")
+    connections: int = Field(3, ge=1, le=20, description="connections that one process keeps to the server at a time")
     mails_per_minute: int = Field(0, ge=0, description="mails that all processes together send here; 0: any number")
     recipients_per_mail: int = Field(50, ge=1, le=1000, description="a mail to more recipients is handed over in parts")
 
