@@ -30,6 +30,7 @@ class _Compiled:
 
     `fixed`: values that stand in the statement. `places`: the parameters in order where the driver counts them, else
     None. `converters`: of the parameters that need one; `columns`: of the columns that do, by their place.
+    `make_row`: None where the statement returns no rows.
     """
 
     text: str
@@ -37,7 +38,7 @@ class _Compiled:
     places: Sequence[str] | None
     converters: Sequence[tuple[str, _Convert]]
     columns: Sequence[tuple[int, _Convert]]
-    make_row: Callable[[Iterable[Any]], Any]
+    make_row: Callable[[Iterable[Any]], Any] | None
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         found = {**self.fixed, **values}
@@ -45,12 +46,18 @@ class _Compiled:
             found[name] = convert(found[name])
         return found if self.places is None else [found[name] for name in self.places]
 
-    def row(self, values: Iterable[Any]) -> Any:
-        if self.columns:
-            values = list(values)
+    def rows(self, cursor: Any) -> list[Any]:
+        make_row = self.make_row
+        if make_row is None:  # whether there are rows could be asked of the cursor, too: psycopg then describes them
+            return []
+        if not self.columns:
+            return list(map(make_row, cursor.fetchall()))
+        rows = []
+        for values in map(list, cursor.fetchall()):
             for place, convert in self.columns:
                 values[place] = convert(values[place])
-        return self.make_row(values)
+            rows.append(make_row(values))
+        return rows
 
 
 class Prepared:
@@ -71,7 +78,7 @@ class Prepared:
             compiled = self._compiled[dialect.name] = _compile(self._statement, dialect)
         cursor = driver_cursor(connection)
         cursor.execute(compiled.text, compiled.parameters(parameters))
-        return [] if cursor.description is None else list(map(compiled.row, cursor.fetchall()))
+        return compiled.rows(cursor)
 
 
 def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
@@ -83,12 +90,12 @@ def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
         (place, column.type.dialect_impl(dialect).result_processor(dialect, None))
         for place, column in enumerate(columns)
     )
-    row: Any = namedtuple("Row", [column.name for column in columns])  # type: ignore[misc]
+    row: Any = namedtuple("Row", [column.name for column in columns]) if columns else None
     return _Compiled(
         text=str(compiled),
         fixed={name: value for name, value in compiled.params.items() if value is not None},
         places=compiled.positiontup,
         converters=[(name, convert) for name, convert in converters if convert is not None],
         columns=[(place, convert) for place, convert in of_columns if convert is not None],
-        make_row=row._make,
+        make_row=row and row._make,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from outbound import headers
 from outbound.choose import Chosen
@@ -68,7 +69,7 @@ def compose(
         headers.addresses(b"Cc", request.cc),
         headers.addresses(b"Reply-To", _reply_to(chosen)),
         headers.unstructured(b"Subject", _tagged(rendered.subject, request, token_keys)),
-        b"Date: %s\r\n" % format_datetime(now).encode("ascii"),
+        _date(now.replace(microsecond=0)),
     )
     after = (
         headers.message_ids(b"In-Reply-To", parents),
@@ -78,6 +79,12 @@ def compose(
         _body(rendered, request.notification_id),
     )
     return Composed(headers.wire_address(server.bounce_address or ""), own_id, b"".join(before), b"".join(after))
+
+
+@lru_cache(maxsize=1)
+def _date(now: datetime) -> bytes:
+    """The field Date, which many messages of one second have in common."""
+    return b"Date: %s\r\n" % format_datetime(now).encode("ascii")
 
 
 def _item_thread(request: NotificationRequested, own_server: OutgoingServer) -> tuple[str, ...]:

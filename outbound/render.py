@@ -148,8 +148,8 @@ def _paragraphs(text: str) -> Markup:
     By `<br>` and no-break blanks: Outlook knows no `white-space`.
     """
     spaced = _BLANKS.sub(lambda blanks: "\xa0" * len(blanks[0]), text.replace("\r\n", "\n").expandtabs(4))
-    blocks = (block.strip("\n") for block in spaced.split("\n\n") if block.strip())
-    return Markup("\n".join(_PARAGRAPH % str(escape(block)).replace("\n", "<br>\n") for block in blocks))
+    blocks = (block.strip("\n") for block in str(escape(spaced)).split("\n\n") if block.strip())
+    return Markup("\n".join(_PARAGRAPH % block.replace("\n", "<br>\n") for block in blocks))
 
 
 @lru_cache(maxsize=1)
