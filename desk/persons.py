@@ -24,12 +24,23 @@ FLAGS: Mapping[Flag, tuple[bool | None, bool | None]] = {
 }
 _ORDER = (persons.c.last_name, persons.c.first_name, persons.c.id)
 Place = tuple[str, str, str]  # of a person in the list
-_asked = person_addresses.alias("asked")
+# Once each, also where two addresses of a person are the same to a mail system.
+_ASKED = (
+    select(person_addresses.c.normalised.label("asked"), person_addresses.c.person_id)
+    .where(any_of(person_addresses.c.normalised))
+    .distinct()
+    .subquery("asked")
+)
 _PERSONS = select(persons, person_addresses.c.address).outerjoin_from(
     persons, person_addresses, person_addresses.c.person_id == persons.c.id
 )
 _BY_ID = Prepared(_PERSONS.where(any_of(persons.c.id)).order_by(persons.c.id, person_addresses.c.position))
-_IDS_BY_ADDRESS = Prepared(select(_asked.c.normalised, _asked.c.person_id).where(any_of(_asked.c.normalised)))
+_BY_ADDRESS = Prepared(
+    select(_ASKED.c.asked, persons, person_addresses.c.address)
+    .join_from(_ASKED, persons, persons.c.id == _ASKED.c.person_id)
+    .join(person_addresses, person_addresses.c.person_id == _ASKED.c.person_id)
+    .order_by(person_addresses.c.position)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +63,10 @@ def find_persons(connection: Connection, addresses: Collection[str]) -> dict[str
     """
     if not addresses:
         return {}
-    owners: dict[str, set[str]] = {}
-    for address, person_id in _IDS_BY_ADDRESS.rows(connection, keys=list(addresses)):
-        owners.setdefault(address, set()).add(person_id)
-    found = load_persons(connection, set().union(*owners.values()))
-    return {address: tuple(found[id_] for id_ in sorted(ids)) for address, ids in owners.items()}
+    owners: dict[str, dict[str, list[Any]]] = {}
+    for row in _BY_ADDRESS.rows(connection, keys=list(addresses)):
+        owners.setdefault(row.asked, {}).setdefault(row.id, []).append(row)
+    return {address: tuple(_person(rows) for _, rows in sorted(found.items())) for address, found in owners.items()}
 
 
 def load_persons(connection: Connection, ids: Collection[str]) -> dict[str, Person]:

@@ -41,7 +41,7 @@ def main(config: ResolverConfig, stop: threading.Event, health: Health) -> None:
     """Runs until `stop`. Waits at its start for the broker, the settings and the desk's tables."""
     token_keys = token_keys_of(config)
     try:
-        engine = open_desk(config.desk_url)
+        engine = open_desk(config.desk_url, autocommit=True, by_keys=True)  # it reads persons by address alone
     except DeskUrlError as error:
         raise StopProcess(WRONG_CONFIGURATION, f"MAILCALL_DESK_URL: {error}") from None
     try:

@@ -174,14 +174,17 @@ def test_persons_who_share_an_address_come_in_the_order_of_their_ids(engine: Eng
     addresses = [
         {"person_id": id_, "position": 1, "address": "Us@x.test", "normalised": "us@x.test"} for id_ in ("c", "b", "a")
     ]
-    own = {"person_id": "b", "position": 0, "address": "b@x.test", "normalised": "b@x.test"}
+    own = [
+        {"person_id": "b", "position": 0, "address": "b@x.test", "normalised": "b@x.test"},
+        {"person_id": "b", "position": 2, "address": "us@X.test", "normalised": "us@x.test"},
+    ]
     with write_transaction(engine) as connection:
         connection.execute(insert(persons), rows)
-        connection.execute(insert(person_addresses), [*addresses, own])
+        connection.execute(insert(person_addresses), [*addresses, *own])
     with read_transaction(engine) as connection:
         found = find_persons(connection, ["us@x.test", "nobody@x.test"])
         assert find_persons(connection, []) == {}
     assert list(found) == ["us@x.test"]
     assert [person.id for person in found["us@x.test"]] == ["a", "b", "c"]
     assert [person.disabled for person in found["us@x.test"]] == [True, False, False]
-    assert found["us@x.test"][1].addresses == ("b@x.test", "Us@x.test")
+    assert found["us@x.test"][1].addresses == ("b@x.test", "Us@x.test", "us@X.test")
