@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import faust
@@ -21,10 +21,7 @@ Event = Any  # faust.events.Event
 
 
 class ConsumeOnly(BootStrategy):
-    """Without Faust's producer: it is not idempotent, and `runtime/kafka/producer.py` needs half of its CPU.
-
-    Without the service of its monitor, too: what that samples each second nobody reads.
-    """
+    """Without Faust's producer: it is not idempotent, and `runtime/kafka/producer.py` needs half of its CPU."""
 
     enable_kafka_producer = False
     enable_sensors = False
@@ -33,6 +30,12 @@ class ConsumeOnly(BootStrategy):
 class App(faust.App):
     BootStrategy = ConsumeOnly
     logger = logging.getLogger("faust.app")
+
+    def on_init_dependencies(self) -> Iterable[Any]:
+        """Without Faust's monitor: what it notes of each message nobody reads."""
+        services: Iterable[Any] = super().on_init_dependencies()
+        self.sensors.remove(self.monitor)
+        return services
 
     def _new_transport(self) -> ReadCommittedTransport:
         return ReadCommittedTransport(self.conf.broker_consumer, self)
@@ -63,6 +66,21 @@ def make_app(config: ProcessConfig, group: str, datadir: str) -> App:
         stream_wait_empty=True,
         stream_buffer_maxsize=4 * config.batch_records,  # more than the consumer holds
     )
+
+
+class Undecoded(faust.Schema):
+    """Keys and values stay the bytes that they are, without a way through the codecs, which could refuse them.
+
+    An event has no headers of its own: those of its message are a list, in which a name can stand twice.
+    """
+
+    def compile(self, app: App, **_: Any) -> Any:
+        make_event = app.conf.Event  # once: Faust notes each look into its settings
+
+        async def decode(message: Any, **_: Any) -> Event:
+            return make_event(app, message.key, message.value, None, message)
+
+        return decode
 
 
 class EventBuffer:
@@ -98,14 +116,14 @@ class EventBuffer:
 
 
 def add_agents(app: App, topics: Sequence[str], buffer: EventBuffer) -> None:
-    """One per topic (full name), with concurrency 1; the topics hold bytes: what a codec cannot decode, Faust skips."""
+    """One per topic (full name), with concurrency 1."""
 
     async def take(stream: Any) -> None:
         async for event in stream.noack().events():
             await buffer.put(event)
 
     for name in topics:
-        topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        topic = app.topic(name, schema=Undecoded())
         app.agent(topic, name=f"mailcall-{name}", concurrency=1)(take)
 
 
