@@ -108,6 +108,10 @@ class EventBuffer:
         while not self._events:
             self._filled.clear()
             await self._filled.wait()
+        before = 0
+        while before < len(self._events):  # an agent brings what one poll has given one by one, one a turn of the loop
+            before = len(self._events)
+            await asyncio.sleep(0)
         batch = [self._events.popleft()]
         size = _size(batch[0])
         while self._events and size + _size(self._events[0]) <= self._max_bytes:
