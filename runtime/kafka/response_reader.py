@@ -6,6 +6,7 @@ stops reading from the socket at every 128 kB. For messages that was half of wha
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
 
@@ -16,13 +17,20 @@ class ResponseReader(asyncio.StreamReader):
     It never stops the broker: whoever reads is always waiting for a response, and it sends only what was asked for.
     """
 
+    # Of `asyncio.StreamReader`, whose types are not told.
+    _exception: BaseException | None
+    _eof: bool
+    _waiter: "asyncio.Future[None] | None"
+    _wakeup_waiter: Callable[[], None]
+    _wait_for_data: Callable[[str], Awaitable[None]]
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self._pieces: deque[memoryview] = deque()
         self._there = 0
         self._wanted = 0
 
-    def feed_data(self, data: bytes) -> None:
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # a transport gives bytes
         self._pieces.append(memoryview(data))
         self._there += len(data)
         if self._there >= self._wanted:

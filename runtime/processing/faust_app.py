@@ -70,13 +70,13 @@ def make_app(config: ProcessConfig, group: str, datadir: str) -> App:
     )
 
 
-class Undecoded(faust.Schema):
+class Undecoded(faust.Schema[Any, Any]):
     """Keys and values stay the bytes that they are, without a way through the codecs, which could refuse them.
 
     An event has no headers of its own: those of its message are a list, in which a name can stand twice.
     """
 
-    def compile(self, app: App, **_: Any) -> Any:
+    def compile(self, app: Any, **_: Any) -> Any:
         make_event = app.conf.Event  # once: Faust notes each look into its settings
 
         async def decode(message: Any, **_: Any) -> Event:

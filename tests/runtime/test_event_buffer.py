@@ -1,4 +1,4 @@
-"""What is processed as one batch under Faust: all that one poll has given, as an agent brings it, and as much as fits."""
+"""What is one batch under Faust: all that one poll has given, as an agent brings it, and as much as fits."""
 
 import asyncio
 from collections.abc import Sequence
