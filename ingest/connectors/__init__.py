@@ -1,36 +1,35 @@
 """The table of incoming protocols: one connector per protocol, all behind `base.Connector` and one contract test.
 
 A new protocol is a module here, a value of `schemas.settings.IncomingServer.protocol`, and a line below. MAPI has two
-lines: its profile says which transport.
+lines: its profile says which transport. A module is imported for the first server of its protocol.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 
 from ingest.connectors.base import WATCH, Connector, Mode
-from ingest.connectors.ews import EwsConnector
-from ingest.connectors.folder import FolderConnector
-from ingest.connectors.graph import GraphConnector
-from ingest.connectors.imap import ImapConnector
-from ingest.connectors.pop3 import Pop3Connector
 from mailserver.exchange.account import ExchangeAccount
 from mailserver.logins import Account
-from mailserver.sasl import Credentials
 from schemas.settings import IncomingServer
 
-CONNECTORS: Mapping[str, Callable[[IncomingServer, Credentials, Mode], Connector]] = {
-    "imap": ImapConnector,
-    "pop3": Pop3Connector,
-    "folder": FolderConnector,
+# Module of this package, and its class, which takes the server, its account and the mode.
+CONNECTORS: Mapping[str, tuple[str, str]] = {
+    "imap": ("imap", "ImapConnector"),
+    "pop3": ("pop3", "Pop3Connector"),
+    "folder": ("folder", "FolderConnector"),
 }
 
-TRANSPORTS: Mapping[str, Callable[[IncomingServer, ExchangeAccount, Mode], Connector]] = {
-    "graph": GraphConnector,
-    "ews": EwsConnector,
+TRANSPORTS: Mapping[str, tuple[str, str]] = {
+    "graph": ("graph", "GraphConnector"),
+    "ews": ("ews", "EwsConnector"),
 }
 
 
 def connector_for(server: IncomingServer, account: Account, mode: Mode = WATCH) -> Connector:
     """A connector for the server's protocol, not connected yet."""
     if isinstance(account, ExchangeAccount):
-        return TRANSPORTS[account.profile.transport](server, account, mode)
-    return CONNECTORS[server.protocol](server, account, mode)
+        module, name = TRANSPORTS[account.profile.transport]
+    else:
+        module, name = CONNECTORS[server.protocol]
+    connector: Connector = getattr(import_module(f"{__name__}.{module}"), name)(server, account, mode)
+    return connector

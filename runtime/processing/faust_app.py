@@ -6,9 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import faust
-from faust.app.base import BootStrategy
-
 from runtime.config import ProcessConfig
 from runtime.kafka.aiokafka_security import for_faust, renew_aiokafka_sessions
 from runtime.kafka.poll_limits import limit_aiokafka_polls
@@ -16,6 +13,7 @@ from runtime.kafka.response_reader import read_aiokafka_responses_whole
 from runtime.kafka.security import security_of
 from runtime.kafka.unreadable_records import fix_aiokafka_records
 from runtime.processing.faust_consumer import ReadCommittedTransport
+from runtime.processing.faust_library import BootStrategy, faust
 from schemas.wire import Record
 
 Event = Any  # faust.events.Event

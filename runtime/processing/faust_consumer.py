@@ -5,12 +5,16 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from weakref import WeakSet
 
-from aiokafka.errors import ConsumerStoppedError
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from kafka import TopicPartition
-from mode.threads import WorkerThread
 
 from runtime.kafka.poll_limits import MAX_POLLED_BYTES
+from runtime.processing.faust_library import (
+    AIOKafkaConsumerThread,
+    Consumer,
+    ConsumerStoppedError,
+    Transport,
+    WorkerThread,
+)
 
 THREAD_SECONDS = 5.0
 HELD_SECONDS = 0.2  # until it is checked again whether more may be polled

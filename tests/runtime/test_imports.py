@@ -10,19 +10,22 @@ NEVER = set(
     "rich pygments attr structlog pydantic_settings dotenv alembic mako exchangelib lxml msal authlib obstore "
     "opentelemetry starlette uvicorn typer nacl yaml".split()
 )
-FAUST = {"faust", "aiokafka", "aiohttp", "mode"}
+FAUST = {"faust", "aiokafka", "mode"}
+BY_LIBRARIES = {"aiohttp", "croniter", "gssapi"}  # which import them for what is not used here
 DATABASE = {"sqlalchemy", "psycopg"}
 PARSER = {"flufl", "resolver.examine", "resolver.parsing", "resolver.screening"}
+OTHERS_IN = {f"ingest.connectors.{protocol}" for protocol in ("imap", "pop3", "folder", "graph", "ews")}
+OTHERS_OUT = {"outbound.transports.graph", "outbound.transports.ews"}
 TEMPLATES = {"jinja2", "nh3"}
 
 
 @pytest.mark.parametrize(
     ("module", "not_imported"),
     [
-        ("ingest.__main__", NEVER | FAUST | DATABASE | PARSER | TEMPLATES | {"asyncio"}),
-        ("resolver.__main__", NEVER - {"attr", "yaml"} | PARSER | TEMPLATES),  # Faust brings these two
-        ("logger.__main__", NEVER | FAUST | PARSER | TEMPLATES),
-        ("outbound.__main__", NEVER | FAUST | PARSER),
+        ("ingest.__main__", NEVER | FAUST | BY_LIBRARIES | DATABASE | PARSER | TEMPLATES | OTHERS_IN | {"asyncio"}),
+        ("resolver.__main__", NEVER | BY_LIBRARIES | PARSER | TEMPLATES),
+        ("logger.__main__", NEVER | FAUST | BY_LIBRARIES | PARSER | TEMPLATES),
+        ("outbound.__main__", NEVER | FAUST | BY_LIBRARIES | PARSER | OTHERS_OUT),
         ("resolver.sandbox.child", NEVER | FAUST | DATABASE | TEMPLATES | {"kafka", "prometheus_client"}),
     ],
 )
