@@ -27,6 +27,7 @@ from runtime.kafka.producer import Publisher
 from runtime.lifecycle import beside, run
 from runtime.net.dialling import refuse_networks
 from runtime.processing.consumer import ConsumerLoop
+from runtime.processing.group import BESIDE_PROBE_SECONDS
 from runtime.server_tests import ServerTestHandler
 from runtime.settings_view import SettingsView
 from runtime.telemetry.health import Health
@@ -68,7 +69,9 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
     test_profile = partial(run_profile_test, account_of=logins.account_for_test)
     tests = ServerTestHandler(server_tester(read_only, test_profile), lambda: view.current, lambda: datetime.now(UTC))
     # With its own health: most instances are assigned no partition of the tests, and are ready all the same.
-    loop = ConsumerLoop(config, tests, publisher, "ingest-tests", stop, Health(config.stall_seconds))
+    loop = ConsumerLoop(
+        config, tests, publisher, "ingest-tests", stop, Health(config.stall_seconds), probe_seconds=BESIDE_PROBE_SECONDS
+    )
     try:
         with beside(loop.run, stop):
             replica.run(stop)

@@ -10,9 +10,10 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from ingest.watchers import WatcherPool
 from runtime.config import ProcessConfig
 from runtime.kafka.clients import broker_errors, position
+from runtime.kafka.quiet_waits import QuietWaits
 from runtime.kafka.topic_reader import to_record
 from runtime.outages import Outage, Stopped, retry_until_available, wait_for_broker
-from runtime.processing.group import PROBE_MS, BrokerProbe, join_group, leave_group
+from runtime.processing.group import PROBE_MS, PROBE_SECONDS, BrokerProbe, join_group, leave_group
 from runtime.telemetry.health import Health
 from runtime.telemetry.logs import get_logger
 from schemas.snapshot import SettingsSnapshot
@@ -47,10 +48,13 @@ class WatcherGroupMember:
         self._loading: dict[TopicPartition, int] = {}  # newly assigned -> the end it is read to
         self._arrived: set[TopicPartition] = set()  # newly assigned, its end not yet asked for
         self._owned: set[TopicPartition] = set()  # assigned, and its cursors known
+        self._quiet: QuietWaits | None = None  # once it is in the group
 
     def settings_changed(self, _snapshot: SettingsSnapshot) -> None:
         """For `SettingsView.on_change`; called from its thread."""
         self._changed.set()
+        if self._quiet:
+            self._quiet.wake()
 
     def run(self, stop: threading.Event) -> None:
         """Returns after `stop`, with every watcher ended and the group left."""
@@ -60,9 +64,12 @@ class WatcherGroupMember:
         except Stopped:
             return
         outage = Outage(STAGE, self._health)
+        self._quiet = quiet = QuietWaits(consumer, stop)
         try:
             while not stop.is_set():
-                retry_until_available(lambda: self._poll_once(consumer), outage, stop.wait)
+                retry_until_available(lambda: self._poll_once(consumer, quiet), outage, stop.wait)
+                if not self._changed.is_set():
+                    quiet.wait(PROBE_SECONDS)
         except Stopped:
             pass
         finally:
@@ -98,10 +105,10 @@ class WatcherGroupMember:
     def on_lost(self, partitions: set[TopicPartition]) -> None:
         self.on_revoked(partitions)
 
-    def _poll_once(self, consumer: KafkaConsumer) -> None:
+    def _poll_once(self, consumer: KafkaConsumer, quiet: QuietWaits) -> None:
         with broker_errors(self._config):
             self._probe.ends(consumer, [TopicPartition(self._topic, 0)])
-            batches: dict[TopicPartition, list[Any]] = consumer.poll(POLL_MS)
+            batches: dict[TopicPartition, list[Any]] = consumer.poll(0 if quiet.nothing_to_do else POLL_MS)
             for batch in batches.values():
                 for raw in batch:
                     self._learn(to_record(raw))

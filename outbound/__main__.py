@@ -25,6 +25,7 @@ from runtime.lifecycle import beside, run
 from runtime.net.dialling import refuse_networks
 from runtime.outages import Outage, Stopped, retry_until_available
 from runtime.processing.consumer import ConsumerLoop
+from runtime.processing.group import BESIDE_PROBE_SECONDS
 from runtime.security.token_keys import token_keys_of
 from runtime.server_tests import ServerTestHandler
 from runtime.settings_view import SettingsView
@@ -56,7 +57,15 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
     loop = ConsumerLoop(config, handler, publisher, "outbound", stop, health)
     tests = ServerTestHandler(server_tester(logins.account, _now), lambda: view.current, _now)
     # With a health of its own: most instances have no partition of the tests, and are ready all the same.
-    test_loop = ConsumerLoop(config, tests, publisher, "outbound-tests", stop, Health(config.stall_seconds))
+    test_loop = ConsumerLoop(
+        config,
+        tests,
+        publisher,
+        "outbound-tests",
+        stop,
+        Health(config.stall_seconds),
+        probe_seconds=BESIDE_PROBE_SECONDS,
+    )
     try:
         retry_until_available(lambda: wait_until_current(engine, 1), Outage("outbound", health), stop.wait)
         with beside(test_loop.run, stop):

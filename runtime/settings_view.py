@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-FETCH_WAIT_MS = 5_000  # its one partition is never paused, so no fetch leaves it out
+# A change ends a fetch at once, and its one partition is never paused, so no fetch leaves it out. That a broker is gone
+# without a word is noticed the later, the longer the broker may take.
+FETCH_WAIT_MS = 20_000
+RESPONSE_MS = FETCH_WAIT_MS + 5_000
 Change = tuple[str, Setting | None, int]
 
 
@@ -68,7 +71,13 @@ class SettingsView:
             self._notify()
 
     def _open(self) -> "tuple[KafkaConsumer, dict[TopicPartition, int]]":
-        consumer = make_consumer(self._config, "settings", fetch_max_wait_ms=FETCH_WAIT_MS, max_poll_records=2000)
+        consumer = make_consumer(
+            self._config,
+            "settings",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            request_timeout_ms=RESPONSE_MS,
+            max_poll_records=2000,
+        )
         try:
             with broker_errors():
                 return consumer, assign_whole(consumer, [SETTINGS.name(self._config.topic_prefix)])

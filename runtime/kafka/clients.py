@@ -81,7 +81,7 @@ def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaCo
         "allow_auto_create_topics": False,
     }
     with broker_errors(config):
-        return KafkaConsumer(**_common(config, role), **{**defaults, **settings})
+        return KafkaConsumer(**{**_common(config, role), **defaults, **settings})
 
 
 @cache

@@ -21,10 +21,11 @@ from kafka import KafkaConsumer, TopicPartition
 from runtime.config import ProcessConfig
 from runtime.kafka.clients import broker_errors, poll, position
 from runtime.kafka.producer import Publisher
+from runtime.kafka.quiet_waits import QuietWaits
 from runtime.kafka.topic_reader import to_record
 from runtime.outages import Outage, OutageError, Stopped, wait_for_broker
 from runtime.processing.batch_runner import BatchRunner, InFlightRecord, split
-from runtime.processing.group import BrokerProbe, PartitionOwner, join_group, leave_group
+from runtime.processing.group import PROBE_SECONDS, BrokerProbe, PartitionOwner, join_group, leave_group
 from runtime.processing.handler_runner import HandlerRunner
 from runtime.processing.in_flight import InFlightRecords
 from runtime.processing.lag import Backlog
@@ -42,8 +43,8 @@ log = get_logger(__name__)
 # How long the broker holds a fetch open while nothing comes; the first record ends it. Only a partition that is
 # assigned or resumed meanwhile waits for its end. Each end wakes three threads: most of what an idle process costs.
 FETCH_WAIT_MS = 5_000
-POLL_MS = 1_000  # a poll returns with the first records: the longest until a stop is noticed
-IN_FLIGHT_POLL_MS = 500
+POLL_MS = 1_000  # a poll returns with the first records; after one without any it waits quietly (`QuietWaits`)
+IN_FLIGHT_POLL_MS = 500  # while records are in flight: until their outcomes are published, many at once
 LEAVE_SECONDS = 5.0  # how long an instance that stops waits for its records in flight
 REVOKE_SECONDS = 1.0  # and one whose partitions are revoked: the group waits for it, and no heartbeat is sent
 GRACE_SECONDS = 1.0  # a batch that takes longer is checked every second
@@ -61,8 +62,10 @@ class ConsumerLoop:
         stop: threading.Event,
         health: Health | None = None,
         unhurried: Collection[Topic] = (),
+        probe_seconds: float = PROBE_SECONDS,
     ) -> None:
-        """`unhurried`: those of the handler's topics that may be read a second or so later, many records at once."""
+        """`unhurried`: those of the handler's topics that may be read a second or so later, many records at once.
+        `probe_seconds`: how often it measures its lag, and finds out whether the broker is available."""
         self._config = config
         self._group = group
         self._stop = stop
@@ -75,7 +78,8 @@ class ConsumerLoop:
         self._runner = BatchRunner(HandlerRunner(handler, config), publisher, self._retry_topics, self._health)
         self._in_flight = InFlightRecords(handler.stage, self._runner, self._backlog)
         self._outage = Outage(handler.stage, self._health)
-        self._probe = BrokerProbe()
+        self._probe = BrokerProbe(probe_seconds)
+        self._quiet_seconds = probe_seconds - POLL_MS / 1000
         self._paused = PausedPartitions(self._retry_topics)
         self._unhurried = UnhurriedTopics({topic.name(prefix) for topic in unhurried}, config.batch_records)
 
@@ -96,6 +100,7 @@ class ConsumerLoop:
             self._consumer = wait_for_broker(self._join, self._stage, self._health, self._stop)
         except Stopped:
             return
+        self._quiet = QuietWaits(self._consumer, self._stop)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._stage)
         try:
             while not self._stop.is_set():
@@ -154,6 +159,8 @@ class ConsumerLoop:
                 self._rewind(records[start:])
                 break
         self._assignment.commit_if_due(self._config.commit_seconds)
+        if not polled and not (self._in_flight or self._paused or self._unhurried or self._assignment.uncommitted):
+            self._quiet.wait(self._quiet_seconds)
 
     def _run(self, batch: Sequence[Record]) -> bool:
         """Has the batch processed and published; False where it is redelivered: cancelled, or its partitions lost."""

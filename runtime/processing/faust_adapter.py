@@ -10,8 +10,9 @@ import asyncio
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, cast
 
 from kafka import TopicPartition
@@ -22,7 +23,7 @@ from runtime.kafka.rights import require_access
 from runtime.outages import Outage, OutageError, Stopped, wait_for_broker
 from runtime.processing.batch_runner import BatchRunner
 from runtime.processing.faust_app import App, Event, EventBuffer, add_agents, crashed_service, make_app, to_record
-from runtime.processing.faust_consumer import ReadCommittedConsumer
+from runtime.processing.faust_consumer import Place, ReadCommittedConsumer
 from runtime.processing.group import PROBE_SECONDS
 from runtime.processing.handler_runner import HandlerRunner
 from runtime.processing.lag import Backlog, LagProbe
@@ -34,7 +35,8 @@ log = get_logger(__name__)
 
 POSITION_SECONDS = 5.0  # a position that is not known by then waits for the broker
 LEAVE_SECONDS = 30.0  # more than a running batch may wait for the broker
-CHECK_SECONDS = 1.0  # how often the stop event and Faust's own state are checked
+CHECK_SECONDS = 5.0  # how often it is checked whether a part of Faust has crashed
+LEAVE_CHECK_SECONDS = 1.0  # and while it leaves: whether a batch retries an outage
 
 
 def run_faust(
@@ -107,13 +109,28 @@ async def _run_batches(buffer: EventBuffer, runner: BatchRunner, backlog: Backlo
 
 async def _until_stop(app: App, worker: "asyncio.Task[None]", stop: threading.Event) -> None:
     """Returns at `stop`; raises what ended the worker, or `RuntimeError` where a part of Faust has crashed."""
+    stopping = _stopping(stop)
     while not stop.is_set():
-        await asyncio.wait([worker], timeout=CHECK_SECONDS)
+        await asyncio.wait([worker, stopping], timeout=CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if worker.done():
             worker.result()
         crashed = crashed_service(app)
         if crashed:
             raise RuntimeError(f"Faust's {crashed} has crashed; the process has to be started again")
+
+
+def _stopping(stop: threading.Event) -> "asyncio.Future[None]":
+    """Is done at `stop`."""
+    loop = asyncio.get_running_loop()
+    stopping = loop.create_future()
+
+    def wait() -> None:
+        stop.wait()
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(stopping.cancel)
+
+    threading.Thread(target=wait, name="wake-at-stop", daemon=True).start()
+    return stopping
 
 
 async def _leave(app: App, worker: "asyncio.Task[None]", runner: BatchRunner) -> None:
@@ -129,11 +146,11 @@ async def _leave(app: App, worker: "asyncio.Task[None]", runner: BatchRunner) ->
             runner.cancel()
         if worker.done():
             app.consumer.unacked.clear()
-        await asyncio.wait([leaving], timeout=CHECK_SECONDS)
+        await asyncio.wait([leaving], timeout=LEAVE_CHECK_SECONDS)
     left = leaving.done()
     while not leaving.done():  # each of its many steps waits again
         leaving.cancel()
-        await asyncio.wait([leaving], timeout=CHECK_SECONDS)
+        await asyncio.wait([leaving], timeout=LEAVE_CHECK_SECONDS)
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
     if left:
@@ -150,7 +167,11 @@ async def _watch_lag(app: App, probe: LagProbe, backlog: Backlog, stage: str, he
             await asyncio.sleep(PROBE_SECONDS)
             partitions = [TopicPartition(tp.topic, tp.partition) for tp in app.consumer.assignment()]
             try:
-                lag = await asyncio.to_thread(probe.measure, partitions, await _processed(app, partitions))
+                places = await _places(app, partitions)
+                lag = lag_of(places)
+                if lag is None:
+                    processed = {tp: place.position for tp, place in places.items() if place.position is not None}
+                    lag = await asyncio.to_thread(probe.measure, partitions, processed)
             except OutageError as error:
                 outage.failed(error)
                 continue
@@ -162,11 +183,21 @@ async def _watch_lag(app: App, probe: LagProbe, backlog: Backlog, stage: str, he
         probe.close()
 
 
-async def _processed(app: App, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-    """Up to which offset all is processed: as far as was read, once no event is unacknowledged."""
+async def _places(app: App, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Place]:
+    """Up to where all is processed, and the ends: as far as was read, once no event is unacknowledged; else nothing."""
     try:
         async with asyncio.timeout(POSITION_SECONDS):
-            positions = await cast(ReadCommittedConsumer, app.consumer).positions(partitions)
+            places = await cast(ReadCommittedConsumer, app.consumer).places(partitions)
     except TimeoutError:
         return {}
-    return {} if app.consumer.unacked else {tp: offset for tp, offset in positions.items() if offset is not None}
+    return {} if app.consumer.unacked else places
+
+
+def lag_of(places: Mapping[TopicPartition, Place]) -> dict[str, int] | None:
+    """Records behind, by topic, where the fetches say so: then the broker need not be asked. None: they do not."""
+    lag: dict[str, int] = {}
+    for partition, place in places.items():
+        if place.position is None or place.end is None:
+            return None
+        lag[partition.topic] = lag.get(partition.topic, 0) + max(0, place.end - place.position)
+    return lag or None

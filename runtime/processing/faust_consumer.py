@@ -1,7 +1,9 @@
 """Faust's consumer as we use it: it reads committed records only, polls within bounds, and hands records on cheaply."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
@@ -12,6 +14,7 @@ from runtime.processing.faust_library import (
     AIOKafkaConsumerThread,
     Consumer,
     ConsumerStoppedError,
+    Service,
     Transport,
     WorkerThread,
 )
@@ -19,7 +22,20 @@ from runtime.processing.faust_library import (
 THREAD_SECONDS = 5.0
 HELD_SECONDS = 0.2  # until it is checked again whether more may be polled
 FETCH_SECONDS = 5.0  # how long the broker holds a fetch open while nothing comes; the first record ends it
-LOOK_SECONDS = 1.0  # how often aiokafka looks for something to fetch that no event told it of; its own is 0.2
+LOOK_SECONDS = FETCH_SECONDS  # how often aiokafka looks for something to fetch that no event told it of; its own is 0.2
+COMMIT_AGAIN_SECONDS = 10.0  # until what was acknowledged during a commit of a rebalance is committed as well
+FRESH_SECONDS = FETCH_SECONDS + 1.0  # after it a fetch is overdue
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a partition is read: the offset of the record that is read next, and the one after the last record.
+
+    The latter is as the last fetch found it; None where that is too long ago to be true.
+    """
+
+    position: int | None
+    end: int | None
 
 
 class Worker(WorkerThread):
@@ -46,14 +62,23 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         consumer._consumer_timeout = LOOK_SECONDS
         return consumer
 
-    async def positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
-        """Offset of the record that is read next, of each, in one call of the thread."""
-        found: dict[TopicPartition, int | None] = await self.call_thread(self._positions, partitions)
+    async def _keepalive2(self) -> None:
+        """Nothing: it wakes both threads every second, to log where one does not respond."""
+
+    async def places(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Place]:
+        """Where it is in each, in one call of the thread."""
+        found: dict[TopicPartition, Place] = await self.call_thread(self._places, partitions)
         return found
 
-    async def _positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
+    async def _places(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Place]:
         consumer = self._ensure_consumer()
-        return {partition: await consumer.position(partition) for partition in partitions}
+        oldest_ms = (time.time() - FRESH_SECONDS) * 1000
+        places = {}
+        for partition in partitions:
+            position = await consumer.position(partition)
+            fresh = (consumer.last_poll_timestamp(partition) or 0) >= oldest_ms
+            places[partition] = Place(position, consumer.last_stable_offset(partition) if fresh else None)
+        return places
 
 
 class ReadCommittedConsumer(Consumer):
@@ -67,6 +92,7 @@ class ReadCommittedConsumer(Consumer):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._held: WeakSet[Any] = WeakSet()
+        self._acknowledged = asyncio.Event()
 
     async def getmany(self, timeout: float) -> AsyncIterator[Any]:
         if self._holds_enough():
@@ -101,11 +127,26 @@ class ReadCommittedConsumer(Consumer):
         if message.generation_id == self.app.consumer_generation_id:
             self._read_offset[partition] = message.offset
 
-    async def verify_all_partitions_active(self) -> None:
+    def ack(self, message: Any) -> bool:
+        acknowledged: bool = super().ack(message)
+        self._acknowledged.set()
+        return acknowledged
+
+    @Service.task
+    async def _commit_handler(self) -> None:
+        """As Faust's own, which wakes every second, whether or not there is something to commit."""
+        while not self.should_stop:
+            await self.wait(self._acknowledged.wait(), timeout=COMMIT_AGAIN_SECONDS)
+            self._acknowledged.clear()
+            await self.sleep(self.commit_interval)
+            await self.commit()
+
+    @Service.task
+    async def _commit_livelock_detector(self) -> None:
         """Nothing: it looks at each partition every few seconds, to log what `_watch_lag` measures."""
 
-    async def positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
-        return await self._thread.positions(partitions)
+    async def places(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Place]:
+        return await self._thread.places(partitions)
 
     def _new_consumer_thread(self) -> ReadCommittedThread:
         return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)

@@ -22,6 +22,7 @@ from runtime.telemetry.metrics import COMMIT_FAILURES
 log = get_logger(__name__)
 
 PROBE_SECONDS = 5.0  # how often the ends of the partitions are asked for: the lag, and whether the broker is there
+BESIDE_PROBE_SECONDS = 30.0  # and by a loop beside another one of the same process
 PROBE_MS = 5_000
 LEAVE_MS = 5_000
 
@@ -106,15 +107,16 @@ def leave_group(consumer: KafkaConsumer, stage: str) -> None:
 
 
 class BrokerProbe:
-    """Asks for the ends of partitions every `PROBE_SECONDS`, and so notices what `poll` does not say: no broker."""
+    """Asks for the ends of partitions now and again, and so notices what `poll` does not say: no broker."""
 
-    def __init__(self) -> None:
+    def __init__(self, every_seconds: float = PROBE_SECONDS) -> None:
+        self._every_seconds = every_seconds
         self._asked_at = 0.0
 
     def ends(self, consumer: KafkaConsumer, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int] | None:
         """The offset after the last record of each; None where it is not time to ask. Raises kafka-python's errors."""
         now = time.monotonic()
-        if now - self._asked_at < PROBE_SECONDS:
+        if now - self._asked_at < self._every_seconds:
             return None
         self._asked_at = now
         ends: dict[TopicPartition, int] = consumer.end_offsets(list(partitions), timeout_ms=PROBE_MS)

@@ -97,6 +97,11 @@ class Assignment:
             if partition_of(record) not in self.lost:
                 self._tracker.mark_processed(partition_of(record), record.offset)
 
+    @property
+    def uncommitted(self) -> bool:
+        """Whether there is something to commit."""
+        return bool(self._tracker.committable_offsets())
+
     def commit_if_due(self, every_seconds: float) -> None:
         now = time.monotonic()
         if now - self._committed_at >= every_seconds and self._tracker.committable_offsets():

@@ -79,6 +79,10 @@ class PausedPartitions:
         self._topics = topics
         self._due_at: dict[TopicPartition, float] = {}
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._due_at)
+
     def take_due(self, consumer: "KafkaConsumer", polled: "dict[TopicPartition, list[Any]]") -> Iterator[Record]:
         """Records to process now. A partition whose next record is not due is set back to it and paused."""
         now_ms = int(time.time() * 1000)

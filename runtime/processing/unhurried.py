@@ -24,6 +24,10 @@ class UnhurriedTopics:
         self._paused: set[TopicPartition] = set()
         self._resume_at = 0.0
 
+    def __bool__(self) -> bool:
+        """Whether they are paused."""
+        return bool(self._paused)
+
     def pause_read(self, consumer: "KafkaConsumer", polled: "Mapping[TopicPartition, Sequence[Any]]") -> None:
         """After each poll."""
         if self._topics.isdisjoint(partition.topic for partition in polled):

@@ -1,10 +1,11 @@
 """What a process says about itself over HTTP: /metrics, /livez (own progress only), /readyz (all it depends on)."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
@@ -15,6 +16,7 @@ from runtime.telemetry.thread_times import ThreadTimes
 log = get_logger(__name__)
 
 
+CLOSE_SECONDS = 1.0
 STEP_SECONDS = 60.0  # a step that is bounded by time-outs of its own has long ended by then
 
 
@@ -76,9 +78,8 @@ class HealthServer:
         self._server.daemon_threads = True
         self.host = host
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.5}, name="health", daemon=True
-        )
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="health", daemon=True)
 
     def start(self) -> Self:
         self._thread.start()
@@ -86,9 +87,16 @@ class HealthServer:
         return self
 
     def close(self) -> None:
-        self._server.shutdown()
+        self._closed.set()
+        with suppress(OSError):
+            socket.create_connection((self.host, self.port), CLOSE_SECONDS).close()  # ends the wait
+        self._thread.join(CLOSE_SECONDS)
         self._server.server_close()
-        self._thread.join()
+
+    def _serve(self) -> None:
+        """As `serve_forever`, which wakes twice a second to see whether it is to end."""
+        while not self._closed.is_set():
+            self._server.handle_request()
 
 
 class _Handler(BaseHTTPRequestHandler):

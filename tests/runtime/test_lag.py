@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import pytest
+from kafka import TopicPartition
 from prometheus_client import REGISTRY
 
 from runtime.config import ProcessConfig
+from runtime.processing.faust_adapter import lag_of
+from runtime.processing.faust_consumer import Place
 from runtime.processing.handler_runner import HandlerRunner
 from runtime.processing.lag import Backlog
 from runtime.processing.outcomes import Dead, FinalOutcome, Ok, Reject, Retry
@@ -120,3 +123,18 @@ def test_hand_over_time_counts_what_is_handled_for_good(monkeypatch: pytest.Monk
     records = [record(FETCHED, age) for age in (1, 20, 300, 4000, -5)]
     HandlerRunner(Handler(), CONFIG).count(records, outcomes)
     assert (told("count") - before[0], told("sum") - before[1]) == (4, 321)
+
+
+@pytest.mark.parametrize(
+    ("places", "lag"),
+    [
+        ({0: Place(7, 9), 1: Place(4, 4)}, {"one": 2}),
+        ({0: Place(7, 7), 1: Place(4, None)}, None),  # a fetch is overdue
+        ({0: Place(None, 7)}, None),
+        ({}, None),  # something is not acknowledged yet, or nothing is assigned
+    ],
+)
+def test_the_broker_is_asked_for_the_lag_where_fetches_do_not_say_it(
+    places: dict[int, Place], lag: dict[str, int] | None
+) -> None:
+    assert lag_of({TopicPartition("one", number): place for number, place in places.items()}) == lag
