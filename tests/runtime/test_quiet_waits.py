@@ -32,7 +32,7 @@ def config(kafka_bootstrap: str, topic_prefix: str) -> ProcessConfig:
 @pytest.fixture
 def consumer(config: ProcessConfig) -> Iterator[Any]:
     topic = _topic(config)
-    with closing(make_consumer(config, "test", group_id=topic, fetch_max_wait_ms=8_000)) as consumer:
+    with closing(make_consumer(config, "test", group_id=topic)) as consumer:
         consumer.subscribe([topic])
         assert wait_until(lambda: _assigned_after_poll(consumer) == 1, LONG)
         consumer.poll(1000)  # a fetch is on its way from here on
@@ -42,7 +42,7 @@ def consumer(config: ProcessConfig) -> Iterator[Any]:
 def test_a_stop_ends_the_wait_also_where_it_came_before(consumer: Any) -> None:
     stop = threading.Event()
     waits = QuietWaits(consumer, stop)
-    consumer.pause(*consumer.assignment())
+    _pause(consumer)
     threading.Timer(0.2, stop.set).start()
     assert _ended(waits, stop)
     waits.wake()
@@ -64,11 +64,18 @@ def test_a_record_ends_the_wait(config: ProcessConfig, consumer: Any) -> None:
 
 def test_a_rebalance_ends_the_wait_and_lets_none_begin(consumer: Any) -> None:
     waits = QuietWaits(consumer, threading.Event())
-    consumer.pause(*consumer.assignment())
+    _pause(consumer)
     threading.Timer(0.2, consumer._coordinator.request_rejoin).start()
     assert _seconds(waits, LONG) < SOON
     assert not waits.nothing_to_do
     assert _seconds(waits, LONG) < SOON
+
+
+def _pause(consumer: Any) -> None:
+    """From here on no fetch is on its way, whose end would end a wait."""
+    consumer.pause(*consumer.assignment())
+    assert wait_until(lambda: not consumer._fetcher.in_flight_fetches(), LONG)
+    consumer.poll(0)  # the last one is forgotten
 
 
 def _seconds(waits: QuietWaits, longest: float) -> float:
