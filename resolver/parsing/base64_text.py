@@ -18,7 +18,7 @@ _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r\f\x1b"))
 _RULE = b"-_*~#+ \t\r\n"  # what a line above a footer is drawn with
 _LOOK = 4_096  # bytes that tell what the rest is
 _MAX_PIECES = 10_000
-_MIN_BYTES = 4_096  # fewer are done before their lines are looked at
+_LONGEST_LINE = 1_000  # bytes, of lines of equal length
 
 # A short word with another one behind it: no line of base64 has that, even where its line breaks became blanks.
 _PROSE = re.compile(rb"(?<!\S)[^\s=]{1,19}[ \t]+\S")
@@ -27,13 +27,17 @@ _WORD = rb"(?:[A-Z]?(?:[a-z]|[\x80-\xff])+|[A-Z]+|\d+)"
 _WORDS = re.compile(rb"\s*%b(?:[\s.,;:!?'()/_-]+%b)*[\s.,;:!?)_-]*\Z" % (_WORD, _WORD))
 
 
-def decode_base64(data: bytes, is_text: bool, found: set[Defect]) -> bytes:
-    """The decoded bytes, or `data` as it came where it was never encoded; `is_text`: they are meant to be read.
+def decode_base64(body: bytes | memoryview, is_text: bool, found: set[Defect]) -> bytes:
+    """The decoded bytes, or `body` as it came where it was never encoded; `is_text`: it is meant to be read.
 
     Characters outside the alphabet are stepped over (RFC 2045, section 6.8); a text behind the end is not read.
     """
+    decoded = _decode_even_lines(memoryview(body))
+    if decoded is not None:
+        return decoded
+    data = bytes(body)
     try:
-        decoded = pybase64.b64decode(_without_blanks(data), validate=True)
+        decoded = pybase64.b64decode(data.translate(None, _BLANKS), validate=True)
     except binascii.Error:
         found.add(Defect.BAD_BASE64)
         return _decode_damaged(data, is_text)
@@ -46,20 +50,28 @@ def decode_base64(data: bytes, is_text: bool, found: set[Defect]) -> bytes:
     return decoded
 
 
-def _without_blanks(data: bytes) -> bytes | bytearray:
-    """Exactly `data.translate(None, _BLANKS)`; lines of equal length, as programs write, are cut by their stride."""
-    length = data.find(b"\n") + 1 if len(data) >= _MIN_BYTES else 0  # of a line, with its end
-    end = len(data) - len(data) % length if length > 1 else 0
-    if not end or data[length - 1 : end : length].strip(b"\n"):
-        return data.translate(None, _BLANKS)
-    lines = bytearray(memoryview(data)[:end])
+def _decode_even_lines(data: memoryview) -> bytes | None:
+    """Of lines of equal length, as programs write them: they are cut by their stride, and copied once.
+
+    None where they are not, where other blanks than line ends stand in them, and where they may be words: those are
+    short, or have a blank between them.
+    """
+    length = bytes(data[:_LONGEST_LINE]).find(b"\n") + 1  # of a line, with its end
+    if len(data) <= _LOOK or length < 3:
+        return None
+    end = len(data) - len(data) % length
+    rest = bytes(data[end:])
+    if b" " in rest or bytes(data[length - 1 : end : length]).strip(b"\n"):
+        return None
+    lines = bytearray(data[:end])
     del lines[length - 1 :: length]
-    if length > 2 and not lines[length - 2 :: length - 1].strip(b"\r"):
+    if not lines[length - 2 :: length - 1].strip(b"\r"):
         del lines[length - 2 :: length - 1]
-    if any(blank in lines for blank in _BLANKS):
-        return data.translate(None, _BLANKS)
-    lines += data[end:].translate(None, _BLANKS)
-    return lines
+    lines += rest.translate(None, _BLANKS)
+    try:
+        return pybase64.b64decode(lines, validate=True)
+    except binascii.Error:
+        return None
 
 
 def _decode_damaged(data: bytes, is_text: bool) -> bytes:

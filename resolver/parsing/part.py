@@ -43,7 +43,8 @@ class Part:
             return self._content
         encoding = self.headers.raw("content-transfer-encoding") or b""
         is_text = self.content_type.startswith(("text/", "multipart/"))
-        content = decode_transfer(self.body(), encoding.decode("ascii", "replace"), is_text, found)
+        body = memoryview(self.raw)[self.start : self.end]
+        content = decode_transfer(body, encoding.decode("ascii", "replace"), is_text, found)
         if not is_text or len(content) <= _KEPT:
             self._content = content
         return content

@@ -7,6 +7,7 @@ from resolver.parsing.base64_text import decode_base64
 from schemas.mail import Defect
 
 _PLAIN = frozenset({"", "7bit", "8bit", "7bits", "8bits", "binary", "none", "unencoded"})
+_USUAL = {name: name.replace("-", "") for name in ("7bit", "8bit", "base64", "quoted-printable")}
 _UU = frozenset({"xuuencode", "uuencode", "xuue", "uue", "xuu"})
 _NAME = re.compile(r"quoted\s{1,9}printable|[\w-]+", re.IGNORECASE)
 _SIGNS = re.compile(r"[\W_]")
@@ -22,23 +23,26 @@ def is_encoded(encoding: str) -> bool:
     return _name(encoding) not in _PLAIN
 
 
-def decode_transfer(data: bytes, encoding: str, is_text: bool, found: set[Defect]) -> bytes:
+def decode_transfer(body: memoryview, encoding: str, is_text: bool, found: set[Defect]) -> bytes:
     """The decoded bytes of a part; `is_text`: they are meant to be read."""
     name = _name(encoding)
-    if name in _PLAIN:
-        return data
     if name in ("base64", "b"):
-        return decode_base64(data, is_text, found)
+        return decode_base64(body, is_text, found)
+    data = bytes(body)
     if name in ("quotedprintable", "qp"):
         return decode_quoted_printable(data, found)
     if name in _UU:
         return _decode_uu_part(data, found)
-    found.add(Defect.UNKNOWN_TRANSFER_ENCODING)
+    if name not in _PLAIN:
+        found.add(Defect.UNKNOWN_TRANSFER_ENCODING)
     return data
 
 
 def _name(encoding: str) -> str:
     """In small letters, without what stands between its words: `quoted printable`, `7-bit`."""
+    usual = encoding.strip()
+    if usual in _USUAL:
+        return _USUAL[usual]
     match = _NAME.search(encoding)
     return _SIGNS.sub("", match[0]).lower() if match else ""
 
