@@ -84,7 +84,7 @@ def with_fields_below(raw: bytes, headers: Headers, start: int, found: set[Defec
     if opening and raw.find(b"\n--" + opening[1] + b"--", start) >= 0:
         found.add(Defect.BAD_CONTENT_TYPE)
         value = b'multipart/mixed; boundary="' + opening[1] + b'"'
-        return headers.around(Headers({"content-type": [value]})), start
+        return headers.around(Headers([("content-type", value)])), start
     return headers, start
 
 
@@ -93,8 +93,7 @@ def with_used_boundary(raw: bytes, headers: Headers, start: int) -> Headers:
     for value in headers.raw_all("content-type")[:_MAX_TYPES]:
         boundary = parse_parameters(value, None, set())[1].get("boundary", "").encode("utf-8", "surrogateescape")
         if boundary and raw.find(b"--" + boundary, start) >= 0:
-            others = {name: list(headers.raw_all(name)) for name in headers if name.startswith("content-")}
-            return headers.around(Headers({**others, "content-type": [value]}))
+            return headers.with_only("content-type", value)
     return headers
 
 

@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import takewhile
 
 from resolver.parsing.encoded_words import clean_line, header_text
 from schemas.mail import Defect
 
 MAX_FIELDS = 1_000  # past these only fields that mean something are kept
 MAX_FIELD_BYTES = 1 << 20
+_PLAIN_BLOCK = 64 << 10  # bytes; a longer block is read field by field
 _USUAL_BLOCK = 4_096  # bytes that hold nearly every part's headers: no need to look through the file behind them
 
 _BLANK_LINE = re.compile(rb"\n\r*\n")
 # RFC 5322, section 2.2: printable characters without colon; blanks before the colon are obsolete syntax (4.5).
 _FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?")
+# The same in the form that nearly all have. Only at the beginning of a line: so no text costs more than its length.
+_PLAIN_FIELD = re.compile(rb"^([!-9;-~]++):([^\n]*+(?:\n[ \t][^\n]*+)*+)\n", re.MULTILINE)
 _KNOWN_FIELD = re.compile(
     rb"^(?:from|to|cc|bcc|subject|date|message-id|mime-version|received|return-path|reply-to|sender|in-reply-to"
     rb"|references|delivered-to|precedence|auto-submitted|errors-to|importance|priority|user-agent|organi[sz]ation"
@@ -29,11 +32,15 @@ _BARE_CR_BEFORE_FIELD = re.compile(rb"\r(?=[A-Za-z][A-Za-z0-9-]*:)")
 class Headers:
     """The fields of one header block, read-only. Names are lower case; `get` and `all` decode when asked."""
 
-    __slots__ = ("_decoded", "_fields", "_hint", "_order")
+    __slots__ = ("_by_name", "_decoded", "_fields", "_first", "_hint")
 
-    def __init__(self, fields: dict[str, list[bytes]], order: Sequence[str] = ()) -> None:
-        self._fields = fields
-        self._order = order  # the name of each field, from the top
+    def __init__(self, fields: Sequence[tuple[str, bytes]] = ()) -> None:
+        self._fields = fields  # name and value of each, from the top
+        self._first = dict(fields)  # the first field of each name
+        self._by_name: dict[str, list[bytes]] | None = None  # all of each name, where one has several
+        if len(self._first) < len(fields):
+            self._by_name = _by_name(fields)
+            self._first = {name: values[0] for name, values in self._by_name.items()}
         self._hint: str | None = None
         self._decoded: dict[str, str] = {}  # what `get` has read: several checks ask for the same field
 
@@ -48,46 +55,46 @@ class Headers:
         self._decoded.clear()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
+        return iter(self._first)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._fields
+        return name in self._first
 
     def get(self, name: str) -> str | None:
         """The first field of this name: unfolded, decoded, one line without control characters."""
-        values = self._fields.get(name)
-        if not values:
-            return None
         text = self._decoded.get(name)
-        if text is None:
-            text = self._decoded[name] = self._decode(values[0])
+        if text is None and name in self._first:
+            text = self._decoded[name] = self._decode(self._first[name])
         return text
 
     def all(self, name: str) -> tuple[str, ...]:
         """Every field of this name, in the order of the mail."""
-        values = self._fields.get(name)
-        return tuple(map(self._decode, values)) if values else ()
+        return tuple(map(self._decode, self.raw_all(name))) if name in self._first else ()
 
     def raw(self, name: str) -> bytes | None:
         """The first field of this name as it stands in the mail, folded."""
-        values = self._fields.get(name)
-        return values[0] if values else None
+        return self._first.get(name)
 
     def raw_all(self, name: str) -> tuple[bytes, ...]:
-        return tuple(self._fields.get(name, ()))
+        if name not in self._first:
+            return ()
+        return (self._first[name],) if self._by_name is None else tuple(self._by_name[name])
 
     def raw_above(self, name: str, other: str) -> tuple[bytes, ...]:
         """Those fields of this name that stand above the first of the other name; none where there is no other."""
-        if name not in self._fields or other not in self._fields:
+        if name not in self._first or other not in self._first:
             return ()
-        above = islice(self._order, self._order.index(other))
-        return tuple(self._fields[name][: sum(one == name for one in above)])
+        above = takewhile(lambda field: field[0] != other, self._fields)
+        return tuple(value for one, value in above if one == name)
 
     def around(self, inner: "Headers") -> "Headers":
         """These fields, with those that tell of the content (`Content-...`) taken from a block further inside."""
-        fields = {name: values for name, values in self._fields.items() if not name.startswith("content-")}
-        fields.update((name, values) for name, values in inner._fields.items() if name.startswith("content-"))
-        return Headers(fields, self._order)
+        own = [field for field in self._fields if not field[0].startswith("content-")]
+        return Headers(own + [field for field in inner._fields if field[0].startswith("content-")])
+
+    def with_only(self, name: str, value: bytes) -> "Headers":
+        """These fields, of which this one alone has its name."""
+        return Headers([*(field for field in self._fields if field[0] != name), (name, value)])
 
     def _decode(self, value: bytes) -> str:
         if value.isascii() and b"=?" not in value:  # nothing to decode in most fields
@@ -95,6 +102,13 @@ class Headers:
             if text.isprintable():
                 return text.strip()
         return clean_line(header_text(value, self._hint, set()))
+
+
+def _by_name(fields: Sequence[tuple[str, bytes]]) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = {}
+    for name, value in fields:
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def header_block(raw: bytes) -> bytes:
@@ -116,11 +130,11 @@ def split_headers(raw: bytes, found: set[Defect]) -> tuple[Headers, int]:
         found.add(Defect.NUL)
     if start and not _KNOWN_FIELD.search(block):
         found.add(Defect.NO_HEADERS)
-        return Headers({}), start
+        return Headers(), start
     headers, used = _read_fields(block, found)
     if not any(headers):
         found.add(Defect.NO_HEADERS)
-        return Headers({}), start
+        return Headers(), start
     if used < len(block):
         return headers, start + used
     return headers, blank.end() if blank else len(raw)
@@ -136,7 +150,7 @@ def split_part_headers(raw: bytes, start: int, found: set[Defect]) -> tuple[Head
         dashes = raw.find(b"\n--", start - 1)
     limit = dashes + 1 if dashes >= 0 else len(raw)
     if raw.startswith((b"\n", b"\r\n"), start):
-        return Headers({}), raw.index(b"\n", start) + 1
+        return Headers(), raw.index(b"\n", start) + 1
     blank = _BLANK_LINE.search(raw, start, limit)
     block = raw[start : blank.start() + 1 if blank else limit]
     headers, used = _read_fields(block, found)
@@ -147,8 +161,14 @@ def split_part_headers(raw: bytes, start: int, found: set[Defect]) -> tuple[Head
 
 def _read_fields(block: bytes, found: set[Defect]) -> tuple[Headers, int]:
     """The fields of a block, and how far it was read: to its end, or to where text begins without a blank line."""
-    fields: dict[str, list[bytes]] = {}
-    order: list[str] = []
+    plain = _PLAIN_FIELD.findall(block) if len(block) <= _PLAIN_BLOCK else ()
+    if 0 < len(plain) <= MAX_FIELDS:
+        names, values = zip(*plain, strict=True)
+        joined = b"\n".join(names)
+        # A colon and a line end for each field, and nothing else: then no byte of the block stands outside of them.
+        if len(joined) + 1 + len(plain) + sum(map(len, values)) == len(block):
+            return Headers([*zip(joined.lower().decode("ascii").split("\n"), values, strict=True)]), len(block)
+    fields: list[tuple[str, bytes]] = []
     position = count = 0
     last_known: int | None = None
     while position < len(block):
@@ -156,16 +176,11 @@ def _read_fields(block: bytes, found: set[Defect]) -> tuple[Headers, int]:
         if match:
             count += 1
             if count <= MAX_FIELDS or _KNOWN_FIELD.match(block, position):
-                name = match[1].decode("ascii").lower()
                 value = match[2]
                 if len(value) > MAX_FIELD_BYTES:
                     found.add(Defect.TOO_LONG)
                     value = value[:MAX_FIELD_BYTES]
-                if name in fields:
-                    fields[name].append(value)
-                else:
-                    fields[name] = [value]
-                order.append(name)
+                fields.append((match[1].decode("ascii").lower(), value))
             position = match.end()
             continue
         if last_known is None:
@@ -178,4 +193,4 @@ def _read_fields(block: bytes, found: set[Defect]) -> tuple[Headers, int]:
         position = line_end + 1 if line_end >= 0 else len(block)
     if count > MAX_FIELDS:
         found.add(Defect.TOO_MANY_HEADERS)
-    return Headers(fields, order), position
+    return Headers(fields), position

@@ -36,7 +36,7 @@ def signed_mail(content: bytes, holder: Part, found: set[Defect]) -> Part | None
     if _FIRST_FIELD.match(content) and not _MIME_FIELDS.isdisjoint(headers):
         entity = make_part(content, headers, start, "text/plain", found)
     elif _name(holder) in _OWN_NAMES and is_readable(content):
-        entity = make_part(content, Headers({}), 0, "text/plain", found)
+        entity = make_part(content, Headers(), 0, "text/plain", found)
     else:
         return None
     if entity.content_type in _MAILS and entity.params.get("forwarded", "").lower() != "yes":

@@ -1,13 +1,18 @@
 """Headers as they are really written: each row is a header value and what it says."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from resolver.parsing import parse
 from resolver.parsing.addresses import parse_addresses
 from resolver.parsing.dates import parse_date
 from resolver.parsing.encoded_words import clean_line, header_text
+from resolver.parsing.headers import split_headers
 from resolver.parsing.message_ids import all_ids, first_id
 from resolver.parsing.parameters import parse_parameters
+from schemas.mail import Defect
+from tests.examples import examples
 
 SUBJECTS: list[tuple[bytes, str]] = [
     (b"Printer", "Printer"),
@@ -302,3 +307,52 @@ PARAMETERS: list[tuple[bytes, str, dict[str, str]]] = [
 @pytest.mark.parametrize(("value", "main", "parameters"), PARAMETERS)
 def test_parameters(value: bytes, main: str, parameters: dict[str, str]) -> None:
     assert parse_parameters(value, None, set()) == (main, parameters)
+
+
+def test_what_was_read_before_changes_nothing_of_the_next_mail() -> None:
+    for _ in range(2):
+        found: set[Defect] = set()
+        main, parameters = parse_parameters(b"text/plain; charset==?utf-8?Q?never", None, found)
+        assert (main, parameters) == ("text/plain", {"charset": "=?utf-8?Q?never"})
+        parameters.clear()
+        parse_addresses([b"=?utf-8?Q?never <ann@example.org>"], None, found)
+        assert found == {Defect.BAD_ENCODED_WORD}
+        again: set[Defect] = set()
+        parse_addresses([b"=?utf-8?Q?never <ann@example.org>"], None, again)
+        assert again == {Defect.BAD_ENCODED_WORD}
+    raw = '"Борис" <boris@example.org>'
+    for charset in ("koi8-r", "cp866", "koi8-r"):
+        found = set()
+        [box] = parse_addresses([raw.encode(charset)], charset, found)
+        assert (box.name, found) == ("Борис", {Defect.RAW_8BIT_HEADER})
+
+
+_LINES = (
+    "From: ann@example.org",
+    "SUBJECT:a",
+    "Subject: b",
+    " folded",
+    "\tand on",
+    "X-Empty:",
+    "X:a:b",
+    "To : x",
+    "junk",
+)
+
+
+@given(lines=st.lists(st.sampled_from(_LINES), max_size=12), end=st.sampled_from(("\n", "\r\n")))
+@settings(max_examples=examples(300))
+def test_a_block_that_is_taken_apart_at_once_says_what_its_fields_say_one_by_one(lines: list[str], end: str) -> None:
+    """A blank before a colon is the obsolete form: a block that holds one is read field by field."""
+    block = end.join(("X-First: 1", *lines, "", "text"))
+    obsolete = block.replace("X-First:", "X-First :")
+    (at_once, found), (one_by_one, expected) = (_read(one.encode()) for one in (block, obsolete))
+    assert at_once == one_by_one and found == expected
+
+
+def _read(raw: bytes) -> tuple[dict[str, tuple[bytes, ...]], tuple[set[Defect], bytes, tuple[bytes, ...]]]:
+    found: set[Defect] = set()
+    headers, start = split_headers(raw, found)
+    fields = {name: headers.raw_all(name) for name in headers}
+    assert all(headers.raw(name) == values[0] for name, values in fields.items())
+    return fields, (found, raw[start:], headers.raw_above("from", "subject"))
