@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from resolver.parsing.address_forms import BLANK, clean_address, join_spaced, notes_mailbox
 from resolver.parsing.encoded_words import clean_line, decode_words, raw_text
@@ -10,6 +11,7 @@ from schemas.mail import Defect, Mailbox
 
 MAX_MAILBOXES = 10_000
 MAX_TOKENS = 100_000  # of a field
+_SHORT = 200  # bytes of a field that is remembered: the desk's own address and its correspondents come again
 
 _TOKEN = re.compile(
     r"(?P<blank>\s+)"
@@ -44,12 +46,23 @@ def parse_addresses(values: Iterable[bytes], hint: str | None, found: set[Defect
     """Every mailbox of these header fields, in order; groups taken apart (`undisclosed-recipients:;` holds none)."""
     boxes: list[Mailbox] = []
     for value in values:
+        if len(value) <= _SHORT and (known := _remembered(value)):
+            boxes.append(known)
+            continue
         text = raw_text(value, hint, found)
         box = _simple_mailbox(text, found)
         boxes += [box] if box else _AddressParser(text, found).read()
         if len(boxes) > MAX_MAILBOXES:
             break
     return tuple(boxes[:MAX_MAILBOXES])
+
+
+@lru_cache(maxsize=2048)
+def _remembered(value: bytes) -> Mailbox | None:
+    """The only mailbox of a header without defects, which the mail about it changes nothing of; None for any other."""
+    found: set[Defect] = set()
+    box = _simple_mailbox(raw_text(value, None, found), found)
+    return None if found else box
 
 
 def _simple_mailbox(text: str, found: set[Defect]) -> Mailbox | None:

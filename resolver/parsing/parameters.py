@@ -1,6 +1,8 @@
 """Parses Content-Type and Content-Disposition: value and parameters (RFC 2045, RFC 2231), as far as readable."""
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from resolver.parsing.charsets import decode
@@ -8,6 +10,7 @@ from resolver.parsing.encoded_words import decode_words, raw_text
 from schemas.mail import Defect
 
 MAX_PARAMETERS = 100
+_SHORT = 60  # bytes: that of a text, which stands in many mails; a boundary or a file's name makes it longer
 
 _NAME = re.compile(r"""[;\s]*+([^\s=;"]+)\s*=\s*""")
 _BARE = re.compile(r"[^;]*")
@@ -30,6 +33,20 @@ _EXTENDED = re.compile(r"[\w-]{2,20}'[\w-]{0,20}'(?:%[0-9a-f]{2}|[^%])+\Z", re.I
 
 def parse_parameters(value: bytes, hint: str | None, found: set[Defect]) -> tuple[str, dict[str, str]]:
     """(value in lower case, parameters by lower-case name); file names decoded from RFC 2231 or encoded words."""
+    if len(value) > _SHORT or hint is not None:
+        return _parse(value, hint, found)
+    main, parameters, defects = _remembered(value)
+    found |= defects
+    return main, dict(parameters)
+
+
+@lru_cache(maxsize=512)
+def _remembered(value: bytes) -> tuple[str, Mapping[str, str], frozenset[Defect]]:
+    found: set[Defect] = set()
+    return *_parse(value, None, found), frozenset(found)
+
+
+def _parse(value: bytes, hint: str | None, found: set[Defect]) -> tuple[str, dict[str, str]]:
     text = raw_text(value, hint, found)
     if text.lstrip()[:2] == "=?":  # all of it in one encoded word
         text = decode_words(text, found)
