@@ -46,6 +46,11 @@ class Place:
         return self.text is None and self.rich is None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is a text alone."""
+        return self.text is not None and self.rich is None
+
+    @property
     def rich(self) -> str | None:
         """The HTML that stands for the place."""
         return self.enriched if self.html is None else self.html

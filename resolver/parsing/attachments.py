@@ -39,6 +39,10 @@ class FileCollector:
         self.calendars: list[Part] = []
         self._found = found
 
+    @property
+    def is_empty(self) -> bool:
+        return not (self.files or self.tnef_places or self.calendars)
+
     def add(self, part: Part, name: str = "") -> FoundFile | None:
         """Puts a file aside; `name` where the part has none. None: it was unpacked, and is not there any more."""
         name = base_name(declared_name(part) or name or described_name(part))

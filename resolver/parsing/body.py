@@ -54,7 +54,11 @@ class _Collector:
         self.files = FileCollector(found)
 
     def collect(self, root: Part) -> Body:
-        places = merge_twins(self._body_places(self._places(root, shown=True)))
+        places = self._places(root, shown=True)
+        if len(places) == 1 and places[0].is_plain and self.files.is_empty:  # as most mails have it
+            text = (places[0].text or "").strip("\n")
+            return Body(text, text)
+        places = merge_twins(self._body_places(places))
         htmls = [place.html for place in places if place.html is not None]
         body = Body(html="\n".join(htmls) if htmls else None)
         read = [place.read() for place in places]

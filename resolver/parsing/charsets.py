@@ -114,9 +114,10 @@ def decode(data: bytes, label: str | None, hint: str | None, found: set[Defect])
     if data.startswith(codecs.BOM_UTF8):
         codec = "utf-8"
     if data.isascii() and codec not in _ESCAPED:
-        if _HIDDEN_JIS in data:
+        escapes = b"\x1b" in data
+        if escapes and _HIDDEN_JIS in data:
             return decode_iso2022(data, codec, found)
-        if b"\x1b" not in data and b"\x0e" not in data:
+        if not escapes and b"\x0e" not in data:
             return data.decode("ascii")
     if codec is None or codec == "ascii":
         if codec == "ascii" and not data.isascii():

@@ -23,8 +23,11 @@ IGNORABLE = re.compile(
 
 def clean(text: str) -> str:
     """Text that may travel: no NUL, no lone surrogates (pairs become their character)."""
-    if "\0" in text:
-        text = text.replace("\0", "\ufffd")
+    return without_surrogates(text.replace("\0", "\ufffd") if "\0" in text else text)
+
+
+def without_surrogates(text: str) -> str:
+    """Lone ones become U+FFFD, pairs their character."""
     if text.isascii():
         return text
     try:

@@ -5,7 +5,7 @@ import re
 
 from resolver.parsing.base64_text import is_readable
 from resolver.parsing.charsets import decode
-from resolver.parsing.encoded_words import clean
+from resolver.parsing.encoded_words import clean, without_surrogates
 from resolver.parsing.part import Part
 from schemas.mail import Defect
 
@@ -24,12 +24,14 @@ def read_text(part: Part, hint: str | None, found: set[Defect]) -> str:
     del content
     if "\0" in text:
         found.add(Defect.NUL)
-    if _LONE_CR.search(text):
-        found.add(Defect.BARE_CR)
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    elif "\r" in text:
-        text = text.replace("\r", "")  # half the time of a search for both signs
-    return clean(text.removeprefix("\ufeff"))
+        text = text.replace("\0", "\ufffd")
+    if "\r" in text:
+        if _LONE_CR.search(text):
+            found.add(Defect.BARE_CR)
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        else:
+            text = text.replace("\r", "")  # half the time of a search for both signs
+    return without_surrogates(text.removeprefix("\ufeff"))
 
 
 def _codec_missing(label: str | None) -> bool:
