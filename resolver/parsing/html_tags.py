@@ -77,6 +77,8 @@ _VOID = frozenset("br hr img input meta link area base col embed source track wb
 ACTING = (
     TRACKED | _PARAGRAPH | _LINE | _HIDDEN | {"br", "td", "th", "img", "input"}
 )  # any other element only dresses words
+# What begins without more than a line break.
+_PLAIN = ACTING - RAW - _HIDDEN - _KEEPING - frozenset(LISTS) - {"li", "blockquote"}
 # Whose value a form shows.
 _FILLED_IN = frozenset("text email tel url number date time month week datetime-local search submit button".split())
 _LISTED = frozenset({*LISTS, "li"})
@@ -97,6 +99,7 @@ class Tag(NamedTuple):
     is_words: bool = False  # an address or link in brackets that nobody escaped
     empty: bool = False  # nothing is in the element
     raw: bool = False  # what follows is no markup
+    plain: bool = False  # it begins an element that does no more than break the line
     hides: bool = False
     shown: bool = False  # whatever a style sheet says
     white: White | None = None
@@ -122,16 +125,18 @@ def read_tag(token: str) -> Tag:
     found = attributes_of(attributes) if telling else {}
     effect = effect_of(found) if found else NO_EFFECT
     closed = attributes.endswith("/")
+    shows = _shows(name, found)
     return Tag(
         name=name,
         matters=name in ACTING or effect != NO_EFFECT,
         empty=closed or name in _VOID,
         raw=name in RAW and not closed,
+        plain=name in _PLAIN and effect == NO_EFFECT and not shows,
         hides=effect.hides or name in _HIDDEN,
         shown=effect.shown,
         white=White.ALL if effect.white is None and name in _KEEPING else effect.white,
         breaks=_breaks(name),
-        shows=_shows(name, found),
+        shows=shows,
         mark=mark_of(found) if found and name in _LISTED else ListMark(),
         classes=tuple(found.get("class", "").lower().split()),
     )

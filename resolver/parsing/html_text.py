@@ -73,14 +73,14 @@ class _Writer:
 
     def _write_from(self, position: int, limit: int) -> tuple[int | None, int]:
         """Writes up to the end of the next raw content, which is returned with the limit; None: this was all."""
-        source = self.source
+        source, line, outside, watched, rules = self.source, self.line, self.outside, self.watched, self.rules
         for match in TOKEN.finditer(source, position):
             start, end = match.span()
             if start > limit:
                 break
             if start > position and not self.hidden:
                 text = source[position:start]
-                if self.line or self.white or not text.isspace():
+                if line or self.white or not text.isspace():
                     self._text(text)
             position = end
             if end - start > LONG:
@@ -88,14 +88,18 @@ class _Writer:
                 tag = read_tag(clipped(source, start, end))
             else:
                 tag = read_tag(match[0])
-            if not (tag.matters or tag.raw or self.watched or self.rules.any):
+            if not (tag.matters or tag.raw or watched or rules.any):
                 continue
             if tag.is_words:
                 if not self.hidden:
                     self._text(match[0])
             elif tag.closing:
-                if tag.matters or tag.name in self.watched:
+                if tag.matters or tag.name in watched:
                     self._end_tag(tag)
+            elif tag.plain and not (outside or rules.any):
+                self.open.open(tag.name, tag.empty)
+                if tag.breaks and not (self.only_mark and tag.name in _IN_ITEM):
+                    self._break(tag.breaks)
             elif tag.raw and (raw_end := self.raw_ends.find(tag.name, end)) is not None:
                 self._raw(tag, source[end : min(raw_end, end + MAX_HTML)])
                 return raw_end, limit if tag.matters else limit + raw_end - end
@@ -218,8 +222,11 @@ class _Writer:
         if self.line:
             text = "".join(self.line)
             self.line.clear()
-            text = text.rstrip() if self.kept else " ".join(text.split())
-            self.kept = False
+            if self.kept:
+                text = text.rstrip()
+                self.kept = False
+            else:
+                text = " ".join(text.split())
             if not text.isascii() and not text.strip(_INVISIBLE):
                 text = ""
         self.only_mark = False
