@@ -158,7 +158,7 @@ class _Writer:
 
     def _end_tag(self, tag: Tag) -> None:
         if not self.hidden:
-            if tag.breaks and not (tag.name in _IN_ITEM and self.only_mark):
+            if tag.breaks and not (self.only_mark and tag.name in _IN_ITEM):
                 self._break(tag.breaks)
             place = self.open.close(tag.name)
             if self.outside and self.outside[-1][0] >= place:

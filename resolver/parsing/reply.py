@@ -32,7 +32,7 @@ def reply_of(text: str, subject: str = "", recipients: Sequence[Mailbox] = ()) -
     if not text:
         return ""
     may_open = may_open_a_banner(text)
-    if not may_open and not _may_be_cut(text) and text.count("\n") < MAX_LINES:
+    if not may_open and not _may_be_cut(text) and (len(text) < MAX_LINES or text.count("\n") < MAX_LINES):
         return text.strip("\n").rstrip() or text.strip("\n")
     head = _first_lines(text)
     marked = not text.isascii() and _INVISIBLE.search(text)
