@@ -12,6 +12,7 @@ from resolver.parsing.reply import reply_of
 
 MAX_STUB = 150  # words of a text that may be a stub; a longer one says something
 MAX_COMPARED = 1 << 20  # characters of a text that are compared word by word
+_QUICK_LOOK = 2_000  # characters
 _LETTERS = 10  # of a word, and more than most have
 _CAPTION = 3  # words; fewer in an HTML are a logo's or a button's, and no message beside the text
 _LEFT_OUT = 3  # words; fewer that a text lacks are names of pictures, or marks of a list
@@ -91,6 +92,8 @@ def _chosen(text: str, source: str, place: Place) -> tuple[str, str]:
     both stay, for nobody knows which of them the author wrote."""
     if _is_source(text, source, place):
         return place.shown()
+    if _is_long(text):
+        return text, text
     said = _first_words(text, MAX_STUB)
     share = 1.0 if text.rstrip().endswith(("...", "…")) else 0.5  # what breaks off has said all, or is a teaser
     if len(said) > MAX_STUB or _says_all(said, _first_words(_roughly_shown(source), 2 * MAX_STUB), share):
@@ -104,6 +107,13 @@ def _chosen(text: str, source: str, place: Place) -> tuple[str, str]:
     if len(_words(shown)) < _CAPTION:
         return text, text
     return f"{text.rstrip()}\n\n{shown}", f"{text.rstrip()}\n\n{marked}"
+
+
+def _is_long(text: str) -> bool:
+    """Whether it surely has more words than a stub: as most texts, which then need no closer look. A piece between
+    blanks is at least one word where it has letters and figures of ASCII, and no other sign of it."""
+    pieces = text[:_QUICK_LOOK].encode("ascii", "ignore").split()
+    return sum(map(bytes.isalnum, pieces)) > MAX_STUB
 
 
 def _is_source(text: str, source: str, place: Place) -> bool:

@@ -103,7 +103,8 @@ STUBS = [
     ".", "-", "---------------", "* * *", "?????? ??? ????", "&nbsp;&zwnj;", SPACES, SPACES * 200, "[cid:a.png@1]",
     "[image: Logo]", "-- \nA list\nhttps://lists.example/a", "_" * 40 + "\nA list", "#" * 60 + "\nTo leave the list",
     "The disk of server 7...", "The disk of server 7 is full. Please free some\u2026", "Anna Bell",
-    "\u3164 \u115f", PAGE, "<p>The disk of server 7 is full.</p> Please free some <b>space</b>. Anna Bell",
+    "\u3164 \u115f", "\u3164 _ " * 200, PAGE,
+    "<p>The disk of server 7 is full.</p> Please free some <b>space</b>. Anna Bell",
     "The disk of server 7 is full.\nAnna Bell", "<!DOCTYPE html>\n<html><p>" + "The disk of server 7 is full. " * 40,
 ]  # fmt: skip
 
