@@ -10,6 +10,7 @@ from schemas.mail import Defect
 MAX_FIELDS = 1_000  # past these only fields that mean something are kept
 MAX_FIELD_BYTES = 1 << 20
 _PLAIN_BLOCK = 64 << 10  # bytes; a longer block is read field by field
+_PLAIN_FIELDS = 100  # more of them likewise
 _USUAL_BLOCK = 4_096  # bytes that hold nearly every part's headers: no need to look through the file behind them
 
 _BLANK_LINE = re.compile(rb"\n\r*\n")
@@ -162,7 +163,7 @@ def split_part_headers(raw: bytes, start: int, found: set[Defect]) -> tuple[Head
 def _read_fields(block: bytes, found: set[Defect]) -> tuple[Headers, int]:
     """The fields of a block, and how far it was read: to its end, or to where text begins without a blank line."""
     plain = _PLAIN_FIELD.findall(block) if len(block) <= _PLAIN_BLOCK else ()
-    if 0 < len(plain) <= MAX_FIELDS:
+    if 0 < len(plain) <= _PLAIN_FIELDS:
         names, values = zip(*plain, strict=True)
         joined = b"\n".join(names)
         # A colon and a line end for each field, and nothing else: then no byte of the block stands outside of them.
