@@ -28,6 +28,7 @@ from runtime.lifecycle import beside, run
 from runtime.net.dialling import refuse_networks
 from runtime.processing.consumer import ConsumerLoop
 from runtime.processing.group import BESIDE_PROBE_SECONDS
+from runtime.scheduling import work_in_batches
 from runtime.server_tests import ServerTestHandler
 from runtime.settings_view import SettingsView
 from runtime.telemetry.health import Health
@@ -81,4 +82,5 @@ def main(config: IngestConfig, stop: threading.Event, health: Health) -> None:
 
 
 if __name__ == "__main__":
+    work_in_batches()
     sys.exit(run("ingest", IngestConfig, main))

@@ -18,6 +18,7 @@ from runtime.kafka.producer import Publisher
 from runtime.lifecycle import beside, run
 from runtime.outages import Outage, Stopped, retry_until_available
 from runtime.processing.consumer import ConsumerLoop
+from runtime.scheduling import work_in_batches
 from runtime.settings_view import SettingsView
 from runtime.telemetry.health import Health
 from schemas.topics import NOTIFICATION_RESULTS
@@ -50,4 +51,5 @@ def main(config: LoggerConfig, stop: threading.Event, health: Health) -> None:
 
 
 if __name__ == "__main__":
+    work_in_batches()
     sys.exit(run("logger", LoggerConfig, main))

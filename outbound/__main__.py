@@ -26,6 +26,7 @@ from runtime.net.dialling import refuse_networks
 from runtime.outages import Outage, Stopped, retry_until_available
 from runtime.processing.consumer import ConsumerLoop
 from runtime.processing.group import BESIDE_PROBE_SECONDS
+from runtime.scheduling import work_in_batches
 from runtime.security.token_keys import token_keys_of
 from runtime.server_tests import ServerTestHandler
 from runtime.settings_view import SettingsView
@@ -81,4 +82,5 @@ def main(config: OutboundConfig, stop: threading.Event, health: Health) -> None:
 
 
 if __name__ == "__main__":
+    work_in_batches()
     sys.exit(run("outbound", OutboundConfig, main))

@@ -26,6 +26,7 @@ from runtime.kafka.topic_reader import read_to_end
 from runtime.lifecycle import StopProcess, run
 from runtime.outages import Outage, Stopped, retry_until_available
 from runtime.processing.faust_adapter import run_faust
+from runtime.scheduling import work_in_batches
 from runtime.security.token_keys import token_keys_of
 from runtime.settings_view import SettingsView
 from runtime.telemetry.health import Health
@@ -80,4 +81,5 @@ def newest_settings(config: ResolverConfig) -> SettingsSnapshot:
 
 
 if __name__ == "__main__":
+    work_in_batches()
     sys.exit(run("resolver", ResolverConfig, main))
