@@ -6,21 +6,21 @@ server of its protocol.
 """
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Any, cast
+from pkgutil import resolve_name
+from typing import cast
 
 from mailserver.exchange.account import ExchangeAccount
 from outbound.transports.base import Login, OnStep, Transport, ignore_step
 from schemas.settings import OutgoingServer
 
-# Module of this package, and its class, which takes the server, its login and `on_step`.
-TRANSPORTS: Mapping[str, tuple[str, str]] = {
-    "smtp": ("smtp", "SmtpTransport"),
+# The class, which takes the server, its login and `on_step`.
+TRANSPORTS: Mapping[str, str] = {
+    "smtp": "outbound.transports.smtp:SmtpTransport",
 }
 
-MAPI_TRANSPORTS: Mapping[str, tuple[str, str]] = {
-    "graph": ("graph", "GraphTransport"),
-    "ews": ("ews", "EwsTransport"),
+MAPI_TRANSPORTS: Mapping[str, str] = {
+    "graph": "outbound.transports.graph:GraphTransport",
+    "ews": "outbound.transports.ews:EwsTransport",
 }
 
 
@@ -29,13 +29,9 @@ def transport_for(server: OutgoingServer, login: Login, on_step: OnStep = ignore
 
     Raises `MailServerError`.
     """
-    if server.protocol != "mapi":
-        return _transport(TRANSPORTS[server.protocol], server, login, on_step)
-    account = cast(ExchangeAccount, login(server))
-    return _transport(MAPI_TRANSPORTS[account.profile.transport], server, login, on_step)
-
-
-def _transport(place: tuple[str, str], *arguments: Any) -> Transport:
-    module, name = place
-    transport: Transport = getattr(import_module(f"{__name__}.{module}"), name)(*arguments)
+    if server.protocol == "mapi":
+        name = MAPI_TRANSPORTS[cast(ExchangeAccount, login(server)).profile.transport]
+    else:
+        name = TRANSPORTS[server.protocol]
+    transport: Transport = resolve_name(name)(server, login, on_step)
     return transport
