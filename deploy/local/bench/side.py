@@ -29,7 +29,9 @@ from deploy.local.pipeline import PROCESSES, Pipeline, token_key_file_in
 from deploy.local.ports import wait_until
 from deploy.local.servers.broker import KafkaProcess
 from desk.engine import open_desk, read_transaction
+from ingest.watcher_group import GROUP as INGEST_GROUP
 from runtime.blobs import BlobStore
+from runtime.kafka.clients import make_admin
 from runtime.security.token_keys import read_token_keys
 
 STEPS: Final = ("ingest", "outbound")  # processes that tell the CPU of each of their steps
@@ -41,6 +43,7 @@ LOOK_SECONDS = 0.02
 SETTLE_SECONDS = 0.5  # after the last answer: offsets are committed, nothing is on its way any more
 QUIET_SECONDS = 60.0  # without one more acknowledgement for this long, it stops waiting
 READY_SECONDS = 180.0
+WATCHING_SECONDS = 60.0
 SESSION_SECONDS = 120.0  # a group's member may stand still for as long as the other build is measured
 
 
@@ -110,6 +113,7 @@ class Side:
 
     def burst(self, count: int) -> Turn:
         """That many mails lie in the mailbox at once; until the last acknowledgement is in the sink."""
+        self._wait_until_watching()
         mails, statements, steps, threads = self._load.take(count), self._statements(), self._steps(), self._threads()
         before = self._cpu()
         with standing_still(self._pipeline.pids().values()):
@@ -131,6 +135,7 @@ class Side:
 
     def paced(self, count: int, per_second: float) -> list[float]:
         """Milliseconds from the IDLE line to the commit of each of that many mails, which come one by one."""
+        self._wait_until_watching()
         mails = self._load.take(count)
         self._load.deliver(at_pace(mails, per_second))
         self._wait_for_answers()
@@ -139,6 +144,7 @@ class Side:
 
     def idle_cpu(self, seconds: float) -> dict[str, float]:
         """Per cent of one core, of each process of the pipeline and in `total`; those of the servers beside it."""
+        self._wait_until_watching()
         time.sleep(SETTLE_SECONDS)
         servers = {name: pid for name, pid in self._servers.pids.items() if name not in APART}
         spent = cpu_percent({**self._pipeline.pids(), **servers}, seconds)
@@ -176,6 +182,25 @@ class Side:
             processes=processes,
             python=self._build.python,
         )
+
+    def _wait_until_watching(self) -> None:
+        """Until ingest waits in IDLE in each mailbox.
+
+        Where it stood still for longer than its session in the group, it joins again and opens its connections anew:
+        that is no part of what a mail costs.
+        """
+        group = f"{self._pipeline.config.topic_prefix}.{INGEST_GROUP}"
+        with make_admin(self._pipeline.config) as admin:
+
+            def watching() -> bool:
+                member_again = admin.describe_groups([group])[group]["group_state"] == "Stable"
+                return member_again and self._servers.mail_host.idle() == self._scale.mailboxes
+
+            if not wait_until(watching, WATCHING_SECONDS):
+                raise NotAvailableError(
+                    f"ingest does not wait in IDLE in {self._scale.mailboxes} mailboxes after {WATCHING_SECONDS:.0f} "
+                    f"s: see the logs in {self._pipeline.directory / 'logs'}"
+                )
 
     def _wait_for_answers(self) -> None:
         """Until the sink has one to each mail. Raises `NotAvailableError` when no more come."""
