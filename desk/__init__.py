@@ -6,6 +6,7 @@ SQLAlchemy Core, the same on PostgreSQL and on SQLite. Each table has one writer
     persons, person_addresses              logger (from mail, and from the `persons` topic)
     mails, rejected_mails, handled         logger
     message_ids, answers, outbox           logger
+    former_versions                        a migration, at the logger's start
     bounced_addresses                      logger
     deliveries, deferred_notifications     outbound
     mail_index ... access_changes          console (the window)

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from desk.engine import open_desk, read_transaction
 from desk.errors import DeskUrlError
+from desk.ledger import may_be_from
 from desk.migrate import wait_until_current
 from desk.persons import find_persons
 from resolver.config import ResolverConfig
@@ -46,7 +47,7 @@ def main(config: ResolverConfig, stop: threading.Event, health: Health) -> None:
     except DeskUrlError as error:
         raise StopProcess(WRONG_CONFIGURATION, f"MAILCALL_DESK_URL: {error}") from None
     try:
-        retry_until_available(lambda: wait_until_current(engine, seconds=0), Outage(STAGE, health), stop.wait)
+        since_0_1 = retry_until_available(lambda: logged_since_0_1(engine), Outage(STAGE, health), stop.wait)
     except Stopped:
         return
     view = SettingsView(config, health)
@@ -61,10 +62,18 @@ def main(config: ResolverConfig, stop: threading.Event, health: Health) -> None:
         examine=reader.examine,
         token_keys=token_keys,
         inline_bytes=inline_bytes(config.kafka_max_record_bytes),
+        since_0_1=since_0_1,
     )
     with closing(reader):
         run_faust(config, handler, STAGE, stop, health)
     engine.dispose()
+
+
+def logged_since_0_1(engine: Engine) -> bool:
+    """Whether the desk may hold messages that 0.1 logged. Raises `OutageError`, also while its tables are not there."""
+    wait_until_current(engine, seconds=0)
+    with read_transaction(engine) as connection:
+        return may_be_from(connection, "0.1")
 
 
 def persons_of(engine: Engine, addresses: Collection[str]) -> dict[str, tuple[Person, ...]]:

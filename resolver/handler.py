@@ -60,7 +60,8 @@ class ResolverHandler:
 
     `settings` returns this process's settings. `newest` reads them from the broker: it is used when a message names a
     server that is not known here yet, since ingest may have received its settings first. `token_keys` verify the items
-    that messages reply to, and releases. Values of `mail.resolved` have less than `inline_bytes`.
+    that messages reply to, and releases. Values of `mail.resolved` have less than `inline_bytes`. `since_0_1`: whether
+    the desk may hold messages that 0.1 logged.
     """
 
     stage = "resolver"
@@ -76,6 +77,7 @@ class ResolverHandler:
         examine: Examine,
         token_keys: TokenKeys = NO_KEYS,
         inline_bytes: int = MAX_INLINE_BYTES,
+        since_0_1: bool = True,
     ) -> None:
         self._settings = settings
         self._newest = newest
@@ -85,6 +87,7 @@ class ResolverHandler:
         self._examine = examine
         self._token_keys = token_keys
         self._inline_bytes = inline_bytes
+        self._since_0_1 = since_0_1
 
     def handle(self, records: Sequence[Record]) -> Sequence[FinalOutcome]:
         fetched, outcomes = decode_batch(records, open_fetched)
@@ -152,6 +155,7 @@ class ResolverHandler:
             traceparent=fetched.traceparent or ids.traceparent(fetched.mail_id),
             versions={key: snapshot.versions[key] for key in keys if key in snapshot.versions},
             fetched_at=record_moment(record.timestamp_ms) if record.timestamp_ms > 0 else None,
+            since_0_1=self._since_0_1,
         )
         options = snapshot.email_options()
         # As of when it was received: the same message gives the same result however late it is resolved.

@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from resolver.resolve import Examined, Resolution
 from runtime.blobs import digest_of
-from schemas.content import ContentIds, content_ids
+from schemas.content import content_id, former_content_id
 from schemas.events import REPORTS
 from schemas.fetched import FetchedMail
 from schemas.mail import Defect, ParsedMail
@@ -48,8 +48,8 @@ LIMITS = (
 class SourceRecord:
     """The fetched record that a record is made from.
 
-    `versions`: of the settings it was decided with. `fetched_at`: when the record was
-    published, where its producer said so.
+    `versions`: of the settings it was decided with. `fetched_at`: when the record was published, where its producer
+    said so. `since_0_1`: whether the desk may hold messages that 0.1 logged, under their former content ids.
     """
 
     fetched: FetchedMail
@@ -58,6 +58,7 @@ class SourceRecord:
     traceparent: str
     versions: Mapping[str, int]
     fetched_at: datetime | None
+    since_0_1: bool
 
 
 def resolved(
@@ -124,7 +125,8 @@ def _resolved_mail(
     origin: SourceRecord, examined: Examined, resolution: Resolution, template: str, keep: Keep, limits: Limits
 ) -> ResolvedMail:
     fetched, mail = origin.fetched, examined.mail
-    content = _content_ids(fetched, origin.raw, mail.message_id)
+    # Without a Message-ID, or where its end is not here, a mail is never taken for another one.
+    has_content_id = mail.message_id and fetched.truncated is None
     html_fits = mail.html is None or _fits(mail.html, limits.html)
     return ResolvedMail(
         mail_id=fetched.mail_id,
@@ -146,8 +148,10 @@ def _resolved_mail(
         fetched_at=origin.fetched_at,
         trust=resolution.trust.verdict,
         released=bool(fetched.released),
-        content_id=content.content_id,
-        former_content_id=content.former,
+        content_id=content_id(fetched.server_id, origin.raw) if has_content_id else "",
+        former_content_id=(
+            former_content_id(fetched.server_id, origin.raw) if has_content_id and origin.since_0_1 else ""
+        ),
         conversation=resolution.conversation,
         wanted=resolution.wanted,
         call_template=template,
@@ -176,13 +180,6 @@ def _files(origin: SourceRecord, examined: Examined, keep: Keep, limits: Limits)
 
 def _defects(fetched: FetchedMail, mail: ParsedMail) -> tuple[Defect, ...]:
     return mail.defects if fetched.truncated is None else (*mail.defects, Defect.TRUNCATED)
-
-
-def _content_ids(fetched: FetchedMail, raw: bytes, message_id: str | None) -> ContentIds:
-    """Nothing where the mail has no Message-ID, or its end is not here: then it is never taken for another one."""
-    if message_id and fetched.truncated is None:
-        return content_ids(fetched.server_id, raw)
-    return ContentIds("", "")
 
 
 def _whole_mail(fetched: FetchedMail) -> Iterator[StoredFile]:

@@ -6,8 +6,6 @@ whom a copy was delivered for. Nobody knows all of them. So a mail is told by wh
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from schemas.line_endings import to_lf
 
@@ -26,51 +24,33 @@ _AUTHORED = frozenset(AUTHORED)
 _TAIL_BYTES = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class ContentIds:
-    """32 hexadecimal digits each. `former`: as 0.1 made it, for mails that stand in the ledger under that id."""
-
-    content_id: str
-    former: str
-
-
-def content_ids(server_id: str, raw: bytes) -> ContentIds:
-    """The same for two mails of one incoming server that differ in how they came, and only so.
+def content_id(server_id: str, raw: bytes) -> str:
+    """32 hexadecimal digits: the same for two mails of one incoming server that differ in how they came, and only so.
 
     Taken over the headers of `AUTHORED`, in that order and wherever their lines are folded, and over the body, with
     line ends made equal and those at the end left out.
     """
-    if raw.find(b"\n") != raw.find(b"\r\n") + 1:  # a mail keeps to one kind of line end, and a mail server to CRLF
-        raw = to_lf(raw).replace(b"\n", b"\r\n")
-    head_end = (raw.find(b"\n\r\n", 0, MAX_HEAD_BYTES) + 1) or (raw.rfind(b"\n", 0, MAX_HEAD_BYTES) + 1)
-    body_end = max(head_end, _end_of_text(raw))
-    body = memoryview(raw)[head_end:body_end]
-    authored, others = _by_author(_FIELD.findall(raw[:head_end]))
-    return ContentIds(_content_id(server_id, authored, body), _former_content_id(server_id, others, body))
-
-
-def _by_author(fields: Iterable[bytes]) -> tuple[dict[bytes, list[bytes]], list[bytes]]:
-    """The values of `AUTHORED` by name, unfolded; and each field as it stands that was not added on the way."""
+    fields, body = _head_and_body(raw)
     authored: dict[bytes, list[bytes]] = {}
-    kept: list[bytes] = []
     for field in fields:
         name, _, value = field.partition(b":")
-        name = name.rstrip().lower()
-        if name in _AUTHORED:
+        if (name := name.rstrip().lower()) in _AUTHORED:
             authored.setdefault(name, []).append(b" ".join(value.split()))
-        elif _added_on_the_way(name, field):
-            continue
-        kept.append(field)
-    return authored, kept
-
-
-def _content_id(server_id: str, authored: Mapping[bytes, Sequence[bytes]], body: memoryview) -> str:
     state = hashlib.sha256(b"content 2 %s\n" % server_id.encode())
     written = [b"%s:%s" % (name, value) for name in AUTHORED if name in authored for value in authored[name]]
     state.update(b"\n".join(written))
     state.update(b"\n\n")
     state.update(body)
     return state.hexdigest()[:32]
+
+
+def _head_and_body(raw: bytes) -> tuple[list[bytes], memoryview]:
+    """The fields of the header as they stand, with their line ends, and all below it."""
+    if raw.find(b"\n") != raw.find(b"\r\n") + 1:  # a mail keeps to one kind of line end, and a mail server to CRLF
+        raw = to_lf(raw).replace(b"\n", b"\r\n")
+    head_end = (raw.find(b"\n\r\n", 0, MAX_HEAD_BYTES) + 1) or (raw.rfind(b"\n", 0, MAX_HEAD_BYTES) + 1)
+    body_end = max(head_end, _end_of_text(raw))
+    return _FIELD.findall(raw[:head_end]), memoryview(raw)[head_end:body_end]
 
 
 def _end_of_text(raw: bytes) -> int:
@@ -105,13 +85,17 @@ _STORE_HEADERS = re.compile(
 )
 
 
-def _former_content_id(server_id: str, fields: Iterable[bytes], body: memoryview) -> str:
-    """`fields`: those of the header that were not added on the way, with their line ends; `body`: all below."""
+def former_content_id(server_id: str, raw: bytes) -> str:
+    """The content id as 0.1 made it: messages that it logged stand in the ledger under that one."""
+    fields, body = _head_and_body(raw)
     state = hashlib.sha256(b"%d:%s" % (len(server_id), server_id.encode()))
-    state.update(b"".join(fields))
+    state.update(b"".join(field for field in fields if not _added_on_the_way(field)))
     state.update(body)
     return state.hexdigest()[:32]
 
 
-def _added_on_the_way(name: bytes, field: bytes) -> bool:
+def _added_on_the_way(field: bytes) -> bool:
+    name = field.partition(b":")[0].rstrip().lower()
+    if name in _AUTHORED:
+        return False
     return name in TRANSPORT_HEADERS or name.startswith(TRANSPORT_PREFIXES) or _STORE_HEADERS.match(field) is not None

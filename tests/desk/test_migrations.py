@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -10,10 +11,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from desk.engine import open_desk, read_transaction, write_transaction
+from desk.ledger import may_be_from
 from desk.migrate import MIGRATIONS, REVISIONS, upgrade, wait_until_current
 from desk.tables import metadata
 from runtime.outages import OutageError
 from schemas.reasons import Reason
+
+A_MAIL = """INSERT INTO mails (mail_id, server_id, outcome, item_id, received, logged_at, size, sha256)
+    VALUES ('m', 'it', 'call-logged', 1, '2026-11-28 10:00', '2026-11-28 10:00', 1, '')"""
 
 
 def test_from_empty_they_make_the_tables_of_the_code(empty_desk_url: str) -> None:
@@ -50,6 +55,23 @@ def test_whoever_needs_them_waits_for_them(empty_desk_url: str) -> None:
         waiting = pool.submit(wait_until_current, engine, 30)
         upgrade(engine)
         assert waiting.result(30) is None
+    engine.dispose()
+
+
+@pytest.mark.parametrize("had_mail", [False, True])
+def test_a_desk_that_holds_messages_may_have_them_from_0_1(empty_desk_url: str, had_mail: bool) -> None:
+    """Such as one whose tables are those of that release, and that has logged a message meanwhile, or none."""
+    engine = open_desk(empty_desk_url)
+    with write_transaction(engine) as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        if had_mail:
+            connection.execute(text(A_MAIL))
+    upgrade(engine)
+    with read_transaction(engine) as connection:
+        assert may_be_from(connection, "0.1") is had_mail
     engine.dispose()
 
 

@@ -321,6 +321,16 @@ def test_a_mail_that_comes_twice_by_different_ways_has_one_content_id(
     assert marked.former_content_id not in ("", first.former_content_id)
 
 
+def test_where_0_1_never_logged_a_mail_nobody_computes_its_content_ids(
+    snapshot: SettingsSnapshot, blobs: BlobStore, fetched: Fetched
+) -> None:
+    handler = ResolverHandler(
+        lambda: snapshot, lambda: snapshot, lambda _: {}, blobs, lambda: NOW, examine_here, since_0_1=False
+    )
+    value = resolved(handler.handle([fetched(mail())])[0])
+    assert (value.content_id != "", value.former_content_id) == (True, "")
+
+
 def test_a_mail_without_message_id_or_end_is_never_taken_for_another(
     handler: ResolverHandler, fetched: Fetched
 ) -> None:

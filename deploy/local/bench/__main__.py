@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m deploy.local.bench", description="What a mail costs, end to end.")
     parser.add_argument("--mails", type=int, default=4000, help="mails that throughput and CPU are measured on")
     parser.add_argument("--burst", type=int, default=1000, help="how many of them come at once")
-    parser.add_argument("--warm-up", type=int, default=6000, help="mails before that, at most, to warm the broker up")
+    parser.add_argument("--warm-up", type=int, default=20000, help="mails before that, at most, to warm the broker up")
     parser.add_argument("--latency-mails", type=int, default=200, help="mails whose latency is measured; 0: none")
     parser.add_argument("--latency-turn", type=int, default=50, help="how many of them in one turn")
     parser.add_argument("--per-second", type=float, default=5.0, help="how fast those come")

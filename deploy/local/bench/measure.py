@@ -5,6 +5,7 @@ import time
 import urllib.request
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -51,6 +52,16 @@ def cpu_seconds(pid: int) -> float:
         except psutil.NoSuchProcess:
             continue  # its parent has its times now
         total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def compiler_seconds(pid: int) -> float:
+    """CPU time so far that a Java virtual machine's threads `C1 CompilerThread0` and so on spent on compiling."""
+    process, total = psutil.Process(pid), 0.0
+    for thread in process.threads():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            if "Compiler" in Path(f"/proc/{pid}/task/{thread.id}/comm").read_text():
+                total += thread.user_time + thread.system_time
     return total
 
 

@@ -10,14 +10,14 @@ from rich.console import Console
 
 from deploy.local.bench.checkout import THIS_BUILD, checked_out
 from deploy.local.bench.idle import Idle, measure_idle
+from deploy.local.bench.measure import compiler_seconds, cpu_seconds
 from deploy.local.bench.result import Comparison, Measured, Result
 from deploy.local.bench.scale import Scale
 from deploy.local.bench.servers import start_broker
 from deploy.local.bench.side import Side
 from deploy.local.bench.turns import in_turns
 
-WARM_SHARE = 0.95  # of the broker's CPU a mail in the cheapest burst so far: above it, it no longer falls
-LEAST_BURSTS = 3  # of warming up, where there are mails enough
+COMPILING_SHARE = 0.15  # of its CPU that the broker spends on compiling its own code: below it, it is warm
 
 
 @dataclass(frozen=True)
@@ -105,15 +105,21 @@ class Bench:
             measured.starts = [*measured.starts[1:], side.start()]
 
     def _warm_up(self) -> None:
-        """Until the broker's compiler has done its work; as many mails for each side."""
+        """Until the broker's compiler has little left to do; as many mails for each side."""
         size = min(self._options.burst, self._options.warm_up)
         self._say(f"warming up with {self._options.warm_up} mails at most")
-        cheapest: dict[str, float] = {}
-        for number in range(1, 1 + self._options.warm_up // size if size else 1):
-            costs = {side.name: side.burst(size).cpu_ms["broker"] for side, _ in self._turns(1)}
-            if number >= LEAST_BURSTS and all(cost > WARM_SHARE * cheapest[name] for name, cost in costs.items()):
+        for _ in range(self._options.warm_up // size if size else 1):
+            compiling, spent = self._broker_cpu()
+            for side, _ in self._turns(1):
+                side.burst(size)
+            compiling_after, spent_after = self._broker_cpu()
+            if compiling_after - compiling < COMPILING_SHARE * (spent_after - spent):
                 break
-            cheapest = {name: min(cost, cheapest.get(name, cost)) for name, cost in costs.items()}
+
+    def _broker_cpu(self) -> tuple[float, float]:
+        """CPU seconds of its compiler, and all."""
+        pid = self._sides[0].pids["broker"]
+        return compiler_seconds(pid), cpu_seconds(pid)
 
     def _measure_bursts(self) -> None:
         options = self._options
