@@ -25,8 +25,8 @@ mails = Table(
     Index("mails_of_server_idx", "server_id", "received"),
 )
 
-# Versions that may have written into this desk and whose rows differ from today's: messages that `0.1` logged have other
-# content ids.
+# Former versions that may have written into this desk, where their rows differ from today's: messages that 0.1 logged
+# have other content ids.
 former_versions = Table("former_versions", metadata, Column("version", Text, primary_key=True))
 
 # Messages that the logger rejected: they have no item. One that is released is in `mails`, too.
