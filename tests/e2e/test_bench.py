@@ -20,6 +20,7 @@ SHAPE = {
     "ingest_ms_per_mail",
     "outbound_ms_per_mail",
     "thread_ms_per_mail",
+    "broker_requests_per_mail",
     "latency_ms",
     "idle_cpu_percent",
     "cpu_s_until_ready",
@@ -66,6 +67,9 @@ def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> N
     for process, parts in threads.items():
         assert {"main", "kafka", "producer", "rest"} <= parts.keys()
         assert sum(parts.values()) == pytest.approx(costs[process], abs=0.01)
+    requests = report["broker_requests_per_mail"]
+    assert all(requests[kind] > 0 for kind in ("Produce", "Fetch"))
+    assert requests["all"] == pytest.approx(sum(requests.values()) - requests["all"], abs=0.02)
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
     idle_cpu = report["idle_cpu_percent"]
     assert idle_cpu.keys() == {*PROCESSES, *servers, "total"}

@@ -11,11 +11,13 @@ TITLES = {
     "cpu_ms_per_mail": "CPU a mail",
     "mails_per_s": "mails a second",
     "statements_per_mail": "SQL a mail",
+    "broker_requests_per_mail": "requests a mail",
     "latency_ms": "latency",
     "idle_cpu_percent": "idle CPU",
     "cpu_s_until_ready": "CPU until ready",
     "peak_rss_mb": "peak memory",
 }
+LEAST_REQUESTS = 0.005  # a mail, of a kind that is shown
 
 
 def show(result: Result, console: Console) -> None:
@@ -36,6 +38,10 @@ def show(result: Result, console: Console) -> None:
         f"{measured.mails} mails, {mean(measured.speeds())['all']:.0f} a second; latency p50 {latency['p50']} ms, "
         f"p99 {latency['p99']} ms; SQL statements a mail: {mean(measured.statements()).get('all', 'not counted')}"
     )
+    requests = [
+        f"{name} {number:.3f}" for name, number in mean(measured.requests()).items() if number >= LEAST_REQUESTS
+    ]
+    console.print(f"requests to the broker a mail: {', '.join(requests)}", highlight=False)
     console.print(f"outcome {'as expected' if result.outcome.ok else result.outcome.as_dict()}")
     if mailboxes := result.idle:
         console.print(

@@ -37,6 +37,10 @@ class Measured:
         """Empty figures where PostgreSQL does not count them."""
         return [{} if turn.statements is None else {"all": turn.statements} for turn in self.bursts]
 
+    def requests(self) -> list[Figures]:
+        """To the broker, by kind and `all`."""
+        return [{"all": sum(turn.requests.values()), **turn.requests} for turn in self.bursts]
+
     def latency_ms(self) -> Mapping[str, float | None]:
         times = [time for turn in self.latencies for time in turn]
         return {name: round(quantile(times, share), 1) if times else None for name, share in LATENCIES.items()}
@@ -71,6 +75,7 @@ class Comparison:
             "cpu_ms_per_mail": ratios(this.cpu_ms(), that.cpu_ms()),
             "mails_per_s": ratios(this.speeds(), that.speeds()),
             "statements_per_mail": ratios(this.statements(), that.statements()),
+            "broker_requests_per_mail": ratios(this.requests(), that.requests()),
             "latency_ms": ratios(this.latency_turns(), that.latency_turns()),
             "idle_cpu_percent": ratios(this.idle, that.idle),
             "cpu_s_until_ready": ratios(this.starts, that.starts),
@@ -125,6 +130,7 @@ class Result:
             **{f"{process}_ms_per_mail": steps for process, steps in self.steps.items()},
             "thread_ms_per_mail": {process: measured.threads_ms(process) for process in PROCESSES},
             "statements_per_mail": mean(measured.statements()).get("all"),
+            "broker_requests_per_mail": mean(measured.requests()),
             "latency_ms": measured.latency_ms(),
             "idle_cpu_percent": mean(measured.idle),
             "cpu_s_until_ready": mean(measured.starts),

@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 
 from console.settings.settings_file import SettingsFile
+from deploy.local.bench.broker_requests import CountingBroker
 from deploy.local.bench.mail_host import BenchMailHost
 from deploy.local.bench.mails import SENDERS, BenchMail, sender_address
 from deploy.local.bench.sink import SinkProcess
 from deploy.local.bench.sql_statements import count_from_next_start
-from deploy.local.servers.broker import KafkaProcess
 from deploy.local.servers.database import Database
 from schemas import ids
 from schemas.addresses import normalise
@@ -43,7 +43,7 @@ KNOWN_SHARE = 2 / 3  # of the senders; the others become new persons
 class BenchServers:
     """The broker, which serves all builds that are measured, and what serves this one alone."""
 
-    broker: KafkaProcess
+    broker: CountingBroker
     database: Database
     mail_host: BenchMailHost
     sink: SinkProcess
@@ -72,12 +72,12 @@ def mailbox(number: int) -> str:
     return f"help-{number}@{DESK_DOMAIN}"
 
 
-def start_broker(directory: Path, stack: ExitStack) -> KafkaProcess:
+def start_broker(directory: Path, stack: ExitStack) -> CountingBroker:
     """It is stopped at the end of the stack."""
-    return stack.enter_context(KafkaProcess(directory / "broker", options=(), heap_mb=512))
+    return stack.enter_context(CountingBroker(directory / "broker"))
 
 
-def start_servers(broker: KafkaProcess, stack: ExitStack, mailboxes: int) -> BenchServers:
+def start_servers(broker: CountingBroker, stack: ExitStack, mailboxes: int) -> BenchServers:
     """What serves one build, beside that broker; each is stopped at the end of the stack."""
     servers = BenchServers(
         broker=broker,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local import NotAvailableError
+from deploy.local.bench.broker_requests import CountingBroker
 from deploy.local.bench.checkout import Build
 from deploy.local.bench.costs import APART, by_stage, ms_per_mail, with_sums
 from deploy.local.bench.idle import cpu_percent
@@ -27,7 +28,6 @@ from deploy.local.bench.servers import (
 from deploy.local.bench.sql_statements import statements_done
 from deploy.local.pipeline import PROCESSES, Pipeline, token_key_file_in
 from deploy.local.ports import wait_until
-from deploy.local.servers.broker import KafkaProcess
 from desk.engine import open_desk, read_transaction
 from ingest.watcher_group import GROUP as INGEST_GROUP
 from runtime.blobs import BlobStore
@@ -50,7 +50,7 @@ SESSION_SECONDS = 120.0  # a group's member may stand still for as long as the o
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one burst of mails cost, a mail: CPU in milliseconds by process, of all `processes` and in `total`;
-    by process and step; by process and thread; and SQL statements, where they are counted."""
+    by process and step; by process and thread; SQL statements, where they are counted; and requests to the broker."""
 
     mails: int
     mails_per_s: float
@@ -58,13 +58,21 @@ class Turn:
     step_ms: Details
     thread_ms: Details
     statements: float | None
+    requests: Mapping[str, float]
 
 
 class Side:
     """From the beginning to the end of the stack."""
 
     def __init__(
-        self, name: str, build: Build, broker: KafkaProcess, directory: Path, stack: ExitStack, seed: int, scale: Scale
+        self,
+        name: str,
+        build: Build,
+        broker: CountingBroker,
+        directory: Path,
+        stack: ExitStack,
+        seed: int,
+        scale: Scale,
     ) -> None:
         self.name = name
         self._build, self._directory, self._stack, self._scale = build, directory, stack, scale
@@ -115,6 +123,7 @@ class Side:
         """That many mails lie in the mailbox at once; until the last acknowledgement is in the sink."""
         self._wait_until_watching()
         mails, statements, steps, threads = self._load.take(count), self._statements(), self._steps(), self._threads()
+        requests = self._servers.broker.requests_done()
         before = self._cpu()
         with standing_still(self._pipeline.pids().values()):
             self._load.deliver(mails)
@@ -123,7 +132,7 @@ class Side:
         seconds, after = time.monotonic() - began, self._cpu()
         steps_after, threads_after = self._steps(), self._threads()
         time.sleep(SETTLE_SECONDS)
-        done = self._statements()
+        done, requests_after = self._statements(), self._servers.broker.requests_done()
         return Turn(
             mails=count,
             mails_per_s=count / seconds,
@@ -131,6 +140,7 @@ class Side:
             step_ms={name: ms_per_mail(parts, steps_after[name], count) for name, parts in steps.items()},
             thread_ms={name: ms_per_mail(parts, threads_after[name], count) for name, parts in threads.items()},
             statements=None if statements is None or done is None else (done - statements) / count,
+            requests={name: (number - requests.get(name, 0)) / count for name, number in requests_after.items()},
         )
 
     def paced(self, count: int, per_second: float) -> list[float]:

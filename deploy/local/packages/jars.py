@@ -27,9 +27,10 @@ PROGRAMS = {
     # The second has a class that Java's own library had until version 11.
     "ews-java-api": "com.microsoft.ews-java-api:ews-java-api:2.0+javax.xml.ws:jaxws-api:2.3.1",
 }
-# Taken without what they depend on: the first stands beside Kafka's own, the second holds all it needs.
+# Taken without what they depend on: the first stands beside Kafka's own, the others hold all they need.
 LONE_JARS = {
     "kafka-tools": ("org.apache.kafka:kafka-tools:4.3.1",),
+    "jmx-exporter": ("io.prometheus.jmx:jmx_prometheus_javaagent:1.0.1",),
     "ecj": ("org.eclipse.jdt:ecj:3.44.0",),  # a compiler
     "strimzi": ("io.strimzi:crd-generator:1.2.0", "io.strimzi:api:1.2.0"),
 }
