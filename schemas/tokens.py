@@ -28,7 +28,7 @@ TokenStatus = Literal["good", "passed-on", "forged", "expired", "unsigned", "unc
 TokenVerifier = Callable[[str, Collection[str]], TokenStatus]
 
 MIN_KEY_BYTES = 32
-DAY_SECONDS = 86_400
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_DAYS_AHEAD = 1  # clocks differ
 _SIGNATURE_BYTES = 10  # sixteen characters without padding: each of them counts
 _RECIPIENT_BYTES = 5  # eight characters; guessing them takes a mail a try
@@ -56,7 +56,7 @@ class TokenKeys:
         if not self.keys:
             return about
         key, day = self.keys[0], str(max(0, _day(at)))
-        return f"{about}.{day}.{_signature(key, about, day)}{_for_recipient(key, about, day, recipient)}"
+        return f"{about}.{day}.{_code(_signature(key, about, day) + _for_recipient(key, about, day, recipient))}"
 
     def verdict(self, token: str, senders: Collection[str], at: datetime, valid_days: int) -> TokenStatus:
         """What a token is worth that was received at `at`, when tokens are good for `valid_days` days.
@@ -69,7 +69,7 @@ class TokenKeys:
         if match is None:
             return "unsigned"
         about, day, signature, recipient = match.groups("")
-        signed = (key for key in self.keys if hmac.compare_digest(_signature(key, about, day), signature.lower()))
+        signed = (key for key in self.keys if _matches(signature, _signature(key, about, day)))
         key = next(signed, None)
         if key is None:
             return "forged"
@@ -77,7 +77,7 @@ class TokenKeys:
         if not -MAX_DAYS_AHEAD <= age <= valid_days:
             return "expired"
         own = (_for_recipient(key, about, day, sender) for sender in senders)
-        return "good" if any(hmac.compare_digest(one, recipient.lower()) for one in own) else "passed-on"
+        return "good" if any(_matches(recipient, one) for one in own) else "passed-on"
 
 
 NO_KEYS = TokenKeys()
@@ -89,21 +89,29 @@ def own_token(message_id: str) -> str | None:
     return own and f"{own[1]}{own[2] or ''}"
 
 
-def _signature(key: bytes, about: str, day: str) -> str:
+def _signature(key: bytes, about: str, day: str) -> bytes:
     """`day` as it is written: another way to write the same number is not what was signed."""
-    return _code(key, f"mailcall-token.{about.lower()}.{day}", _SIGNATURE_BYTES)
+    return _digest(key, f"mailcall-token.{about.lower()}.{day}")[:_SIGNATURE_BYTES]
 
 
-def _for_recipient(key: bytes, about: str, day: str, recipient: str) -> str:
+def _for_recipient(key: bytes, about: str, day: str, recipient: str) -> bytes:
     address = without_tag(normalise(recipient))
-    return _code(key, f"mailcall-token-for.{about.lower()}.{day}.{address}", _RECIPIENT_BYTES)
+    return _digest(key, f"mailcall-token-for.{about.lower()}.{day}.{address}")[:_RECIPIENT_BYTES]
 
 
-def _code(key: bytes, text: str, size: int) -> str:
-    digest = hmac.digest(key, text.encode("utf-8", "replace"), "sha256")
-    return base64.b32encode(digest[:size]).decode("ascii").lower()
+def _digest(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode("utf-8", "replace"), "sha256")
+
+
+def _matches(written: str, signature: bytes) -> bool:
+    return hmac.compare_digest(_code(signature), written.lower())
+
+
+def _code(signed: bytes) -> str:
+    """Eight characters of each five bytes: several signatures together are written as each by itself."""
+    return base64.b32encode(signed).decode("ascii").lower()
 
 
 def _day(at: datetime) -> int:
     """Days since 1970-01-01; a time without offset is taken for UTC."""
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() // DAY_SECONDS)
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH).days

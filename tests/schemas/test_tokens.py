@@ -26,6 +26,10 @@ def test_what_was_signed_is_good(about: str, key: bytes, at: datetime) -> None:
     assert keys.verdict(keys.sign(about, at, ANN), [ANN], at, DAYS) == "good"
 
 
+def test_a_token_is_written_as_it_always_was() -> None:
+    assert KEYS.sign("C-000123", NOW, "Ann+printer@Example.com") == "C-000123.20783.gjdfoaz67erkhz7hvenix7am"
+
+
 @given(ABOUTS)
 def test_capitals_do_not_matter(about: str) -> None:
     token = KEYS.sign(about, NOW, ANN)
