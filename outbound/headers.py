@@ -84,14 +84,14 @@ def _phrase(name: str) -> list[str]:
 
 def _encoded_words(text: str) -> list[str]:
     """RFC 2047, section 5(3): each word whole characters; the blank between two encoded words is not shown."""
-    words, piece = [], b""
-    for character in text:
-        encoded = character.encode("utf-8")
-        if len(piece) + len(encoded) > _ENCODED_BYTES:
-            words.append(piece)
-            piece = b""
-        piece += encoded
-    words.append(piece)
+    words, left = [], text.encode("utf-8")
+    while len(left) > _ENCODED_BYTES:
+        end = _ENCODED_BYTES
+        while left[end] & 0xC0 == 0x80:  # within a character
+            end -= 1
+        words.append(left[:end])
+        left = left[end:]
+    words.append(left)
     return [f"=?utf-8?b?{base64.b64encode(word).decode('ascii')}?=" for word in words]
 
 

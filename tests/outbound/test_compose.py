@@ -1,5 +1,6 @@
 """The wire bytes of a notification, read back by the standard library's parser."""
 
+import base64
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -161,6 +162,14 @@ def test_every_display_name_comes_back_as_it_was(
     found, address = parseaddr(message_from_bytes(composed.content)["To"].replace("\r\n", ""))
     assert str(make_header(decode_header(found))) == name
     assert address == "ursula@example.com"
+
+
+@given(st.text("a ä中😀", min_size=1, max_size=200))
+def test_each_encoded_word_is_short_and_holds_whole_characters(text: str) -> None:
+    line = headers.clean_line(f"ä{text}")
+    field = headers.unstructured(b"Subject", line).removeprefix(b"Subject:").decode("ascii")
+    assert max(map(len, field.split())) <= 75  # RFC 2047, section 2
+    assert "".join(base64.b64decode(word[10:-2]).decode("utf-8") for word in field.split()) == line
 
 
 _hostile = st.text(
