@@ -7,7 +7,6 @@ from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from jinja2 import Template
 from markupsafe import Markup, escape
 
 from schemas.events import NotificationRequested
@@ -15,7 +14,7 @@ from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate
 from schemas.settings.notification_rules import Role
 from schemas.snapshot import SettingsSnapshot
-from schemas.template_language import FAULTS, compiled, fault
+from schemas.template_language import FAULTS, Compiled, compiled, fault
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _BUILT_IN = files("outbound") / "templates"
@@ -138,8 +137,8 @@ def _dressed(subject: str, text: str, html: str | None, format_: Format, languag
     if format_ is Format.TEXT:
         return Rendered(subject, marked, None)
     content = Markup(html) if html is not None else _paragraphs(text)
-    page = _layout().render(marker=REPLY_MARKER, content=content, subject=subject, lang=language)
-    return Rendered(subject, marked, page)
+    page = _layout().pieces({"marker": REPLY_MARKER, "content": content, "subject": subject, "lang": language})
+    return Rendered(subject, marked, "".join(page))
 
 
 def _paragraphs(text: str) -> Markup:
@@ -147,14 +146,16 @@ def _paragraphs(text: str) -> Markup:
 
     By `<br>` and no-break blanks: Outlook knows no `white-space`.
     """
-    spaced = _BLANKS.sub(lambda blanks: "\xa0" * len(blanks[0]), text.replace("\r\n", "\n").expandtabs(4))
-    blocks = (block.strip("\n") for block in str(escape(spaced)).split("\n\n") if block.strip())
+    lines = text.replace("\r\n", "\n").expandtabs(4)
+    if "  " in lines or "\n " in lines or lines.startswith(" "):  # else the pattern would take longer to find nothing
+        lines = _BLANKS.sub(lambda blanks: "\xa0" * len(blanks[0]), lines)
+    blocks = (block.strip("\n") for block in str(escape(lines)).split("\n\n") if block.strip())
     return Markup("\n".join(_PARAGRAPH % block.replace("\n", "<br>\n") for block in blocks))
 
 
 @lru_cache(maxsize=1)
-def _layout() -> Template:
-    return compiled((_BUILT_IN / "layout.html").read_text("utf-8"), True).template
+def _layout() -> Compiled:
+    return compiled((_BUILT_IN / "layout.html").read_text("utf-8"), True)
 
 
 @lru_cache(maxsize=256)

@@ -64,10 +64,17 @@ class Compiled:
         """Raises one of `FAULTS`; then nothing past the bounds has been made."""
         check_data(self.times, data)
         try:
-            # As `Template.generate` does it, in half the time.
-            return joined(self.template.root_render_func(self.template.new_context(data)))
+            return joined(self.pieces(data))
         except FAULTS:
             self.template.environment.handle_exception()  # raises it again, with the template's own lines
+
+    def pieces(self, data: dict[str, str]) -> Iterator[str]:
+        """What filling it gives, without bounds: as `Template.generate` does it, in a third of the time.
+
+        Our templates have no globals and no blocks, and change no data.
+        """
+        environment = self.template.environment
+        return self.template.root_render_func(environment.context_class(environment, data, None, {}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,6 +231,23 @@ def test_html_keeps_the_line_breaks_and_blanks_of_what_somebody_wrote(make_reque
     assert "\xa0\xa0if x:<br>\n\xa0\xa0\xa0\xa0return\xa0 1 &lt; 2<br>\nend</p>" in html
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a b", "a b"),
+        (" a b", "\xa0a b"),
+        ("a\n b", "a<br>\n\xa0b"),
+        ("a  b", "a\xa0 b"),
+        ("\ta b", "\xa0\xa0\xa0\xa0a b"),
+    ],
+)
+def test_only_blanks_that_a_page_would_not_show_are_replaced(text: str, shown: str, make_request: MakeRequest) -> None:
+    request = make_request(event="BackupFailed", data={}, subject="s", text=text)
+    html = render(request, NONE, Format.HTML).html
+    assert html is not None
+    assert f">{shown}</p>" in html
+
+
 def test_the_page_says_the_language_of_the_built_in_texts_alone(make_request: MakeRequest) -> None:
     html, own = (render(make_request(), found, Format.HTML).html for found in (NONE, _templates(_own("Guten Tag"))))
     assert html is not None and own is not None
