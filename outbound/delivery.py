@@ -4,7 +4,7 @@ A slow server delays only its own messages: nobody waits for its connections. Wh
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from datetime import datetime
 
@@ -61,13 +61,16 @@ class Delivery:
         connection sends nothing more, and what was sent is not sent again when the same messages are redelivered.
         """
         by_connection: dict[_Key, list[OutgoingMail]] = {}
+        loads: dict[str, dict[_Key, int]] = {}
         taken: dict[str, Future[Results] | None] = {}
         connection_of: dict[str, _Key | None]
         connection_of = {line: key for line, (key, work) in self._lines.items() if not work.done()}
         for mail in mails:
-            line = mail.job.line
-            key = connection_of[line] if line in connection_of else self._least_busy(mail.server, by_connection)
-            if key is not None and key[0] == mail.server.id and key[1] < mail.server.connections:
+            line, server = mail.job.line, mail.server
+            load = loads.get(server.id) or loads.setdefault(server.id, self._load(server))
+            key = connection_of[line] if line in connection_of else min(load, key=load.__getitem__)
+            if key in load:
+                load[key] += 1
                 connection_of[line] = key
                 by_connection.setdefault(key, []).append(mail)
             else:
@@ -104,10 +107,10 @@ class Delivery:
         for connection in connections:
             connection.close()
 
-    def _least_busy(self, server: OutgoingServer, given: Mapping[_Key, Sequence[OutgoingMail]]) -> _Key:
-        """The server's connection with the fewest messages, those with it that it is `given` now."""
+    def _load(self, server: OutgoingServer) -> dict[_Key, int]:
+        """How many messages each of the server's connections has."""
         keys = [(server.id, number) for number in range(server.connections)]
-        return min(keys, key=lambda key: self._connection(key).in_flight + len(given.get(key, ())))
+        return {key: self._connection(key).in_flight for key in keys}
 
     def _connection(self, key: _Key) -> ServerConnection:
         if key not in self._connections:
