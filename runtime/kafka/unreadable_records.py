@@ -8,6 +8,7 @@
 Both clients are fixed where they read a record, before they are used.
 """
 
+import struct
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -15,6 +16,9 @@ from typing import Any
 
 from runtime.kafka.decompression import UnpackError, bound_codecs
 from schemas.wire import NOT_UNPACKED, UNREADABLE_NAME
+
+_HEAD = struct.Struct(">qi")  # of every batch: the offset of its first record, and how many bytes follow
+_CHECKED_FROM = 21  # bytes of a batch of Kafka's message format 2 that stand before what its checksum is about
 
 DecodeVarint = Callable[[bytearray, int], tuple[int, int]]
 
@@ -32,9 +36,11 @@ def fix_kafka_python_records() -> None:
 def fix_aiokafka_records() -> None:
     """Once a process. Its reader in C cannot be fixed: the one in Python takes over for the records of one fetch."""
     from aiokafka.consumer import fetcher
+    from aiokafka.errors import CorruptRecordException
     from aiokafka.record import default_records, legacy_records
     from aiokafka.record.default_records import _DefaultRecordBatchPy, decode_varint
     from aiokafka.record.memory_records import _MemoryRecordsPy
+    from kafka.record.util import calc_crc32c
 
     in_c = (default_records.DefaultRecordBatch, legacy_records.LegacyRecordBatch)
     bound_codecs(default_records, legacy_records, *(sys.modules[batch.__module__] for batch in in_c))
@@ -44,6 +50,20 @@ def fix_aiokafka_records() -> None:
         def __init__(self, raw: bytes) -> None:
             super().__init__(raw)
             self.raw = raw
+            self._end = 0
+
+        def next_batch(self) -> Any:
+            """With its checksum compared, by the library that kafka-python does it with: aiokafka's takes ten times."""
+            batch, start = super().next_batch(), self._end
+            offset, length = _HEAD.unpack_from(self.raw, start)
+            self._end = start + _HEAD.size + length
+            if isinstance(batch, legacy_records.LegacyRecordBatch):
+                is_whole = batch.validate_crc()
+            else:
+                is_whole = batch.crc == calc_crc32c(memoryview(self.raw)[start + _CHECKED_FROM : self._end])
+            if not is_whole:
+                raise CorruptRecordException(f"wrong checksum of the batch at offset {offset}")
+            return batch
 
     class FixedRecords(_MemoryRecordsPy):  # type: ignore[misc]  # it has no types
         def next_batch(self) -> Any:
@@ -55,7 +75,8 @@ def fix_aiokafka_records() -> None:
 
     class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # it has no types
         def __init__(self, tp: Any, records: Any, aborted_transactions: Any, fetch_offset: int, *rest: Any) -> None:
-            super().__init__(tp, records, aborted_transactions, fetch_offset, *rest)
+            *deserializers, _, isolation = rest  # between them: whether to compare checksums, which `KeptRecords` does
+            super().__init__(tp, records, aborted_transactions, fetch_offset, *deserializers, False, isolation)
             self._again = (tp, aborted_transactions, rest)
 
         def __next__(self) -> Any:
