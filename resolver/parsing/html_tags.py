@@ -1,8 +1,9 @@
 """Tags of an HTML body: where they are, and what each means for the text. Linear in the length of the body."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from resolver.parsing.html_lists import ListMark, mark_of
 from resolver.parsing.html_styles import NO_EFFECT, White, attributes_of, effect_of, may_matter
@@ -90,8 +91,9 @@ _NAME = re.compile(r"</?([a-zA-Z][^\s/<>\"']*+)")
 Break = Literal["", "paragraph", "line", "here"]
 
 
-class Tag(NamedTuple):
-    """A tag. Without a name it is a comment."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Tag:
+    """A tag. Without a name it is a comment. No tuple: every field of one costs a call, and each tag is asked for ten."""
 
     name: str = ""
     closing: bool = False
