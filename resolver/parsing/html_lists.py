@@ -25,6 +25,9 @@ class ListMark(NamedTuple):
     kind: str = ""
 
 
+NO_MARK = ListMark()
+
+
 def mark_of(attributes: dict[str, str]) -> ListMark:
     """Of an ol, ul or li."""
     number = attributes.get("start", attributes.get("value", "")).strip()

@@ -3,23 +3,31 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from resolver.parsing.html_lists import ListMark, mark_of
+from resolver.parsing.html_lists import NO_MARK, ListMark, mark_of
 from resolver.parsing.html_styles import NO_EFFECT, White, attributes_of, effect_of, may_matter
 from resolver.parsing.html_tree import LISTS, TRACKED
 
 # A quote may hold any sign. Where it is never closed the tag ends at the next ">" all the same; the last kind is a tag
 # that the end of the mail cuts.
-TOKEN = re.compile(
-    r"<(?:/?[a-zA-Z][^<>\"']*+(?:(?:\"[^\"]*+\"|'[^']*+')[^<>\"']*+)*+>"
+_TOKEN = (
+    r"(?:/?[a-zA-Z][^<>\"']*+(?:(?:\"[^\"]*+\"|'[^']*+')[^<>\"']*+)*+>"
     r"|!--(?:-?>|[^-]*+(?:-(?!-!?>)[^-]*+)*+(?:--!?>|\Z))"
     r"|[!?][^<>]*+>"
     r"|/?[a-zA-Z][^<>]*+>"
     r"|[a-zA-Z][^<>=]*+=\s*+[\"'][^<>]*+\Z)"
 )
+# Tags of the first of these kinds that are short and have no raw content behind them, those of Word (`<o:p>`) included.
+_SHORT = (
+    r"/?(?!script|style|title|textarea|iframe|xmp)[a-z][a-z0-9]{0,9}+(?::p)?+"
+    r"(?:/|\s[^<>\"']{0,60}+(?:\"[^<>\"]{0,200}+\"[^<>\"']{0,60}+){0,2}+)?+>"
+)
+TOKEN = re.compile(rf"(<{_TOKEN})")
+# Several short tags with nothing but blanks between them, or one token: programs write the same ones again and again.
+RUN = re.compile(rf"<(?:{_SHORT}(?:\s{{0,20}}+<{_SHORT}){{0,5}}+|{_TOKEN})")
 LONG = 1024  # signs; a tag that is longer holds data
-_MAX_TAG = 4096  # signs
+_MAX_TAG = 4096  # signs; no run of several tags has so many
 # Elements whose content is no markup: it ends at their own end tag alone.
 RAW = frozenset({"script", "style", "title", "textarea", "iframe", "xmp"})
 _RAW_END = {name: re.compile(rf"</(?i:{name})(?=[\s/>])") for name in RAW}
@@ -93,7 +101,7 @@ Break = Literal["", "paragraph", "line", "here"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tag:
-    """A tag. Without a name it is a comment. No tuple: every field of one costs a call, and each tag is asked for ten."""
+    """A tag. Without a name it is a comment. No tuple: a field of one is found four times as slowly."""
 
     name: str = ""
     closing: bool = False
@@ -107,7 +115,7 @@ class Tag:
     white: White | None = None
     breaks: Break = ""
     shows: str = ""  # where the element begins
-    mark: ListMark = ListMark()
+    mark: ListMark = NO_MARK
     classes: tuple[str, ...] = ()
 
 
@@ -139,9 +147,27 @@ def read_tag(token: str) -> Tag:
         white=White.ALL if effect.white is None and name in _KEEPING else effect.white,
         breaks=_breaks(name),
         shows=shows,
-        mark=mark_of(found) if found and name in _LISTED else ListMark(),
+        mark=mark_of(found) if found and name in _LISTED else NO_MARK,
         classes=tuple(found.get("class", "").lower().split()),
     )
+
+
+class Run(NamedTuple):
+    """Tags, each with the blanks before it; `telling` leaves out those that only dress words."""
+
+    every: tuple[tuple[str, Tag], ...]
+    telling: tuple[tuple[str, Tag], ...]
+
+
+@lru_cache(maxsize=2048)
+def read_run(run: str) -> Run:
+    """The tags of a match of `RUN` or `TOKEN`, as `clipped` leaves it where it is long."""
+    pieces = TOKEN.split(run) if len(run) < _MAX_TAG else ["", run]
+    every = tuple((blanks, read_tag(tag)) for blanks, tag in zip(pieces[::2], pieces[1::2], strict=False))
+    # Any other tag may be one behind which all count.
+    if len(every) == 1 or not all(tag.plain or tag.closing or not tag.matters for _, tag in every):
+        return Run(every, every)
+    return Run(every, tuple((blanks, tag) for blanks, tag in every if blanks or tag.matters))
 
 
 def _breaks(name: str) -> Break:

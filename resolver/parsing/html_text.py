@@ -5,7 +5,7 @@ import re
 
 from resolver.parsing.html_lists import Counter
 from resolver.parsing.html_styles import Rules, White
-from resolver.parsing.html_tags import ACTING, LONG, TOKEN, Break, RawEnds, Tag, clipped, read_tag
+from resolver.parsing.html_tags import ACTING, LONG, RUN, TOKEN, Break, RawEnds, Tag, clipped, read_run
 from resolver.parsing.html_tree import BREAKS_OUT, LISTS, NARROW, OpenElements
 
 MAX_HTML = 4 << 20  # signs of words and ordinary tags; pictures and style sheets do not count
@@ -74,7 +74,8 @@ class _Writer:
     def _write_from(self, position: int, limit: int) -> tuple[int | None, int]:
         """Writes up to the end of the next raw content, which is returned with the limit; None: this was all."""
         source, line, outside, watched, rules = self.source, self.line, self.outside, self.watched, self.rules
-        for match in TOKEN.finditer(source, position):
+        tokens = RUN if len(source) <= limit else TOKEN  # one by one where the limit may fall between two tags of a run
+        for match in tokens.finditer(source, position):
             start, end = match.span()
             if start > limit:
                 break
@@ -85,26 +86,29 @@ class _Writer:
             position = end
             if end - start > LONG:
                 limit += end - start
-                tag = read_tag(clipped(source, start, end))
+                run = read_run(clipped(source, start, end))
             else:
-                tag = read_tag(match[0])
-            if not (tag.matters or tag.raw or watched or rules.any):
-                continue
-            if tag.is_words:
-                if not self.hidden:
-                    self._text(match[0])
-            elif tag.closing:
-                if tag.matters or tag.name in watched:
-                    self._end_tag(tag)
-            elif tag.plain and not (outside or rules.any):
-                self.open.open(tag.name, tag.empty)
-                if tag.breaks and not (self.only_mark and tag.name in _IN_ITEM):
-                    self._break(tag.breaks)
-            elif tag.raw and (raw_end := self.raw_ends.find(tag.name, end)) is not None:
-                self._raw(tag, source[end : min(raw_end, end + MAX_HTML)])
-                return raw_end, limit if tag.matters else limit + raw_end - end
-            else:
-                self._tag(tag)
+                run = read_run(match[0])
+            for blanks, tag in run.every if watched or rules.any else run.telling:
+                if blanks and (line or self.white) and not self.hidden:
+                    self._text(blanks)
+                if not (tag.matters or tag.raw or watched or rules.any):
+                    continue
+                if tag.is_words:
+                    if not self.hidden:
+                        self._text(match[0])
+                elif tag.closing:
+                    if tag.matters or tag.name in watched:
+                        self._end_tag(tag)
+                elif tag.plain and not (outside or rules.any):
+                    self.open.open(tag.name, tag.empty)
+                    if tag.breaks and not (self.only_mark and tag.name in _IN_ITEM):
+                        self._break(tag.breaks)
+                elif tag.raw and (raw_end := self.raw_ends.find(tag.name, end)) is not None:
+                    self._raw(tag, source[end : min(raw_end, end + MAX_HTML)])
+                    return raw_end, limit if tag.matters else limit + raw_end - end
+                else:
+                    self._tag(tag)
         if position < limit and not self.hidden:
             self._text(source[position:limit])
         return None, limit

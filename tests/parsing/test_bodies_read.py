@@ -4,11 +4,16 @@ import base64
 import binascii
 import hashlib
 import struct
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from resolver.parsing import parse
+from resolver.parsing import html_text, parse
+from resolver.parsing.html_text import html_to_text
 from schemas.mail import Defect, ParsedMail
+from tests.examples import examples
 
 HEAD = b"From: anna@example.org\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
 
@@ -633,6 +638,22 @@ def test_a_page_is_cut_behind_a_tag_and_no_picture_counts() -> None:
     assert text.startswith("Hello\n\nHello")
     assert 300_000 < text.count("Hello") < 400_000
     assert set(text.split()) <= {"Hello", "Hell", "Hel", "He", "H"}
+
+
+PIECES = [
+    "<p>", "</p>", "<span lang='EN'>", '<span class="a" lang="EN">', "</span>", "<b>", "</b>", "<br>", "<o:p>",
+    "</o:p>", "<span hidden>", "<i style='white-space:pre'>", "</i>", "<div style='display:none'>", "<div>", "</div>", "<svg>",
+    "<ol>", "<li>", "</ol>", "<pre>", "</pre>", "<blockquote>", "</blockquote>", "<td>", "<table>", "</table>", "<hr/>",
+    "<style>.a{display:none}</style>", "<title>", "<!-- no -->", "<anna@firm.example>", "<a href=x>", " ", "\n\n",
+    "word",
+]  # fmt: skip
+
+
+@given(page=st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+@settings(max_examples=examples(300))
+def test_tags_mean_the_same_in_a_run_and_one_by_one(page: str) -> None:
+    with patch.object(html_text, "MAX_HTML", len(page)):  # tags are read one by one where the limit may fall among them
+        assert html_to_text(page + " ") == html_to_text(page)
 
 
 def test_a_page_s_own_charset_is_used_where_the_mail_names_none() -> None:

@@ -121,6 +121,7 @@ QUOTED_PRINTABLE = [
         "see https://desk.example/?id=4711&name=Anna&x=y",
     ),
     ("Gr=C3=BC=C3=9Fe, 100=% and =\r\nmore", "text/plain", "Grüße, 100=% and more"),
+    ("one=\rtwo\r\nthree", "text/plain", "one=\ntwo\nthree"),
 ]
 
 
