@@ -63,8 +63,11 @@ def who_wrote(mail: ParsedMail, mailboxes_of: MailboxesOf, own_addresses: frozen
 
     Whether From writes for others is for the settings to say.
     """
-    every = ((header, mail.reply_to if header == "Reply-To" else mailboxes_of(header)) for header in _WROTE)
-    named = [(header, boxes) for header, boxes in every if boxes]
+    named = [
+        (header, boxes)
+        for header in _WROTE
+        if (boxes := mail.reply_to if header == "Reply-To" else mailboxes_of(header))
+    ]
     in_name_of = _usable(mail.from_.address) if mail.from_ and named else ""
     if not in_name_of:
         return ()

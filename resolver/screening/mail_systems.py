@@ -7,9 +7,10 @@ from resolver.parsing import Parsed
 from resolver.screening.auto_reply_headers import automatic, generated
 
 # Nobody but a mail system writes as this.
-_DAEMON = re.compile(
-    r"^(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|nondelivery|bounce-?handler)(?:\+.*)?$", re.IGNORECASE
-)
+_DAEMONS = r"(?:mailer[-_. ]?daemon|mail[-_. ]?daemon|mdaemon|nondelivery|bounce-?handler)"
+_DAEMON = re.compile(rf"^{_DAEMONS}(?:\+.*)?$", re.IGNORECASE)
+# An envelope sender that is empty, or what some systems write for one.
+_NO_PATH = re.compile(rf"[ <>]*+(?:(?:#@\[\])?[ <>]*+$|{_DAEMONS}(?:\+|[ <>]*+$|@))", re.IGNORECASE)
 # People, teams and small firms do, too.
 _POSTMASTER = re.compile(
     r"^(?:post[-_]?master|post_?office|system[-_. ]?administrator|microsoftexchange[0-9a-f]{20,}|mail|smtp|"
@@ -42,10 +43,7 @@ def sender_kind(parsed: Parsed) -> Literal["daemon", "postmaster", "null", ""]:
 def no_path(parsed: Parsed) -> bool:
     """No envelope sender (RFC 5321, section 4.5.5), or what some systems write for none."""
     path = parsed.headers.get("return-path")
-    if path is None:
-        return False
-    bare = path.strip(" <>")
-    return bare in ("", "#@[]") or bool(_DAEMON.match(bare.partition("@")[0]))
+    return path is not None and _NO_PATH.match(path) is not None
 
 
 def by_itself(parsed: Parsed) -> bool:

@@ -642,10 +642,10 @@ def test_a_page_is_cut_behind_a_tag_and_no_picture_counts() -> None:
 
 PIECES = [
     "<p>", "</p>", "<span lang='EN'>", '<span class="a" lang="EN">', "</span>", "<b>", "</b>", "<br>", "<o:p>",
-    "</o:p>", "<span hidden>", "<i style='white-space:pre'>", "</i>", "<div style='display:none'>", "<div>", "</div>", "<svg>",
-    "<ol>", "<li>", "</ol>", "<pre>", "</pre>", "<blockquote>", "</blockquote>", "<td>", "<table>", "</table>", "<hr/>",
-    "<style>.a{display:none}</style>", "<title>", "<!-- no -->", "<anna@firm.example>", "<a href=x>", " ", "\n\n",
-    "word",
+    "</o:p>", "<span hidden>", "<i style='white-space:pre'>", "</i>", "<div style='display:none'>", "<div>", "</div>",
+    "<svg>", "<ol>", "<li>", "</ol>", "<pre>", "</pre>", "<blockquote>", "</blockquote>", "<td>", "<table>", "</table>",
+    "<hr/>", "<style>.a{display:none}</style>", "<title>", "<!-- no -->", "<anna@firm.example>", "<a href=x>", " ",
+    "\n\n", "word",
 ]  # fmt: skip
 
 
