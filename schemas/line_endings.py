@@ -57,4 +57,4 @@ def _block(lines: memoryview, length: int) -> bytes | bytearray:
 
 
 def _irregular(text: bytes) -> bytes:
-    return text.replace(b"\r\n", b"\n") if _LONE_CR.search(text) else text.translate(None, b"\r")
+    return text.replace(b"\r\n", b"\n") if _LONE_CR.search(text) else text.replace(b"\r", b"")
