@@ -68,7 +68,10 @@ def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaCo
     """
     from kafka import KafkaConsumer
 
+    from runtime.kafka.record_reader import read_records_quickly
+
     fix_kafka_python_records()
+    read_records_quickly()
     limit_kafka_python_polls()
     _finish_rejoins()
     _take_known_coordinators()
