@@ -12,6 +12,7 @@ from runtime.kafka.connection_check import why_unreachable
 from runtime.kafka.poll_limits import limit_kafka_python_polls
 from runtime.kafka.security import for_kafka_python, security_of
 from runtime.kafka.selector import QuietSelector
+from runtime.kafka.transport import use_sockets_quickly
 from runtime.kafka.unreadable_records import fix_kafka_python_records
 from runtime.outages import OutageError
 from schemas.reasons import Reason
@@ -26,6 +27,7 @@ DELIVERY_SECONDS = 20.0  # how long a producer tries to deliver a record
 
 
 def _common(config: ProcessConfig, role: str) -> dict[str, Any]:
+    use_sockets_quickly()
     return {
         "bootstrap_servers": [server.strip() for server in config.kafka_bootstrap_servers.split(",")],
         "client_id": f"{config.topic_prefix}-{role}",
