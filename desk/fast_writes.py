@@ -1,6 +1,7 @@
 """Writes that go past SQLAlchemy, for what is written per message: bulk inserts, upserts, and connections for them.
 
 Measured on 7 rows a message: COPY costs client and server together a fifth of what SQLAlchemy's insertmanyvalues does.
+In its text format each character is looked at twice, for line ends and the like: 10 kB cost the client 10 us, not 0.3.
 An upsert takes 0.035 ms through the driver, 0.105 ms through SQLAlchemy and its pool.
 """
 
@@ -10,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, PoolProxiedConnection, Table
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from desk.errors import desk_errors
@@ -17,6 +19,7 @@ from desk.prepared import driver_cursor
 
 Row = Sequence[Any]
 _Processor = tuple[int, Callable[[Any], Any]]
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 FEW = 3  # up to this many rows prepared statements take less time: COPY has three round trips
 
 
@@ -26,7 +29,8 @@ class BulkInsert:
     def __init__(self, table: Table, columns: Sequence[str]) -> None:
         self._types = [table.c[name].type for name in columns]
         names = ", ".join(f'"{name}"' for name in columns)
-        self._copy = f'COPY "{table.name}" ({names}) FROM STDIN'
+        self._copy = f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)'
+        self._type_names = [type_.compile(_POSTGRESQL).lower() for type_ in self._types]
         self._insert = f'INSERT INTO "{table.name}" ({names}) VALUES ({", ".join(["%s"] * len(columns))})'
         self._processors: dict[str, tuple[_Processor, ...]] = {}
 
@@ -43,6 +47,7 @@ class BulkInsert:
                 cursor.execute(self._insert, row)
         else:
             with cursor.copy(self._copy) as copy:
+                copy.set_types(self._type_names)
                 for row in ready:
                     copy.write_row(row)
 
