@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import psycopg
 from psycopg import errors as postgresql
+from pydantic_core import PydanticSerializationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -41,7 +42,7 @@ class DeskError(Exception):
 _DRIVER = (psycopg.Error, sqlite3.Error)
 # Operational errors, yet only this transaction's: the next attempt does not meet them.
 _CONFLICTS = (postgresql.UniqueViolation, postgresql.DeadlockDetected, postgresql.SerializationFailure)
-_UNSTORABLE = (psycopg.DataError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
+_UNSTORABLE = (psycopg.DataError, sqlite3.DataError, OverflowError, UnicodeEncodeError, PydanticSerializationError)
 _LIMIT_EXCEEDED = (
     "54"  # SQLSTATE class: a row too large for its index. psycopg calls it operational; a retry never helps
 )

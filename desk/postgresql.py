@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 from psycopg import errors
+from pydantic_core import to_json
 from sqlalchemy import URL, Engine, create_engine, event, text
 
 from desk.errors import desk_errors
@@ -73,7 +74,8 @@ def open_postgresql(url: URL, autocommit: bool) -> Engine:
     arguments = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
     connect_args = {"options": options, **arguments}
     isolation: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
-    engine = create_engine(url, connect_args=connect_args, **POOL, **isolation)
+    # `to_json`: in a third of the time of `json.dumps`, and two documents are written for each item.
+    engine = create_engine(url, connect_args=connect_args, json_serializer=to_json, **POOL, **isolation)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

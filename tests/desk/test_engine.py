@@ -13,7 +13,7 @@ from desk.engine import check_url, open_desk, read_transaction, write_transactio
 from desk.errors import ConflictError, DeskError, DeskUrlError, UnstorableError
 from desk.fast_writes import FEW, BulkInsert
 from desk.queries import any_of
-from desk.tables import files, items, message_ids, outbox, persons
+from desk.tables import files, items, message_ids, outbox, persons, roles
 from runtime.outages import OutageError
 from schemas.reasons import Reason
 
@@ -144,6 +144,17 @@ def test_a_number_beyond_64_bits_cannot_be_stored(engine: Engine) -> None:
             BulkInsert(message_ids, ("message_id", "item_id")).insert(
                 connection, [(str(n), 2**70) for n in range(count)]
             )
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800"])
+def test_a_document_that_is_no_text_cannot_be_stored(postgres_desk_url: str, text: str) -> None:
+    engine = open_desk(postgres_desk_url)
+    names = ("id", "name", "key", "rights", "partitions", "version")
+    for count in (1, FEW + 1):
+        with pytest.raises(UnstorableError), write_transaction(engine) as connection:
+            rows = [(str(n), "a", str(n), [text], None, 1) for n in range(count)]
+            BulkInsert(roles, names).insert(connection, rows)
+    engine.dispose()
 
 
 def test_a_key_too_long_for_an_index_is_no_outage(postgres_url: str) -> None:
