@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from schemas.reasons import Reason
 from schemas.topics import Topic
@@ -104,7 +105,8 @@ def encode(
         headers.append(("traceparent", traceparent.encode()))
     if extensions:
         headers += [(f"ce_{name}", value.encode("utf-8", "replace")) for name, value in extensions.items()]
-    value = body if isinstance(body, bytes) else _models(topic).serializer.to_json(body, by_alias=True)
+    # By the model itself: a topic of several models would look for the one that it is.
+    value = body if isinstance(body, bytes) else to_json(body, by_alias=True)
     return OutputRecord(topic, key, value, tuple(headers))
 
 
@@ -150,7 +152,7 @@ def decode(topic: Topic, record: Record) -> tuple[EventAttributes, Any]:
 
 def _models(topic: Topic) -> TypeAdapter[Any]:
     if topic.value is None:
-        raise TypeError(f"{topic.short} holds raw bytes: give `encode` bytes, and read it with `open_envelope`")
+        raise TypeError(f"{topic.short} holds raw bytes: read it with `open_envelope`")
     return topic.value
 
 
