@@ -88,10 +88,11 @@ class LoggerHandler:
     def _measure(self, result: StoreResult) -> None:
         """How long it took to log each message. A resolver of an earlier release does not tell when it was fetched."""
         now = self._clock()
-        for partition, fetched_at in result.logged:
-            if fetched_at is not None:
-                seconds = max(0.0, (now - fetched_at).total_seconds())
-                FETCHED_TO_LOGGED_SECONDS.labels(partition).observe(seconds)
+        known = [(partition, fetched_at) for partition, fetched_at in result.logged if fetched_at is not None]
+        partitions = {partition for partition, _ in known}
+        histograms = {partition: FETCHED_TO_LOGGED_SECONDS.labels(partition) for partition in partitions}
+        for partition, fetched_at in known:
+            histograms[partition].observe(max(0.0, (now - fetched_at).total_seconds()))
 
     def _publish_stored(self) -> None:
         while self._unpublished:
