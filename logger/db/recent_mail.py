@@ -5,11 +5,13 @@ A batch costs one statement that counts. Only for senders near a limit a second 
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, Text, text
 
 from desk.prepared import Prepared
@@ -20,13 +22,18 @@ from schemas.resolved_mail import ResolvedMail
 from schemas.settings import RateLimits
 from schemas.snapshot import SettingsSnapshot
 
-_Asked = dict[str, str | None]
+_Asked = dict[str, str | datetime | None]
 # One row per sender at a server, or per server, with the window that all of its messages look back upon.
 _ASKED = {
     "postgresql": "json_to_recordset(CAST(:asked AS json)) "
     "AS asked (server text, person text, since timestamptz, until timestamptz)",
     "sqlite": "(SELECT value ->> 'server' AS server, value ->> 'person' AS person, "
     "value ->> 'since' AS since, value ->> 'until' AS until FROM json_each(:asked)) AS asked",
+}
+_AS_JSON: Mapping[str, Callable[[Sequence[_Asked]], str]] = {
+    "postgresql": lambda asked: to_json(asked).decode(),
+    # Times as the text that `desk.tables.SqliteTime` stores, and SQLite compares.
+    "sqlite": partial(json.dumps, default=lambda at: at.astimezone(UTC).isoformat(timespec="microseconds")),
 }
 # A message that came by a second route had no effect, and is none of the accepted ones.
 _WITHIN = "mails.received > asked.since AND mails.received <= asked.until AND mails.outcome <> 'duplicate'"
@@ -114,13 +121,14 @@ def _near_a_limit(
     """The stored messages of senders who reach a limit if all that are stored or in the batch lie in one window."""
     if not asked:
         return ()
-    counts = statements.count.rows(connection, asked=json.dumps(list(asked.values())))
+    as_json = _AS_JSON[connection.dialect.name]
+    counts = statements.count.rows(connection, asked=as_json(list(asked.values())))
     near = [
         asked[server, person]
         for server, person, count in counts
         if count and count + len(received[server, person]) > _lowest(limits[server], person)
     ]
-    found = statements.times.rows(connection, asked=json.dumps(near)) if near else ()
+    found = statements.times.rows(connection, asked=as_json(near)) if near else ()
     return (row for row in found if row.server_id == row.server)
 
 
@@ -132,9 +140,4 @@ def _lowest(limits: RateLimits, person: str | None) -> int:
 
 def _as_row(whose: Whose, since: datetime, until: datetime) -> _Asked:
     server, person = whose
-    return {"server": server, "person": person, "since": _utc(since), "until": _utc(until)}
-
-
-def _utc(at: datetime) -> str:
-    """As both databases compare it: SQLite by the text that `desk.tables.SqliteTime` stores."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    return {"server": server, "person": person, "since": since, "until": until}
