@@ -46,22 +46,23 @@ class RecentMail:
         itself there is no other message yet.
         """
         server, received = mail.server_id, mail.received
-        keys: tuple[Key, Key, Key] = ((server, person_id), (server, person_id, item), (server,))
         limits = self.limits.get(server)
-        if limits is not None and not mail.released:
-            for name, limit, key in zip(
-                ("per_sender", "per_sender_and_item", "per_server"),
-                (limits.per_sender, limits.per_sender_and_item, limits.per_server),
-                keys,
-                strict=True,
-            ):
-                if not limit or len(self.times.get(key, ())) < limit:
-                    continue
-                count = self._within(key, received, limits.minutes)
-                if count >= limit:
-                    return f"{name}: {count} accepted within the last {limits.minutes} minutes, the limit is {limit}"
-        for key in keys:
-            self.add(key, received)
+        if limits is None:
+            return None
+        rules: tuple[tuple[str, int, Key], ...] = (
+            ("per_sender", limits.per_sender, (server, person_id)),
+            ("per_sender_and_item", limits.per_sender_and_item, (server, person_id, item)),
+            ("per_server", limits.per_server, (server,)),
+        )
+        for name, limit, key in rules:
+            if mail.released or not limit or len(self.times.get(key, ())) < limit:
+                continue
+            count = self._within(key, received, limits.minutes)
+            if count >= limit:
+                return f"{name}: {count} accepted within the last {limits.minutes} minutes, the limit is {limit}"
+        for _, limit, key in rules:
+            if limit:
+                self.add(key, received)
         return None
 
     def _within(self, key: Key, until: datetime, minutes: int) -> int:
