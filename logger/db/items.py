@@ -44,9 +44,9 @@ _TOUCH = Prepared(update(items).where(any_of(items.c.id)).values(version=items.c
 _CLOSE = Prepared(update(items).where(any_of(items.c.id)).values(status="closed", closed_at=bindparam("closed")))
 _REOPEN = Prepared(update(items).where(any_of(items.c.id)).values(status="open", closed_at=null()))
 _UNWATCH = delete(watchers).where(watchers.c.item_id == bindparam("item"), watchers.c.person_id == bindparam("person"))
-_NEXT_NUMBERS = Prepared(
-    text("SELECT nextval(pg_get_serial_sequence('items', 'id')) FROM generate_series(1, :count)").columns(number=NUMBER)
-)
+# The sequence is looked up once, not for each number.
+_SEQUENCE = "(SELECT CAST(pg_get_serial_sequence('items', 'id') AS regclass))"
+_NEXT_NUMBERS = Prepared(text(f"SELECT nextval({_SEQUENCE}) FROM generate_series(1, :count)").columns(number=NUMBER))
 _LAST_NUMBER = select(func.coalesce(func.max(items.c.id), 0))
 
 
