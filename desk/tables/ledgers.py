@@ -19,7 +19,6 @@ mails = Table(
     text_column("sha256"),
     Column("person_id", Text),
     Column("content_id", Text),  # null in a message that only came by a second route
-    Index(None, "message_id"),
     Index(None, "content_id", unique=True),
     Index("mails_of_person_idx", "person_id", "received"),
     Index("mails_of_server_idx", "server_id", "received"),
