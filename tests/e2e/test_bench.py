@@ -40,7 +40,7 @@ COMPARED = {
 
 
 def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> None:
-    few = ["--mails", "80", "--burst", "40", "--warm-up", "20", "--latency-mails", "10", "--starts", "1"]
+    few = ["--mails", "400", "--burst", "200", "--warm-up", "20", "--latency-mails", "10", "--starts", "1"]
     brief = ["--idle-cpu-seconds", "2", "--idle-mailboxes", "20", "--idle-seconds", "1"]
     command = [sys.executable, "-m", "deploy.local.bench", *few, *brief, "--compare", "HEAD"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -50,7 +50,7 @@ def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> N
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "build" / "bench.json").read_text())
     assert report.keys() == SHAPE
-    assert report["mails"] == 80
+    assert report["mails"] == 400
     costs = report["cpu_ms_per_mail"]
     servers = ("broker", "database")
     assert costs.keys() == {*PROCESSES, *servers, "mail_host", "processes", "total"}
@@ -78,7 +78,7 @@ def test_a_small_run_ends_as_expected_and_writes_its_report(tmp_path: Path) -> N
     for outcome in (report["outcome"], report["compare"]["outcome"]):
         assert outcome["ok"]
         assert outcome["got"] == outcome["expected"]
-        assert outcome["expected"]["calls"] + outcome["expected"]["replies"] == outcome["expected"]["bodies"] == 110
+        assert outcome["expected"]["calls"] + outcome["expected"]["replies"] == outcome["expected"]["bodies"] == 430
     for figures in (report["compare"]["ratio"], report["compare"]["spread"]):
         assert {name for name, parts in figures.items() if parts} >= COMPARED
         assert figures["cpu_ms_per_mail"].keys() >= {*PROCESSES, "processes", "total"}

@@ -36,13 +36,12 @@ def test_nine_others_arrive_and_the_hostile_ones_too(tmp_path: Path, kafka_boots
         wait_for(lambda: len(subjects(desk)) == len(hostile) + len(others) + 1, "a call of each mail", 120)
 
         assert set(others) <= set(subjects(desk))
-        assert attached(desk, "too much") == ["mail.eml"]
+        assert "mail.eml" in attached(desk, "too much")  # as it came: what was read of it is not all
 
 
 def too_much() -> bytes:
-    """Past what a mail may take, whatever the machine: the rest of its text would be read for minutes."""
-    head = b"From: anna@example.org\r\nSubject: too much\r\n\r\n"
-    return head + b"".join(b"begin 644 %d\n" % n for n in range(1_000_000))
+    """Past the two seconds of CPU that a mail may take: a machine of 2026 reads it in eight."""
+    return b"From: anna@example.org\r\nSubject: too much\r\n\r\n" + b"begin 644 1\n" * 5_000_000
 
 
 def plain(subject: str) -> bytes:
@@ -62,6 +61,7 @@ def add_folder(desk: RunningDesk, mailbox: Path) -> None:
         authentication="none",
         path=str(mailbox),
         start_from="beginning",
+        max_mail_bytes=100_000_000,
         poll_seconds=1,
         call_template="it-by-mail",
         default_logging_analyst="ida",
