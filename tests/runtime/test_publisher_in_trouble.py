@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,8 @@ from runtime.kafka.clients import DELIVERY_SECONDS
 from runtime.kafka.producer import Publisher
 from runtime.kafka.topic_reader import read_to_end
 from runtime.kafka.topic_setup import create_topics
-from runtime.outages import OutageError
+from runtime.outages import Outage, OutageError, retry_until_available
+from runtime.telemetry.health import Health
 from schemas.reasons import Reason
 from schemas.topics import CALL_EVENTS
 from schemas.wire import OutputRecord
@@ -52,7 +54,11 @@ def test_every_thread_is_told_of_the_outage_and_the_next_producer_goes_on(broker
         again = [pool.submit(publisher.publish, [_message(str(n))]) for n in range(THREADS)]
         for one in again:
             assert one.result(timeout=60) is None
-    keys = {record.key for record in read_to_end(config, [CALL_EVENTS.name("t")])}
+    # A broker that was frozen names itself only once it is registered again.
+    records = retry_until_available(
+        lambda: list(read_to_end(config, [CALL_EVENTS.name("t")])), Outage("test", Health()), threading.Event().wait
+    )
+    keys = {record.key for record in records}
     assert keys == {b"before", *(b"%d" % n for n in range(THREADS))}
 
 
