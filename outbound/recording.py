@@ -5,10 +5,9 @@ One flush to the ledger's disk serves all connections that are done at about one
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from outbound.results import Results
 from runtime.outages import OutageError
@@ -31,7 +30,7 @@ class ResultRecorder:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._group = GroupCommit(ledger.record)
-        self.member = self._group.member
+        self.begin, self.end = self._group.begin, self._group.end
         self._unrecorded: dict[tuple[str, str], NotificationResult] = {}
 
     def record(self, results: Results) -> None:
@@ -64,8 +63,7 @@ class _Entry:
     error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Sending:
+class _Sending(NamedTuple):
     """`due`: when the message should be recorded. `patience`: the seconds that its connection waits for others then."""
 
     due: float
@@ -90,17 +88,15 @@ class GroupCommit:
         self._sending: dict[int, _Sending] = {}  # by thread
         self._is_writing = False
 
-    @contextmanager
-    def member(self, seconds: float) -> Iterator[None]:
-        """Around a connection's sending and recording of one message, which should take that long."""
-        thread = threading.get_ident()
-        self._sending[thread] = _Sending(self._clock() + seconds, min(PATIENCE * seconds, PATIENCE_SECONDS))
-        try:
-            yield
-        finally:
-            if self._sending.pop(thread, None):  # it has recorded nothing: nobody is to wait for it
-                with self._changed:
-                    self._changed.notify_all()
+    def begin(self, seconds: float) -> None:
+        """A connection begins to send and to record one message, which should take that long; until `end`."""
+        sending = _Sending(self._clock() + seconds, min(PATIENCE * seconds, PATIENCE_SECONDS))
+        self._sending[threading.get_ident()] = sending
+
+    def end(self) -> None:
+        if self._sending.pop(threading.get_ident(), None):  # it has recorded nothing: nobody is to wait for it
+            with self._changed:
+                self._changed.notify_all()
 
     def record(self, results: Results) -> None:
         """Durable when it returns. Raises what `write` raised."""

@@ -162,10 +162,13 @@ class ServerConnection:
         size = mail.server.recipients_per_mail
         for start in range(0, len(mail.recipients), size):
             before, self._began = self.seconds_per_message, time.monotonic()
-            with recorder.member(before):
+            recorder.begin(before)
+            try:
                 part, is_answered = self._send(mail, mail.recipients[start : start + size])
                 with counted("record"):
                     recorder.record(part)
+            finally:
+                recorder.end()
             took, self._began = time.monotonic() - self._began, math.inf
             if is_answered:
                 self.seconds_per_message = took if math.isinf(before) else before + (took - before) * LATEST_WEIGHT

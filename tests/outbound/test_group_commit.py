@@ -79,15 +79,17 @@ class _Group:
             sending.result(10)
 
     def _send(self, seconds: float, name: str | None) -> None:
-        with self.commit.member(seconds):
-            assert self.goes.wait(10)
-            if name:
-                self.commit.record(_results(name))
+        self.commit.begin(seconds)
+        assert self.goes.wait(10)
+        if name:
+            self.commit.record(_results(name))
+        self.commit.end()
 
     def record(self) -> None:
         """What sending took a hundredth of a second for."""
-        with self.commit.member(0.01):
-            self.commit.record(_results("a"))
+        self.commit.begin(0.01)
+        self.commit.record(_results("a"))
+        self.commit.end()
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
