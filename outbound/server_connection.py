@@ -194,18 +194,19 @@ class ServerConnection:
             return self._deferred(mail, recipients, error.reason, error.text), False
         worst = min(replies.values(), key=lambda reply: _WORST_FIRST.index(reply.outcome))
         span.end(worst.outcome, worst.reason or "")
+        now = self._context.now()
         errors = (account_error(server, reply.reason, reply.reply) for reply in replies.values())
         if about_us := next(filter(None, errors), None):
             self._open_circuit(server, about_us)
         else:
-            breakers.succeeded(server, self._context.now())
+            breakers.succeeded(server, now)
         results = tuple(
             job.result(
-                recipient, reply.outcome, reply.reason, self._context.now(),
+                recipient, reply.outcome, reply.reason, now,
                 server_id=server.id, reply=reply.reply, message_id=composed.message_id,
                 sent_message_id=reply.message_id or None,
             )
-            for recipient, reply in ((recipient, replies[address]) for recipient, address in wire.items())
+            for recipient, address in wire.items() for reply in (replies[address],)
         )  # fmt: skip
         return results, True
 

@@ -7,7 +7,7 @@ envelope: one wait instead of three. Whatever breaks then leaves it in doubt, as
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailserver.sasl import Credentials
 from outbound.account_refusals import about_the_account
@@ -23,8 +23,7 @@ _PAUSE_SECONDS = 2.0
 _NO_UTF8 = SmtpReply(553, b"the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")
 
 
-@dataclass(frozen=True, slots=True)
-class _EnvelopeReplies:
+class _EnvelopeReplies(NamedTuple):
     """Replies to the envelope of one message. `with_content`: that went along, and its reply is still to be read."""
 
     sender: SmtpReply

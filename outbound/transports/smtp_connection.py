@@ -42,6 +42,7 @@ class SmtpConnection(smtplib.SMTP):
 
     def __init__(self, server: OutgoingServer) -> None:
         self._server = server
+        self._arriving: select.poll | None = None
         super().__init__(server.host, port_of(server, "smtp"), local_hostname="", timeout=server.timeout_seconds)
         assert self.sock is not None
         # An address literal is right wherever we run (RFC 5321, section 4.1.4).
@@ -91,10 +92,11 @@ class SmtpConnection(smtplib.SMTP):
 
     def is_quiet(self) -> bool:
         """Whether the server has neither said anything since its last reply nor closed the connection."""
-        assert self.sock is not None
-        arriving = select.poll()
-        arriving.register(self.sock, select.POLLIN)
-        return not arriving.poll(0)
+        if self._arriving is None:
+            assert self.sock is not None
+            self._arriving = select.poll()
+            self._arriving.register(self.sock, select.POLLIN)
+        return not self._arriving.poll(0)
 
     def abort(self) -> None:
         """From another thread: whatever waits on the connection ends at once."""
