@@ -64,7 +64,7 @@ def compose(
     parents = [request.in_reply_to] if request.in_reply_to else []
     thread = [*_item_thread(request, own_server), *(id_ for id_ in request.references if id_ not in parents), *parents]
     before = (
-        headers.mailbox(b"From", server.from_name, server.from_address),
+        _from(server.from_name, server.from_address),
         headers.mailbox(b"To", request.recipient_name, request.recipient),
         headers.addresses(b"Cc", request.cc),
         headers.addresses(b"Reply-To", _reply_to(chosen)),
@@ -79,6 +79,12 @@ def compose(
         _body(rendered, request.notification_id),
     )
     return Composed(headers.wire_address(server.bounce_address or ""), own_id, b"".join(before), b"".join(after))
+
+
+@lru_cache(maxsize=64)
+def _from(name: str, address: str) -> bytes:
+    """The field From, which all messages of a server have in common."""
+    return headers.mailbox(b"From", name, address)
 
 
 @lru_cache(maxsize=1)
