@@ -149,13 +149,13 @@ def split_part_headers(raw: bytes, start: int, found: set[Defect]) -> tuple[Head
 
     No part's headers reach past the next line that starts with two dashes: it may be a boundary.
     """
-    dashes = raw.find(b"\n--", start - 1, start + _USUAL_BLOCK)
-    if dashes < 0 and not _BLANK_LINE.search(raw, start, start + _USUAL_BLOCK):
-        dashes = raw.find(b"\n--", start - 1)
-    limit = dashes + 1 if dashes >= 0 else len(raw)
     if raw.startswith((b"\n", b"\r\n"), start):
         return Headers(), raw.index(b"\n", start) + 1
-    blank = _BLANK_LINE.search(raw, start, limit)
+    blank = _BLANK_LINE.search(raw, start, start + _USUAL_BLOCK)
+    dashes = raw.find(b"\n--", start - 1, blank.end() + 1 if blank else len(raw))
+    limit = dashes + 1 if dashes >= 0 else len(raw)
+    if dashes >= 0 or not blank:
+        blank = _BLANK_LINE.search(raw, start, limit)
     block = raw[start : blank.start() + 1 if blank else limit]
     headers, used = _read_fields(block, found)
     if used < len(block):

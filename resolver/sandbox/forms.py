@@ -9,7 +9,7 @@ from resolver.resolve import Examined
 
 
 def plain(examined: Examined) -> Any:
-    return _form().dump_python(examined, exclude_defaults=True)
+    return _form().serializer.to_python(examined, exclude_defaults=True)
 
 
 def from_plain(value: Any) -> Examined:
