@@ -23,10 +23,10 @@ from resolver.screening.auto_reply_words import (
     ACKNOWLEDGED_ALONE,
     ANSWERED_BODY,
     CHALLENGE,
-    FORMAL,
     GENERATED_BODY,
     TICKET_MADE,
     WHOLE_SUBJECT,
+    formal_words,
 )
 from resolver.screening.folding import folded
 from schemas.addresses import is_program
@@ -57,7 +57,7 @@ def auto_reply_subject(parsed: Parsed) -> Finding | None:
     if _DMARC.match(subject):
         return Finding(Reason.AUTO_REPLY, header_evidence("Subject", subject))
     plain = folded(subject)
-    formal = FORMAL.match(plain)
+    formal = formal_words(plain)
     if formal:
         sign = _answer_sign(parsed)
         # Without such a header: the subject of a mail of ours behind the formal words, and an absence below.

@@ -5,9 +5,7 @@ import re
 from resolver.finding import Finding, header_evidence
 from resolver.parsing import Parsed
 from resolver.parsing.reply_context import is_forward
-from resolver.screening.auto_reply_words import (
-    FORMAL,
-)
+from resolver.screening.auto_reply_words import formal_words
 from resolver.screening.folding import folded
 from schemas.reasons import Reason
 
@@ -126,7 +124,7 @@ def passed_on(parsed: Parsed) -> bool:
     The agent that answers also forwards (in the mailbox's name) and redirects (in the name of who wrote).
     """
     subject = parsed.mail.subject
-    if FORMAL.match(folded(subject)):  # it answers a mail that was forwarded
+    if formal_words(folded(subject)):  # it answers a mail that was forwarded
         return False
     mailboxes = parsed.headers.all(_OF_RULE)
     return bool(mailboxes and not by_own_rule(parsed)) or is_forward(subject)

@@ -14,7 +14,7 @@ _TAGS = (
     r"(?:ext(?:ern(?:al|e|o|a)?)?|spam)[!?]?\s?[:|-])\s*+){0,3}"
 )
 # What mail systems put before the subject that they answer. Held against folded(subject).
-FORMAL = folded_words(
+_FORMAL = folded_words(
     _TAGS + r"[\[(【<]?(?:"
     r"(?-i:AUTO)(?=\s*:)|yahoo!? auto response|"
     r"automatic reply|auto(?:matic|mated)?[- ]?(?:reply|response|responder|answer)|"
@@ -48,6 +48,16 @@ FORMAL = folded_words(
     r"(?:부재 ?중 ?)?자동 ?(?:회신|응답|답장)|부재 ?중"
     r")\s*+(?:[:\]\-–()】>]|(?<=auto response)$)"
 )
+_FORMAL_ENDS = frozenset(":]-–()】>")
+
+
+def formal_words(subject: str) -> re.Match[str] | None:
+    """`_FORMAL` in a folded subject; most have no sign with which such words end, and need no look at each of them."""
+    if _FORMAL_ENDS.isdisjoint(subject) and not subject.lower().rstrip().endswith("auto response"):
+        return None
+    return _FORMAL.match(subject)
+
+
 # Whole subjects in a form that nobody writes by hand: Notes' and Yahoo's.
 WHOLE_SUBJECT = re.compile(
     r"^\s*(?:AUTO: [^\n]{1,200} (?:is out of the office|ist außer Haus|est absent\(?e?\)?(?: du bureau)?|"

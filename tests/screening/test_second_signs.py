@@ -163,6 +163,17 @@ FORMAL = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("sign", [":", "]", "-", " –", "(", ")", "】", ">"])
+def test_formal_words_end_with_a_sign(sign: str) -> None:
+    assert verdict(ANN, ANSWER, f"Out of office{sign} Printer", f"{TEXT}\n-\n") == ("rejected", Reason.AUTO_REPLY)
+    assert verdict(ANN, ANSWER, "Out of office printer", f"{TEXT}\n-\n") == ("person", None)
+
+
+def test_formal_words_without_a_sign_are_the_whole_subject() -> None:
+    assert verdict(ANN, ANSWER, "Yahoo Auto Response", f"{TEXT}\n-\n") == ("rejected", Reason.AUTO_REPLY)
+    assert verdict(ANN, ANSWER, "Printer Auto Response", f"{TEXT}\n-\n") == ("person", None)
+
+
 @pytest.mark.parametrize("formal", FORMAL)
 def test_a_formal_word_is_known_in_an_answer_alone(formal: str) -> None:
     subject = f"{formal} Printer" if formal.endswith("]") else f"{formal}: Printer"
