@@ -1,6 +1,7 @@
 """Tags of an HTML body: where they are, and what each means for the text. Linear in the length of the body."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -99,9 +100,12 @@ _NAME = re.compile(r"</?([a-zA-Z][^\s/<>\"']*+)")
 Break = Literal["", "paragraph", "line", "here"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Tag:
-    """A tag. Without a name it is a comment. No tuple: a field of one is found four times as slowly."""
+    """A tag, which nobody changes. Without a name it is a comment.
+
+    It is no tuple, of which a field is found four times as slowly, nor frozen, which is made three times as slowly.
+    """
 
     name: str = ""
     closing: bool = False
@@ -119,8 +123,7 @@ class Tag:
     classes: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=2048)  # most tags stand many times in a mail, and in many mails
-def read_tag(token: str) -> Tag:
+def _read_tag(token: str) -> Tag:
     """The tag or comment that a token is."""
     match = _NAME.match(token)
     if match is None:
@@ -155,19 +158,25 @@ def read_tag(token: str) -> Tag:
 class Run(NamedTuple):
     """Tags, each with the blanks before it; `telling` leaves out those that only dress words."""
 
-    every: tuple[tuple[str, Tag], ...]
-    telling: tuple[tuple[str, Tag], ...]
+    every: Sequence[tuple[str, Tag]]
+    telling: Sequence[tuple[str, Tag]]
+
+
+_remembered = lru_cache(maxsize=2048)(_read_tag)  # most tags stand many times in a mail, and in many mails
 
 
 @lru_cache(maxsize=2048)
 def read_run(run: str) -> Run:
     """The tags of a match of `RUN` or `TOKEN`, as `clipped` leaves it where it is long."""
-    pieces = TOKEN.split(run) if len(run) < _MAX_TAG else ["", run]
-    every = tuple((blanks, read_tag(tag)) for blanks, tag in zip(pieces[::2], pieces[1::2], strict=False))
-    # Any other tag may be one behind which all count.
-    if len(every) == 1 or not all(tag.plain or tag.closing or not tag.matters for _, tag in every):
-        return Run(every, every)
-    return Run(every, tuple((blanks, tag) for blanks, tag in every if blanks or tag.matters))
+    if run.count("<") == 1 or len(run) >= _MAX_TAG:
+        single = (("", _read_tag(run)),)
+        return Run(single, single)
+    pieces = TOKEN.split(run)
+    every = [*zip(pieces[::2], map(_remembered, pieces[1::2]), strict=False)]
+    for _, tag in every:
+        if tag.matters and not (tag.plain or tag.closing):  # behind which all may count
+            return Run(every, every)
+    return Run(every, [(blanks, tag) for blanks, tag in every if blanks or tag.matters] if len(every) > 1 else every)
 
 
 def _breaks(name: str) -> Break:
