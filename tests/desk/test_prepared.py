@@ -9,6 +9,7 @@ from sqlalchemy import Engine, bindparam, insert, select, text, update
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.errors import ConflictError, UnstorableError
 from desk.fast_writes import BulkInsert
+from desk.persons import find_persons
 from desk.prepared import Prepared
 from desk.queries import any_of
 from desk.tables import bounced_addresses, message_ids
@@ -88,3 +89,14 @@ def test_a_table_that_has_just_been_filled_is_read_by_its_index(by_keys: Engine)
         plan = connection.exec_driver_sql(f"EXPLAIN EXECUTE {name}('{{a}}')").scalars().all()
     assert not [line for line in plan if "Seq Scan" in line]
     assert [line for line in plan if "message_ids_pkey" in line]
+
+
+def test_a_statement_is_not_planned_anew_for_the_keys_of_each_call(by_keys: Engine) -> None:
+    """By its costs PostgreSQL would plan this one each time, as it does without `by_keys`."""
+    with read_transaction(by_keys) as connection:
+        for _ in range(20):
+            find_persons(connection, ["nobody@example.test"])
+        plans = "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement LIKE '%normalised%'"
+        ((custom, generic),) = connection.execute(text(plans)).all()
+    assert custom == 0
+    assert generic > 10
