@@ -8,7 +8,6 @@ from typing import Any
 
 from runtime.config import ProcessConfig
 from runtime.kafka.aiokafka_security import for_faust, renew_aiokafka_sessions
-from runtime.kafka.next_fetches import fetch_a_little_later
 from runtime.kafka.poll_limits import limit_aiokafka_polls
 from runtime.kafka.response_reader import read_aiokafka_responses_whole
 from runtime.kafka.security import security_of
@@ -46,7 +45,6 @@ def make_app(config: ProcessConfig, group: str, datadir: str) -> App:
     fix_aiokafka_records()
     limit_aiokafka_polls()
     read_aiokafka_responses_whole()
-    fetch_a_little_later()
     renew_aiokafka_sessions()
     return App(
         group,
