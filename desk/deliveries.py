@@ -71,7 +71,7 @@ class DeliveryLedger:
     """Has connections of its own, on which each statement is a transaction."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = open_desk(engine.url, autocommit=True)
+        self.engine = open_desk(engine.url, autocommit=True, by_keys=True)
         self._kept = ConnectionCache(self.engine)
         self._record = Upsert(
             deliveries,

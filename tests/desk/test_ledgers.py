@@ -62,6 +62,15 @@ def test_deliveries(ledger: DeliveryLedger, recorded: list[Outcome], finished: O
         assert found["n"] == (result(finished, attempt=2, server_id="out", smtp_reply="250 OK", message_id="<m@x>"),)
 
 
+def test_deliveries_are_looked_up_by_their_index_in_a_young_table(postgres_desk_url: str) -> None:
+    engine = open_desk(postgres_desk_url)
+    ledger = DeliveryLedger(engine)
+    with read_transaction(ledger.engine) as connection:
+        assert connection.exec_driver_sql("SHOW enable_seqscan").scalar() == "off"
+    ledger.close()
+    engine.dispose()
+
+
 def test_a_delivery_is_recorded_after_the_database_closed_all_connections(postgres_desk_url: str) -> None:
     engine = open_desk(postgres_desk_url)
     ledger = DeliveryLedger(engine)
