@@ -10,5 +10,5 @@ topic_plans.py, topic_setup.py    topics as they should be; creating them
 rights.py          what the brokers let us do
 connection_check.py, connection_failures.py   one connection, step by step: where it fails, and what to do
 poll_limits.py, decompression.py, unreadable_records.py   limits and fixes of the client libraries
-record_reader.py   records read for less CPU
+response_bytes.py, record_reader.py   responses collected, and their records read, for less CPU
 """

@@ -71,9 +71,11 @@ def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaCo
     from kafka import KafkaConsumer
 
     from runtime.kafka.record_reader import read_records_quickly
+    from runtime.kafka.response_bytes import copy_responses_less
 
     fix_kafka_python_records()
     read_records_quickly()
+    copy_responses_less()
     limit_kafka_python_polls()
     _finish_rejoins()
     _take_known_coordinators()
