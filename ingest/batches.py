@@ -120,4 +120,4 @@ def _kept_whole(batch: FetchedBatch) -> FetchedBatch:
 
 def _handles_of(batch: FetchedBatch) -> FetchedBatch:
     """What `apply_after_fetch` needs of a batch: not the messages themselves, which may have to be kept for long."""
-    return replace(batch, mails=tuple(replace(mail, raw=b"", spool=None) for mail in batch.mails))
+    return replace(batch, mails=tuple(mail._replace(raw=b"", spool=None) for mail in batch.mails))

@@ -1,7 +1,7 @@
 """Handles a batch of `mail.fetched`: open, examine, look all senders up in one query, resolve, write."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -146,7 +146,7 @@ class ResolverHandler:
                 remedy="give console and resolver the same MAILCALL_TOKEN_KEY_FILE, then release it again "
                 "(`mailcall mail release`); otherwise check who may write to mail.fetched",
             )
-            fetched = replace(fetched, released="", release_mark="")
+            fetched = fetched._replace(released="", release_mark="")
         keys = (f"incoming-server/{server.id}", f"call-template/{template.id}")
         origin = SourceRecord(
             fetched=fetched,

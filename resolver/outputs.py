@@ -5,7 +5,7 @@ Pure but for `keep`, which puts bytes into the blob store and answers with their
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
@@ -118,7 +118,7 @@ def _held(origin: SourceRecord, keep: Keep) -> FetchedMail:
     fetched = origin.fetched
     if fetched.dataref:
         return fetched
-    return replace(fetched, dataref=keep(fetched.raw, hashlib.sha256(fetched.raw).hexdigest()), raw=b"")
+    return fetched._replace(dataref=keep(fetched.raw, hashlib.sha256(fetched.raw).hexdigest()), raw=b"")
 
 
 def _resolved_mail(

@@ -6,9 +6,8 @@ Another system publishes a mail with `ce_serverid` alone: everything else is der
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,8 +21,7 @@ from schemas.wire import CloudEvent, Record, UndecodableError, open_envelope
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchedMail:
+class FetchedMail(NamedTuple):
     """One fetched mail. `raw` is empty where `dataref` names the blob that holds it (claim check).
 
     `size` in bytes and `sha256` (hexadecimal) are those of the raw bytes; `received` is the mail store's internal date,
@@ -135,8 +133,8 @@ def released_by(mail: FetchedMail, sha256: str, who: str, keys: TokenKeys) -> Fe
     """
     if not keys.keys:
         raise ValueError("a release is signed with a token key, and there is none")
-    mail = replace(mail, released=who)
-    return replace(mail, release_mark=_mark(keys.keys[0], mail, sha256))
+    mail = mail._replace(released=who)
+    return mail._replace(release_mark=_mark(keys.keys[0], mail, sha256))
 
 
 def is_released(mail: FetchedMail, raw: bytes, keys: TokenKeys) -> bool:
@@ -147,6 +145,6 @@ def is_released(mail: FetchedMail, raw: bytes, keys: TokenKeys) -> bool:
 
 
 def _mark(key: bytes, mail: FetchedMail, sha256: str) -> str:
-    said = sorted(replace(mail, release_mark="").extensions().items())
+    said = sorted(mail._replace(release_mark="").extensions().items())
     signed = json.dumps(["mailcall-release", mail.mail_id, sha256, said])
     return hmac.digest(key, signed.encode("ascii"), "sha256").hex()

@@ -7,10 +7,10 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
@@ -29,8 +29,7 @@ UNREADABLE_NAME = "header-name-not-utf8"  # the header that tells so of a record
 NOT_UNPACKED = "batch-not-unpacked"  # the header of the record that stands for a batch; its value: which, and why
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record as consumed. `timestamp_ms` is the broker's or producer's, milliseconds since 1970."""
 
     topic: str
@@ -42,8 +41,7 @@ class Record:
     timestamp_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OutputRecord:
+class OutputRecord(NamedTuple):
     """One record to be produced: topic of the catalogue, not yet prefixed."""
 
     topic: Topic
@@ -52,8 +50,7 @@ class OutputRecord:
     headers: tuple[Header, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EventAttributes:
+class EventAttributes(NamedTuple):
     """What a record's headers say: id, source, type, time, trace, and CloudEvents extensions without `ce_`."""
 
     id: str = ""
@@ -61,11 +58,10 @@ class EventAttributes:
     type: str = ""
     time: str = ""
     traceparent: str = ""
-    extensions: Mapping[str, str] = field(default_factory=dict)
+    extensions: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class CloudEvent:
+class CloudEvent(NamedTuple):
     """A record taken apart: context and data bytes, whichever CloudEvents mode it came in."""
 
     context: EventAttributes

@@ -2,9 +2,8 @@
 
 import imaplib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ingest.connectors.imap_connection import FetchRefusedError
 from ingest.connectors.imap_responses import author_date, internal_date, responses, size_of, uid_of
@@ -19,8 +18,7 @@ from schemas.settings import IncomingServer
 DATES_AT_ONCE = 10_000  # messages whose Date is asked for in one command
 
 
-@dataclass(frozen=True, slots=True)
-class ListedMail:
+class ListedMail(NamedTuple):
     """A message in the folder, not yet fetched. `date`: its INTERNALDATE, if that was asked for."""
 
     uid: int

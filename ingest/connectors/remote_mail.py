@@ -7,10 +7,9 @@ server gives the same bytes again, complete by its protocol, they are the whole 
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 FIRST_PART_BYTES = 100_000  # of a message that is not held in memory: its header, and mostly all of its text
 MAX_SPOOL_BYTES = 2_000_000_000  # of a message larger than this only the beginning is kept
@@ -18,8 +17,7 @@ UNKNOWN_SIZE = 1  # of a message whose size the server does not say: at least on
 _DIGESTED_BYTES = 1_000_000  # at once
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteMail:
+class RemoteMail(NamedTuple):
     """One message as its server gave it.
 
     `handle`: what `apply_after_fetch` finds it by (UID, UIDL); `locator`: the same for people. `raw` is all of it; or,

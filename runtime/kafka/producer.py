@@ -4,8 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runtime.config import ProcessConfig
 from runtime.kafka.clients import DELIVERY_SECONDS, broker_trouble, make_producer
@@ -26,8 +25,7 @@ OVERHEAD_BYTES = 1024  # what a batch of one record has beside key, value and he
 END_SECONDS = 5.0  # until the thread of a producer that is thrown away has failed all that is waited for
 
 
-@dataclass(frozen=True, slots=True)
-class ProducerRecord:
+class ProducerRecord(NamedTuple):
     """One record to produce, as any Kafka client takes it: the topic's full name, raw key and value."""
 
     topic: str

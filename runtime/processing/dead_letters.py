@@ -2,7 +2,6 @@
 
 import re
 import traceback
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def without_value(letter: ProducerRecord) -> ProducerRecord:
         ours = tuple(header for header in letter.headers if header[0].startswith(PREFIX))
         kept = ProducerRecord(letter.topic, b"", None, ours)
     dropped = (f"{PREFIX}value-dropped", b"%d bytes" % (letter.size - kept.size))
-    return replace(kept, headers=(*kept.headers, dropped))
+    return kept._replace(headers=(*kept.headers, dropped))
 
 
 def handler_failed(error: Exception) -> Dead:

@@ -6,7 +6,6 @@ not due is looked at again after `TURN_MS` at the latest: if it still is not due
 
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runtime.kafka.producer import ProducerRecord
@@ -69,7 +68,7 @@ def as_original(record: Record, topic: str) -> Record:
         _number(record, name, fallback)
         for name, fallback in zip(_ORIGIN, (record.partition, record.offset, record.timestamp_ms), strict=True)
     )
-    return replace(record, topic=topic, partition=partition, offset=offset, timestamp_ms=timestamp)
+    return record._replace(topic=topic, partition=partition, offset=offset, timestamp_ms=timestamp)
 
 
 class PausedPartitions:

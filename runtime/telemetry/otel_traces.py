@@ -6,7 +6,7 @@ Names and attributes: OpenTelemetry's semantic conventions for messaging, and fo
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -75,7 +75,7 @@ class OtelTraces:
                 "messaging.kafka.offset": record.offset,
             },
         )
-        return replace(record, headers=_with(record.headers, span)), _Open(span)
+        return record._replace(headers=_with(record.headers, span)), _Open(span)
 
     def publishing(self, publish: Publish) -> Publish:
         def traced(messages: list[OutputRecord]) -> None:
@@ -105,7 +105,7 @@ class OtelTraces:
                     "mailcall.server": headers[SERVER].decode(),
                 },
             )
-        return replace(message, headers=_with(message.headers, span)), _Open(span)
+        return message._replace(headers=_with(message.headers, span)), _Open(span)
 
     def send_mail(self, traceparent: str, server_id: str) -> Span:
         parent = _parent(traceparent)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -132,7 +131,7 @@ def test_a_released_mail_is_fetched_once_more_from_the_blob_store(
     assert BlobStore(config.blob_url).get(first.dataref or "") == one.raw
     keys = read_token_keys(key_file)
     assert all(is_released(released, one.raw, keys) for released in (first, second))
-    assert not is_released(replace(first, released="ida"), one.raw, keys)
+    assert not is_released(first._replace(released="ida"), one.raw, keys)
     for name in ("mail_id", "server_id", "received", "size", "sha256", "mailbox", "truncated", "wholeref"):
         assert getattr(first, name) == getattr(second, name) == getattr(one, name)
     record_keys = {record.key for record in read_to_end(config, [MAIL_FETCHED.name(config.topic_prefix)])}

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -510,7 +509,7 @@ def test_the_database_away_is_an_outage_and_no_mail_is_answered(
 
 def test_the_record_says_when_its_mail_was_fetched(handler: ResolverHandler, fetched: Fetched) -> None:
     moment = datetime(2026, 11, 1, 12, 0, 3, tzinfo=UTC)
-    known = replace(fetched(mail()), timestamp_ms=int(moment.timestamp() * 1000))
-    unknown = replace(fetched(mail()), timestamp_ms=-1)
+    known = fetched(mail())._replace(timestamp_ms=int(moment.timestamp() * 1000))
+    unknown = fetched(mail())._replace(timestamp_ms=-1)
     outcomes = handler.handle([known, unknown])
     assert [resolved(outcome).fetched_at for outcome in outcomes] == [moment, None]
