@@ -53,7 +53,9 @@ def test_an_example_decodes(file: Path) -> None:
     context, value = decode(topic, record)
     assert context.id and context.source.startswith("/") and context.type == topic.event_type
     stored = json.loads(record.value or b"")
-    written = json.loads(encode(topic, "k", value, id="1", source="/s", time=datetime.now(UTC)).value or b"")
+    encoded = encode(topic, "k", value, id="1", source="/s", time=datetime.now(UTC)).value or b""
+    assert topic.value and encoded == topic.value.dump_json(value, by_alias=True)
+    written = json.loads(encoded)
     assert written == stored | written, "every field of the example has a place in the model"
     assert stored.keys() <= written.keys()
 
