@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from runtime.config import ProcessConfig
+from runtime.kafka.brief_fetches import hold_kafka_python_fetches_briefly
 from runtime.kafka.connection_check import why_unreachable
 from runtime.kafka.poll_limits import limit_kafka_python_polls
 from runtime.kafka.security import for_kafka_python, security_of
@@ -77,6 +78,7 @@ def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaCo
     read_records_quickly()
     copy_responses_less()
     limit_kafka_python_polls()
+    hold_kafka_python_fetches_briefly()
     _finish_rejoins()
     _take_known_coordinators()
     _compare_fetches_quickly()

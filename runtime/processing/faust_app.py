@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime.config import ProcessConfig
 from runtime.kafka.aiokafka_security import for_faust, renew_aiokafka_sessions
+from runtime.kafka.brief_fetches import hold_aiokafka_fetches_briefly
 from runtime.kafka.poll_limits import limit_aiokafka_polls
 from runtime.kafka.response_reader import read_aiokafka_responses_whole
 from runtime.kafka.security import security_of
@@ -53,6 +54,7 @@ def make_app(config: ProcessConfig, group: str, datadir: str) -> App:
     """An app in the shape of docs/adr/0002-faust.md. `group` is the consumer group; `datadir` stays empty."""
     fix_aiokafka_records()
     limit_aiokafka_polls()
+    hold_aiokafka_fetches_briefly()
     read_aiokafka_responses_whole()
     renew_aiokafka_sessions()
     return App(
