@@ -21,6 +21,7 @@ _FOOTER = re.compile(r"^_{20,}\s*$")
 _FOOTER_LINES = 8
 # Marks of writing direction that programs put about names and addresses.
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_RARE_SIGNS = "\u2010\u2011\u2013\u2014："
 
 
 def reply_of(text: str, subject: str = "", recipients: Sequence[Mailbox] = ()) -> str:
@@ -60,9 +61,7 @@ def _may_be_cut(text: str) -> bool:
     """A text without any of these is its author's throughout: all that is cut off has one."""
     if ":" in text or "-" in text or ">" in text or "_" in text or "*" in text or "=" in text:
         return True
-    if text.isascii():
-        return False
-    return "\u2010" in text or "\u2011" in text or "\u2013" in text or "\u2014" in text or "：" in text
+    return not text.isascii() and any(sign in text for sign in _RARE_SIGNS)
 
 
 def _own_lines(shape: SortedLines) -> list[int] | None:

@@ -24,7 +24,7 @@ def answerable(parsed: Parsed, address: str | None = None) -> bool:
         return False
     if not _NO.match(headers.get("auto-submitted") or ""):
         return False
-    if " list-" in " ".join(("", *headers)) or _BULK.match(headers.get("precedence") or ""):
+    if any(name.startswith("list-") for name in headers) or _BULK.match(headers.get("precedence") or ""):
         return False
     if (headers.get("x-auto-response-suppress") or "none").strip().lower() != "none":
         return False

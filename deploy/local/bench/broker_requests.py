@@ -1,11 +1,8 @@
 """A broker that counts the requests of its clients, by kind: its own counters, read with Prometheus' JMX exporter."""
 
-import urllib.request
-from collections import defaultdict
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
-
+from deploy.local.bench.measure import counted
 from deploy.local.packages.jars import fetch
 from deploy.local.ports import HOST, free_port
 from deploy.local.servers.broker import KafkaProcess
@@ -39,11 +36,5 @@ class CountingBroker(KafkaProcess):
 
     def requests_done(self) -> dict[str, float]:
         """So far, by the request's name, such as `Produce`; those of which there was none are left out."""
-        with urllib.request.urlopen(f"http://{HOST}:{self._counters_port}/metrics", timeout=10) as answer:
-            families = text_string_to_metric_families(answer.read().decode())
-            samples = [sample for family in families if family.name == "broker_requests" for sample in family.samples]
-        done: defaultdict[str, float] = defaultdict(float)
-        for sample in samples:
-            if sample.labels["request"] not in _NOT_COUNTED:
-                done[sample.labels["request"]] += sample.value
-        return dict(done)
+        done = counted(f"http://{HOST}:{self._counters_port}/metrics", "broker_requests", "request")
+        return {kind: count for kind, count in done.items() if kind not in _NOT_COUNTED}

@@ -3,6 +3,7 @@
 import threading
 import time
 import urllib.request
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -66,11 +67,15 @@ def compiler_seconds(pid: int) -> float:
 
 
 def counted(metrics_url: str, name: str, label: str) -> dict[str, float]:
-    """A process's counter by one label of it, as `/metrics` has it now; `name` without `_total`."""
+    """A process's counter by one label, summed over its others, as `/metrics` has it now; `name` without `_total`."""
     with urllib.request.urlopen(metrics_url, timeout=10) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     samples = [sample for family in families if family.name == name for sample in family.samples]
-    return {sample.labels[label]: sample.value for sample in samples if sample.name == f"{name}_total"}
+    totals: defaultdict[str, float] = defaultdict(float)
+    for sample in samples:
+        if sample.name == f"{name}_total":
+            totals[sample.labels[label]] += sample.value
+    return dict(totals)
 
 
 def resident_bytes(pid: int) -> int:
