@@ -37,12 +37,18 @@ class MemoryBudget:
             self._changed.wait_for(lambda: self._free >= LEAST_BATCH_BYTES, WAIT_SECONDS)
             share = max(LEAST_BATCH_BYTES, min(BATCH_BYTES, self._free // 4))
             self._free -= share
+            self._wake_next()
         try:
             yield share
         finally:
             with self._changed:
                 self._free += share
-                self._changed.notify_all()
+                self._wake_next()
+
+    def _wake_next(self) -> None:
+        """One that waits, which wakes the one after it: of hundreds woken at once, nearly all would wait again."""
+        if self._free >= LEAST_BATCH_BYTES:
+            self._changed.notify()
 
 
 @dataclass(frozen=True, slots=True)

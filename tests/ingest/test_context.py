@@ -48,3 +48,24 @@ def test_a_block_that_fails_gives_its_room_back() -> None:
         raise OSError("gone")
     with memory.share() as room:
         assert room == LEAST_BATCH_BYTES
+
+
+def test_room_for_two_that_is_given_back_at_once_lets_two_in() -> None:
+    memory = MemoryBudget(total=8 * LEAST_BATCH_BYTES)
+    both_in = threading.Barrier(3)
+    with ExitStack() as others:
+        with memory.share() as room:
+            assert room == 2 * LEAST_BATCH_BYTES
+            while memory._free >= LEAST_BATCH_BYTES:
+                others.enter_context(memory.share())
+            waiting = [threading.Thread(target=_take_and_meet, args=(memory, both_in)) for _ in range(2)]
+            for thread in waiting:
+                thread.start()
+        both_in.wait(5)
+    for thread in waiting:
+        thread.join(10)
+
+
+def _take_and_meet(memory: MemoryBudget, both_in: threading.Barrier) -> None:
+    with memory.share():
+        both_in.wait(5)
