@@ -190,10 +190,22 @@ def test_a_text_twice_as_long_takes_at_most_twice_the_steps(name: str, data: st.
     assert grows_no_faster(lambda times: read(before + unit * times), TIMES)
 
 
+def test_a_value_of_tnef_that_swallows_many_objects_makes_no_growth() -> None:
+    _, (_, value, item, nothing) = BYTES["TNEF"]
+
+    def read(times: int) -> None:  # one byte too far on, `value` has 1024 bytes: the first 85 pieces
+        _tnef(nothing + value + (item + nothing) * times)
+
+    assert grows_no_faster(read, TIMES)
+    assert 0 < steps(lambda: read(TIMES + 1000)) - steps(lambda: read(TIMES)) <= 20 * 1000
+
+
 def test_a_loop_in_a_loop_is_seen() -> None:
     def pairs(size: int) -> int:
         return sum(a < b for a in range(size) for b in range(size))
 
     assert not grows_no_faster(pairs, 100)
+    assert not grows_no_faster(lambda size: pairs(max(0, size - 90)), 100)
     assert grows_no_faster(lambda size: sum(a > 1 for a in range(size)), 100)
+    assert grows_no_faster(lambda size: sum(a > 1 for a in range(10 * max(0, size - 90))), 100)
     assert steps(lambda: None) == steps(lambda: None) > 0
