@@ -40,6 +40,7 @@ class _Draft:
     words: list[tuple[str, str]] = field(default_factory=list)  # (kind, text), blanks as ("blank", " ")
     comments: list[str] = field(default_factory=list)
     angles: list[str] = field(default_factory=list)
+    holds_address: bool = False  # as far as a colon has looked
 
 
 def parse_addresses(values: Iterable[bytes], hint: str | None, found: set[Defect]) -> tuple[Mailbox, ...]:
@@ -86,6 +87,7 @@ class _AddressParser:
         self.draft = _Draft()
         self.loose = 0  # boxes without an address just before a comma: they may begin a name
         self.quotes_left = True
+        self.swallowed = -1  # where the last address in a quotation begins that lost its end
         self.comments_left = True
 
     def read(self) -> list[Mailbox]:
@@ -127,12 +129,15 @@ class _AddressParser:
         return start + 1
 
     def _quoted(self, start: int) -> int:
-        match = _QUOTED.match(self.text, start) if self.quotes_left else None
-        if match is None:
-            self.quotes_left = False  # no closing quote from here on: do not look for one again
-        elif not _SWALLOWED.search(match[1]):
-            self.draft.words.append(("quoted", _ESCAPE.sub(r"\1", match[1])))
-            return match.end()
+        if self.quotes_left and start > self.swallowed:
+            match = _QUOTED.match(self.text, start)
+            if match is None:
+                self.quotes_left = False  # no closing quote from here on: do not look for one again
+            elif swallowed := [*_SWALLOWED.finditer(self.text, *match.span(1))]:
+                self.swallowed = swallowed[-1].start()  # an escaped quote before it would end where this one does
+            else:
+                self.draft.words.append(("quoted", _ESCAPE.sub(r"\1", match[1])))
+                return match.end()
         self.found.add(Defect.BAD_ADDRESS)
         return start + 1
 
@@ -169,8 +174,11 @@ class _AddressParser:
 
     def _colon(self) -> None:
         """A colon ends a group's name; inside an address it is junk."""
-        if any("@" in text for _, text in self.draft.words) or self.draft.angles:
-            self.draft.words.append(("atom", ":"))
+        draft = self.draft
+        if not draft.holds_address:
+            draft.holds_address = bool(draft.angles) or any("@" in text for _, text in draft.words)
+        if draft.holds_address:
+            draft.words.append(("atom", ":"))
         else:
             self.draft = _Draft()
 

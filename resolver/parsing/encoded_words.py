@@ -87,22 +87,24 @@ def decode_words(text: str, found: set[Defect]) -> str:
 
 def _next_word(text: str, position: int, found: set[Defect]) -> tuple[int, int, str, str, str] | None:
     """(start, end, charset, encoding, payload) of the next encoded word; None where there is no more."""
+    end = -1
     while True:
         match = _START.search(text, position)
         if match is None:
             if "=?" in text[position:]:
                 found.add(Defect.BAD_ENCODED_WORD)
             return None
-        end = text.find("?=", match.end())
+        if end < match.end():  # else it is the end of this one as well: no text is searched twice
+            end = text.find("?=", match.end())
         if end < 0:
             found.add(Defect.BAD_ENCODED_WORD)
             return None
-        payload = text[match.end() : end]
-        inner = payload.find("=?")
-        if inner >= 0 and _START.match(text, match.end() + inner):
+        inner = text.find("=?", match.end(), end)
+        if inner >= 0 and _START.match(text, inner):
             found.add(Defect.BAD_ENCODED_WORD)  # this one has no end: the next one begins before it
-            position = match.end() + inner
+            position = inner
             continue
+        payload = text[match.end() : end]
         if match[2] in "qQ":
             end = _real_end(text, end)
             payload = text[match.end() : end]

@@ -1,5 +1,6 @@
 """No step of reading takes more than about twice as long for twice as much, whatever it is made of."""
 
+import re
 import struct
 from collections.abc import Callable
 
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolver.authentication_results import read_authentication_results
-from resolver.parsing import parse
+from resolver.parsing import addresses, parse
 from resolver.parsing.addresses import parse_addresses
 from resolver.parsing.base64_text import decode_base64
 from resolver.parsing.calendars import calendar_text
@@ -198,6 +199,45 @@ def test_a_value_of_tnef_that_swallows_many_objects_makes_no_growth() -> None:
 
     assert grows_no_faster(read, TIMES)
     assert 0 < steps(lambda: read(TIMES + 1000)) - steps(lambda: read(TIMES)) <= 20 * 1000
+
+
+def test_a_colon_behind_many_words_does_not_look_at_all_of_them() -> None:
+    assert grows_no_faster(lambda times: parse_addresses([b"x " * times + b"a@b" + b":" * times], None, set()), TIMES)
+    assert grows_no_faster(lambda times: parse_addresses([b"<a>" + b"x:" * times], None, set()), TIMES)
+
+
+def test_quotations_that_swallow_an_address_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    class Counted:
+        def match(self, text: str, start: int) -> re.Match[str] | None:
+            looks.append(start)
+            return quoted.match(text, start)
+
+    quoted = addresses._QUOTED
+    monkeypatch.setattr(addresses, "_QUOTED", Counted())
+    parse_addresses([b'"' + rb"\"<a@b>, " * TIMES + b'"'], None, set())
+    assert len(looks) <= 3
+
+
+def test_encoded_words_without_an_end_are_not_searched_for_it_one_by_one() -> None:
+    class Counted(str):
+        """Counts the characters that are searched and copied."""
+
+        read = 0
+
+        def find(self, sought: str, start: int = 0, end: int | None = None) -> int:  # type: ignore[override]
+            place = super().find(sought, start, end)
+            self.read += (place if place >= 0 else end or len(self)) - start
+            return place
+
+        def __getitem__(self, key: slice) -> str:  # type: ignore[override]
+            self.read += len(range(*key.indices(len(self))))
+            return super().__getitem__(key)
+
+    text = Counted("=?utf-8?b?YQ" * TIMES + "?=")
+    decode_words(text, set())
+    assert TIMES < text.read <= 3 * len(text)
 
 
 def test_a_loop_in_a_loop_is_seen() -> None:
