@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from resolver.parsing.html_lists import NO_MARK, ListMark, mark_of
 from resolver.parsing.html_styles import NO_EFFECT, White, attributes_of, effect_of, may_matter
@@ -92,6 +92,7 @@ _PLAIN = ACTING - RAW - _HIDDEN - _KEEPING - frozenset(LISTS) - {"li", "blockquo
 # Whose value a form shows.
 _FILLED_IN = frozenset("text email tel url number date time month week datetime-local search submit button".split())
 _LISTED = frozenset({*LISTS, "li"})
+_TELLING = _LISTED | {"img", "input"}  # whose attributes always count
 _WORDS = ("http:", "https:", "ftp:")  # what programs that forget to escape put into brackets, besides addresses
 _NAME = re.compile(r"</?([a-zA-Z][^\s/<>\"']*+)")
 
@@ -134,49 +135,60 @@ def _read_tag(token: str) -> Tag:
     if token[1] == "/":
         return Tag(name, closing=True, matters=name in ACTING, breaks=_breaks(name))
     attributes = token[match.end() : -1]
-    telling = name in ("img", "input") or name in _LISTED or "class" in attributes.lower() or may_matter(attributes)
-    found = attributes_of(attributes) if telling else {}
-    effect = effect_of(found) if found else NO_EFFECT
     closed = attributes.endswith("/")
+    if not (name in _TELLING or "class" in attributes.lower() or may_matter(attributes)):
+        return _bare(name, closed)
+    return _begin_tag(name, closed, attributes_of(attributes))
+
+
+def _begin_tag(name: str, closed: bool, found: dict[str, str]) -> Tag:
+    """Of an element with these attributes; `closed`: by a slash at its end."""
+    effect = effect_of(found) if "style" in found or "hidden" in found else NO_EFFECT
+    acts = effect != NO_EFFECT
     shows = _shows(name, found)
     return Tag(
         name=name,
-        matters=name in ACTING or effect != NO_EFFECT,
+        matters=acts or name in ACTING,
         empty=closed or name in _VOID,
         raw=name in RAW and not closed,
-        plain=name in _PLAIN and effect == NO_EFFECT and not shows,
+        plain=name in _PLAIN and not acts and not shows,
         hides=effect.hides or name in _HIDDEN,
         shown=effect.shown,
         white=White.ALL if effect.white is None and name in _KEEPING else effect.white,
         breaks=_breaks(name),
         shows=shows,
-        mark=mark_of(found) if found and name in _LISTED else NO_MARK,
-        classes=tuple(found.get("class", "").lower().split()),
+        mark=mark_of(found) if name in _LISTED else NO_MARK,
+        classes=tuple(found["class"].lower().split()) if "class" in found else (),
     )
 
 
-class Run(NamedTuple):
-    """Tags, each with the blanks before it; `telling` leaves out those that only dress words."""
+@lru_cache(maxsize=512)
+def _bare(name: str, closed: bool) -> Tag:
+    """A begin tag whose attributes tell nothing."""
+    return _begin_tag(name, closed, {})
 
-    every: Sequence[tuple[str, Tag]]
-    telling: Sequence[tuple[str, Tag]]
 
-
+_Tags = Sequence[tuple[str, Tag]]  # each with the blanks before it
 _remembered = lru_cache(maxsize=2048)(_read_tag)  # most tags stand many times in a mail, and in many mails
 
 
 @lru_cache(maxsize=2048)
-def read_run(run: str) -> Run:
-    """The tags of a match of `RUN` or `TOKEN`, as `clipped` leaves it where it is long."""
+def read_run(run: str) -> tuple[_Tags, _Tags]:
+    """The tags of a match of `RUN` or `TOKEN`, as `clipped` leaves it where it is long; then without those of them
+    that only dress words."""
     if run.count("<") == 1 or len(run) >= _MAX_TAG:
         single = (("", _read_tag(run)),)
-        return Run(single, single)
+        return single, single
     pieces = TOKEN.split(run)
     every = [*zip(pieces[::2], map(_remembered, pieces[1::2]), strict=False)]
-    for _, tag in every:
+    telling = []
+    for piece in every:
+        blanks, tag = piece
         if tag.matters and not (tag.plain or tag.closing):  # behind which all may count
-            return Run(every, every)
-    return Run(every, [(blanks, tag) for blanks, tag in every if blanks or tag.matters] if len(every) > 1 else every)
+            return every, every
+        if blanks or tag.matters:
+            telling.append(piece)
+    return every, telling if len(every) > 1 else every
 
 
 def _breaks(name: str) -> Break:

@@ -9,6 +9,7 @@ from resolver.parsing.html_tags import ACTING, LONG, RUN, TOKEN, Break, RawEnds,
 from resolver.parsing.html_tree import BREAKS_OUT, LISTS, NARROW, OpenElements
 
 MAX_HTML = 4 << 20  # signs of words and ordinary tags; pictures and style sheets do not count
+_MAX_IN_RUNS = 1 << 20  # signs; beyond, tags are read one by one: runs cost more where no tag stands twice
 _MAX_MARKS = 20  # quotations in quotations that are told apart
 _NO_WORDS = frozenset("table tbody thead tfoot tr ul ol dl".split())  # blanks between their parts are never shown
 _IN_ITEM = frozenset("p div h1 h2 h3 h4 h5 h6".split())  # what begins on the line of its list item's mark
@@ -74,7 +75,7 @@ class _Writer:
     def _write_from(self, position: int, limit: int) -> tuple[int | None, int]:
         """Writes up to the end of the next raw content, which is returned with the limit; None: this was all."""
         source, line, outside, watched, rules = self.source, self.line, self.outside, self.watched, self.rules
-        tokens = RUN if len(source) <= limit else TOKEN  # one by one where the limit may fall between two tags of a run
+        tokens = RUN if len(source) <= _MAX_IN_RUNS else TOKEN
         for match in tokens.finditer(source, position):
             start, end = match.span()
             if start > limit:
@@ -86,10 +87,10 @@ class _Writer:
             position = end
             if end - start > LONG:
                 limit += end - start
-                run = read_run(clipped(source, start, end))
+                every, telling = read_run(clipped(source, start, end))
             else:
-                run = read_run(match[0])
-            for blanks, tag in run.every if watched or rules.any else run.telling:
+                every, telling = read_run(match[0])
+            for blanks, tag in every if watched or rules.any else telling:
                 if blanks and (line or self.white) and not self.hidden:
                     self._text(blanks)
                 if not (tag.matters or tag.raw or watched or rules.any):
