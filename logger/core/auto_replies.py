@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 from schemas.addresses import normalise, without_tag
 from schemas.events import NotificationRequested
@@ -24,8 +25,7 @@ ACKNOWLEDGED = "acknowledged"
 _ACKNOWLEDGEMENTS = frozenset(f"{kind}{what}" for kind in ("Call", "Task", "Request") for what in ("Logged", "Updated"))
 
 
-@dataclass(frozen=True, slots=True)
-class AutoReply:
+class AutoReply(NamedTuple):
     """About an item. `address`: the sender's, as it is counted; `event`: what it is about.
 
     `authenticated`: that the sender is authenticated.

@@ -1,12 +1,12 @@
-"""One command model: what is asked of the desk, and what the desk decides to do. Plain values.
+"""One command model: what is asked of the desk, and what the desk decides to do. Plain values, as named tuples: those
+are made several times as fast as frozen dataclasses, and each message makes a dozen.
 
 A message and a command of another system (`desk.requested`) are decided by rules of their own. All that follows is the
 same for both: event, notifications, journal and ledger.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple
 
 from logger.core.state import ItemState
 from schemas.desk_commands import DeskCommand
@@ -20,8 +20,7 @@ from schemas.settings import CallTemplate
 UNTRUSTED = frozenset(("failed", "unproved"))
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
+class Thread(NamedTuple):
     """What a message says of its conversation, as keys of the desk.
 
     `partition`: that the message came to, empty where that is gone. `message_id`: its own, None where it is not fit for
@@ -39,8 +38,7 @@ class Thread:
     content_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MailCommand:
+class MailCommand(NamedTuple):
     """A message, to be logged or to act on an item. `trusted`: its sender may be the person whose address it bears."""
 
     causation_id: str
@@ -50,8 +48,7 @@ class MailCommand:
     trusted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SystemCommand:
+class SystemCommand(NamedTuple):
     """What another system asks of the desk, on behalf of a person."""
 
     causation_id: str
@@ -62,8 +59,7 @@ class SystemCommand:
 Command = MailCommand | SystemCommand
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """`sender`: the message is from the person it names. `part`: that person has a part in the item, and may write to
     its people.
 
@@ -79,8 +75,7 @@ class Proof:
 BY_A_SYSTEM = Proof(sender=True, part=True)
 
 
-@dataclass(frozen=True, slots=True)
-class ItemFields:
+class ItemFields(NamedTuple):
     """Subject and description of a new item, and all its further fields with the template's defaults."""
 
     subject: str
@@ -88,8 +83,7 @@ class ItemFields:
     fields: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class CreateItem:
+class CreateItem(NamedTuple):
     """A new item of `user`. `linked_to`: the number of the item that it follows, belongs to, or only mentions."""
 
     command: Command
@@ -102,23 +96,8 @@ class CreateItem:
     settings_versions: Mapping[str, int]
     linked_to: int | None = None
 
-    def with_numbers(self, item: ItemState, linked_to: int | None) -> Self:
-        """Field by field, as `ItemState.with_number`."""
-        return type(self)(
-            self.command,
-            self.person,
-            item,
-            self.proof,
-            self.user,
-            self.template,
-            self.content,
-            self.settings_versions,
-            linked_to,
-        )
 
-
-@dataclass(frozen=True, slots=True)
-class UpdateItem:
+class UpdateItem(NamedTuple):
     """The text goes into the item's journal, whether that item is open or closed."""
 
     command: Command
@@ -127,16 +106,14 @@ class UpdateItem:
     proof: Proof
 
 
-@dataclass(frozen=True, slots=True)
-class CloseItem:
+class CloseItem(NamedTuple):
     command: Command
     person: Person
     item: ItemState
     proof: Proof
 
 
-@dataclass(frozen=True, slots=True)
-class ReopenItem:
+class ReopenItem(NamedTuple):
     """The text goes into the journal of a closed item, which is opened again."""
 
     command: Command
@@ -145,8 +122,7 @@ class ReopenItem:
     proof: Proof
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeWatchers:
+class ChangeWatchers(NamedTuple):
     """`watcher`: id of the person who is notified of the item from now on; no longer, unless `watches`."""
 
     command: Command
@@ -157,8 +133,7 @@ class ChangeWatchers:
     watches: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RefuseCommand:
+class RefuseCommand(NamedTuple):
     """The text is kept in the item's journal; what was asked for (`action`) is not done."""
 
     command: Command
@@ -172,8 +147,7 @@ class RefuseCommand:
 Decision = CreateItem | UpdateItem | CloseItem | ReopenItem | ChangeWatchers | RefuseCommand
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(NamedTuple):
     """The same message by a second route: it has had its effect on `item`, and has no other."""
 
     command: MailCommand

@@ -64,10 +64,10 @@ def give_numbers(desk: DeskState, numbers: Sequence[int]) -> None:
     """The desk's new items, too, get the numbers that the database gave."""
     for new, number in enumerate(numbers, 1):
         if -new in desk.items:
-            desk.items[number] = desk.items.pop(-new).with_number(number)
+            desk.items[number] = desk.items.pop(-new)._replace(number=number)
 
 
-Numbered = TypeVar("Numbered", bound=Decision | Duplicate)
+Numbered = TypeVar("Numbered", Decision, Duplicate)
 
 
 def numbered(decisions: Sequence[Numbered], numbers: Sequence[int]) -> list[Numbered]:
@@ -78,10 +78,10 @@ def numbered(decisions: Sequence[Numbered], numbers: Sequence[int]) -> list[Numb
 
 
 def _with_numbers(decision: Numbered, final: Callable[[int], int]) -> Numbered:
-    item = decision.item.with_number(final(decision.item.number))
+    item = decision.item._replace(number=final(decision.item.number))
     if not isinstance(decision, CreateItem):
-        return replace(decision, item=item)
-    return decision.with_numbers(item, decision.linked_to and final(decision.linked_to))
+        return decision._replace(item=item)
+    return decision._replace(item=item, linked_to=decision.linked_to and final(decision.linked_to))
 
 
 def _created_by(decision: Decision) -> Person | None:

@@ -4,7 +4,7 @@ Requirements R2.1 (the template's properties) and R4.17 (the Priority, from the 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from logger.core.commands import ItemFields
 from runtime.processing.outcomes import Dead
@@ -15,8 +15,7 @@ from schemas.snapshot import SettingsSnapshot
 MAX_SUBJECT = 998  # characters; a longer one would make records that the broker refuses
 
 
-@dataclass(frozen=True, slots=True)
-class Properties:
+class Properties(NamedTuple):
     """`versions`: of the settings that they come from, by `kind/id`."""
 
     template: CallTemplate

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import NamedTuple, cast
 
 from desk.item_references import reference
 from logger.core.commands import ChangeWatchers, Decision, MailCommand, RefuseCommand, SystemCommand
@@ -30,8 +29,7 @@ MAX_REFERENCES = 20
 _THREAD_ID = re.compile(r"<[\w.!#$%&'*+/=?^`{|}~-]{1,200}@[\w.:\[\]-]{1,200}>", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationContext:
+class NotificationContext(NamedTuple):
     """What a notification says. `causation_id`: what its id is derived from; `text`: what the author wrote.
 
     `foreign_words`: whether it may repeat words that came by mail, the subject and names among them.

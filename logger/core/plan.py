@@ -4,7 +4,7 @@ So a reply finds an original that came with it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from logger.core.commands import (
@@ -121,7 +121,7 @@ def remember(desk: DeskState, decision: Decision, now: datetime) -> None:
     """The item as the decision leaves it."""
     item = decision.item
     if isinstance(decision, CloseItem):
-        item = replace(item, is_open=False, closed_at=now)
+        item = item._replace(is_open=False, closed_at=now)
     elif isinstance(decision, ReopenItem):
-        item = replace(item, is_open=True, closed_at=None)
+        item = item._replace(is_open=True, closed_at=None)
     desk.items[item.number] = item

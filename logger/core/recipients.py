@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from logger.core.state import ItemState
 from schemas.addresses import is_program, normalise
@@ -14,8 +15,7 @@ from schemas.snapshot import SettingsSnapshot
 _PERHAPS_USERS: frozenset[Role] = frozenset(("user", "watchers"))
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """`format`: the person's own Email Format."""
 
     role: Role

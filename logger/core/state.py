@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from logger.core.rate_limits import RecentMail
 from schemas.events import ItemKind
@@ -10,8 +11,7 @@ from schemas.persons import Person
 from schemas.settings import ItemRole
 
 
-@dataclass(frozen=True, slots=True)
-class ItemState:
+class ItemState(NamedTuple):
     """What a decision needs to know of an item. `number` is negative as long as the item is not stored."""
 
     number: int
@@ -24,21 +24,6 @@ class ItemState:
     priority: str
     closed_at: datetime | None = None
     assigned_group: str = ""
-
-    def with_number(self, number: int) -> "ItemState":
-        """Field by field: `dataclasses.replace` costs ten times as much, and this is done for each new item."""
-        return ItemState(
-            number,
-            self.kind,
-            self.is_open,
-            self.partition,
-            self.subject,
-            self.user,
-            self.logging_analyst,
-            self.priority,
-            self.closed_at,
-            self.assigned_group,
-        )
 
 
 @dataclass(slots=True)

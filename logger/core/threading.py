@@ -4,7 +4,7 @@ An ordered list of small checks: the first that finds something decides.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from desk.item_references import parse_reference
 from logger.core.commands import MailCommand, Proof, Thread
@@ -17,8 +17,7 @@ from schemas.snapshot import SettingsSnapshot
 MAX_MESSAGE_ID = 998  # octets of a line: RFC 5322, 2.1.1. A longer one is no id, and more than an index can hold.
 
 
-@dataclass(frozen=True, slots=True)
-class MatchedItem:
+class MatchedItem(NamedTuple):
     """`item`: what the message belongs to, and `proof` of the sender's part in it. `mentioned`: an item that the
     message only names, and proves nothing of.
     """
@@ -31,8 +30,7 @@ class MatchedItem:
 _NOTHING = MatchedItem()
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
+class _Match(NamedTuple):
     """`guessable`: that only what anybody could write leads to `item`."""
 
     item: ItemState | None = None
@@ -40,8 +38,7 @@ class _Match:
     guessable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ItemLookup:
+class ItemLookup(NamedTuple):
     """Which item does this message of this person belong to, as far as the desk knows?"""
 
     command: MailCommand

@@ -1,7 +1,6 @@
 """The decision about one mail, for whatever the mail says and the desk knows."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -327,17 +326,11 @@ def test_impact_or_urgency_of_another_partition_has_no_priority() -> None:
     assert "'t'" in dead.text
 
 
-@given(STATES, st.integers(1, 9))
-def test_a_number_is_all_that_a_new_item_gets_when_it_is_stored(state: ItemState, number: int) -> None:
-    full = replace(state, assigned_group="Network")
-    assert full.with_number(number) == replace(full, number=number)
-
-
 def test_a_new_call_keeps_all_but_its_number() -> None:
     mail = make_mail("one", person=EVE, conversation={"item_references": ["C-000001"]})
     (logged,) = plan_mails([command(mail)], {EVE.id: EVE}, SETTINGS, DeskState({1: item()}), NOW).decisions
     assert isinstance(logged, CreateItem)
     assert (logged.item.number, logged.linked_to) == (-1, 1)
-    assert numbered([logged], [7]) == [replace(logged, item=replace(logged.item, number=7))]
-    linked = replace(logged, linked_to=-2)
-    assert numbered([linked], [7, 8]) == [replace(linked, item=replace(logged.item, number=7), linked_to=8)]
+    assert numbered([logged], [7]) == [logged._replace(item=logged.item._replace(number=7))]
+    linked = logged._replace(linked_to=-2)
+    assert numbered([linked], [7, 8]) == [linked._replace(item=logged.item._replace(number=7), linked_to=8)]

@@ -1,7 +1,6 @@
 """Who is told of what: roles, rules, groups and watchers, each address once."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
 
@@ -240,7 +239,7 @@ def test_nobody_is_told_twice_and_the_author_never_by_another_role(
 ) -> None:
     some = st.sampled_from(persons)
     author, user, analyst, watcher, member = (data.draw(some) for _ in range(5))
-    item = replace(ITEM, user=user.id, logging_analyst=analyst.id)
+    item = ITEM._replace(user=user.id, logging_analyst=analyst.id)
     group = Group(id="g", members=(member.id,))
     settings = SettingsSnapshot().with_changes([("group/g", group, 0)])
     people = People({one.id: one for one in persons}, {1: [watcher.id]})
