@@ -7,6 +7,7 @@ An upsert takes 0.035 ms through the driver, 0.105 ms through SQLAlchemy and its
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -20,7 +21,7 @@ from desk.prepared import driver_cursor
 Row = Sequence[Any]
 _Processor = tuple[int, Callable[[Any], Any]]
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
-FEW = 3  # up to this many rows prepared statements take less time: COPY has three round trips
+FEW = 3  # up to this many rows a prepared statement takes less time: COPY has three round trips
 
 
 class BulkInsert:
@@ -31,7 +32,8 @@ class BulkInsert:
         names = ", ".join(f'"{name}"' for name in columns)
         self._copy = f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)'
         self._type_names = [type_.compile(_POSTGRESQL).lower() for type_ in self._types]
-        self._insert = f'INSERT INTO "{table.name}" ({names}) VALUES ({", ".join(["%s"] * len(columns))})'
+        self._head = f'INSERT INTO "{table.name}" ({names}) VALUES '
+        self._row = f"({', '.join(['%s'] * len(columns))})"
         self._processors: dict[str, tuple[_Processor, ...]] = {}
 
     def insert(self, connection: Connection, rows: Iterable[Row]) -> None:
@@ -41,10 +43,9 @@ class BulkInsert:
             return
         cursor = driver_cursor(connection)
         if connection.dialect.name != "postgresql":
-            cursor.executemany(self._insert.replace("%s", "?"), ready)
+            cursor.executemany(self._head + self._row.replace("%s", "?"), ready)
         elif len(ready) <= FEW:
-            for row in ready:
-                cursor.execute(self._insert, row)
+            cursor.execute(self._head + ", ".join([self._row] * len(ready)), [*chain.from_iterable(ready)])
         else:
             with cursor.copy(self._copy) as copy:
                 copy.set_types(self._type_names)
