@@ -19,23 +19,32 @@ from schemas.wire import OutputRecord
 
 Publish = Callable[[Sequence[OutputRecord]], None]
 
-_INSERT = Prepared(
-    insert(outbox).values(created_at=bindparam("now"), messages=bindparam("packed")).returning(outbox.c.id)
-)
-_DISCARD = Prepared(delete(outbox).where(any_of(outbox.c.id)))
+_INSERT = insert(outbox).values(created_at=bindparam("now"), messages=bindparam("packed")).returning(outbox.c.id)
+_DISCARD = delete(outbox).where(any_of(outbox.c.id))
+_ADD, _DELETE = Prepared(_INSERT), Prepared(_DISCARD)
+_REPLACE = Prepared(_INSERT.add_cte(_DISCARD.cte("published")))  # SQLite deletes nothing in a common table expression
 _OLDEST = select(outbox.c.id, outbox.c.messages).order_by(outbox.c.id).limit(1)
 
 
-def add(connection: Connection, messages: Sequence[OutputRecord], now: datetime) -> int:
-    """Stores the messages as one row and returns its id."""
-    row_id: int = _INSERT.rows(connection, now=now, packed=pack(messages))[0].id
+def replace(connection: Connection, published: Sequence[int], messages: Sequence[OutputRecord], now: datetime) -> int:
+    """Stores the messages as one row and returns its id, 0 without any. Rows that have been `published` are deleted."""
+    if not messages:
+        discard(connection, published)
+        return 0
+    values = {"now": now, "packed": pack(messages)}
+    if connection.dialect.name == "postgresql":
+        (row,) = _REPLACE.rows(connection, keys=published, **values)
+    else:
+        discard(connection, published)
+        (row,) = _ADD.rows(connection, **values)
+    row_id: int = row.id
     return row_id
 
 
 def discard(connection: Connection, rows: Sequence[int]) -> None:
     """After their messages have been published."""
     if rows:
-        _DISCARD.rows(connection, keys=list(rows))
+        _DELETE.rows(connection, keys=rows)
 
 
 def relay(engine: Engine, publish: Publish, older_than: datetime) -> int:

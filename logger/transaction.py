@@ -66,8 +66,7 @@ def store(
     for attempts_left in reversed(range(ATTEMPTS)):
         try:
             with published.taken() as rows, write_transaction(engine) as connection:
-                outbox.discard(connection, rows)
-                return _store(connection, batch, settings, now)
+                return _store(connection, batch, settings, now, rows)
         except ConflictError:  # with what the other has committed by now, these records are known, or their persons are
             if not attempts_left:
                 raise
@@ -77,7 +76,9 @@ def store(
     raise AssertionError("the last attempt returns or raises")
 
 
-def _store(connection: Connection, batch: Batch, settings: SettingsSnapshot, now: datetime) -> StoreResult:
+def _store(
+    connection: Connection, batch: Batch, settings: SettingsSnapshot, now: datetime, published: Sequence[int]
+) -> StoreResult:
     if batch.mails:
         lock_threads(connection, batch.mails)
     if batch.changes:
@@ -85,12 +86,13 @@ def _store(connection: Connection, batch: Batch, settings: SettingsSnapshot, now
     if batch.reports:
         apply_reports(connection, batch.reports, settings, now)
     if not (batch.mails or batch.commands):
+        outbox.discard(connection, published)
         return StoreResult({})
     loaded = load(connection, batch.mails, batch.commands, settings)
     outcome, people = _decide(connection, loaded, settings, now)
     wanted = _notify(outcome, people, settings, now)
     allowed = allowed_notifications(connection, wanted, outcome.decisions, loaded.unsuppressed, settings, now)
-    return _persist(connection, outcome, allowed, loaded, now)
+    return _persist(connection, outcome, allowed, loaded, now, published)
 
 
 def _decide(
@@ -126,6 +128,7 @@ def _persist(
     allowed: Allowed,
     loaded: Loaded,
     now: datetime,
+    published: Sequence[int],
 ) -> StoreResult:
     """What refers to a row is written after it: items after persons, entries after items."""
     decisions = outcome.decisions
@@ -137,7 +140,7 @@ def _persist(
     record_processed(connection, decisions, outcome.duplicates, outcome.hits, loaded.unsuppressed, now)
     persons = (*outcome.new_persons, *flagged)
     records = output_records(persons, decisions, allowed.notifications, outcome.hits, now)
-    row = outbox.add(connection, records, now) if records else 0
+    row = outbox.replace(connection, published, records, now)
     logged = [
         (decision.item.partition, decision.command.mail.fetched_at)
         for decision in decisions

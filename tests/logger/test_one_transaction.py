@@ -86,10 +86,10 @@ def test_nobody_who_is_not_in_the_desk_acts(desk: Logger) -> None:
 def test_the_whole_batch_is_one_transaction_and_one_outbox_row(desk: Logger) -> None:
     with (
         mock.patch("logger.transaction.write_transaction", wraps=write_transaction) as opened,
-        mock.patch.object(outbox, "add", wraps=outbox.add) as added,
+        mock.patch.object(outbox, "replace", wraps=outbox.replace) as replaced,
     ):
         desk.feed(make_mail("one", person=ANN), ask("create-task"), ANN.model_copy(update={"version": 2}))
-        assert (opened.call_count, added.call_count) == (1, 1)
+        assert (opened.call_count, replaced.call_count) == (1, 1)
         desk.feed()
         assert opened.call_count == 1
 

@@ -25,6 +25,7 @@ from runtime.outages import OutageError
 from runtime.processing.handler_runner import HandlerRunner
 from runtime.processing.outcomes import Dead, Ok
 from runtime.telemetry.health import Health
+from schemas.persons import Person
 from schemas.reasons import Reason
 from schemas.topics import CALL_EVENTS, MAIL_RESOLVED, NOTIFICATION_REQUESTED, PERSONS
 from schemas.wire import OutputRecord, Record
@@ -123,6 +124,16 @@ def test_what_is_published_is_deleted_with_the_next_batch(logger: Logger) -> Non
     logger.feed(make_mail("six"))
     assert rows_in_outbox(logger) == 1
     assert len(logger.of(CALL_EVENTS)) == 4
+
+
+def test_what_is_published_is_deleted_by_a_batch_that_publishes_nothing(logger: Logger) -> None:
+    known, person = make_mail("one"), Person(id="eve", last_name="Eve", is_user=True)
+    logger.feed(known)
+    logger.feed(known)
+    assert rows_in_outbox(logger) == 0
+    logger.feed(make_mail("two"))
+    logger.feed(person)
+    assert rows_in_outbox(logger) == 0
 
 
 def test_what_is_published_is_deleted_soon_though_no_batch_follows(logger: Logger) -> None:
