@@ -100,10 +100,12 @@ def _of_mail(
     # Where the sender has no part in the item, and of a message from a program, only Analysts are notified: somebody
     # may have given the address of an item to a foreign service, whose codes and links are for nobody here.
     analysts_only = not proof.part or is_program(address)
-    text = mail.reply or mail.text
-    context = NotificationContext(mail.mail_id, event, item, person, now, text, reason, mail.mail_id)
-    for recipient in other_recipients(roles, item, person, address, people, settings, analysts_only=analysts_only):
-        yield notification_for(context, recipient, settings, people)
+    others = other_recipients(roles, item, person, address, people, settings, analysts_only=analysts_only)
+    if others:
+        text = mail.reply or mail.text
+        context = NotificationContext(mail.mail_id, event, item, person, now, text, reason, mail.mail_id)
+        for recipient in others:
+            yield notification_for(context, recipient, settings, people)
 
 
 def _of_command(

@@ -41,8 +41,10 @@ class DeskState:
 
     def item_of_duplicate(self, content_ids: Iterable[str]) -> ItemState | None:
         """The item that this very message went to when it came by another route."""
-        numbers = (self.contents[key] for key in content_ids if key in self.contents)
-        return self.items.get(next(numbers, 0))
+        for key in content_ids:
+            if key in self.contents:
+                return self.items.get(self.contents[key])
+        return None
 
 
 ITEM_ROLES: tuple[ItemRole, ...] = ("user", "logging-analyst", "any-analyst")
