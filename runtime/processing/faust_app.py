@@ -74,6 +74,7 @@ def make_app(config: ProcessConfig, group: str, datadir: str) -> App:
         broker_commit_interval=config.commit_seconds or 0.1,
         broker_max_poll_records=config.batch_records,
         consumer_auto_offset_reset="earliest",
+        HttpClient=object,  # never made; the default's module, aiohttp, takes 10 MB
         stream_wait_empty=True,
         stream_buffer_maxsize=4 * config.batch_records,  # more than the consumer holds
     )

@@ -35,6 +35,24 @@ def test_a_process_imports_nothing_large_that_it_does_not_use(module: str, not_i
     assert set(done.stdout.split()) & not_imported == set()
 
 
+FAUST_APP = """
+import sys
+from resolver.config import ResolverConfig
+from runtime.processing.faust_app import EventBuffer, add_agents, make_app
+
+app = make_app(ResolverConfig(), "group", "/nowhere")
+add_agents(app, ["topic"], EventBuffer(1, 1))
+app.consumer
+print(*sys.modules)
+"""
+
+
+def test_faust_imports_nothing_large_either_when_its_app_is_made() -> None:
+    done = subprocess.run([sys.executable, "-c", FAUST_APP], capture_output=True, text=True, check=True)
+    assert "faust.topics" in done.stdout
+    assert set(done.stdout.split()) & (NEVER | BY_LIBRARIES) == set()
+
+
 BEFORE_AND_AFTER = """
 import gc, runpy, sys
 from runtime import lifecycle
