@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
@@ -20,7 +21,10 @@ from runtime.processing.faust_library import (
 )
 
 THREAD_SECONDS = 5.0
-HELD_SECONDS = 0.2  # until it is checked again whether more may be polled
+HELD_SECONDS = 0.2  # until it is checked again whether more may be polled, where nothing is acknowledged
+# Compressed, in one response: as many messages as a batch has. It is in memory twice while it arrives, and once more
+# when its records are taken out.
+FETCH_BYTES = 4 << 20
 FETCH_SECONDS = 5.0  # how long the broker holds a fetch open while nothing comes; the first record ends it
 LOOK_SECONDS = FETCH_SECONDS  # how often aiokafka looks for something to fetch that no event told it of; its own is 0.2
 COMMIT_AGAIN_SECONDS = 10.0  # until what was acknowledged during a commit of a rebalance is committed as well
@@ -59,6 +63,7 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = int(FETCH_SECONDS * 1000)
+        consumer._fetch_max_bytes = FETCH_BYTES
         consumer._consumer_timeout = LOOK_SECONDS
         return consumer
 
@@ -82,7 +87,7 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
 
 
 class ReadCommittedConsumer(Consumer):
-    """Polls for more only while fewer bytes than a poll's, and fewer records than two, wait to be processed.
+    """Polls for more only while fewer bytes and fewer records than a poll's wait to be processed.
 
     So Faust's queues never fill, and no partition is set aside for it.
     """
@@ -93,10 +98,13 @@ class ReadCommittedConsumer(Consumer):
         super().__init__(*arguments, **settings)
         self._held: WeakSet[Any] = WeakSet()
         self._acknowledged = asyncio.Event()
+        self._room = asyncio.Event()
 
     async def getmany(self, timeout: float) -> AsyncIterator[Any]:
         if self._holds_enough():
-            await asyncio.sleep(HELD_SECONDS)
+            self._room.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), HELD_SECONDS)
             return
         async for partition, message in super().getmany(timeout):
             self._held.add(message)
@@ -104,7 +112,7 @@ class ReadCommittedConsumer(Consumer):
 
     def _holds_enough(self) -> bool:
         sizes = [len(message.value or b"") for message in self._held if not message.acked]
-        return len(sizes) >= 2 * self.app.conf.broker_max_poll_records or sum(sizes) >= MAX_POLLED_BYTES
+        return len(sizes) >= self.app.conf.broker_max_poll_records or sum(sizes) >= MAX_POLLED_BYTES
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """As Faust's own, which begins two tasks for each message: more than half of what its main thread needed."""
@@ -134,6 +142,7 @@ class ReadCommittedConsumer(Consumer):
     def ack(self, message: Any) -> bool:
         acknowledged: bool = super().ack(message)
         self._acknowledged.set()
+        self._room.set()
         return acknowledged
 
     @Service.task

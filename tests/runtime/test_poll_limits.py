@@ -128,9 +128,9 @@ class Message:
         self.acked = False
 
 
-@pytest.mark.parametrize(("max_bytes", "max_records"), [(100, 200), (10_000, 0.5)])
+@pytest.mark.parametrize(("max_bytes", "max_records"), [(100, 200), (10_000, 1)])
 def test_faust_is_given_nothing_more_while_much_waits_to_be_handled(
-    max_bytes: int, max_records: float, monkeypatch: pytest.MonkeyPatch
+    max_bytes: int, max_records: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.processing.faust_consumer.MAX_POLLED_BYTES", max_bytes)
     monkeypatch.setattr("runtime.processing.faust_consumer.HELD_SECONDS", 0)
@@ -141,7 +141,7 @@ def test_faust_is_given_nothing_more_while_much_waits_to_be_handled(
 
     monkeypatch.setattr(ReadCommittedConsumer.__mro__[1], "getmany", polled)
     consumer = ReadCommittedConsumer.__new__(ReadCommittedConsumer)
-    consumer._held = WeakSet()
+    consumer._held, consumer._room = WeakSet(), asyncio.Event()
     consumer.app = cast(Any, SimpleNamespace(conf=SimpleNamespace(broker_max_poll_records=max_records)))
 
     async def poll() -> int:
@@ -150,3 +150,21 @@ def test_faust_is_given_nothing_more_while_much_waits_to_be_handled(
     assert [asyncio.run(poll()), asyncio.run(poll())] == [1, 0]
     large.acked = True
     assert asyncio.run(poll()) == 1
+
+
+def test_faust_is_given_more_as_soon_as_what_it_holds_is_handled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.processing.faust_consumer.HELD_SECONDS", 60.0)
+    monkeypatch.setattr(ReadCommittedConsumer, "_holds_enough", lambda _consumer: True)
+    monkeypatch.setattr(ReadCommittedConsumer.__mro__[1], "ack", lambda _consumer, _message: True)
+    consumer = ReadCommittedConsumer.__new__(ReadCommittedConsumer)
+    consumer._acknowledged, consumer._room = asyncio.Event(), asyncio.Event()
+
+    async def wait_and_handle() -> None:
+        waiting = asyncio.create_task(anext(consumer.getmany(0), None))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        consumer.ack(Message(1))
+        async with asyncio.timeout(5):
+            await waiting
+
+    asyncio.run(wait_and_handle())
