@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from runtime.kafka.setting_rules import USES, check_file, check_use
 
@@ -23,6 +23,8 @@ _ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\[\]:\s]+)(?::([0-9]{1,5}))?")
 
 class KafkaSettings(BaseModel):
     """Shared by every process; a wrong combination is an error of the field that is missing or has no effect."""
+
+    model_config = ConfigDict(defer_build=True)  # of the classes below it, each process uses its own alone
 
     kafka_bootstrap_servers: str = Field(
         default_factory=lambda: os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"),
