@@ -4,12 +4,10 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-
 from ingest.watchers import WatcherPool
 from runtime.config import ProcessConfig
 from runtime.kafka.clients import broker_errors, position
+from runtime.kafka.library import CooperativeStickyAssignor, KafkaConsumer, TopicPartition
 from runtime.kafka.quiet_waits import QuietWaits
 from runtime.kafka.topic_reader import to_record
 from runtime.outages import Outage, Stopped, retry_until_available, wait_for_broker

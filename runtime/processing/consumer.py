@@ -16,10 +16,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotDoneError
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
-
 from runtime.config import ProcessConfig
 from runtime.kafka.clients import broker_errors, poll, position
+from runtime.kafka.library import KafkaConsumer, TopicPartition
 from runtime.kafka.producer import Publisher
 from runtime.kafka.quiet_waits import QuietWaits
 from runtime.kafka.topic_reader import to_record

@@ -15,9 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, cast
 
-from kafka import TopicPartition
-
 from runtime.config import ProcessConfig
+from runtime.kafka.library import TopicPartition
 from runtime.kafka.producer import Publisher
 from runtime.kafka.rights import require_access
 from runtime.outages import Outage, OutageError, Stopped, wait_for_broker

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
-from kafka import TopicPartition
-
+from runtime.kafka.library import TopicPartition
 from runtime.kafka.poll_limits import MAX_POLLED_BYTES
 from runtime.processing.faust_library import (
     AIOKafkaConsumerThread,

@@ -8,12 +8,15 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
-from kafka.errors import KafkaError
-
 from runtime.config import ProcessConfig
 from runtime.kafka.clients import broker_errors, make_consumer, partition_counts
+from runtime.kafka.library import (
+    AsyncConsumerRebalanceListener,
+    KafkaConsumer,
+    KafkaError,
+    OffsetAndMetadata,
+    TopicPartition,
+)
 from runtime.kafka.rights import require_topics
 from runtime.outages import OutageError
 from runtime.telemetry.logs import get_logger

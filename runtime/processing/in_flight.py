@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import wait
 from itertools import compress
 
-from kafka import TopicPartition
-
+from runtime.kafka.library import TopicPartition
 from runtime.kafka.producer import UnpublishableError
 from runtime.outages import OutageError
 from runtime.processing.batch_runner import BatchRunner, InFlightRecord

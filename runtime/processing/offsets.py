@@ -3,9 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError
-
+from runtime.kafka.library import CommitFailedError, KafkaConsumer, KafkaError, RebalanceInProgressError, TopicPartition
 from runtime.processing.group import commit_refused, commit_request
 from runtime.telemetry.health import Health
 from runtime.telemetry.logs import get_logger

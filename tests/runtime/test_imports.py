@@ -8,7 +8,7 @@ import pytest
 # Each is large, and has come into a process by accident or for one rare case before.
 NEVER = set(
     "rich pygments attr structlog pydantic_settings dotenv alembic mako exchangelib lxml msal authlib obstore "
-    "opentelemetry starlette uvicorn typer nacl yaml".split()
+    "opentelemetry starlette uvicorn typer nacl yaml snappy cramjam zstandard".split()
 )
 FAUST = {"faust", "aiokafka", "mode"}
 BY_LIBRARIES = {"aiohttp", "croniter", "gssapi"}  # which import them for what is not used here
