@@ -46,10 +46,11 @@ def make_producer(config: ProcessConfig, role: str) -> "KafkaProducer":
     from kafka import KafkaProducer
 
     from runtime.kafka.record_batches import build_batches_of_pieces
+    from runtime.kafka.waiting_batches import show_waiting_batches_only
 
     build_batches_of_pieces()
     with broker_errors(config):
-        return KafkaProducer(
+        producer = KafkaProducer(
             **_common(config, role),
             acks="all",
             enable_idempotence=True,
@@ -62,6 +63,8 @@ def make_producer(config: ProcessConfig, role: str) -> "KafkaProducer":
             metrics_enabled=False,
             allow_auto_create_topics=False,
         )
+    show_waiting_batches_only(producer)
+    return producer
 
 
 def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaConsumer":
