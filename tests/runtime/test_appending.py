@@ -1,12 +1,17 @@
 """Records that we write into kafka-python's batches ourselves: each is told its own end, as by the library's future."""
 
+import threading
+import time
+from typing import Any
+
 import pytest
 from kafka import TopicPartition
-from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeError
+from kafka.errors import IllegalStateError, InvalidRecordError, KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from kafka.producer.producer_batch import ProducerBatch
 from kafka.producer.record_accumulator import RecordAccumulator
 from kafka.record import MemoryRecords
 
+from runtime.kafka import appending
 from runtime.kafka.appending import Appended, append
 
 PLACE = TopicPartition("t", 0)
@@ -85,3 +90,54 @@ def test_a_record_of_a_batch_that_is_split_has_the_error_of_its_new_one(accumula
         *(type(None), type(None)),
         *(MessageSizeTooLargeError, MessageSizeTooLargeError),
     ]
+
+
+def test_a_flush_waits_for_a_batch_that_was_begun_here(accumulator: RecordAccumulator) -> None:
+    append_all(accumulator, b"1", b"2")
+    accumulator.begin_flush()
+    with pytest.raises(KafkaTimeoutError):
+        accumulator.await_flush_completion(0)
+    (batch,) = taken(accumulator)
+    batch.complete(7, -1)
+    accumulator.deallocate(batch)
+    accumulator.begin_flush()
+    accumulator.await_flush_completion(0)
+
+
+def test_a_batch_is_begun_as_the_library_begins_it(accumulator: RecordAccumulator) -> None:
+    append_all(accumulator, b"1")
+    accumulator.append(TopicPartition("t", 1), None, b"k", b"1", HEADERS)
+    (ours,), (theirs,) = (accumulator._batches[TopicPartition("t", number)] for number in (0, 1))
+    known = [vars(batch).keys() - {"topic_partition"} for batch in (ours, theirs)]
+    assert known[0] == known[1]
+    for settings in ("_magic", "_batch_size", "_next_offset", "_closed"):
+        assert getattr(ours.records, settings) == getattr(theirs.records, settings)
+    for settings in ("_compression_type", "_is_transactional", "_batch_size"):
+        assert getattr(ours.records._builder, settings) == getattr(theirs.records._builder, settings)
+
+
+def test_nothing_is_begun_once_the_producer_is_closed(accumulator: RecordAccumulator) -> None:
+    accumulator.close()
+    with pytest.raises(IllegalStateError):
+        append_all(accumulator, b"1")
+    assert not accumulator.has_incomplete
+
+
+def test_a_batch_that_is_begun_while_the_producer_is_closed_by_force_is_given_up(
+    accumulator: RecordAccumulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def close_by_force() -> None:
+        accumulator.close()
+        accumulator.abort_incomplete_batches()
+
+    closing = threading.Thread(target=close_by_force)
+
+    def begun_too_late(*arguments: Any) -> ProducerBatch:
+        closing.start()
+        time.sleep(0.1)
+        return ProducerBatch(*arguments)
+
+    monkeypatch.setattr(appending, "ProducerBatch", begun_too_late)
+    (appended,) = append_all(accumulator, b"1")
+    closing.join()
+    assert type(appended.exception) is IllegalStateError

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from kafka.producer.record_accumulator import RecordAccumulator
+from kafka.record.memory_records import MemoryRecordsBuilder
 
 from deploy.local.servers.broker import KafkaProcess
 from runtime.config import ProcessConfig
@@ -67,11 +67,11 @@ def test_a_clock_that_is_ahead_is_told_as_what_the_broker_says(
 ) -> None:
     config = ProcessConfig(kafka_bootstrap_servers=broker.bootstrap_servers, topic_prefix="t")
     create_topics(config)
-    append = RecordAccumulator.append
+    append = MemoryRecordsBuilder.append
     ahead_ms = int(time.time() + 2 * 3600) * 1000  # brokers take an hour
     with closing(Publisher(config)) as publisher:
         with monkeypatch.context() as patched:
-            patched.setattr(RecordAccumulator, "append", lambda it, to, _, *record: append(it, to, ahead_ms, *record))
+            patched.setattr(MemoryRecordsBuilder, "append", lambda it, _, *record: append(it, ahead_ms, *record))
             with pytest.raises(OutageError, match="refuses the time of a record: is it 20") as raised:
                 publisher.publish([_message("1")])
         assert raised.value.reason is Reason.BROKER_REFUSES
