@@ -74,11 +74,12 @@ def make_consumer(config: ProcessConfig, role: str, **settings: Any) -> "KafkaCo
     """
     from kafka import KafkaConsumer
 
-    from runtime.kafka.record_reader import read_records_quickly
+    from runtime.kafka.record_reader import count_no_header_sizes, read_records_quickly
     from runtime.kafka.response_bytes import copy_responses_less
 
     fix_kafka_python_records()
     read_records_quickly()
+    count_no_header_sizes()
     copy_responses_less()
     limit_kafka_python_polls()
     hold_kafka_python_fetches_briefly()

@@ -4,13 +4,18 @@ That one calls a function for each number, of which a header has two, decodes ea
 What is unusual is left to it: nulls, times of the broker, control records, whatever is damaged.
 """
 
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any
 
+from kafka.consumer.fetcher import ConsumerRecord, Fetcher
+from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
 from kafka.record.util import decode_varint
 
 _UNUSUAL = DefaultRecordBatch.CONTROL_MASK | DefaultRecordBatch.TIMESTAMP_TYPE_MASK
+_LATEST = 2  # of message formats
+_NONE = (None, None)  # no deserializer of keys, none of values
 _LONG_OR_NULL = 0x81  # bits of a number's first byte, in zigzag encoding: more bytes follow; it is below 0
 
 
@@ -32,6 +37,48 @@ def read_records_quickly() -> None:
         return read(batch)
 
     DefaultRecordBatch._maybe_uncompress, DefaultRecordBatch._read_msg = unpack_once, read_quickly
+
+
+@cache
+def count_no_header_sizes() -> None:
+    """Once a process: what consumers are given of a record holds no sizes, for which each header is encoded again."""
+    parts = Fetcher.PartitionRecords
+    with_sizes = parts._unpack_records
+
+    def without_sizes(part: Any, place: Any, batches: Any, *deserializers: Any) -> Iterator[ConsumerRecord]:
+        if part.aborted_transactions or deserializers != _NONE:
+            yield from with_sizes(part, place, batches, *deserializers)
+        else:
+            yield from _without_sizes(part, place, batches)
+
+    parts._unpack_records = without_sizes
+
+
+def _without_sizes(part: Any, place: Any, batches: Any) -> Iterator[ConsumerRecord]:
+    """As the library has it where no transaction was aborted: control batches, which end transactions, are left out."""
+    topic, partition = place
+    batch = None
+    for batch in iter(batches.next_batch, None):
+        if part.check_crcs and not batch.validate_crc():
+            offset = batch.base_offset
+            raise CorruptRecordError(f"Record batch for partition {place} at offset {offset} failed crc check")
+        if batch.magic == _LATEST:
+            part.leader_epoch = batch.leader_epoch
+            if batch.is_control_batch:
+                part.next_fetch_offset = batch.next_offset
+                continue
+        for record in batch:
+            offset = record.offset
+            if part.check_crcs and not record.validate_crc():
+                raise CorruptRecordError(f"Record for partition {place} at offset {offset} failed crc check")
+            part.next_fetch_offset = offset + 1
+            yield ConsumerRecord(
+                topic, partition, part.leader_epoch, offset, record.timestamp, record.timestamp_type,
+                record.key, record.value, record.headers, record.checksum, -1, -1, -1,
+            )  # fmt: skip
+    if batch is not None and batch.magic == _LATEST:
+        part.next_fetch_offset = batch.next_offset  # compaction may have taken its last records
+    part.drain()
 
 
 def _usual(batch: Any) -> DefaultRecord | None:

@@ -1,14 +1,20 @@
 """Records as we read them out of kafka-python's batches: just as the library reads them, and fails where it fails."""
 
+import struct
 from collections.abc import Iterator
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
+from kafka.consumer.fetcher import Fetcher, IsolationLevel
 from kafka.record import MemoryRecords
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from kafka.record.memory_records import MemoryRecordsBuilder
+from kafka.record.util import calc_crc32c
 
-from runtime.kafka.record_reader import read_records_quickly
+from runtime.kafka.record_reader import count_no_header_sizes, read_records_quickly
 
 NONE, LZ4 = 0, 3
 SIZES = (0, 1, 63, 64, 8191, 8192)  # a length takes one byte, two, three
@@ -20,6 +26,7 @@ Read = list[tuple[Any, ...]] | str
 def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(DefaultRecordBatch, "_maybe_uncompress", DefaultRecordBatch._maybe_uncompress)
     monkeypatch.setattr(DefaultRecordBatch, "_read_msg", DefaultRecordBatch._read_msg)
+    monkeypatch.setattr(Fetcher.PartitionRecords, "_unpack_records", Fetcher.PartitionRecords._unpack_records)
     yield
 
 
@@ -108,3 +115,98 @@ def test_a_damaged_batch_is_read_as_far_as_the_library_reads_it_and_fails_as_the
         assert ours == theirs, bytes(data)
         outcomes.add(ours if isinstance(ours, str) else "read")
     assert outcomes >= {"read", "CorruptRecordError"}
+
+
+# ---- what consumers are given of the batches of a partition
+
+
+PLACE = TopicPartition("t", 3)
+TRANSACTIONAL, CONTROL = 0x10, 0x20  # attributes of a batch
+COMMIT = struct.pack(">hh", 0, 1)  # key of the record that ends a transaction
+
+
+def stored(offset: int, *values: bytes, attributes: int = 0, producer: int = 7, key: bytes = b"k") -> bytes:
+    """A batch as a broker stores it, in its leader's third epoch."""
+    builder = DefaultRecordBatchBuilder(2, NONE, False, producer, 0, 0, 1 << 20)
+    for place, value in enumerate(values):
+        builder.append(place, 1_000, key, value, [("ce_id", value), ("no", None)])
+    batch = builder.build()
+    struct.pack_into(">q", batch, 0, offset)
+    struct.pack_into(">i", batch, 12, 3)
+    struct.pack_into(">h", batch, 21, struct.unpack_from(">h", batch, 21)[0] | attributes)
+    struct.pack_into(">I", batch, 17, calc_crc32c(memoryview(batch)[21:]))
+    return bytes(batch)
+
+
+def legacy(*values: bytes) -> bytes:
+    """Records in the format that brokers stored before 0.11."""
+    builder = MemoryRecordsBuilder(1, NONE, 1 << 20)
+    for value in values:
+        builder.append(1_000, b"k", value)
+    builder.close()
+    return bytes(builder.buffer())
+
+
+def compacted(batch: bytes) -> bytes:
+    """The batch without the records of its last two offsets, which it still counts."""
+    shorter = bytearray(batch)
+    struct.pack_into(">i", shorter, 23, struct.unpack_from(">i", shorter, 23)[0] + 2)
+    struct.pack_into(">I", shorter, 17, calc_crc32c(memoryview(shorter)[21:]))
+    return bytes(shorter)
+
+
+def given(data: bytes, aborted: list[Any], first: int = 0, checked: bool = True) -> list[Any]:
+    """Each record, less the sizes, and where the next fetch begins; or the error."""
+    part = Fetcher.PartitionRecords(
+        first,
+        PLACE,
+        MemoryRecords(data),
+        check_crcs=checked,
+        isolation_level=IsolationLevel.READ_COMMITTED,
+        aborted_transactions=list(aborted),
+    )
+    seen: list[Any] = []
+    try:
+        while part:
+            seen += (record[:10] for record in part.take(1))
+            seen.append((part.next_fetch_offset, part.leader_epoch))
+    except Exception as error:
+        seen.append((type(error), str(error)))
+    return seen
+
+
+ABORTED = [SimpleNamespace(producer_id=7, first_offset=2)]
+PLAIN, MORE = stored(0, b"a", b"b"), stored(2, b"c", b"d", b"e", attributes=TRANSACTIONAL)
+END = stored(5, b"", attributes=TRANSACTIONAL | CONTROL, key=COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("data", "aborted", "first"),
+    [
+        (PLAIN, [], 0),
+        (b"", [], 0),
+        (PLAIN + MORE + END + stored(6, b"f"), [], 0),
+        (PLAIN + MORE + END, [], 0),
+        (PLAIN + MORE + END + stored(6, b"f"), ABORTED, 0),
+        (PLAIN + MORE, [], 1),
+        (compacted(PLAIN), [], 0),
+        (compacted(PLAIN) + stored(4, b"e"), [], 3),
+        (legacy(b"a", b"b"), [], 0),
+        (PLAIN + legacy(b"a", b"b", b"c", b"d"), [], 0),
+        (PLAIN[:-1] + b"x", [], 0),
+        (PLAIN + MORE[:-1] + b"x", [], 0),
+        (PLAIN + MORE[: len(MORE) // 2], [], 0),
+        (legacy(b"a", b"b")[:-1] + b"x", [], 0),
+    ],
+)
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_partition_gives_the_same_without_sizes(data: bytes, aborted: list[Any], first: int, checked: bool) -> None:
+    theirs = given(data, aborted, first, checked)
+    count_no_header_sizes.__wrapped__()
+    assert given(data, aborted, first, checked) == theirs
+
+
+def test_no_size_is_counted() -> None:
+    count_no_header_sizes.__wrapped__()
+    (record,) = Fetcher.PartitionRecords(0, PLACE, MemoryRecords(stored(0, b"a"))).take()
+    assert record.serialized_header_size == -1
