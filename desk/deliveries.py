@@ -102,12 +102,12 @@ class DeliveryLedger:
 
     def record(self, *results: NotificationResult) -> None:
         """All or none of them, durable when it returns. A deferred attempt never replaces a final one."""
-        self._kept.execute(*self._record.of(results))
+        self._kept.execute(self._record.of(results))
 
     def defer(self, deferred: Sequence[Deferred]) -> None:
         """These wait. Each notification once; one that waited before keeps the time at which it yields."""
         for start in range(0, len(deferred), _ROWS):
-            self._kept.execute(*self._defer.of(deferred[start : start + _ROWS]))
+            self._kept.execute(self._defer.of(deferred[start : start + _ROWS]))
 
     def drop(self, notification_ids: Collection[str]) -> None:
         """These wait no longer."""

@@ -17,6 +17,7 @@ from deploy.local.servers.database import Database
 from desk.deliveries import Deferred, DeliveryLedger
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.errors import UnstorableError
+from desk.fast_writes import USUAL_ROWS
 from desk.item_detail import show_item
 from desk.item_references import parse_reference, reference
 from desk.persons import find_persons
@@ -121,6 +122,18 @@ def test_the_recipients_of_one_transaction_are_recorded_together(ledger: Deliver
     with pytest.raises(UnstorableError):
         ledger.record(result("sent", name="m"), result("sent", name="m", attempt=2**70))
     assert ledger.look_up(["m"]).finished == {}
+
+
+@pytest.mark.parametrize("count", [1, USUAL_ROWS, USUAL_ROWS + 1, 201])
+def test_any_number_of_results_is_recorded_as_it_is(ledger: DeliveryLedger, count: int) -> None:
+    every = {"server_id": "aus-1", "reason": Reason.SERVER_DEFERRED, "smtp_reply": "450 später \u2028 \U0001f600 '$1'"}
+    more = {**every, "message_id": "<m@x>", "sent_message_id": "", "mail_id": "a" * 32, "reference": "C-000001"}
+    results = [result("failed", name=f"ü{number}", attempt=number, **more) for number in range(count)]
+    for _ in range(2):
+        ledger.record(*results)
+    assert ledger.look_up([one.notification_id for one in results]).finished == {
+        one.notification_id: (one,) for one in results
+    }
 
 
 def test_what_is_deferred_is_known_by_its_line_until_it_is_dropped(ledger: DeliveryLedger) -> None:
