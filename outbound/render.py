@@ -7,14 +7,14 @@ from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from schemas.events import NotificationRequested
 from schemas.reply_marker import REPLY_MARKER
 from schemas.settings import Format, MessageTemplate
 from schemas.settings.notification_rules import Role
 from schemas.snapshot import SettingsSnapshot
-from schemas.template_language import FAULTS, Compiled, compiled, fault
+from schemas.template_language import FAULTS, compiled, fault
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _BUILT_IN = files("outbound") / "templates"
@@ -136,12 +136,12 @@ def _dressed(subject: str, text: str, html: str | None, format_: Format, languag
     marked = f"{REPLY_MARKER}\n\n{text}"
     if format_ is Format.TEXT:
         return Rendered(subject, marked, None)
-    content = Markup(html) if html is not None else _paragraphs(text)
-    page = _layout().pieces({"marker": REPLY_MARKER, "content": content, "subject": subject, "lang": language})
-    return Rendered(subject, marked, "".join(page))
+    content = html if html is not None else _paragraphs(text)
+    before, between, after = _layout(language)
+    return Rendered(subject, marked, f"{before}{escape(subject)}{between}{content}{after}")
 
 
-def _paragraphs(text: str) -> Markup:
+def _paragraphs(text: str) -> str:
     """Text as HTML: a paragraph for each block between empty lines, line breaks and blanks kept.
 
     By `<br>` and no-break blanks: Outlook knows no `white-space`.
@@ -150,12 +150,16 @@ def _paragraphs(text: str) -> Markup:
     if "  " in lines or "\n " in lines or lines.startswith(" "):  # else the pattern would take longer to find nothing
         lines = _BLANKS.sub(lambda blanks: "\xa0" * len(blanks[0]), lines)
     blocks = (block.strip("\n") for block in str(escape(lines)).split("\n\n") if block.strip())
-    return Markup("\n".join(_PARAGRAPH % block.replace("\n", "<br>\n") for block in blocks))
+    return "\n".join(_PARAGRAPH % block.replace("\n", "<br>\n") for block in blocks)
 
 
-@lru_cache(maxsize=1)
-def _layout() -> Compiled:
-    return compiled((_BUILT_IN / "layout.html").read_text("utf-8"), True)
+@lru_cache(maxsize=2)
+def _layout(language: str) -> tuple[str, str, str]:
+    """What stands before a page's subject, between that and its content, and after them."""
+    layout = compiled((_BUILT_IN / "layout.html").read_text("utf-8"), True)
+    page = layout.pieces({"marker": REPLY_MARKER, "subject": "\0", "content": "\0", "lang": language})
+    before, between, after = "".join(page).split("\0")
+    return before, between, after
 
 
 @lru_cache(maxsize=256)
