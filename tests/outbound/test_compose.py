@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from outbound import headers
-from outbound.compose import Composed, compose
+from outbound.compose import Composed, compose, part
 from outbound.render import Rendered
 from schemas.events import NotificationRequested
 from schemas.ids import OWN_MESSAGE_ID
@@ -113,6 +113,16 @@ def test_text_alone_is_one_part_and_html_is_an_alternative_to_text(
     assert both.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in both.iter_parts()] == ["text/plain", "text/html"]
     assert [part.get_content().strip() for part in both.iter_parts()] == ["text", "<p>你好</p>"]
+
+
+@pytest.mark.parametrize("before", ["", "a\n", "b" * 900 + "\n", "c\n" * 700, "d\r\n" * 451])
+@pytest.mark.parametrize("after", ["", "\ne", "\n" + "f\n" * 700, "\r" + "g" * 900])
+@pytest.mark.parametrize(("length", "encoding"), [(900, b"7bit"), (901, b"quoted-printable")])
+def test_plain_text_goes_as_it_is_unless_a_line_is_too_long(
+    before: str, after: str, length: int, encoding: bytes
+) -> None:
+    encoded = part("plain", before + "x" * length + after)
+    assert b"\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n" in encoded
 
 
 def test_a_mail_without_item_or_thread_has_no_such_header(
