@@ -29,22 +29,19 @@ def clean_line(text: str) -> str:
 def unstructured(name: bytes, text: str) -> bytes:
     """A field such as Subject, folded, with its line end."""
     line = clean_line(text)
-    words = line.split(" ") if _may_stand(line) else _encoded_words(line)
-    return _folded(name, (word.encode("ascii") for word in words))
+    return _folded(name, line if _may_stand(line) else _encoded_words(line))
 
 
 def mailbox(name: bytes, display_name: str, address: str) -> bytes:
     """A field such as To or From with one mailbox. `address` is a `SafeAddress`."""
-    angle = b"<" + wire_address(address).encode("utf-8") + b">"
-    return _folded(name, [*(word.encode("ascii") for word in _phrase(clean_line(display_name))), angle])
+    angle = f"<{wire_address(address)}>"
+    phrase = _phrase(clean_line(display_name))
+    return _folded(name, f"{phrase} {angle}" if phrase else angle)
 
 
 def addresses(name: bytes, given: Sequence[str]) -> bytes:
     """A field such as Cc with any number of `SafeAddress`es and no names. b"" where there is none."""
-    if not given:
-        return b""
-    *others, last = (wire_address(address).encode("utf-8") for address in given)
-    return _folded(name, [*(one + b"," for one in others), last])
+    return _folded(name, ", ".join(map(wire_address, given))) if given else b""
 
 
 def message_ids(name: bytes, ids: Iterable[str]) -> bytes:
@@ -52,7 +49,7 @@ def message_ids(name: bytes, ids: Iterable[str]) -> bytes:
     kept = [id_ for id_ in ids if _MESSAGE_ID.fullmatch(id_)]
     if len(kept) > _MAX_REFERENCES:
         kept = [kept[0], *kept[1 - _MAX_REFERENCES :]]
-    return _folded(name, (id_.encode("ascii") for id_ in kept)) if kept else b""
+    return _folded(name, " ".join(kept)) if kept else b""
 
 
 def wire_address(address: str) -> str:
@@ -71,18 +68,16 @@ def _may_stand(line: str) -> bool:
     return _PLAIN_WORDS.fullmatch(line) is not None and "=?" not in line and _LONG_WORD.search(line) is None
 
 
-def _phrase(name: str) -> list[str]:
+def _phrase(name: str) -> str:
     """A display name as words: atoms, else a quoted string, else encoded words."""
-    if not name:
-        return []
     if not _may_stand(name):
         return _encoded_words(name)
-    if _ATOMS.fullmatch(name):
-        return name.split(" ")
-    return ('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"').split(" ")
+    if not name or _ATOMS.fullmatch(name):
+        return name
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _encoded_words(text: str) -> list[str]:
+def _encoded_words(text: str) -> str:
     """RFC 2047, section 5(3): each word whole characters; the blank between two encoded words is not shown."""
     words, left = [], text.encode("utf-8")
     while len(left) > _ENCODED_BYTES:
@@ -92,14 +87,18 @@ def _encoded_words(text: str) -> list[str]:
         words.append(left[:end])
         left = left[end:]
     words.append(left)
-    return [f"=?utf-8?b?{base64.b64encode(word).decode('ascii')}?=" for word in words]
+    return " ".join(f"=?utf-8?b?{base64.b64encode(word).decode('ascii')}?=" for word in words)
 
 
-def _folded(name: bytes, words: Iterable[bytes]) -> bytes:
+def _folded(name: bytes, words: str) -> bytes:
     """The field with its words one blank apart, a new line begun where the next word would pass column 76."""
-    lines, line = [], name + b":"
-    for word in words:
-        if len(line) + 1 + len(word) > FOLD_AT and line != name + b":":
+    field = b"%s: %s" % (name, words.encode())
+    if len(field) <= FOLD_AT:
+        return field + CRLF
+    head, first, *others = field.split(b" ")
+    lines, line = [], head + b" " + first
+    for word in others:
+        if len(line) + 1 + len(word) > FOLD_AT:
             lines.append(line)
             line = b""
         line += b" " + word
