@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from outbound.server_availability import OpenCircuit
 from schemas.reasons import Reason
@@ -12,8 +12,7 @@ from schemas.snapshot import SettingsSnapshot
 CircuitOf = Callable[[OutgoingServer], OpenCircuit | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """`server` sends; `own` is the partition's server: the same, unless `server` is its fallback."""
 
     server: OutgoingServer

@@ -3,10 +3,10 @@
 import base64
 import binascii
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from outbound import headers
 from outbound.choose import Chosen
@@ -28,8 +28,7 @@ _NOTICE = b"Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\n"
 _MULTIPART = b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="%s"\r\n\r\n'
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(NamedTuple):
     """A message ready to be sent. `sender`, of the envelope: the address that delivery reports go to.
 
     An empty one is the null reverse-path: there are none, and no auto-reply either (RFC 3834, 3.3).
@@ -46,7 +45,7 @@ class Composed:
 
     def for_part(self, recipients: Iterable[str]) -> "Composed":
         """The same message as it is sent to these of its recipients only."""
-        return replace(self, message_id=message_id_of_part(self.message_id, recipients))
+        return self._replace(message_id=message_id_of_part(self.message_id, recipients))
 
 
 def compose(

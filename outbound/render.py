@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import NamedTuple
 
 from markupsafe import escape
 
@@ -36,8 +37,7 @@ class RenderError(ValueError):
     """A notification that no template can be filled for. The text names template and fault, never the data."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """What a message says. `html` is None where the format is Plain Text.
 
     `broken` and `fault`: the template that was set for it, and why the built-in one had to be used instead.
@@ -111,7 +111,7 @@ def render(request: NotificationRequested, templates: Templates, format_: Format
     try:
         return fill(source, request, format_)
     except RenderError as error:
-        return replace(fill(default, request, format_), broken=source.name, fault=str(error))
+        return fill(default, request, format_)._replace(broken=source.name, fault=str(error))
 
 
 def fill(source: Source, request: NotificationRequested, format_: Format) -> Rendered:

@@ -1,9 +1,8 @@
 """A notification to be sent, and its result for each recipient: as values, and as records of `notification.results`."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from runtime.processing.retry_topics import attempt_of
 from schemas.addresses import normalise
@@ -19,8 +18,7 @@ Results = tuple[NotificationResult, ...]
 RecordResults = Callable[[Iterable[NotificationResult]], Results]  # puts results into the ledger and returns them
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryJob:
+class DeliveryJob(NamedTuple):
     """A notification that is asked for, with what its record says beside it. `attempt` counts from 1.
 
     `line`: the desk's partition and the recipient; jobs of one line are sent in their order. `partition` and `offset`:

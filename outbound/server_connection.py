@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from mailserver.errors import MailServerError
 from outbound.account_refusals import account_error
@@ -38,8 +39,7 @@ ProfileOf = Callable[[OutgoingServer], MapiProfile | None]  # with MAPI, the pro
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingMail:
+class OutgoingMail(NamedTuple):
     """A message ready to be sent, the job it belongs to, and the recipients who are still to get it."""
 
     job: DeliveryJob

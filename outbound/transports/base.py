@@ -1,8 +1,7 @@
 """What outbound asks of a transport, whatever the protocol, and what a transport says of each recipient."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from mailserver.logins import Account
 from schemas.reasons import Reason
@@ -15,8 +14,7 @@ OnStep = Callable[[str, str], None]  # called with each step of opening a connec
 def ignore_step(_step: str, _status: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientResult:
+class RecipientResult(NamedTuple):
     """What a server said about one recipient of one message. `reply`: its last reply, one line.
 
     `message_id`: the one that the server gave the message, where it is not ours.
