@@ -81,9 +81,8 @@ class SmtpConnection(smtplib.SMTP):
         assert self.sock is not None
         if self.file is None:
             self.file = _SmtpReplyReader(self.sock)
-        if one_line := self.file.one_line():
+        if one_line := self.file.one_line() or self.file.begin(self._server.timeout_seconds):
             return one_line
-        self.file.begin(self._server.timeout_seconds)
         code, said = super().getreply()
         if not 200 <= code < 600:  # whatever comes next would be taken for the reply to something else
             self.close()
@@ -112,14 +111,17 @@ class _SmtpReplyReader:
         self._sock = sock
         self._unread = b""
 
-    def begin(self, seconds: float) -> None:
-        """Of the next reply, which may take this long: the socket's own time-out."""
+    def begin(self, seconds: float) -> tuple[int, bytes] | None:
+        """Of the next reply, which may take this long: the socket's own time-out. It, where it comes as one line."""
         self._seconds = seconds
         self._until = time.monotonic() + seconds
         self._received = 0
+        if not self._unread:
+            self._receive()
+        return self.one_line()
 
     def one_line(self) -> tuple[int, bytes] | None:
-        """The next reply, where it has come with the one before it: in a third of the time that smtplib takes."""
+        """The next reply, where all of it has come and it is one line: in a third of the time that smtplib takes."""
         found = _ONE_LINE.match(self._unread)
         if found is None:
             return None
