@@ -103,23 +103,21 @@ class Upsert:
         self._own = attrgetter(*names)
         self._formats = [int(isinstance(type_, Text)) for type_ in types]  # a NUL would end what is sent as text
         self._texts = {count: self._text(count) for count in range(1, USUAL_ROWS + 1)}
-        if dialect.name == "postgresql":
-            self._processors = [(place, _as_bytes) for place in range(len(names))]
-        else:
-            found = ((place, type_.dialect_impl(dialect).bind_processor(dialect)) for place, type_ in enumerate(types))
-            self._processors = [(place, processor) for place, processor in found if processor is not None]
+        self._processors = [type_.dialect_impl(dialect).bind_processor(dialect) or _as_it_is for type_ in types]
+        self._values = self._as_bytes if dialect.name == "postgresql" else self._processed
 
     def of(self, rows: Sequence[Any]) -> Statement:
         """`rows` have the table's columns as attributes."""
         count = len(rows)
-        values: list[Any] = []
-        for row in rows:
-            start = len(values)
-            values += self._own(row)
-            for place, process in self._processors:
-                values[start + place] = process(values[start + place])
         text = self._texts.get(count) or self._text(count)
-        return Statement(text, values, self._formats * count, count <= USUAL_ROWS)
+        return Statement(text, self._values(rows), self._formats * count, count <= USUAL_ROWS)
+
+    def _as_bytes(self, rows: Sequence[Any]) -> list[Any]:
+        """As PostgreSQL reads texts, numbers and times."""
+        return [None if value is None else str(value).encode() for row in rows for value in self._own(row)]
+
+    def _processed(self, rows: Sequence[Any]) -> list[Any]:
+        return [process(value) for row in rows for process, value in zip(self._processors, self._own(row), strict=True)]
 
     def _text(self, rows: int) -> str:
         width = len(self._formats)
@@ -128,9 +126,8 @@ class Upsert:
         return self._head + ", ".join(lists) + self._tail
 
 
-def _as_bytes(value: Any) -> bytes | None:
-    """As PostgreSQL reads a text, a number or a time."""
-    return None if value is None else str(value).encode()
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _changed(table: str, name: str) -> str:
