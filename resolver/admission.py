@@ -4,7 +4,8 @@ An ordered list of small checks: the first that matches decides; a message that 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from resolver.finding import EVIDENCE, Finding
 from resolver.resolve import Examined, sent_at, trust_in
@@ -14,8 +15,7 @@ from schemas.reasons import Reason
 from schemas.settings import EmailOptions, IncomingServer
 
 
-@dataclass(frozen=True, slots=True)
-class AdmissionInput:
+class AdmissionInput(NamedTuple):
     """A person's message, and the settings that apply to it. `truncated`: its size in bytes if above the limit."""
 
     examined: Examined

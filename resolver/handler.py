@@ -1,10 +1,9 @@
 """Handles a batch of `mail.fetched`: open, examine, look all senders up in one query, resolve, write."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from resolver.admission import admit
 from resolver.outputs import SourceRecord, rejected, resolved
@@ -40,19 +39,24 @@ class Blobs(Protocol):
     def get(self, key: str) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Route(NamedTuple):
+    """An incoming server with the settings that apply to its messages, and their versions."""
+
+    server: IncomingServer
+    template: CallTemplate
+    versions: dict[str, int]
+
+
+class _Opened(NamedTuple):
     """A fetched message with the settings that apply to it."""
 
     origin: SourceRecord
-    server: IncomingServer
-    template: CallTemplate
+    route: _Route
     verify_token: TokenVerifier
-    plus_tags: bool
 
     def admit(self, examined: Examined, options: EmailOptions) -> Examined:
         fetched = self.origin.fetched
-        return admit(examined, self.server, options, truncated=fetched.truncated, released=fetched.released)
+        return admit(examined, self.route.server, options, truncated=fetched.truncated, released=fetched.released)
 
 
 class ResolverHandler:
@@ -91,27 +95,29 @@ class ResolverHandler:
 
     def handle(self, records: Sequence[Record]) -> Sequence[FinalOutcome]:
         fetched, outcomes = decode_batch(records, open_fetched)
-        snapshot = self._snapshot(mail for _, mail in fetched)
+        server_ids = {mail.server_id for _, mail in fetched}
+        snapshot = self._snapshot(server_ids)
+        options = snapshot.email_options()
+        routes = {server_id: _route(server_id, snapshot) for server_id in server_ids}
         opened: list[tuple[int, _Opened]] = []
         for index, fetched_mail in fetched:
-            result = self._open(fetched_mail, records[index], snapshot)
+            result = self._open(fetched_mail, records[index], routes[fetched_mail.server_id], options)
             if isinstance(result, Dead):
                 outcomes[index] = result
             else:
                 opened.append((index, result))
         raws = [(mail.origin.fetched.mail_id, mail.origin.raw) for _, mail in opened]
         all_examined = self._examine(raws, own_addresses(snapshot))
-        options = snapshot.email_options()
         admitted = [mail.admit(examined, options) for (_, mail), examined in zip(opened, all_examined, strict=True)]
         persons = self._persons(admitted, options.plus_tags)
         now = self._now()
         for (index, mail), examined in zip(opened, admitted, strict=True):
-            outcomes[index] = self._resolve(mail, examined, persons, now)
+            outcomes[index] = self._resolve(mail, examined, persons, options.plus_tags, now)
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def _snapshot(self, mails: Iterable[FetchedMail]) -> SettingsSnapshot:
+    def _snapshot(self, server_ids: Iterable[str]) -> SettingsSnapshot:
         snapshot = self._settings()
-        if all(snapshot.incoming_server(server_id) for server_id in {mail.server_id for mail in mails}):
+        if all(map(snapshot.incoming_server, server_ids)):
             return snapshot
         return self._newest()
 
@@ -121,20 +127,11 @@ class ResolverHandler:
         senders = {address for mail in by_persons for address in known_as(mail.sender.address, plus_tags)}
         return self._directory(senders) if senders else {}
 
-    def _open(self, fetched: FetchedMail, record: Record, snapshot: SettingsSnapshot) -> _Opened | Dead:
-        server = snapshot.incoming_server(fetched.server_id)
-        if server is None:
-            return Dead(
-                Reason.UNKNOWN_SERVER,
-                f"there is no incoming server {fetched.server_id!r}: apply its settings, then replay this dead letter",
-            )
-        template = snapshot.call_template(server.call_template)
-        if template is None:
-            return Dead(
-                Reason.UNKNOWN_TEMPLATE,
-                f"incoming server {server.id!r} names the call template {server.call_template!r}, which does not "
-                "exist: apply it, then replay this dead letter",
-            )
+    def _open(
+        self, fetched: FetchedMail, record: Record, route: _Route | Dead, options: EmailOptions
+    ) -> _Opened | Dead:
+        if isinstance(route, Dead):
+            return route
         try:
             raw = self._blobs.get(fetched.dataref) if fetched.dataref else fetched.raw
         except BlobMissingError as error:
@@ -147,36 +144,56 @@ class ResolverHandler:
                 "(`mailcall mail release`); otherwise check who may write to mail.fetched",
             )
             fetched = fetched._replace(released="", release_mark="")
-        keys = (f"incoming-server/{server.id}", f"call-template/{template.id}")
         origin = SourceRecord(
             fetched=fetched,
             raw=raw,
             key=(record.key or b"").decode("utf-8", "replace"),
             traceparent=fetched.traceparent or ids.traceparent(fetched.mail_id),
-            versions={key: snapshot.versions[key] for key in keys if key in snapshot.versions},
+            versions=route.versions,
             fetched_at=record_moment(record.timestamp_ms) if record.timestamp_ms > 0 else None,
             since_0_1=self._since_0_1,
         )
-        options = snapshot.email_options()
         # As of when it was received: the same message gives the same result however late it is resolved.
         verify_token: TokenVerifier = partial(
             self._token_keys.verdict, at=fetched.received, valid_days=options.token_days
         )
-        return _Opened(origin, server, template, verify_token, options.plus_tags)
+        return _Opened(origin, route, verify_token)
 
     def _resolve(
-        self, mail: _Opened, examined: Examined, persons: Mapping[str, tuple[Person, ...]], now: datetime
+        self,
+        mail: _Opened,
+        examined: Examined,
+        persons: Mapping[str, tuple[Person, ...]],
+        plus_tags: bool,
+        now: datetime,
     ) -> FinalOutcome:
         screening = examined.screening
         if screening.verdict == "person":
-            senders = persons_known_as(examined.sender.address, mail.plus_tags, persons)
-            resolution = resolve(examined, mail.server, senders, mail.verify_token, plus_tags=mail.plus_tags)
-            message = resolved(
-                mail.origin, examined, resolution, mail.template.id, self._blobs.put, now, self._inline_bytes
-            )
+            server, template, _ = mail.route
+            senders = persons_known_as(examined.sender.address, plus_tags, persons)
+            resolution = resolve(examined, server, senders, mail.verify_token, plus_tags=plus_tags)
+            message = resolved(mail.origin, examined, resolution, template.id, self._blobs.put, now, self._inline_bytes)
             return Ok((message,))
         if screening.verdict == "notification-result":
             notification_id = reported_notification(screening, examined.mail, mail.verify_token)
             if notification_id is not None:
                 return Ok(notification_results(mail.origin, notification_id, screening, now))
         return Reject(screening.reason or Reason.AUTO_REPLY, (rejected(mail.origin, examined, self._blobs.put, now),))
+
+
+def _route(server_id: str, snapshot: SettingsSnapshot) -> _Route | Dead:
+    server = snapshot.incoming_server(server_id)
+    if server is None:
+        return Dead(
+            Reason.UNKNOWN_SERVER,
+            f"there is no incoming server {server_id!r}: apply its settings, then replay this dead letter",
+        )
+    template = snapshot.call_template(server.call_template)
+    if template is None:
+        return Dead(
+            Reason.UNKNOWN_TEMPLATE,
+            f"incoming server {server.id!r} names the call template {server.call_template!r}, which does not "
+            "exist: apply it, then replay this dead letter",
+        )
+    keys = (f"incoming-server/{server.id}", f"call-template/{template.id}")
+    return _Route(server, template, {key: snapshot.versions[key] for key in keys if key in snapshot.versions})

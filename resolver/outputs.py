@@ -4,10 +4,10 @@ Pure but for `keep`, which puts bytes into the blob store and answers with their
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from resolver.resolve import Examined, Resolution
 from runtime.blobs import digest_of
@@ -44,8 +44,7 @@ LIMITS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRecord:
+class SourceRecord(NamedTuple):
     """The fetched record that a record is made from.
 
     `versions`: of the settings it was decided with. `fetched_at`: when the record was published, where its producer
@@ -56,7 +55,7 @@ class SourceRecord:
     raw: bytes
     key: str
     traceparent: str
-    versions: Mapping[str, int]
+    versions: dict[str, int]
     fetched_at: datetime | None
     since_0_1: bool
 
@@ -156,7 +155,7 @@ def _resolved_mail(
         wanted=resolution.wanted,
         call_template=template,
         answerable=examined.answerable,
-        settings_versions=dict(origin.versions),
+        settings_versions=origin.versions,
     )
 
 

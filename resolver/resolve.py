@@ -6,6 +6,7 @@ In two halves, because the senders of a whole batch are looked up in one query b
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from resolver import conversation
 from resolver.conversation import Wanted
@@ -60,8 +61,7 @@ class Examined:
         return _parse_step(self.mail), _screen_step(self.screening)
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(NamedTuple):
     """The decisions on a person's message."""
 
     trust: Trust
