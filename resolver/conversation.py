@@ -4,6 +4,7 @@ Only the logger can say which item a message belongs to: an earlier message of t
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -56,7 +57,7 @@ def references(mail: ParsedMail, senders: Collection[str], verify_token: TokenVe
     (RFC 5322, 3.6.4.) A forged token never counts as a plain Message-ID or number besides. `senders`: the addresses
     of whoever it comes from.
     """
-    found: dict[str, list[str]] = {name: [] for name in _MOST}
+    found: defaultdict[str, list[str]] = defaultdict(list)
     for message_id in _once((*mail.in_reply_to, *reversed(mail.references)), MAX_IDS):
         own = own_token(message_id)
         verdict = verify_token(own, senders) if own else "unsigned"
@@ -92,8 +93,8 @@ def wanted(mail: ParsedMail, close_words: Sequence[str]) -> tuple[Wanted, str]:
 
 def _tags(mail: ParsedMail) -> Iterator[re.Match[str]]:
     """The tags in the subject, and those behind the plus of an address: `support+c-000123.20783.<signature>@...`."""
-    addresses = islice((*mail.to, *mail.cc), MAX_ADDRESSES)
-    tagged = (mailbox.address.rpartition("@")[0].partition("+")[2] for mailbox in addresses)
+    addresses = [mailbox.address for mailbox in (*mail.to, *mail.cc)[:MAX_ADDRESSES]]
+    tagged = [address.rpartition("@")[0].partition("+")[2] for address in addresses if "+" in address]
     for text in (mail.subject, *tagged):
         if "-" in text:
             yield from islice(TAG.finditer(text), MAX_ITEM_REFERENCES)
