@@ -5,10 +5,12 @@ stands in the file. From the child: None once it is ready, and None when all res
 are in the file. The child is our own code under our own user: pickle opens no door that is not open.
 
 The file keeps the results of a child that ends: it begins with how many of them are complete. Its pages are used again
-for the next question: to free them and fetch them again costs more than to copy what a message says. A socket would
-hold a tenth of a group of messages, and every further part would cost a change of process.
+for the next question: to free them and fetch them again costs more than to copy what a message says. Both sides map
+its beginning: what fits into that is copied once on its way in and once on its way out, without a system call. A socket
+would hold a tenth of a group of messages, and every further part would cost a change of process.
 """
 
+import mmap
 import os
 import pickle
 import socket
@@ -19,8 +21,8 @@ from io import BufferedReader, FileIO
 from types import SimpleNamespace
 from typing import Any, BinaryIO, cast
 
-_COUNT = struct.Struct("=Q")
-MOST_KEPT_BYTES = 4 << 20
+_NUMBER = struct.Struct("=Q")
+KEPT_BYTES = 4 << 20  # mapped, and never given back: a place that the file no longer had would end its reader
 
 
 def send(channel: socket.socket, value: Any) -> None:
@@ -44,62 +46,89 @@ def new_file() -> FileIO:
     return tempfile.TemporaryFile(buffering=0)
 
 
-def clear(file: FileIO) -> None:
-    """Before a question. The asking side does it: the other may have ended already."""
-    if os.fstat(file.fileno()).st_size > MOST_KEPT_BYTES:
-        file.truncate(MOST_KEPT_BYTES)
-    _set_count(file.fileno(), 0)
+class SharedFile:
+    """The file of a question and its results, as one of the two sides has it: they take turns.
 
-
-def write_question(file: FileIO, question: Any) -> None:
-    """In the place of the results for the one before, of which none counts any more."""
-    clear(file)
-    FileWriter(file).write(question)
-
-
-def read_question(file: FileIO) -> Any:
-    """All of it: its place is free then for the results."""
-    return pickle.load(_reader(file))
-
-
-class FileWriter:
-    """A question, or the results for one, on their way into the file."""
+    After the number of complete results each value stands with its size before it; the question is a value as well.
+    """
 
     def __init__(self, file: FileIO) -> None:
-        self._file = file.fileno()
-        self._end = _COUNT.size
-        self._count = 0
+        """`file`: as `new_file` makes it, on this side or on the other; `close` closes it."""
+        file.truncate(max(KEPT_BYTES, os.fstat(file.fileno()).st_size))
+        self._file = file
+        self._map = mmap.mmap(file.fileno(), KEPT_BYTES)
+        self._start = memoryview(self._map)
         self._sink = cast(BinaryIO, SimpleNamespace(write=self._append))
+        self._begin()
 
-    def write(self, value: Any) -> None:
-        # Each by itself: a pickler of several keeps all of them. What is large goes on without a second copy.
-        pickle.dump(value, self._sink, pickle.HIGHEST_PROTOCOL)
+    def close(self) -> None:
+        self._start.release()
+        self._map.close()
+        self._file.close()
+
+    def write_question(self, question: Any) -> None:
+        """In the place of the results for the one before, of which none counts any more."""
+        if os.fstat(self._file.fileno()).st_size > KEPT_BYTES:
+            self._file.truncate(KEPT_BYTES)
+        self._begin()
+        self._write(question)
+
+    def read_question(self) -> Any:
+        """All of it: its place is free then for the results."""
+        question, _ = self._read(_NUMBER.size)
+        self._begin()
+        return question
 
     def add(self, result: Any) -> None:
-        self.write(result)
+        self._write(result)
         self._count += 1
-        _set_count(self._file, self._count)  # last, so that none counts of which a part is missing
+        _NUMBER.pack_into(self._start, 0, self._count)  # last, so that none counts of which a part is missing
+
+    def results(self) -> Iterator[Any]:
+        """Those that are complete in the file."""
+        place = _NUMBER.size
+        for _ in range(self._number(0)):
+            result, place = self._read(place)
+            yield result
+
+    def _begin(self) -> None:
+        """What is written next takes the place of all that is there."""
+        self._end, self._count = _NUMBER.size, 0
+        _NUMBER.pack_into(self._start, 0, 0)
+
+    def _write(self, value: Any) -> None:
+        place = self._end
+        self._end += _NUMBER.size
+        # Each by itself: a pickler of several keeps all of them. What is large goes on without a second copy.
+        pickle.dump(value, self._sink, pickle.HIGHEST_PROTOCOL)
+        self._put(place, _NUMBER.pack(self._end - place - _NUMBER.size))
 
     def _append(self, data: bytes) -> None:
+        self._put(self._end, data)
+        self._end += len(data)
+
+    def _put(self, place: int, data: bytes) -> None:
+        end = place + len(data)
+        if end <= KEPT_BYTES:
+            self._start[place:end] = data
+            return
         rest = memoryview(data)
         while rest:
-            written = os.pwrite(self._file, rest, self._end)
-            self._end += written
-            rest = rest[written:]
+            rest = rest[os.pwrite(self._file.fileno(), rest, end - len(rest)) :]
 
+    def _read(self, place: int) -> tuple[Any, int]:
+        """The value that stands there, and the place behind it."""
+        begin = place + _NUMBER.size
+        end = begin + self._number(place)
+        if end <= KEPT_BYTES:
+            return pickle.loads(self._start[begin:end]), end
+        # Behind what is mapped. Both sides have one position in the file, and never read at one time.
+        self._file.seek(begin)
+        return pickle.load(BufferedReader(FileIO(self._file.fileno(), closefd=False))), end
 
-def read_all(file: FileIO) -> Iterator[Any]:
-    """Those that are complete in the file."""
-    count = _COUNT.unpack(os.pread(file.fileno(), _COUNT.size, 0))[0]
-    stream = _reader(file)
-    return (pickle.load(stream) for _ in range(count))
-
-
-def _reader(file: FileIO) -> BufferedReader:
-    """Behind the count, whichever side reads: both have one position in the file, and never read at one time."""
-    file.seek(_COUNT.size)
-    return BufferedReader(FileIO(file.fileno(), closefd=False))
-
-
-def _set_count(file: int, count: int) -> None:
-    os.pwrite(file, _COUNT.pack(count), 0)
+    def _number(self, place: int) -> int:
+        if place + _NUMBER.size <= KEPT_BYTES:
+            found = _NUMBER.unpack_from(self._start, place)
+        else:
+            found = _NUMBER.unpack(os.pread(self._file.fileno(), _NUMBER.size, place))
+        return int(found[0])

@@ -38,7 +38,7 @@ def serve(work: Callable[[Any, Any], Iterator[Any]], memory_bytes: int) -> None:
     ):  # sent to the whole group: the process that started it first ends its batch
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    file = FileIO(sys.stdout.fileno(), "w", closefd=False)
+    file = pipe.SharedFile(FileIO(sys.stdout.fileno(), "r+", closefd=False))
     with socket.socket(fileno=sys.stdin.fileno()) as channel, channel.makefile("rb") as stream:
         try:
             given = pipe.receive(stream)
@@ -46,9 +46,8 @@ def serve(work: Callable[[Any, Any], Iterator[Any]], memory_bytes: int) -> None:
             _limit_memory(memory_bytes)
             while True:
                 pipe.receive(stream)
-                written = pipe.FileWriter(file)
-                for result in work(given, pipe.read_question(file)):
-                    written.add(result)
+                for result in work(given, file.read_question()):
+                    file.add(result)
                     del result  # for the sake of memory: the next one is made meanwhile
                 limit_cpu(0)
                 pipe.send(channel, None)

@@ -53,13 +53,14 @@ class ChildProcess:
         self._channel, theirs = socket.socketpair()
         self._channel.settimeout(START_SECONDS)
         self._stream = self._channel.makefile("rb")
-        self._file = channel.new_file()
+        file = channel.new_file()
+        self._file = channel.SharedFile(file)
         # It finds the code wherever this process found it.
         environment = {**os.environ, **_KEEP_MEMORY, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         try:
             with theirs:
                 self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                    command, stdin=theirs.fileno(), stdout=self._file, env=environment
+                    command, stdin=theirs.fileno(), stdout=file, env=environment
                 )
         except OSError as error:
             raise OutageError(Reason.READER_AWAY, f"the child that {duty} does not start: {error}") from None
@@ -74,18 +75,18 @@ class ChildProcess:
 
     def ask(self, value: Any) -> list[Any]:
         """The child's results. Raises `ChildEndedError`; then this child is of no more use."""
-        channel.write_question(self._file, value)
+        self._file.write_question(value)
         try:
             channel.send(self._channel, None)
             channel.receive(self._stream)
-            return list(channel.read_all(self._file))
+            return list(self._file.results())
         except TimeoutError:
             self._process.kill()  # it hangs: it would not end on its own either
             self._wait()
             limit = Limit.TIME
         except (EOFError, OSError):
             limit = _LIMITS.get(self._wait(), Limit.CRASH)
-        answers = list(channel.read_all(self._file))
+        answers = list(self._file.results())
         self.end()
         raise ChildEndedError(limit, answers)
 

@@ -4,69 +4,108 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from io import FileIO
+from random import Random
 
 import pytest
 
-from runtime.child import channel as child_answers
-from runtime.child.channel import MOST_KEPT_BYTES, FileWriter
+from runtime.child.channel import KEPT_BYTES, SharedFile, new_file
 
 
 @pytest.fixture
 def file() -> Iterator[FileIO]:
-    with closing(child_answers.new_file()) as made:
-        child_answers.clear(made)
+    with new_file() as made:
         yield made
 
 
-def answers(file: FileIO) -> list[object]:
-    return list(child_answers.read_all(file))
+@pytest.fixture
+def ours(file: FileIO) -> Iterator[SharedFile]:
+    with closing(SharedFile(FileIO(os.dup(file.fileno()), "r+"))) as side:
+        yield side
 
 
-def test_answers_come_in_their_order(file: FileIO) -> None:
-    writer = FileWriter(file)
+@pytest.fixture
+def theirs(ours: SharedFile, file: FileIO) -> Iterator[SharedFile]:
+    """Of the child, which begins after the process that started it."""
+    with closing(SharedFile(FileIO(os.dup(file.fileno()), "r+"))) as side:
+        yield side
+
+
+class EndedError(Exception):
+    """As if the child had ended there."""
+
+
+class Ending:
+    def __reduce__(self) -> str:
+        raise EndedError
+
+
+def answers(ours: SharedFile) -> list[object]:
+    return list(ours.results())
+
+
+def test_answers_come_in_their_order(ours: SharedFile, theirs: SharedFile) -> None:
     given = [("a", 1), {"names": ["a", "b"]}, b"x" * 300_000, ("a", 1)]
     for answer in given:
-        writer.add(answer)
-    assert answers(file) == given
+        theirs.add(answer)
+    assert answers(ours) == given
 
 
-def test_nothing_of_an_earlier_question_is_read(file: FileIO) -> None:
-    earlier = FileWriter(file)
+def test_nothing_of_an_earlier_question_is_read(ours: SharedFile, theirs: SharedFile) -> None:
     for number in range(5):
-        earlier.add(f"earlier {number}")
-    child_answers.clear(file)
-    assert answers(file) == []
-    FileWriter(file).add("now")
-    assert answers(file) == ["now"]
+        theirs.add(f"earlier {number}")
+    ours.write_question("another")
+    assert answers(ours) == []
+    assert theirs.read_question() == "another"
+    theirs.add("now")
+    assert answers(ours) == ["now"]
 
 
-def test_a_question_is_read_as_it_was_asked_and_makes_room_for_its_answers(file: FileIO) -> None:
-    FileWriter(file).add("earlier")
+def test_a_question_is_read_as_it_was_asked_and_makes_room_for_its_answers(
+    ours: SharedFile, theirs: SharedFile
+) -> None:
+    theirs.add("earlier")
     question = [b"x" * 300_000, b"", b"y" * 70_000]
-    child_answers.write_question(file, question)
-    assert answers(file) == []
-    assert child_answers.read_question(file) == question
-    FileWriter(file).add("now")
-    assert answers(file) == ["now"]
+    ours.write_question(question)
+    assert answers(ours) == []
+    assert theirs.read_question() == question
+    theirs.add("now")
+    assert answers(ours) == ["now"]
 
 
-def test_an_answer_that_is_not_whole_does_not_count(file: FileIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = FileWriter(file)
-    writer.add("whole")
-
-    def end(*_: object) -> int:
-        raise KeyboardInterrupt  # as if the child ended there: with half of it written
-
-    real = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: real(fd, data[: len(data) // 2], at) and end())
-    with pytest.raises(KeyboardInterrupt):
-        writer.add("half" * 100_000)
-    monkeypatch.undo()
-    assert answers(file) == ["whole"]
+@pytest.mark.parametrize("size", [300_000, KEPT_BYTES])
+def test_an_answer_that_is_not_whole_does_not_count(ours: SharedFile, theirs: SharedFile, size: int) -> None:
+    theirs.add("whole")
+    with pytest.raises(EndedError):
+        theirs.add([b"half" * size, Ending()])
+    assert answers(ours) == ["whole"]
 
 
-def test_what_large_answers_took_is_given_back(file: FileIO) -> None:
-    FileWriter(file).add(b"x" * (2 * MOST_KEPT_BYTES))
-    assert [len(answer) for answer in answers(file)] == [2 * MOST_KEPT_BYTES]  # type: ignore[arg-type]
-    child_answers.clear(file)
-    assert os.fstat(file.fileno()).st_size == MOST_KEPT_BYTES
+@pytest.mark.parametrize("seed", range(5))
+def test_values_stand_on_both_sides_of_the_place_where_the_mapping_ends(
+    ours: SharedFile, theirs: SharedFile, seed: int
+) -> None:
+    random = Random(seed)
+    for _ in range(6):
+        sizes = [random.choice((0, 10, 1_000, 200_000, 1_500_000)) for _ in range(12)]
+        question = [random.randbytes(size) for size in sizes]
+        ours.write_question(question)
+        assert theirs.read_question() == question
+        for value in reversed(question):
+            theirs.add((value, len(value)))
+        assert answers(ours) == [(value, len(value)) for value in reversed(question)]
+
+
+@pytest.mark.parametrize("missing", range(1, 60))
+def test_each_size_is_read_where_the_mapping_ends(ours: SharedFile, theirs: SharedFile, missing: int) -> None:
+    """The second value, or its size, begins a few bytes before that place, at it or behind it."""
+    for value in (b"x" * (KEPT_BYTES - missing), "second", "third"):
+        theirs.add(value)
+    assert answers(ours) == [b"x" * (KEPT_BYTES - missing), "second", "third"]
+
+
+def test_what_large_answers_took_is_given_back(ours: SharedFile, theirs: SharedFile, file: FileIO) -> None:
+    theirs.add(b"x" * (2 * KEPT_BYTES))
+    assert [len(answer) for answer in answers(ours)] == [2 * KEPT_BYTES]  # type: ignore[arg-type]
+    ours.write_question(None)
+    assert os.fstat(file.fileno()).st_size == KEPT_BYTES
+    assert theirs.read_question() is None
