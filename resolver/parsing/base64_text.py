@@ -61,11 +61,12 @@ def _decode_even_lines(data: memoryview) -> bytes | None:
         return None
     end = len(data) - len(data) % length
     rest = bytes(data[end:])
-    if b" " in rest or bytes(data[length - 1 : end : length]).strip(b"\n"):
-        return None
+    count = end // length
     lines = bytearray(data[:end])
+    if b" " in rest or lines[length - 1 :: length].count(b"\n") < count:
+        return None
     del lines[length - 1 :: length]
-    if not lines[length - 2 :: length - 1].strip(b"\r"):
+    if lines[length - 2 :: length - 1].count(b"\r") == count:
         del lines[length - 2 :: length - 1]
     lines += rest.translate(None, _BLANKS)
     try:
