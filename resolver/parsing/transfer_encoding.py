@@ -53,18 +53,16 @@ def decode_quoted_printable(data: bytes, found: set[Defect]) -> bytes:
     decoded = binascii.a2b_qp(data)
     # No sign of an escape is left: all were escapes, but perhaps for a soft line break that is half. Most texts have
     # none, and both is seen in a third of the time that a look at each escape takes.
-    if b"=" not in decoded and not _HALF_LINE_END.search(data):
+    if (b"=" not in decoded and not _HALF_LINE_END.search(data)) or not _BAD_ESCAPE.search(data):
         return decoded
     del decoded  # for the sake of memory
-    if _BAD_ESCAPE.search(data):
-        mended = _SOFT_BREAK.sub(b"=", data)
-        if _BAD_ESCAPE.search(mended):
-            found.add(Defect.BAD_QUOTED_PRINTABLE)
-        sample = mended[:_LOOK]
-        if len(_BAD_ESCAPE.findall(sample)) > len(_ESCAPE.findall(sample)):
-            return data
-        data = mended
-    return binascii.a2b_qp(data)
+    mended = _SOFT_BREAK.sub(b"=", data)
+    if _BAD_ESCAPE.search(mended):
+        found.add(Defect.BAD_QUOTED_PRINTABLE)
+    sample = mended[:_LOOK]
+    if len(_BAD_ESCAPE.findall(sample)) > len(_ESCAPE.findall(sample)):
+        return data
+    return binascii.a2b_qp(mended)
 
 
 def _decode_uu_part(data: bytes, found: set[Defect]) -> bytes:
