@@ -106,6 +106,13 @@ def test_a_large_file_keeps_every_byte_however_its_lines_end(length: int, end: b
     assert decode_base64(shorter, False, found) != content and found == {Defect.BAD_BASE64}
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_one_long_line_below_a_short_one_keeps_all_its_letters(end: bytes) -> None:
+    content = bytes(range(256)) * 40
+    lines = base64.b64encode(content)
+    assert decode_base64(lines[:76] + end + lines[76:], False, set()) == content
+
+
 @given(content=st.one_of(st.binary(max_size=300), st.text(max_size=100).map(str.encode)), is_text=st.booleans())
 @settings(max_examples=examples(300))
 def test_any_bytes_said_to_be_base64_are_decoded_or_kept(content: bytes, is_text: bool) -> None:
