@@ -4,7 +4,8 @@ Nothing is decided by it: it is shown, and travels with the mail. So no other fo
 """
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
+from functools import cache
 
 _MONTH = {name: i + 1 for i, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split())}
 # Unknown names and military letters say nothing: they are UTC, as the standard has it.
@@ -15,29 +16,41 @@ _FORM = re.compile(
 )
 _COMMENT = re.compile(r"\([^()]*\)")
 _MAX = 200
+_DAY = 24 * 60  # minutes
 
 
 def parse_date(text: str) -> str | None:
     """ISO 8601 with offset; without a zone UTC is taken, as for `-0000`; None where it has another form."""
-    text = " ".join(_without_comments(text[:_MAX]).split())
-    match = _FORM.fullmatch(text)
+    match = _FORM.fullmatch(text)  # as nearly all are written
+    if match is None:
+        text = " ".join(_without_comments(text[:_MAX]).split())
+        match = _FORM.fullmatch(text)
     month = _MONTH.get(match[2].lower()) if match else None
     if match is None or month is None:
         return _other_form(text)
     day, _, year, hour, minute, second, sign, hours, minutes, name = match.groups()
     offset = int(hours) * 60 + int(minutes) if hours else 60 * _HOURS.get((name or "").upper(), 0)
+    if offset >= _DAY:
+        return None
     try:
-        return datetime(
+        moment = datetime(
             _year(year),
             month,
             int(day),
             int(hour),
             int(minute),
             min(int(second or 0), 59),  # a leap second
-            tzinfo=timezone(timedelta(minutes=-offset if sign == "-" else offset)) if offset else UTC,
-        ).isoformat()
+        )
     except ValueError:
         return None
+    return f"{moment.isoformat()}{_zone(-offset if sign == '-' else offset)}"
+
+
+@cache
+def _zone(offset: int) -> str:
+    """Minutes east of UTC, fewer than a day has, as ISO 8601 writes them."""
+    hours, minutes = divmod(abs(offset), 60)
+    return f"{'-' if offset < 0 else '+'}{hours:02}:{minutes:02}"
 
 
 def _other_form(text: str) -> str | None:
