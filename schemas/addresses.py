@@ -63,6 +63,11 @@ def without_tag(address: str) -> str:
 
 def is_program(address: str) -> bool:
     """Whether it is one that nobody reads: a sender of mails that are not to be answered, or a list manager's own."""
+    return _found_program(address) if len(address) <= MAX_ADDRESS else _PROGRAM.match(address) is not None
+
+
+@lru_cache(_REMEMBERED)
+def _found_program(address: str) -> bool:
     return _PROGRAM.match(address) is not None
 
 

@@ -22,11 +22,13 @@ def answerable(parsed: Parsed, address: str | None = None) -> bool:
         address = parsed.mail.from_.address if parsed.mail.from_ else ""
     if address.count("@") != 1 or is_program(address) or _is_nobody(address.partition("@")[0].lower()):
         return False
-    if not _NO.match(headers.get("auto-submitted") or ""):
+    submitted, precedence = headers.get("auto-submitted"), headers.get("precedence")
+    if (submitted and not _NO.match(submitted)) or (precedence and _BULK.match(precedence)):
         return False
-    if any(name.startswith("list-") for name in headers) or _BULK.match(headers.get("precedence") or ""):
+    if "\nlist-" in "\n".join(("", *headers)):
         return False
-    if (headers.get("x-auto-response-suppress") or "none").strip().lower() != "none":
+    suppressed = headers.get("x-auto-response-suppress")
+    if suppressed and suppressed.strip().lower() != "none":
         return False
     if "x-loop" in headers and (parsed.mail.in_reply_to or parsed.mail.references):
         return False  # an answer by somebody who is afraid of answering answers
