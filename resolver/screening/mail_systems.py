@@ -1,6 +1,7 @@
 """Whether a mail system sent a message on its own, judged by its sender."""
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from resolver.parsing import Parsed
@@ -26,18 +27,28 @@ _DAEMON_NAMES = re.compile(
 _REPORTERS = re.compile(r"(?i)\s*<?SMTP32\b")
 _ASKS = re.compile(r"[?？؟]")
 _TEXT_SEEN = 2_000
+_SHORT = 200  # characters of a sender that is remembered
 
 
 def sender_kind(parsed: Parsed) -> Literal["daemon", "postmaster", "null", ""]:
     """`daemon`: nobody but a mail system writes from there; `postmaster`: mostly one; `null`: no envelope sender."""
     sender = parsed.mail.from_
-    local = sender.address.partition("@")[0].strip('"\\ ') if sender else ""
-    named = sender is not None and _DAEMON_NAMES.search(sender.name.casefold()) is not None
-    if _DAEMON.match(local) or (named and sender is not None and not sender.address):
+    kind: Literal["daemon", "postmaster", ""] = ""
+    if sender is not None:
+        kind_of = _remembered if len(sender.address) + len(sender.name) <= _SHORT else _kind_of
+        kind = kind_of(sender.address, sender.name)
+    return kind or ("null" if no_path(parsed) else "")
+
+
+def _kind_of(address: str, name: str) -> Literal["daemon", "postmaster", ""]:
+    local = address.partition("@")[0].strip('"\\ ')
+    named = _DAEMON_NAMES.search(name.casefold()) is not None
+    if _DAEMON.match(local) or (named and not address):
         return "daemon"
-    if _POSTMASTER.match(local) or named:
-        return "postmaster"
-    return "null" if no_path(parsed) else ""
+    return "postmaster" if named or _POSTMASTER.match(local) else ""
+
+
+_remembered = lru_cache(maxsize=2048)(_kind_of)  # the same people write again and again
 
 
 def no_path(parsed: Parsed) -> bool:
