@@ -27,7 +27,7 @@ def examine(raw: bytes, own: frozenset[str]) -> Examined:
         sender=found,
         # An auto-reply to the desk's own address would only come back.
         answerable=found.address not in own and answerable(parsed, found.address if found.in_name_of else None),
-        others=tuple(OtherSender(one, answerable(parsed, one.address)) for one in others),
+        others=tuple(OtherSender(one, answerable(parsed, one.address)) for one in others) if others else (),
         authentication_results=own_lines(parsed, in_doubt=bool(in_headers)),
         doubts=in_headers + from_doubts(parsed),
     )

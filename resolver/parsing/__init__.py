@@ -66,7 +66,7 @@ def _parse(root: Part, body: Body, found: set[Defect]) -> Parsed:
         text=body.text,
         reply=_reply(body, subject, (*to, *cc)),
         html=body.html,
-        attachments=tuple(file.attachment for file in body.files),
+        attachments=tuple(file.attachment for file in body.files) if body.files else (),
         defects=tuple(defect for defect in Defect if defect in found) if found else (),
     )
     return Parsed(mail, tuple(body.files), headers, root)
@@ -88,7 +88,7 @@ def _reply(body: Body, subject: str, recipients: tuple[Mailbox, ...]) -> str:
 
 def _declared_charset(root: Part) -> str | None:
     """The first charset that the mail declares for a text: the best guess for what it leaves undeclared."""
-    for part in root.walk():
+    for part in root.walk() if root.children else (root,):
         label = part.params.get("charset")
         if label and label.strip("\"' ").lower() not in ("us-ascii", "utf-8"):
             return label

@@ -35,6 +35,8 @@ def first_id(value: str | None, found: set[Defect]) -> str | None:
 
 def all_ids(values: tuple[str, ...]) -> tuple[str, ...]:
     """Every id of In-Reply-To or References fields, in order, each once; prose about them is stepped over."""
+    if not values:  # as in most mails
+        return ()
     ids: dict[str, None] = {}
     for value in values:
         found = _bracketed(value) or _bare(value)

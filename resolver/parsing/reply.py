@@ -61,7 +61,7 @@ def _may_be_cut(text: str) -> bool:
     """A text without any of these is its author's throughout: all that is cut off has one."""
     if ":" in text or "-" in text or ">" in text or "_" in text or "*" in text or "=" in text:
         return True
-    return not text.isascii() and any(sign in text for sign in _RARE_SIGNS)
+    return not text.isascii() and any(map(text.__contains__, _RARE_SIGNS))
 
 
 def _own_lines(shape: SortedLines) -> list[int] | None:
