@@ -26,6 +26,7 @@ from deploy.local.bench.mails import ENGLISH
 from deploy.local.bench.servers import desk_settings
 from deploy.local.pipeline import Pipeline
 from deploy.local.ports import wait_until
+from deploy.local.servers.broker import Broker
 from deploy.local.servers.database import Database
 from desk.engine import open_desk, read_transaction
 from desk.migrate import upgrade
@@ -50,6 +51,7 @@ REPLY_SHARE = 0.3
 VICTIMS = tuple(f"{name}-{number}" for number in (1, 2, 3) for name in ("resolver", "logger"))
 PORTIONS = 2 * len(VICTIMS)  # a portion is fetched after each kill, so that every process dies with work to do
 KILL_SECONDS, ROUNDS = 5.0, 80
+SESSION_SECONDS = 3  # as long as the partitions of a process that was killed wait
 SERVER = "load"
 OUTCOMES = {False: "call-logged", True: "item-updated"}  # of a reply or not
 
@@ -195,15 +197,17 @@ class Load:
 
 
 @pytest.fixture(scope="module")
-def load(kafka_bootstrap: str, database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
+def load(broker: Broker, database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
     name = f"load_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(database.dsn(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     pipeline = Pipeline(
         tmp_path_factory.mktemp("load"),
-        bootstrap_servers=kafka_bootstrap,
+        bootstrap_servers=broker.bootstrap_servers,
         topic_prefix=f"load-{uuid.uuid4().hex[:8]}",
         desk_url=database.url(name),
+        # Another's broker may not allow less than it has.
+        environment={"MAILCALL_SESSION_SECONDS": str(SESSION_SECONDS)} if broker.pid else {},
         processes=VICTIMS,
     )
     with pipeline:
