@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.broker]
 LOOPS = ("kafka-python", "faust")
 SESSION_SECONDS = 8
 # Two ends of sessions. More for a person who wants to see more of them.
-LOAD_SECONDS = float(os.environ.get("KAFKA_SECURITY_LOAD_SECONDS", "20"))
+LOAD_SECONDS = float(os.environ.get("KAFKA_SECURITY_LOAD_SECONDS", "16"))
 PAUSE_SECONDS = 0.1
 
 
