@@ -96,6 +96,7 @@ class ReadCommittedConsumer(Consumer):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._held: WeakSet[Any] = WeakSet()
+        self._most_bytes_held = 0  # as last counted, and whatever has come since; some of it may be done
         self._acknowledged = asyncio.Event()
         self._room = asyncio.Event()
 
@@ -107,11 +108,16 @@ class ReadCommittedConsumer(Consumer):
             return
         async for partition, message in super().getmany(timeout):
             self._held.add(message)
+            self._most_bytes_held += len(message.value or b"")
             yield partition, message
 
     def _holds_enough(self) -> bool:
+        most_records = self.app.conf.broker_max_poll_records
+        if len(self._held) < most_records and self._most_bytes_held < MAX_POLLED_BYTES:
+            return False
         sizes = [len(message.value or b"") for message in self._held if not message.acked]
-        return len(sizes) >= self.app.conf.broker_max_poll_records or sum(sizes) >= MAX_POLLED_BYTES
+        self._most_bytes_held = sum(sizes)
+        return len(sizes) >= most_records or self._most_bytes_held >= MAX_POLLED_BYTES
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """As Faust's own, which begins two tasks for each message: more than half of what its main thread needed."""

@@ -142,6 +142,7 @@ def test_faust_is_given_nothing_more_while_much_waits_to_be_handled(
     monkeypatch.setattr(ReadCommittedConsumer.__mro__[1], "getmany", polled)
     consumer = ReadCommittedConsumer.__new__(ReadCommittedConsumer)
     consumer._held, consumer._room = WeakSet(), asyncio.Event()
+    consumer._most_bytes_held = 0
     consumer.app = cast(Any, SimpleNamespace(conf=SimpleNamespace(broker_max_poll_records=max_records)))
 
     async def poll() -> int:
