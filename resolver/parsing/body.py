@@ -151,7 +151,7 @@ class _Collector:
             return Place(enriched=enriched_to_html(text, elder=part.content_type == "text/richtext"))
         if part.params.get("format", "").lower() == "flowed":
             text = unflow(text, part.params.get("delsp", "").lower() == "yes")
-        if "\nbegin " in text or text.startswith("begin "):
+        if "begin " in text:
             text, blocks = extract_uuencoded(text, self.found)
             for name, content in blocks:
                 self.files.add_content(name, content)
