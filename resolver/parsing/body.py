@@ -120,10 +120,10 @@ class _Collector:
             return []
         if part.content_type in _OTHER_VIEWS and part.disposition != "attachment":
             return []
-        name = declared_name(part)
         is_text = part.content_type in _TEXTS
-        if is_text and part.disposition in _SHOWN and (shown or not name):
+        if is_text and part.disposition in _SHOWN and (shown or not declared_name(part)):
             return [self._body_place(part)]
+        name = declared_name(part)
         file = self.files.add(part)
         if is_text and NAMED_BY_EXCHANGE.fullmatch(name):
             return [self._body_place(part)]
