@@ -26,7 +26,7 @@ _KNOWN_FIELD = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _LEADING_BLANK = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*+\r*+\n)*+")
-_LONE_CR = re.compile(rb"\r(?!\n)")  # a quick look: one is bare where no other stands before or behind it
+LONE_CR = re.compile(rb"\r(?!\n)")  # a quick look: one is bare where no other stands before or behind it
 _BARE_CR = re.compile(rb"(?<!\r)\r++(?!\n)")
 _BARE_CR_BEFORE_FIELD = re.compile(rb"\r(?=[A-Za-z][A-Za-z0-9-]*:)")
 
@@ -127,7 +127,7 @@ def split_headers(raw: bytes, found: set[Defect]) -> tuple[Headers, int]:
     blank = _BLANK_LINE.search(raw, start)
     block_end = blank.start() + 1 if blank else len(raw)
     block = raw[start:block_end]
-    if _LONE_CR.search(block) and _BARE_CR.search(block):
+    if LONE_CR.search(block) and _BARE_CR.search(block):
         found.add(Defect.BARE_CR)
         block = _BARE_CR_BEFORE_FIELD.sub(b"\n", block)
     if b"\0" in block:

@@ -4,6 +4,7 @@ import binascii
 import re
 
 from resolver.parsing.base64_text import decode_base64
+from resolver.parsing.headers import LONE_CR
 from schemas.mail import Defect
 
 _PLAIN = frozenset({"", "7bit", "8bit", "7bits", "8bits", "binary", "none", "unencoded"})
@@ -14,7 +15,6 @@ _SIGNS = re.compile(r"[\W_]")
 # What encoders write: a letter or digit stands for itself, so `=50` comes from nobody but the author.
 _ESCAPE = re.compile(rb"=(?:[89A-Fa-f][0-9A-Fa-f]|3[Dd]|(?:20|09)?[ \t]*\r*\n)")
 _BAD_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r*\n|\Z)")
-_HALF_LINE_END = re.compile(rb"\r(?!\n)")
 _SOFT_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")
 _LOOK = 1 << 20  # bytes that tell what the rest is
 
@@ -53,7 +53,7 @@ def decode_quoted_printable(data: bytes, found: set[Defect]) -> bytes:
     decoded = binascii.a2b_qp(data)
     # No sign of an escape is left: all were escapes, but perhaps for a soft line break that is half. Most texts have
     # none, and both is seen in a third of the time that a look at each escape takes.
-    if (b"=" not in decoded and not _HALF_LINE_END.search(data)) or not _BAD_ESCAPE.search(data):
+    if (b"=" not in decoded and not LONE_CR.search(data)) or not _BAD_ESCAPE.search(data):
         return decoded
     del decoded  # for the sake of memory
     mended = _SOFT_BREAK.sub(b"=", data)
