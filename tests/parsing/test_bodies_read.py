@@ -272,6 +272,7 @@ BODIES: list[tuple[str, bytes, str, list[str]]] = [
     ("stuffed", b"Content-Type: text/plain; format=flowed\n\n >no quote\n From here\n", ">no quote\nFrom here", []),
     ("enriched", b"Content-Type: text/enriched\n\n<bold>Hello</bold> <<you>\n", "Hello <you>", []),
     ("uuencoded file", b"\nHello\n\nbegin 644 a.txt\n%:&5L;&\\\n`\nend\nBye\n", "Hello\n\nBye", ["a.txt"]),
+    ("uuencoded file alone", b"\nbegin 644 a.txt\n%:&5L;&\\\n`\nend\n", "", ["a.txt"]),
     (
         "words that begin like a file",
         b"\nHello\nbegin 644 files today\nend of text\n",

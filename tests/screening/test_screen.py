@@ -559,6 +559,10 @@ def test_whether_a_mail_is_answered(name: str) -> None:
     assert answerable(parse(f"{PERSON}{headers}Subject: x\n\ny".encode())) is expected
 
 
+def test_a_mail_that_begins_with_a_header_of_a_list_is_not_answered() -> None:
+    assert not answerable(parse(f"List-Unsubscribe: <https://x>\n{PERSON}Subject: x\n\ny".encode()))
+
+
 @pytest.mark.parametrize(
     "sender",
     [
