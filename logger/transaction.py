@@ -91,7 +91,7 @@ def _store(
     loaded = load(connection, batch.mails, batch.commands, settings)
     outcome, people = _decide(connection, loaded, settings, now)
     wanted = _notify(outcome, people, settings, now)
-    allowed = allowed_notifications(connection, wanted, outcome.decisions, loaded.unsuppressed, settings, now)
+    allowed = allowed_notifications(connection, wanted, outcome.decisions, loaded, settings, now)
     return _persist(connection, outcome, allowed, loaded, now, published)
 
 

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, literal_column, select, union_all
+from sqlalchemy import Connection, case, literal_column, select, union_all
 
 from desk.persons import find_persons, load_persons
 from desk.prepared import Prepared
 from desk.queries import any_of
-from desk.tables import items, mails, message_ids, rejected_mails, watchers
+from desk.tables import bounced_addresses, items, mails, message_ids, rejected_mails, watchers
 from logger.core.commands import MailCommand, SystemCommand
 from logger.core.persons import ResolvedSenders, derived_id, is_address, resolve_persons
 from logger.core.recipients import People
@@ -22,8 +22,10 @@ from schemas.desk_commands import AddressToUnmark, NewItem
 from schemas.persons import Person
 from schemas.snapshot import SettingsSnapshot
 
-_MAIL, _REJECTED, _CONTENT, _THREAD = range(4)
-# What the desk knows of the messages of a batch, each kind of key in its table: one statement for all.
+_MAIL, _REJECTED, _CONTENT, _THREAD, _BOUNCED = range(5)
+_SUPPRESSED = case((bounced_addresses.c.marked_at.is_not(None), 1), else_=0)
+# What the desk knows of the messages of a batch and of their senders' addresses, each kind of key in its table: one
+# statement for all.
 _KNOWN = Prepared(
     union_all(
         select(literal_column(f"{_MAIL}").label("kind"), mails.c.mail_id.label("key"), mails.c.item_id).where(
@@ -37,6 +39,9 @@ _KNOWN = Prepared(
         ),
         select(literal_column(f"{_THREAD}"), message_ids.c.message_id, message_ids.c.item_id).where(
             any_of(message_ids.c.message_id, "threads")
+        ),
+        select(literal_column(f"{_BOUNCED}"), bounced_addresses.c.address, _SUPPRESSED).where(
+            any_of(bounced_addresses.c.address, "senders")
         ),
     )
 )
@@ -54,7 +59,8 @@ class Loaded:
 
     `people`: everybody who acts, or is to be named or notified, those included who are to be created. `names`: of
     persons, as the commands give them; `by_address`: persons of the desk by normalised address. `unsuppressed`:
-    addresses to be taken off the suppression list, by the causation id of the command that asks for it.
+    addresses to be taken off the suppression list, by the causation id of the command that asks for it. `bounced`: of
+    the senders' normalised addresses those that messages bounced from, and whether each is suppressed.
     """
 
     mails: Sequence[MailCommand]
@@ -66,6 +72,7 @@ class Loaded:
     names: Collection[str]
     by_address: Mapping[str, tuple[Person, ...]]
     unsuppressed: Mapping[str, str]
+    bounced: Mapping[str, bool]
 
 
 def load(
@@ -104,12 +111,13 @@ def load(
             for command in commands
             if isinstance(command.desk_command, AddressToUnmark)
         },
+        bounced={address: bool(suppressed) for address, suppressed in known[_BOUNCED].items()},
     )
 
 
 def _known(connection: Connection, commands: Sequence[MailCommand]) -> Sequence[Mapping[str, int]]:
-    """Numbers of items by each kind of key; of rejected messages, which have none, 0."""
-    found: tuple[dict[str, int], ...] = ({}, {}, {}, {})
+    """Numbers of items by each kind of key; of rejected messages, which have none, 0; of addresses 1 if suppressed."""
+    found: tuple[dict[str, int], ...] = ({}, {}, {}, {}, {})
     if commands:
         threads = [command.thread for command in commands]
         rows = _KNOWN.rows(
@@ -117,6 +125,7 @@ def _known(connection: Connection, commands: Sequence[MailCommand]) -> Sequence[
             mails=[command.causation_id for command in commands],
             contents=[key for thread in threads for key in thread.content_ids],
             threads=list(set().union(*(thread.keys for thread in threads))),
+            senders=list({normalise(command.mail.sender.address) for command in commands}),
         )
         for kind, key, number in rows:
             found[kind][key] = number

@@ -25,6 +25,7 @@ from logger.core.auto_replies import (
     limit,
 )
 from logger.core.commands import Decision, MailCommand
+from logger.db.load import Loaded
 from schemas.addresses import normalise
 from schemas.events import NotificationRequested
 from schemas.ids import MADE_BY_MAIL
@@ -62,11 +63,11 @@ def allowed_notifications(
     connection: Connection,
     wanted: Notifications,
     decisions: Iterable[Decision],
-    unsuppressed: Mapping[str, str],
+    loaded: Loaded,
     settings: SettingsSnapshot,
     now: datetime,
 ) -> Allowed:
-    """`unsuppressed`: addresses that commands take off the suppression list."""
+    """Suppressed addresses count only where `bounces_until_marked` says that they do."""
     items: dict[str, int] = {}
     authenticated: set[str] = set()
     known_good: set[str] = set()  # a message that nobody else can have sent shows that its sender's address is in use
@@ -77,9 +78,11 @@ def allowed_notifications(
             authenticated.add(command.causation_id)
         if isinstance(command, MailCommand) and command.trusted:
             known_good.add(normalise(command.mail.sender.address))
-    options, asked_for = settings.email_options(), set(map(normalise, unsuppressed.values()))
+    options, asked_for = settings.email_options(), set(map(normalise, loaded.unsuppressed.values()))
     suppressed, restored = (
-        _suppressed(connection, wanted, known_good | asked_for) if options.bounces_until_marked else (set(), set())
+        _suppressed(connection, wanted, known_good | asked_for, loaded)
+        if options.bounces_until_marked
+        else (set(), set())
     )
     left = _without_suppressed(wanted, suppressed) if suppressed else wanted
     entries = [(items[id_], unsent) for id_, unsent in _to_addresses(wanted, suppressed)] if suppressed else []
@@ -100,12 +103,16 @@ def write_withheld(connection: Connection, allowed: Allowed, now: datetime) -> N
     _ROW.insert(connection, rows)
 
 
-def _suppressed(connection: Connection, wanted: Notifications, known_good: set[str]) -> tuple[set[str], set[str]]:
+def _suppressed(
+    connection: Connection, wanted: Notifications, known_good: set[str], loaded: Loaded
+) -> tuple[set[str], set[str]]:
     """Which of the recipients' addresses are suppressed, and which of `known_good` had bounces."""
     recipients = {normalise(notification.recipient) for many in wanted.values() for notification in many}
-    found = bounced(connection, recipients | known_good)
+    senders = {normalise(command.mail.sender.address) for command in loaded.mails}
+    others = bounced(connection, (recipients | known_good) - senders)
+    found = {**loaded.bounced, **{address: state.marked_at is not None for address, state in others.items()}}
     restored = found.keys() & known_good
-    return {address for address, state in found.items() if state.marked_at is not None} - restored, restored
+    return {address for address, suppressed in found.items() if suppressed} - restored, restored
 
 
 def _to_addresses(wanted: Notifications, addresses: Collection[str]) -> Iterator[tuple[str, NotificationRequested]]:

@@ -19,6 +19,7 @@ from schemas.reasons import Reason
 from schemas.settings import EmailOptions
 from schemas.topics import NOTIFICATION_REQUESTED, NOTIFICATION_RESULTS
 from schemas.wire import Record, encode
+from tests.desks import noted_statements
 from tests.logger.harness import NOW, PREFIX, Logger, ask, make_mail
 
 ANN = Person(id="ann", addresses=("ann@example.test",), is_user=True)
@@ -332,6 +333,23 @@ def test_nothing_more_is_sent_to_a_marked_address_and_the_journal_says_so(logger
     assert "ann@example.test" in entry.text
     logger.feed(ask("update", item="C-000001"))
     assert recipients(logger) == []
+
+
+def test_a_forged_mail_in_the_same_batch_leaves_the_mark(logger: Logger, notification: str) -> None:
+    bounces(logger, 3)
+    recipients(logger)
+    reply = make_mail("robs", "rob@example.test", ROB, conversation={"message_ids": ["<one@example.test>"]})
+    logger.feed(ROB, make_mail("forged", person=ANN, trust="failed"), reply)
+    assert recipients(logger) == ["rob@example.test"]
+    assert marked(logger)
+
+
+def test_where_senders_alone_are_told_no_statement_asks_for_marks(logger: Logger) -> None:
+    logger.feed(ANN, make_mail("one", person=ANN))
+    with noted_statements(logger.engine) as statements:
+        logger.feed(make_mail("two", person=ANN))
+    assert recipients(logger) == ["ann@example.test"] * 2
+    assert len([text for text in statements if "bounced_addresses" in text]) == 1  # that which looks for all of a batch
 
 
 def test_a_mail_from_the_address_takes_the_mark_off(logger: Logger, notification: str) -> None:
