@@ -45,7 +45,7 @@ def _chunk(arguments: Sequence[Any], _result: Any) -> bool:
 
 
 def _code(code: int) -> Predicate:
-    """Whether `SMTP.getreply(self)` read a reply of that code."""
+    """Whether `SmtpConnection.getreply(self)` read a reply of that code."""
     return lambda _, reply: bool(reply[0] == code)
 
 
@@ -112,7 +112,13 @@ STEPS = (
     Step("logged in", ("outbound.transports.smtp", "open_connection"), in_connection=True),
     Step("MAIL FROM sent", WIRE, counts=_said(b"MAIL FROM:"), in_connection=True, most=4),
     Step("RCPT TO sent", WIRE, counts=_said(b"RCPT TO:"), in_connection=True, most=4),
-    Step("DATA accepted", ("smtplib", "SMTP.getreply"), counts=_code(354), in_connection=True, most=4),
+    Step(
+        "DATA accepted",
+        ("outbound.transports.smtp_connection", "SmtpConnection.getreply"),
+        counts=_code(354),
+        in_connection=True,
+        most=4,
+    ),
     Step("half of the content sent", WIRE, "halfway", counts=_content, in_connection=True, most=4),
     Step("final dot sent", WIRE, counts=_content, copies=2, in_connection=True, most=4),
     Step("half of a chunk sent", WIRE, "halfway", counts=_chunk, in_connection=True, most=4, extensions=REAL_SERVERS),
