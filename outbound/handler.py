@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import Protocol
 
-from desk.deliveries import Known
+from desk.deliveries import DeliveryResult, Known
 from outbound.cpu import counted
 from outbound.delivery import Delivery
 from outbound.delivery_order import DeferralLedger, DeliveryOrder, topic_order, update_deferrals
@@ -26,7 +26,6 @@ from runtime.processing.outcomes import (
     with_outputs,
     with_outputs_at_the_end,
 )
-from schemas.events import NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import OutgoingServer
 from schemas.snapshot import SettingsSnapshot
@@ -154,7 +153,7 @@ class OutboundHandler:
     def _is_in_flight(self, notification_id: str) -> bool:
         return self._delivery.in_flight(notification_id) is not None
 
-    def _record(self, results: Iterable[NotificationResult]) -> Results:
+    def _record(self, results: Iterable[DeliveryResult]) -> Results:
         """Results that no connection gave, in the ledger."""
         recorded = tuple(results)
         if recorded:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from desk.deliveries import DeliveryResult
 from outbound.results import Results
 from runtime.outages import OutageError
-from schemas.events import NotificationResult
 from schemas.reasons import Reason
 
 # How long a result waits at most to be written together with others: so many times what a message takes, and seconds.
@@ -21,7 +21,7 @@ PATIENCE, PATIENCE_SECONDS = 3.0, 0.02
 class Ledger(Protocol):
     """Where results are kept for good: `desk.deliveries.DeliveryLedger`."""
 
-    def record(self, *results: NotificationResult) -> None: ...
+    def record(self, *results: DeliveryResult) -> None: ...
 
 
 class ResultRecorder:
@@ -31,7 +31,7 @@ class ResultRecorder:
         self._ledger = ledger
         self._group = GroupCommit(ledger.record)
         self.begin, self.end = self._group.begin, self._group.end
-        self._unrecorded: dict[tuple[str, str], NotificationResult] = {}
+        self._unrecorded: dict[tuple[str, str], DeliveryResult] = {}
 
     def record(self, results: Results) -> None:
         """Durable before the connection sends its next message: a crash repeats at most one message per connection.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from desk.deliveries import DeliveryResult
 from runtime.processing.retry_topics import attempt_of
 from schemas.addresses import normalise
 from schemas.events import OUTCOME, RENAMED, NotificationRequested, NotificationResult
@@ -14,8 +15,8 @@ from schemas.wire import OutputRecord, Record, decode, encode
 
 SOURCE = "/mailcall/outbound"
 Outcome = Literal["sent", "deferred", "failed"]
-Results = tuple[NotificationResult, ...]
-RecordResults = Callable[[Iterable[NotificationResult]], Results]  # puts results into the ledger and returns them
+Results = tuple[DeliveryResult, ...]
+RecordResults = Callable[[Iterable[DeliveryResult]], Results]  # puts results into the ledger and returns them
 
 
 class DeliveryJob(NamedTuple):
@@ -50,7 +51,7 @@ class DeliveryJob(NamedTuple):
         every = (request.recipient, *request.cc, *request.bcc)
         return tuple({normalise(address): address for address in reversed(every)}.values())[::-1]
 
-    def left(self, known: Sequence[NotificationResult]) -> tuple[str, ...]:
+    def left(self, known: Sequence[DeliveryResult]) -> tuple[str, ...]:
         """The recipients who have no final result. `known`: the final ones."""
         if not known:
             return self.recipients
@@ -81,9 +82,9 @@ class DeliveryJob(NamedTuple):
         reply: str = "",
         message_id: str | None = None,
         sent_message_id: str | None = None,
-    ) -> NotificationResult:
+    ) -> DeliveryResult:
         """The result of this attempt for one recipient."""
-        return NotificationResult(
+        return DeliveryResult(
             notification_id=self.id,
             outcome=outcome,
             recipient=recipient,
@@ -99,12 +100,17 @@ class DeliveryJob(NamedTuple):
         )
 
 
-def result_record(result: NotificationResult, traceparent: str) -> OutputRecord:
+def report(result: DeliveryResult) -> NotificationResult:
+    """What is told of it."""
+    return NotificationResult(**result._asdict())
+
+
+def result_record(result: DeliveryResult, traceparent: str) -> OutputRecord:
     """The record that reports a result. The same result reported again has the same id."""
     return encode(
         NOTIFICATION_RESULTS,
         result.notification_id,
-        result,
+        report(result),
         id=event_id(result.notification_id, f"{result.outcome}/{result.attempt}/{result.recipient}"),
         source=SOURCE,
         time=result.at,
@@ -138,8 +144,8 @@ def unpublished_results(job: DeliveryJob, known: Results) -> Results:
     return tuple(result for result in known if result.attempt == job.attempt) if job.left(known) else known
 
 
-def given_up(result: NotificationResult) -> NotificationResult:
+def given_up(result: DeliveryResult) -> DeliveryResult:
     """A deferred result when its time is over; any other stays."""
     if result.outcome != "deferred":
         return result
-    return result.model_copy(update={"outcome": "failed", "reason": Reason.RETRIES_EXHAUSTED})
+    return result._replace(outcome="failed", reason=Reason.RETRIES_EXHAUSTED)

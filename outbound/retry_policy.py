@@ -2,12 +2,12 @@
 
 import zlib
 
+from desk.deliveries import DeliveryResult
 from outbound.choose import CircuitOf, NoServer, choose_server
 from outbound.results import DeliveryJob, RecordResults, Results, given_up, result_records
 from runtime.backoff import doubled
 from runtime.processing.outcomes import FinalOutcome, Ok, Reject, Retry
 from runtime.telemetry.metrics import REQUESTED_TO_SENT_SECONDS
-from schemas.events import NotificationResult
 from schemas.reasons import Reason
 from schemas.snapshot import SettingsSnapshot
 
@@ -60,7 +60,7 @@ class RetryPolicy:
         failed = next((result.reason for result in results if result.outcome == "failed" and result.reason), None)
         return Ok(result_records(job, results)) if failed is None else Reject(failed, result_records(job, results))
 
-    def _retry_after(self, job: DeliveryJob, deferred: NotificationResult, snapshot: SettingsSnapshot) -> float:
+    def _retry_after(self, job: DeliveryJob, deferred: DeliveryResult, snapshot: SettingsSnapshot) -> float:
         """At once where a fallback sends by now instead of the server that failed."""
         chosen = choose_server(snapshot, job.request.partition, self._circuit_of)
         if not isinstance(chosen, NoServer) and deferred.server_id not in (None, chosen.server.id):
@@ -69,7 +69,7 @@ class RetryPolicy:
         return retry_after(job.id, job.attempt, server_is_unavailable=is_unavailable)
 
 
-def _is_given_up(job: DeliveryJob, deferred: NotificationResult, snapshot: SettingsSnapshot) -> bool:
+def _is_given_up(job: DeliveryJob, deferred: DeliveryResult, snapshot: SettingsSnapshot) -> bool:
     """One that waits for an earlier one is not: it has had no attempt of its own."""
     if deferred.reason is Reason.EARLIER_DEFERRED:
         return False

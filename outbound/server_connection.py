@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from desk.deliveries import DeliveryResult
 from mailserver.errors import MailServerError
 from outbound.account_refusals import account_error
 from outbound.compose import Composed
@@ -23,7 +24,6 @@ from outbound.transports.base import Login, Transport
 from runtime.outages import OutageError
 from runtime.telemetry.logs import get_logger
 from runtime.telemetry.traces import current as traces
-from schemas.events import NotificationResult
 from schemas.reasons import Reason
 from schemas.settings import MapiProfile, OutgoingServer
 
@@ -158,7 +158,7 @@ class ServerConnection:
         """One attempt. Each part of the recipients is recorded before the next part gets the message."""
         recorder = self._context.recorder
         recorder.check()
-        results: list[NotificationResult] = []
+        results: list[DeliveryResult] = []
         size = mail.server.recipients_per_mail
         for start in range(0, len(mail.recipients), size):
             before, self._began = self.seconds_per_message, time.monotonic()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, insert
 
 from deploy.local.servers.database import Database
-from desk.deliveries import Deferred, DeliveryLedger
+from desk.deliveries import Deferred, DeliveryLedger, DeliveryResult
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.errors import UnstorableError
 from desk.fast_writes import USUAL_ROWS
@@ -23,7 +23,7 @@ from desk.item_references import parse_reference, reference
 from desk.persons import find_persons
 from desk.tables import person_addresses, persons
 from runtime.outages import OutageError
-from schemas.events import ItemKind, NotificationResult
+from schemas.events import ItemKind
 from schemas.reasons import Reason
 from tests.desks import make_tables
 
@@ -31,8 +31,8 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 Outcome = Literal["sent", "deferred", "failed", "bounced"]
 
 
-def result(outcome: Outcome, name: str = "n", **more: Any) -> NotificationResult:
-    return NotificationResult(notification_id=name, outcome=outcome, recipient="ann@example.test", at=NOW, **more)
+def result(outcome: Outcome, name: str = "n", **more: Any) -> DeliveryResult:
+    return DeliveryResult(notification_id=name, outcome=outcome, recipient="ann@example.test", at=NOW, **more)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_what_is_recorded_outlives_the_database_that_is_killed() -> None:
 
 
 def test_the_recipients_of_one_transaction_are_recorded_together(ledger: DeliveryLedger) -> None:
-    first, second = result("sent"), result("failed").model_copy(update={"recipient": "ben@example.test"})
+    first, second = result("sent"), result("failed")._replace(recipient="ben@example.test")
     ledger.record(first, second)
     assert set(ledger.look_up(["n"]).finished["n"]) == {first, second}
     with pytest.raises(UnstorableError):

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from desk.bounced_addresses import bounced
-from desk.deliveries import DeliveryLedger
+from desk.deliveries import DeliveryLedger, DeliveryResult
 from desk.engine import read_transaction
 from desk.item_detail import JournalEntry
 from desk.tables import handled
@@ -231,9 +231,7 @@ def deliver(logger: Logger, notification_id: str, recipient: str = "ann@example.
     """As outbound does once a server has taken the mail."""
     ledger = DeliveryLedger(logger.engine)
     ledger.record(
-        NotificationResult(
-            notification_id=notification_id, outcome="sent", recipient=recipient, server_id="out", at=NOW
-        )
+        DeliveryResult(notification_id=notification_id, outcome="sent", recipient=recipient, server_id="out", at=NOW)
     )
     ledger.close()
 
@@ -314,7 +312,7 @@ def test_what_our_own_server_refuses_for_good(logger: Logger, reply: str, counts
     told = acknowledged(logger, "m1", "m2", "m3")
     for one in logger.of(NOTIFICATION_REQUESTED):
         deliver(logger, one.notification_id)
-        refused = NotificationResult(
+        refused = DeliveryResult(
             notification_id=one.notification_id, outcome="failed", reason=Reason.RECIPIENT_REFUSED, at=NOW,
             recipient=one.recipient, smtp_reply=reply, mail_id=one.mail_id,
         )  # fmt: skip

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 import pytest
 
 from deploy.local.ports import wait_until
+from desk.deliveries import DeliveryResult
 from outbound.recording import GroupCommit
 from outbound.results import Results
 from runtime.outages import OutageError
-from schemas.events import NotificationResult
 from schemas.reasons import Reason
 
 
@@ -25,7 +25,7 @@ class _Disk:
         self.goes = threading.Event()
         self.is_away = False
 
-    def write(self, *results: NotificationResult) -> None:
+    def write(self, *results: DeliveryResult) -> None:
         names = [result.notification_id for result in results]
         self.groups.append(names)
         assert self.goes.wait(10)
@@ -36,7 +36,7 @@ class _Disk:
 
 
 def _results(name: str) -> Results:
-    return (NotificationResult(notification_id=name, outcome="sent", recipient="a@b.c", at=datetime.now(UTC)),)
+    return (DeliveryResult(notification_id=name, outcome="sent", recipient="a@b.c", at=datetime.now(UTC)),)
 
 
 def _record(disk: _Disk, names: tuple[str, ...]) -> list["Future[None]"]:

@@ -13,14 +13,15 @@ import pytest
 
 from deploy.local.ports import free_port
 from deploy.local.servers.smtp_sink import SmtpSink
-from desk.deliveries import DeliveryLedger, Known
+from desk.deliveries import DeliveryLedger, DeliveryResult, Known
 from desk.engine import open_desk
 from outbound import server_connection as worker_module
 from outbound.handler import IN_FLIGHT_SECONDS
+from outbound.results import report
 from runtime.outages import OutageError
 from runtime.processing.outcomes import Dead, InFlight, Ok, Reject, Retry
 from runtime.telemetry.metrics import BROKEN_TEMPLATES
-from schemas.events import NotificationRequested, NotificationResult
+from schemas.events import NotificationRequested
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, Format, MessageTemplate, OutgoingServer
 from schemas.template_bounds import MAX_PARTS, MAX_SOURCE
@@ -50,7 +51,8 @@ def test_a_notification_is_sent_told_and_recorded(served: Desk, smtp_sink: SmtpS
     assert (result.outcome, result.server_id, result.attempt, result.smtp_reply) == ("sent", "it-out", 1, "250 OK")
     assert result.message_id == f"<mailcall.{request.notification_id}@desk.example>"
     assert result.mail_id == "a" * 32
-    assert served.ledger.look_up([request.notification_id]).finished == {request.notification_id: (result,)}
+    (recorded,) = served.ledger.look_up([request.notification_id]).finished[request.notification_id]
+    assert report(recorded) == result
     (mail,) = smtp_sink.messages
     assert mail.recipients == ("ursula@example.com",)
     assert b"C-000123" in mail.raw
@@ -361,7 +363,7 @@ class _LedgerThatGoesAway(DeliveryLedger):
 
     away = False
 
-    def record(self, *results: NotificationResult) -> None:
+    def record(self, *results: DeliveryResult) -> None:
         if self.away:
             raise OutageError(Reason.DATABASE_AWAY, "away")
         super().record(*results)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from desk.deliveries import DeliveryResult
 from outbound.choose import Chosen
 from outbound.compose import Composed, compose
 from outbound.render import Templates, render
@@ -13,7 +14,7 @@ from outbound.results import DeliveryJob, result_record
 from outbound.transports.graph import GraphTransport
 from runtime.blobs import BlobStore
 from schemas import ids
-from schemas.events import NotificationRequested, NotificationResult
+from schemas.events import NotificationRequested
 from schemas.settings import Format, OutgoingServer
 from schemas.topics import MAIL_REJECTED, NOTIFICATION_REQUESTED
 from tests.exchange.graph_server import GraphServer, account_of
@@ -44,7 +45,7 @@ def graph() -> Iterator[GraphServer]:
         yield server
 
 
-def told(walk: Walk, graph: GraphServer) -> tuple[str, bytes, NotificationResult]:
+def told(walk: Walk, graph: GraphServer) -> tuple[str, bytes, DeliveryResult]:
     """Ursula writes, and is told of her call: its reference, the mail as she has it, and what is known of sending."""
     [request] = [one for one in values(walk.arrive(FIRST, SERVER), NOTIFICATION_REQUESTED) if one.recipient in URSULA]
     composed = _composed(request)
@@ -100,7 +101,7 @@ def test_where_that_id_is_not_known_yet_the_subject_is_enough(client: str, walk:
 def test_an_id_that_another_mail_has_stays_with_it(walk: Walk, graph: GraphServer) -> None:
     """No server makes a conversation its own by the id that it gives."""
     reference, raw, result = told(walk, graph)
-    walk.hear(result_record(result.model_copy(update={"sent_message_id": "<first-1@firm.example>"}), ""))
+    walk.hear(result_record(result._replace(sent_message_id="<first-1@firm.example>"), ""))
     mail = answer(CLIENTS["gmail"], WORDS, _original(raw), "both", URSULA, NOW + timedelta(minutes=5))
     del mail["In-Reply-To"], mail["References"], mail["Subject"]
     mail["In-Reply-To"], mail["Subject"] = "<first-1@firm.example>", "Nachfrage"

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from deploy.local.ports import HOST
 from deploy.local.servers.smtp_sink import CapturedMail, SmtpSink
-from desk.deliveries import DeliveryLedger
+from desk.deliveries import DeliveryLedger, DeliveryResult
 from resolver.handler import ResolverHandler
 from runtime.blobs import BlobStore
 from runtime.processing.outcomes import Ok
 from schemas import ids
-from schemas.events import NotificationResult
 from schemas.persons import Person
 from schemas.settings import Format, OutgoingServer
 from schemas.topics import MAIL_FETCHED, NOTIFICATION_REQUESTED
@@ -78,7 +77,7 @@ def send_all(logger: Logger, port: int) -> Mapping[str, str]:
         with smtplib.SMTP(HOST, port, timeout=30) as client:
             client.sendmail(RETURNS, [told.recipient], sent(told, _SERVER, Format.TEXT, NOW))
         ledger.record(
-            NotificationResult(
+            DeliveryResult(
                 notification_id=told.notification_id, outcome="sent", recipient=told.recipient, server_id="out", at=NOW
             )
         )
