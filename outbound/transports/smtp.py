@@ -163,7 +163,7 @@ class SmtpTransport:
         try:
             if not envelope.with_content:
                 smtp.send(_chunk(content))
-            reply = smtp.reply()
+            reply = smtp.getreply()
         except OSError:
             self._chunking = not is_first  # something on the way may not let chunks pass
             raise
@@ -214,7 +214,7 @@ def _send_data(smtp: SmtpConnection, content: bytes) -> SmtpReply:
     if reply.code != 354:
         return reply
     smtp.send(_dot_stuffed(content) + b".\r\n")
-    return smtp.reply()
+    return smtp.getreply()
 
 
 def _refusal(reply: SmtpReply, permanent: Reason) -> RecipientResult:

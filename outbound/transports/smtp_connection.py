@@ -55,7 +55,7 @@ class SmtpConnection(smtplib.SMTP):
     def command(self, command: str, argument: str = "") -> SmtpReply:
         """Send one command and wait for its reply."""
         self.putcmd(command, argument)
-        return self.reply()
+        return self.getreply()
 
     def commands(self, commands: Sequence[str], chunk: bytes = b"") -> list[SmtpReply]:
         """Send commands of which none depends on another's reply: at once where the server takes that (RFC 2920).
@@ -70,13 +70,10 @@ class SmtpConnection(smtplib.SMTP):
         self.send(lines.encode(self.command_encoding) + chunk)
         replies: list[SmtpReply] = []
         while len(replies) < len(commands):
-            replies.append(replies[-1] if replies and replies[-1].code == CLOSING else self.reply())
+            replies.append(replies[-1] if replies and replies[-1].code == CLOSING else self.getreply())
         return replies
 
-    def reply(self) -> SmtpReply:
-        return SmtpReply(*self.getreply())
-
-    def getreply(self) -> tuple[int, bytes]:
+    def getreply(self) -> SmtpReply:
         """smtplib's, where the reply is one (RFC 5321, section 4.2) and all of it arrives in time."""
         assert self.sock is not None
         if self.file is None:
@@ -87,7 +84,7 @@ class SmtpConnection(smtplib.SMTP):
         if not 200 <= code < 600:  # whatever comes next would be taken for the reply to something else
             self.close()
             raise OSError(f"it does not speak SMTP, but says {printable(said)!r}")
-        return code, said
+        return SmtpReply(code, said)
 
     def is_quiet(self) -> bool:
         """Whether the server has neither said anything since its last reply nor closed the connection."""
@@ -111,7 +108,7 @@ class _SmtpReplyReader:
         self._sock = sock
         self._unread = b""
 
-    def begin(self, seconds: float) -> tuple[int, bytes] | None:
+    def begin(self, seconds: float) -> SmtpReply | None:
         """Of the next reply, which may take this long: the socket's own time-out. It, where it comes as one line."""
         self._seconds = seconds
         self._until = time.monotonic() + seconds
@@ -120,13 +117,13 @@ class _SmtpReplyReader:
             self._receive()
         return self.one_line()
 
-    def one_line(self) -> tuple[int, bytes] | None:
+    def one_line(self) -> SmtpReply | None:
         """The next reply, where all of it has come and it is one line: in a third of the time that smtplib takes."""
         found = _ONE_LINE.match(self._unread)
         if found is None:
             return None
         self._unread = self._unread[found.end() :]
-        return int(found[1]), found[2].strip(b" \t")
+        return SmtpReply(int(found[1]), found[2].strip(b" \t"))
 
     def readline(self, most: int) -> bytes:
         """A line, or what there is of it at the connection's end or when it is too long."""
