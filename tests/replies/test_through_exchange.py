@@ -50,7 +50,7 @@ def told(walk: Walk, graph: GraphServer) -> tuple[str, bytes, DeliveryResult]:
     [request] = [one for one in values(walk.arrive(FIRST, SERVER), NOTIFICATION_REQUESTED) if one.recipient in URSULA]
     composed = _composed(request)
     verdict = _transport(graph).send(composed.sender, (request.recipient,), composed.content)[request.recipient]
-    result = DeliveryJob(request, "", 1, "", 0, 0).result(
+    result = DeliveryJob(request.notification_id, request, "", 1, "", 0, 0).result(
         request.recipient, verdict.outcome, verdict.reason, NOW,
         message_id=composed.message_id, sent_message_id=verdict.message_id,
     )  # fmt: skip
