@@ -125,8 +125,9 @@ def test_what_is_fetched_is_resolved_and_kill_9_loses_nothing(
     wait_for(lambda: len(on_topic(config, MAIL_REJECTED)) == 1, "the rejected one")
     _, value = decode(MAIL_RESOLVED, on_topic(config, MAIL_RESOLVED)[0])
     assert (value.sender.person_id, value.sender.logging_analyst, value.call_template) == ("ursula", "ida", "it-call")
-    (large,) = [record for record in on_topic(config, MAIL_RESOLVED) if decode(MAIL_RESOLVED, record)[1].files]
-    assert len(large.value or b"") < inline_bytes(LEAST_RECORD_BYTES) < MAX_INLINE_BYTES
+    # One, or two where the process was killed before it had committed the first mails.
+    large = [record for record in on_topic(config, MAIL_RESOLVED) if decode(MAIL_RESOLVED, record)[1].files]
+    assert 0 < max(len(record.value or b"") for record in large) < inline_bytes(LEAST_RECORD_BYTES) < MAX_INLINE_BYTES
     second.send_signal(signal.SIGTERM)
     assert second.wait(30) == 0
 
