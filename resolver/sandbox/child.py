@@ -3,6 +3,11 @@
 It is started with the desk's own addresses, and asked with lists of raw mails.
 """
 
+from runtime.garbage import collect_nothing
+
+if __name__ == "__main__":
+    collect_nothing()  # while everything else is imported
+
 from collections.abc import Callable, Iterator
 from typing import Any
 
