@@ -34,7 +34,7 @@ WINDOW = "console"  # the process that serves the window; the pipeline works wit
 READY_SECONDS = 180.0
 RETRY_SECONDS = 0.2
 APPLIED_SECONDS = 30.0
-AS_IN_THE_IMAGE: Final[Mapping[str, str]] = {"MALLOC_ARENA_MAX": "2"}  # deploy/Containerfile
+AS_IN_THE_IMAGE: Final[Mapping[str, str]] = {"MALLOC_ARENA_MAX": "1"}  # deploy/Containerfile
 ROOT = Path(__file__).resolve().parents[2]
 
 
