@@ -1,5 +1,6 @@
-"""One command model: what is asked of the desk, and what the desk decides to do. Plain values, as named tuples: those
-are made several times as fast as frozen dataclasses, and each message makes a dozen.
+"""One command model: what is asked of the desk, and what the desk decides to do. Plain values.
+
+Named tuples: those are made several times as fast as frozen dataclasses, and each message makes a dozen.
 
 A message and a command of another system (`desk.requested`) are decided by rules of their own. All that follows is the
 same for both: event, notifications, journal and ledger.
