@@ -1,4 +1,8 @@
-"""Handles a batch of `mail.fetched`: open, examine, look all senders up in one query, resolve, write."""
+"""Handles a batch of `mail.fetched`: open, examine, look all senders up in one query, resolve, write.
+
+A record may name a blob in place of the message, so that a batch of small records may be messages of gigabytes: only
+some of them are in memory at a time.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -29,6 +33,8 @@ log = get_logger(__name__)
 Directory = Callable[[Collection[str]], Mapping[str, tuple[Person, ...]]]
 # Mail id and bytes of each message, and the desk's own addresses in; `Examined` of each out.
 Examine = Callable[[Sequence[tuple[str, bytes]], frozenset[str]], Sequence[Examined]]
+
+HELD_BYTES = 16_000_000  # of messages, with one more of any size: twice what a batch of records has
 
 
 class Blobs(Protocol):
@@ -99,21 +105,35 @@ class ResolverHandler:
         snapshot = self._snapshot(server_ids)
         options = snapshot.email_options()
         routes = {server_id: _route(server_id, snapshot) for server_id in server_ids}
-        opened: list[tuple[int, _Opened]] = []
+        own, now = own_addresses(snapshot), self._now()
+        held, held_bytes = list[tuple[int, _Opened]](), 0
         for index, fetched_mail in fetched:
-            result = self._open(fetched_mail, records[index], routes[fetched_mail.server_id], options)
-            if isinstance(result, Dead):
-                outcomes[index] = result
-            else:
-                opened.append((index, result))
-        raws = [(mail.origin.fetched.mail_id, mail.origin.raw) for _, mail in opened]
-        all_examined = self._examine(raws, own_addresses(snapshot))
-        admitted = [mail.admit(examined, options) for (_, mail), examined in zip(opened, all_examined, strict=True)]
-        persons = self._persons(admitted, options.plus_tags)
-        now = self._now()
-        for (index, mail), examined in zip(opened, admitted, strict=True):
-            outcomes[index] = self._resolve(mail, examined, persons, options.plus_tags, now)
+            opened = self._open(fetched_mail, records[index], routes[fetched_mail.server_id], options)
+            if isinstance(opened, Dead):
+                outcomes[index] = opened
+                continue
+            held.append((index, opened))
+            held_bytes += len(opened.origin.raw)
+            if held_bytes >= HELD_BYTES:
+                self._resolve_all(held, outcomes, options, own, now)
+                held, held_bytes = [], 0
+        self._resolve_all(held, outcomes, options, own, now)
         return [outcome for outcome in outcomes if outcome is not None]
+
+    def _resolve_all(
+        self,
+        mails: Sequence[tuple[int, _Opened]],
+        outcomes: list[FinalOutcome | None],
+        options: EmailOptions,
+        own: frozenset[str],
+        now: datetime,
+    ) -> None:
+        """Sets the outcome of each, by its index in the batch. The senders are looked up in one query."""
+        all_examined = self._examine([(mail.origin.fetched.mail_id, mail.origin.raw) for _, mail in mails], own)
+        admitted = [mail.admit(examined, options) for (_, mail), examined in zip(mails, all_examined, strict=True)]
+        persons = self._persons(admitted, options.plus_tags)
+        for (index, mail), examined in zip(mails, admitted, strict=True):
+            outcomes[index] = self._resolve(mail, examined, persons, options.plus_tags, now)
 
     def _snapshot(self, server_ids: Iterable[str]) -> SettingsSnapshot:
         snapshot = self._settings()
@@ -122,7 +142,6 @@ class ResolverHandler:
         return self._newest()
 
     def _persons(self, examined: Iterable[Examined], plus_tags: bool) -> Mapping[str, tuple[Person, ...]]:
-        """The senders of the whole batch, in one query."""
         by_persons = (mail for mail in examined if mail.screening.verdict == "person")
         senders = {address for mail in by_persons for address in known_as(mail.sender.address, plus_tags)}
         return self._directory(senders) if senders else {}

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,9 @@ from sqlalchemy import Engine
 
 from desk.engine import read_transaction
 from desk.persons import find_persons
+from resolver import handler as handler_module
 from resolver.handler import Directory, ResolverHandler
+from resolver.resolve import Examined
 from resolver.sandbox.sandboxed_parser import SandboxedParser
 from runtime.blobs import BlobStore
 from runtime.outages import OutageError
@@ -217,6 +219,30 @@ def test_a_claim_check_is_fetched(handler: ResolverHandler, blobs: BlobStore, fe
     assert resolved(outcomes[0]).text.startswith("large large")
     assert isinstance(outcomes[1], Dead)
     assert outcomes[1].reason is Reason.BLOB_MISSING
+
+
+def test_of_many_claim_checked_messages_only_some_are_in_memory(
+    desk: Engine, snapshot: SettingsSnapshot, blobs: BlobStore, fetched: Fetched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch of small records may name gigabytes."""
+    together: list[int] = []
+
+    def examine(mails: Sequence[tuple[str, bytes]], own: frozenset[str]) -> Sequence[Examined]:
+        together.append(sum(len(raw) for _, raw in mails))
+        return examine_here(mails, own)
+
+    handler = ResolverHandler(lambda: snapshot, lambda: snapshot, directory_of(desk), blobs, lambda: NOW, examine)
+    raws = [mail(subject=f"Large {n}", body="large " * 10_000) for n in range(7)]
+    records = [
+        fetched(b"", dataref=blobs.put(raw), size=str(len(raw)), sha256=hashlib.sha256(raw).hexdigest()) for raw in raws
+    ]
+    most = 2 * len(raws[0])
+    monkeypatch.setattr(handler_module, "HELD_BYTES", most)
+
+    outcomes = handler.handle(records)
+
+    assert [resolved(outcome).subject for outcome in outcomes] == [f"Large {n}" for n in range(7)]
+    assert together == [most, most, most, len(raws[0])]
 
 
 @pytest.mark.parametrize(
