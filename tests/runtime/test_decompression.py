@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Iterator
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -26,11 +25,7 @@ LIMIT = 100_000
 HEADER_BYTES = DefaultRecordBase.HEADER_STRUCT.size
 
 
-@pytest.fixture(autouse=True)
-def _packs_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where another test has imported kafka-python as our processes do, which only unpack these."""
-    monkeypatch.setattr(codecs, "snappy", import_module("snappy"))
-    monkeypatch.setattr(codecs, "zstd", import_module("zstandard"))
+pytestmark = pytest.mark.usefixtures("_packs_everything")
 
 
 @pytest.fixture(params=CODECS)

@@ -13,6 +13,8 @@ from runtime.kafka.record_batches import BatchOfPieces, build_batches_of_pieces
 NONE, LZ4, ZSTD = (getattr(DefaultRecordBatchBuilder, f"CODEC_{name}") for name in ("NONE", "LZ4", "ZSTD"))
 ROOM = 3_000
 
+pytestmark = pytest.mark.usefixtures("_packs_everything")
+
 contents = st.one_of(
     st.binary(max_size=200),
     st.integers(0, 20_000).map(lambda size: b"a" * size),  # lengths of one to three bytes, and it can be compressed
