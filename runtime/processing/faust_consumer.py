@@ -21,9 +21,6 @@ from runtime.processing.faust_library import (
 
 THREAD_SECONDS = 5.0
 HELD_SECONDS = 0.2  # until it is checked again whether more may be polled, where nothing is acknowledged
-# Compressed, in one response: as many messages as a batch has. It is in memory twice while it arrives, and once more
-# when its records are taken out.
-FETCH_BYTES = 4 << 20
 FETCH_SECONDS = 5.0  # how long the broker holds a fetch open while nothing comes; the first record ends it
 LOOK_SECONDS = FETCH_SECONDS  # how often aiokafka looks for something to fetch that no event told it of; its own is 0.2
 COMMIT_AGAIN_SECONDS = 10.0  # until what was acknowledged during a commit of a rebalance is committed as well
@@ -62,7 +59,6 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = int(FETCH_SECONDS * 1000)
-        consumer._fetch_max_bytes = FETCH_BYTES
         consumer._consumer_timeout = LOOK_SECONDS
         return consumer
 
@@ -86,7 +82,7 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
 
 
 class ReadCommittedConsumer(Consumer):
-    """Polls for more only while fewer bytes and fewer records than a poll's wait to be processed.
+    """Polls for more only while fewer bytes than a poll's, and fewer records than two, wait to be processed.
 
     So Faust's queues never fill, and no partition is set aside for it.
     """
@@ -112,7 +108,7 @@ class ReadCommittedConsumer(Consumer):
             yield partition, message
 
     def _holds_enough(self) -> bool:
-        most_records = self.app.conf.broker_max_poll_records
+        most_records = 2 * self.app.conf.broker_max_poll_records
         if len(self._held) < most_records and self._most_bytes_held < MAX_POLLED_BYTES:
             return False
         sizes = [len(message.value or b"") for message in self._held if not message.acked]

@@ -128,9 +128,9 @@ class Message:
         self.acked = False
 
 
-@pytest.mark.parametrize(("max_bytes", "max_records"), [(100, 200), (10_000, 1)])
+@pytest.mark.parametrize(("max_bytes", "max_records"), [(100, 200), (10_000, 0.5)])
 def test_faust_is_given_nothing_more_while_much_waits_to_be_handled(
-    max_bytes: int, max_records: int, monkeypatch: pytest.MonkeyPatch
+    max_bytes: int, max_records: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.processing.faust_consumer.MAX_POLLED_BYTES", max_bytes)
     monkeypatch.setattr("runtime.processing.faust_consumer.HELD_SECONDS", 0)
