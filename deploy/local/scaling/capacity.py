@@ -12,18 +12,18 @@ from math import ceil
 
 from schemas.topics import DAY_MS, MAIL_FETCHED, MAIL_PARTITIONS
 
-# Measured: make bench, two cores, nothing else running, 8,000 mails of 50 kB, 2026-11-30.
-MAILS_PER_SECOND = 908.8
+# Measured: make bench, two cores, nothing else running, 8,000 mails of 50 kB, 2026-12-01.
+MAILS_PER_SECOND = 771.6
 CPU_MS: Mapping[str, float] = {
-    "ingest": 0.18,
-    "resolver": 0.49,
-    "logger": 0.226,
-    "outbound": 0.315,
-    "broker": 0.147,
-    "database": 0.18,
+    "ingest": 0.259,
+    "resolver": 0.544,
+    "logger": 0.264,
+    "outbound": 0.323,
+    "broker": 0.193,
+    "database": 0.218,
 }
 MAIL_KB = 50.0
-USE = 0.5  # of a core at the peak; the benchmark reached 0.7: 908.8 mails/s x 1.539 ms on two cores
+USE = 0.5  # of a core at the peak; the benchmark reached 0.7: 771.6 mails/s x 1.799 ms on two cores
 
 # Assumed.
 HOURS = (1, 1, 1, 1, 1, 2, 4, 7, 10, 11, 10, 8, 6, 7, 8, 7, 5, 3, 2, 1, 1, 1, 1, 1)  # per cent of a working day
