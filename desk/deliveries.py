@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Column, Engine, delete, null, select, type_coerce, union_all
 
 from desk.engine import open_desk, read_transaction, write_transaction
-from desk.fast_writes import ConnectionCache, Upsert
 from desk.prepared import Prepared
 from desk.queries import any_of
+from desk.single_writes import ConnectionCache, Upsert
 from desk.tables import deferred_notifications, deliveries
 from schemas.reasons import Reason
 

@@ -17,10 +17,10 @@ from deploy.local.servers.database import Database
 from desk.deliveries import Deferred, DeliveryLedger, DeliveryResult
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.errors import UnstorableError
-from desk.fast_writes import USUAL_ROWS
 from desk.item_detail import show_item
 from desk.item_references import parse_reference, reference
 from desk.persons import find_persons
+from desk.single_writes import USUAL_ROWS
 from desk.tables import person_addresses, persons
 from runtime.outages import OutageError
 from schemas.events import ItemKind
