@@ -15,8 +15,9 @@ from sqlalchemy import Engine
 from console.cli import main
 from console.config import ConsoleConfig
 from console.settings.state import read_state
+from deploy.local.ports import wait_until
 from desk.engine import open_desk, read_transaction
-from desk.persons import find_persons
+from desk.persons import find_persons, load_persons
 from logger.handler import LoggerHandler
 from resolver.handler import ResolverHandler
 from resolver.sandbox.sandboxed_parser import SandboxedParser
@@ -31,6 +32,7 @@ from schemas.wire import OutputRecord, encode
 from tests.desks import new_desk
 
 DEMO = Path(__file__).parents[2] / "deploy/local/demo/demo.yaml"
+STORED_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,10 @@ def run(at_broker: Mailcall, config: ConsoleConfig) -> Mailcall:
 
 @contextmanager
 def running_stages(config: ConsoleConfig, desk: Engine, publisher: Publisher) -> Iterator[None]:
-    """Resolver and logger over these topics, in threads, until the block ends."""
+    """Resolver and logger over these topics, in threads, until the block ends.
+
+    The resolver starts when the logger has stored the persons who are set up: only then does it know them.
+    """
     stop = threading.Event()
     with ExitStack() as stack:
 
@@ -115,13 +120,22 @@ def running_stages(config: ConsoleConfig, desk: Engine, publisher: Publisher) ->
         reader = stack.enter_context(closing(SandboxedParser()))
         resolver = ResolverHandler(settings, settings, directory, blobs, lambda: datetime.now(UTC), reader.examine)
         logger = LoggerHandler(desk, settings, publisher.publish, config.topic_prefix)
-        stages: tuple[Handler, ...] = (resolver, logger)
-        for handler in stages:
+
+        def start(handler: Handler) -> None:
             loop = ConsumerLoop(config, handler, publisher, handler.stage, stop)
             thread = threading.Thread(target=loop.run, name=handler.stage)
             stack.callback(thread.join)
+            stack.callback(stop.set)
             thread.start()
-        stack.callback(stop.set)
+
+        def stored() -> bool:
+            with read_transaction(desk) as connection:
+                return load_persons(connection, persons).keys() == persons.keys()
+
+        persons = read_state(config).persons
+        start(logger)
+        assert wait_until(stored, STORED_SECONDS)
+        start(resolver)
         yield
 
 

@@ -1,7 +1,5 @@
 """`mailcall apply` at a broker that is slow: it waits, and says so; at a wrong address it does not wait."""
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ from deploy.local.servers.broker import KafkaProcess
 from runtime.config import ProcessConfig
 from runtime.outages import OutageError
 from schemas.reasons import Reason
+from tests.freezing import frozen
 
 Mailcall = Callable[..., Any]
 DESK = "persons: [{id: ida, is_analyst: true}]\n"
@@ -36,9 +35,7 @@ def test_apply_waits_for_a_broker_that_is_frozen_and_says_so(
     assert mailcall(*where, "topics", "create").code == 0
     file = tmp_path / "desk.yaml"
     file.write_text(DESK)
-    assert own_broker.pid is not None
-    os.kill(own_broker.pid, signal.SIGSTOP)
-    try:
+    with frozen(own_broker.pid):
         process = subprocess.Popen(
             [sys.executable, "-m", "console.cli", *where, "apply", file],
             stdout=subprocess.PIPE,
@@ -50,8 +47,6 @@ def test_apply_waits_for_a_broker_that_is_frozen_and_says_so(
         while "tried again" not in said[-1]:  # after a try has failed
             said.append(process.stderr.readline())
             assert said[-1], said
-    finally:
-        os.kill(own_broker.pid, signal.SIGCONT)
     out, rest = process.communicate(timeout=120)
 
     assert said[0] == (

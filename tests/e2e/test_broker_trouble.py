@@ -3,10 +3,8 @@
 No process may hang, say that it is well while it waits, or be restarted; nothing is lost or doubled.
 """
 
-import os
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from deploy.local.servers.mail_host import MailHost
 from runtime.kafka.clients import DELIVERY_SECONDS
 from tests.desks import new_database
 from tests.e2e.running import HR, IT, RunningDesk, Sent, repeated, running_desk, wait_for
+from tests.freezing import frozen
 
 pytestmark = [pytest.mark.timeout(420), pytest.mark.broker, pytest.mark.database, pytest.mark.mail_host]
 
@@ -27,14 +26,7 @@ SHUTDOWN_SECONDS = 70  # as docs/running.md says
 AWAY_SECONDS = DELIVERY_SECONDS + 5
 
 
-@contextmanager
-def frozen(broker: KafkaProcess) -> Iterator[None]:
-    assert broker.pid is not None
-    os.kill(broker.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(broker.pid, signal.SIGCONT)
+Trouble = Callable[[KafkaProcess], AbstractContextManager[None]]
 
 
 @contextmanager
@@ -44,7 +36,7 @@ def down(broker: KafkaProcess) -> Iterator[None]:
     broker.start()
 
 
-ROUNDS = (frozen, down)  # and once more frozen, for the end
+ROUNDS: tuple[Trouble, ...] = (lambda broker: frozen(broker.pid), down)  # and once more frozen, for the end
 
 
 def test_a_burst_of_mails_outlasts_a_broker_that_is_frozen_and_restarted(tmp_path: Path, database: Database) -> None:
@@ -61,7 +53,7 @@ def test_a_burst_of_mails_outlasts_a_broker_that_is_frozen_and_restarted(tmp_pat
         assert repeated(answers) == 0
         assert sum(desk.pipeline.supervisor.restarts(name) for name in desk.pipeline.processes) == 0
 
-        with frozen(broker):
+        with frozen(broker.pid):
             _burst(desk)
             processes = [psutil.Process(desk.pipeline.supervisor.pid(name)) for name in desk.pipeline.processes]
             for process in processes:

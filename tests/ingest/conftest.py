@@ -73,11 +73,11 @@ def inbox(dovecot: Dovecot, dovecot_account: tuple[str, str]) -> Inbox:
 
 
 @pytest.fixture
-def unused_port() -> int:
-    """A port of this machine where nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+def unused_port() -> Iterator[int]:
+    """A port of this machine where nothing listens: bound, so that no other process gets it meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 @pytest.fixture

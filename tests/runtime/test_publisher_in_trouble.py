@@ -1,7 +1,5 @@
 """A publisher whose broker is frozen for longer than a producer tries: nobody waits for ever, and it goes on."""
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from runtime.telemetry.health import Health
 from schemas.reasons import Reason
 from schemas.topics import CALL_EVENTS
 from schemas.wire import OutputRecord
+from tests.freezing import frozen
 
 pytestmark = [pytest.mark.timeout(150), pytest.mark.broker]
 
@@ -38,19 +37,14 @@ def broker(tmp_path: Path) -> Iterator[KafkaProcess]:
 def test_every_thread_is_told_of_the_outage_and_the_next_producer_goes_on(broker: KafkaProcess) -> None:
     config = ProcessConfig(kafka_bootstrap_servers=broker.bootstrap_servers, topic_prefix="t")
     create_topics(config)
-    pid = broker.pid
-    assert pid is not None
     with closing(Publisher(config)) as publisher, ThreadPoolExecutor(THREADS) as pool:
         publisher.publish([_message("before")])
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        with frozen(broker.pid):
             frozen_at = time.monotonic()
             waiting = [pool.submit(publisher.publish, [_message(str(n))]) for n in range(THREADS)]
             for one in waiting:
                 assert isinstance(one.exception(timeout=60), OutageError)
             assert time.monotonic() - frozen_at > DELIVERY_SECONDS  # as long as the producer itself may try
-        finally:
-            os.kill(pid, signal.SIGCONT)
         again = [pool.submit(publisher.publish, [_message(str(n))]) for n in range(THREADS)]
         for one in again:
             assert one.result(timeout=60) is None

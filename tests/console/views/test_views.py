@@ -1,7 +1,5 @@
 """The kept view on a real broker: complete at the start, current after each change, and open about being stale."""
 
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +16,7 @@ from runtime.kafka.topic_setup import create_topics
 from runtime.telemetry.health import Health
 from schemas.topics import SETTINGS as SETTINGS_TOPIC
 from tests.console.views.following import SECONDS, Told, options, started, status
+from tests.freezing import frozen
 
 pytestmark = pytest.mark.broker
 
@@ -111,22 +110,17 @@ def test_while_the_broker_is_away_it_says_since_when_and_is_current_again_afterw
     create_topics(config)
     told, health = Told(), Health()
     views = Views(config, told, health)
-    pid = own_broker.pid
-    assert pid is not None
     with closing(Publisher(config)) as publisher, started(views):
         publisher.publish([options(10)])
         assert views.catch_up(SECONDS)
         told.clear()
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        with frozen(own_broker.pid):
             assert told.wait_for(FRESHNESS)
             assert views.freshness.stale_since is not None
             assert wait_until(lambda: "broker" in health.not_ready(), SECONDS)
             assert views.current.settings.email_options().token_days == 10  # what is known stays
             assert not views.catch_up(0.5)
-        finally:
             told.clear()
-            os.kill(pid, signal.SIGCONT)
         assert told.wait_for(FRESHNESS)
         assert views.freshness.stale_since is None
         publisher.publish([options(11)])

@@ -6,7 +6,6 @@ itself: the form that the page holds is sent again, and saves once.
 
 import os
 import re
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,6 @@ from datetime import UTC, datetime
 from html import unescape
 
 import httpx
-import psutil
 import psycopg
 import pytest
 from sqlalchemy import Engine, select
@@ -35,6 +33,7 @@ from desk.migrate import upgrade
 from desk.tables import access_changes, accounts
 from schemas.settings import EmailOptions
 from tests.console.web.test_process import NEW_PASSWORD, SAME, running
+from tests.freezing import frozen
 
 pytestmark = [pytest.mark.broker, pytest.mark.database, pytest.mark.timeout(300)]
 
@@ -104,21 +103,6 @@ def installed(servers: tuple[Database, KafkaProcess], tmp_path_factory: pytest.T
         assert wait_until(made.is_well, BOUND_SECONDS)
         yield made
     engine.dispose()
-
-
-@contextmanager
-def frozen(pid: int | None) -> Iterator[None]:
-    """A process and its children stand still, with all of their connections open."""
-    assert pid is not None
-    process = psutil.Process(pid)
-    every = [process, *process.children(recursive=True)]
-    for one in every:
-        one.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for one in every:
-            one.send_signal(signal.SIGCONT)
 
 
 @contextmanager

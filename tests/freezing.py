@@ -1,0 +1,45 @@
+"""A process that stands still, with all of its connections open: how a server looks that neither works nor fails."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from deploy.local.ports import wait_until
+
+_SECONDS = 10.0
+_STOPPED = "T"
+
+
+@contextmanager
+def frozen(pid: int | None) -> Iterator[None]:
+    """The process and its children, while the block runs; not before every thread of them stands still.
+
+    A signal is only on its way when sending it returns: a thread on another core may answer a client until then.
+    """
+    assert pid is not None
+    process = psutil.Process(pid)
+    every = [process, *process.children(recursive=True)]
+    for one in every:
+        one.send_signal(signal.SIGSTOP)
+    try:
+        assert wait_until(lambda: all(_stands_still(one.pid) for one in every), _SECONDS)
+        yield
+    finally:
+        for one in every:
+            one.send_signal(signal.SIGCONT)
+
+
+def _stands_still(pid: int) -> bool:
+    states = [state for thread in Path(f"/proc/{pid}/task").iterdir() if (state := _state(thread))]
+    return states != [] and set(states) == {_STOPPED}
+
+
+def _state(thread: Path) -> str:
+    """As proc(5) tells it, after the name in parentheses; nothing of a thread that has just ended."""
+    try:
+        return (thread / "stat").read_text().rpartition(") ")[2][:1]
+    except OSError:
+        return ""
