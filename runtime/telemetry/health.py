@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -69,13 +70,21 @@ class Health:
         }
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Called in the handling of an exception; the library's own prints a traceback, also for a prober that left."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            log.exception("a request for health or metrics failed")
+
+
 class HealthServer:
     """Serves one `Health` and the metrics of this process; a thread of its own, closed by `close()`."""
 
     def __init__(self, health: Health, host: str, port: int) -> None:
         handler = type("Handler", (_Handler,), {"health": health})
-        self._server = ThreadingHTTPServer((host, port), handler)
-        self._server.daemon_threads = True
+        self._server = _Server((host, port), handler)
         self.host = host
         self.port: int = self._server.server_address[1]
         self._closed = threading.Event()

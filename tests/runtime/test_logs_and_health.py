@@ -6,10 +6,12 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.client import RemoteDisconnected
+from unittest.mock import Mock
 
 import pytest
 
-from runtime.telemetry.health import STEP_SECONDS, Health, HealthServer
+from runtime.telemetry.health import STEP_SECONDS, Health, HealthServer, _Handler
 from runtime.telemetry.logs import redact
 from runtime.telemetry.metrics import PUBLISHED
 
@@ -93,6 +95,23 @@ def test_livez_fails_when_nothing_moves_and_only_then(server: HealthServer, heal
     assert (status, json.loads(body)) == (503, {"live": False, "idle_seconds": 11})
     health.progress()
     assert get(server, "/livez")[0] == 200
+
+
+@pytest.mark.parametrize(("error", "is_logged"), [(BrokenPipeError("left"), False), (ValueError("a fault"), True)])
+def test_a_prober_that_left_is_no_fault_and_nothing_is_printed(
+    server: HealthServer,
+    error: Exception,
+    is_logged: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(_Handler, "_livez", Mock(side_effect=error))
+    with pytest.raises(RemoteDisconnected):
+        get(server, "/livez")
+    assert ("a request for health or metrics failed" in caplog.text) == is_logged
+    assert capfd.readouterr().err == ""
+    assert get(server, "/metrics")[0] == 200
 
 
 def test_a_step_that_does_not_end_is_neither_ready_nor_alive(
