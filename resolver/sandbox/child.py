@@ -19,8 +19,14 @@ from runtime.garbage import collect_seldom
 
 Examine = Callable[[bytes, frozenset[str]], Examined]
 
-CPU_SECONDS = 2.0  # a mail
+CPU_SECONDS = 2.0  # a mail, and
+SECONDS_PER_MB = 0.1  # of it: no step takes more than in proportion, and a slow machine reads it whole as well
 MEMORY_BYTES = 208 << 20  # more than the process has when it is ready: 256 MiB in all
+
+
+def cpu_seconds(size: int) -> float:
+    """How long a mail of that many bytes may be read."""
+    return CPU_SECONDS + size / 1_000_000 * SECONDS_PER_MB
 
 
 def serve(examine: Examine) -> None:
@@ -30,7 +36,7 @@ def serve(examine: Examine) -> None:
         """Each mail has its own share of CPU, and is forgotten when it is read."""
         raws.reverse()
         while raws:
-            limits.limit_cpu(CPU_SECONDS)
+            limits.limit_cpu(cpu_seconds(len(raws[-1])))
             yield plain(examine(raws.pop(), own))
 
     limits.serve(answers, MEMORY_BYTES)

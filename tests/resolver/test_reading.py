@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 from deploy.local.bench.mails import make_mails
 from resolver.examine import examine
 from resolver.resolve import trust_in
+from resolver.sandbox.child import cpu_seconds
 from resolver.sandbox.sandboxed_parser import BEGINNING_BYTES, MAX_HEAD_BYTES, SandboxedParser
 from runtime.outages import OutageError
 from schemas.mail import Defect
@@ -199,6 +200,10 @@ def test_after_a_mail_past_the_limits_only_the_rest_of_its_group_is_read(
     examined = misbehaving.examine([("", raw) for raw in raws], OWN)
     assert [(tmp_path / str(number)).read_bytes() for number in range(9)] == [b"."] * 9
     assert [Defect.UNPARSED in one.mail.defects for one in examined] == [number == 4 for number in range(10)]
+
+
+def test_a_large_message_has_more_time_in_proportion() -> None:
+    assert [cpu_seconds(size) for size in (0, 10_000_000, 50_000_000)] == [2.0, 3.0, 7.0]
 
 
 LINE = "Die Tür zum Lager im dritten Stock schließt nicht mehr, bitte prüfen.\r\n"
