@@ -79,6 +79,20 @@ def follow(config: ConsoleConfig, desk: Engine) -> Iterator[Callable[[], IndexFo
         follower.join()
 
 
+@pytest.fixture
+def index_all(config: ConsoleConfig, desk: Engine) -> Callable[[], None]:
+    """Puts all that is on the topics into the index; then nobody follows, and a test may change what is stored."""
+
+    def run() -> None:
+        follower, stop = IndexFollower(config, desk), threading.Event()
+        follower.start(stop)
+        assert follower.complete.wait(60)
+        stop.set()
+        follower.join()
+
+    return run
+
+
 def fetched(number: int) -> OutputRecord:
     raw = f"Subject: {number}\r\n\r\n".encode()
     known = {"serverid": "it-mailbox", "internaldate": NOW.isoformat()}
@@ -209,10 +223,10 @@ def test_a_record_that_the_database_cannot_hold_stops_no_other(
 
 
 def test_what_retention_has_taken_away_is_passed_over(
-    config: ConsoleConfig, desk: Engine, publisher: Publisher, follow: Callable[[], IndexFollower]
+    config: ConsoleConfig, desk: Engine, publisher: Publisher, index_all: Callable[[], None]
 ) -> None:
     publisher.publish([rejected(1), rejected(2)])
-    follow()
+    index_all()
     name = MAIL_REJECTED.name(config.topic_prefix)
     with read_transaction(desk) as connection:
         kept = read_positions(connection, [name])
@@ -220,17 +234,17 @@ def test_what_retention_has_taken_away_is_passed_over(
     with write_transaction(desk) as connection:
         connection.execute(update(index_positions).values(next_offset=0))
     publisher.publish([rejected(3)])
-    follow()
+    index_all()
     assert ends(desk).keys() == {mail_id(number) for number in (1, 2, 3)}
     with mail_records(config) as records:
         assert records.of(MAIL_REJECTED, [mail_id(1)]) == []
 
 
 def test_a_topic_made_anew_is_begun_again(
-    config: ConsoleConfig, desk: Engine, publisher: Publisher, follow: Callable[[], IndexFollower]
+    config: ConsoleConfig, desk: Engine, publisher: Publisher, index_all: Callable[[], None]
 ) -> None:
     publisher.publish([rejected(1)])
-    follow()
+    index_all()
     with write_transaction(desk) as connection:
         connection.execute(update(index_positions).values(next_offset=1_000))
         connection.execute(delete(mail_index))
