@@ -10,7 +10,7 @@ import psutil
 from deploy.local.ports import wait_until
 
 _SECONDS = 10.0
-_STOPPED = "T"
+_STANDING = frozenset("TZ")  # stopped; or ended, where a parent that is stopped cannot take note of it
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def frozen(pid: int | None) -> Iterator[None]:
 
 def _stands_still(pid: int) -> bool:
     states = [state for thread in Path(f"/proc/{pid}/task").iterdir() if (state := _state(thread))]
-    return states != [] and set(states) == {_STOPPED}
+    return states != [] and _STANDING.issuperset(states)
 
 
 def _state(thread: Path) -> str:

@@ -19,14 +19,14 @@ from runtime.garbage import collect_seldom
 
 Examine = Callable[[bytes, frozenset[str]], Examined]
 
-CPU_SECONDS = 2.0  # a mail, and
-SECONDS_PER_MB = 0.1  # of it: no step takes more than in proportion, and a slow machine reads it whole as well
+CPU_SECONDS = 2.0  # for any mail
+CPU_SECONDS_PER_MB = 0.1  # more: what its steps take is in proportion to its size, and slow machines read it whole, too
 MEMORY_BYTES = 208 << 20  # more than the process has when it is ready: 256 MiB in all
 
 
 def cpu_seconds(size: int) -> float:
-    """How long a mail of that many bytes may be read."""
-    return CPU_SECONDS + size / 1_000_000 * SECONDS_PER_MB
+    """How much CPU reading a mail of that many bytes may take."""
+    return CPU_SECONDS + size / 1_000_000 * CPU_SECONDS_PER_MB
 
 
 def serve(examine: Examine) -> None:

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,22 +61,24 @@ def desk(config: ConsoleConfig) -> Iterator[Engine]:
     engine.dispose()
 
 
+@contextmanager
+def following(config: ConsoleConfig, desk: Engine) -> Iterator[IndexFollower]:
+    """A follower, once all that is on the topics is in the index, until the block ends."""
+    follower, stop = IndexFollower(config, desk), threading.Event()
+    follower.start(stop)
+    try:
+        assert follower.complete.wait(60)
+        yield follower
+    finally:
+        stop.set()
+        follower.join()
+
+
 @pytest.fixture
 def follow(config: ConsoleConfig, desk: Engine) -> Iterator[Callable[[], IndexFollower]]:
     """Starts a follower, and returns once all that is on the topics is in the index."""
-    started: list[tuple[threading.Event, IndexFollower]] = []
-
-    def start() -> IndexFollower:
-        follower, stop = IndexFollower(config, desk), threading.Event()
-        started.append((stop, follower))
-        follower.start(stop)
-        assert follower.complete.wait(60)
-        return follower
-
-    yield start
-    for stop, follower in started:
-        stop.set()
-        follower.join()
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(following(config, desk))
 
 
 @pytest.fixture
@@ -84,11 +86,8 @@ def index_all(config: ConsoleConfig, desk: Engine) -> Callable[[], None]:
     """Puts all that is on the topics into the index; then nobody follows, and a test may change what is stored."""
 
     def run() -> None:
-        follower, stop = IndexFollower(config, desk), threading.Event()
-        follower.start(stop)
-        assert follower.complete.wait(60)
-        stop.set()
-        follower.join()
+        with following(config, desk):
+            pass
 
     return run
 
