@@ -1,6 +1,5 @@
 """A process that stands still, with all of its connections open: how a server looks that neither works nor fails."""
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,19 +20,24 @@ def frozen(pid: int | None) -> Iterator[None]:
     """
     assert pid is not None
     process = psutil.Process(pid)
-    every = [process, *process.children(recursive=True)]
-    for one in every:
-        one.send_signal(signal.SIGSTOP)
+    process.suspend()
     try:
-        assert wait_until(lambda: all(_stands_still(one.pid) for one in every), _SECONDS)
-        yield
+        assert wait_until(lambda: _stands_still(process), _SECONDS)
+        children = process.children(recursive=True)  # those that end from here on stay, until it takes note of it
+        for child in children:
+            child.suspend()
+        try:
+            assert wait_until(lambda: all(map(_stands_still, children)), _SECONDS)
+            yield
+        finally:
+            for child in children:
+                child.resume()
     finally:
-        for one in every:
-            one.send_signal(signal.SIGCONT)
+        process.resume()
 
 
-def _stands_still(pid: int) -> bool:
-    states = [state for thread in Path(f"/proc/{pid}/task").iterdir() if (state := _state(thread))]
+def _stands_still(process: psutil.Process) -> bool:
+    states = [state for thread in Path(f"/proc/{process.pid}/task").iterdir() if (state := _state(thread))]
     return states != [] and _STANDING.issuperset(states)
 
 

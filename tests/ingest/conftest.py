@@ -73,14 +73,6 @@ def inbox(dovecot: Dovecot, dovecot_account: tuple[str, str]) -> Inbox:
 
 
 @pytest.fixture
-def unused_port() -> Iterator[int]:
-    """A port of this machine where nothing listens: bound, so that no other process gets it meanwhile."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield bound.getsockname()[1]
-
-
-@pytest.fixture
 def serve() -> Iterator[Callable[[Script], int]]:
     """Runs a script for the first client of a port of its own; the port."""
     listeners: list[socket.socket] = []

@@ -24,6 +24,7 @@ from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SERVER_TESTS
 from schemas.wire import Record, decode, encode
 from tests.ingest.conftest import Script
+from tests.ports import CLOSED_PORT
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 Try = Callable[..., ServerTestResult]
@@ -115,8 +116,8 @@ def test_how_the_connection_is_protected_is_told(inbox: Any, trial: Try, protoco
     assert "TLS 1.3" in result.steps[0].status
 
 
-def test_what_fails_is_the_last_step_and_says_why(trial: Try, unused_port: int) -> None:
-    assert failed_step(trial(port=unused_port))[0] == "connect"
+def test_what_fails_is_the_last_step_and_says_why(trial: Try) -> None:
+    assert failed_step(trial(port=CLOSED_PORT))[0] == "connect"
     step, status = failed_step(trial(password="not-this-one"))
     assert (step, "Authentication failed" in status, "not-this-one" in status) == ("log in", True, False)
 
@@ -187,8 +188,8 @@ def results(outcomes: list[FinalOutcome]) -> list[ServerTestResult]:
     return [decode(m.topic, Record("t", 0, 0, b"", m.value, m.headers))[1] for m in messages]
 
 
-def test_each_test_is_answered_under_its_id(incoming_server: Any, unused_port: int) -> None:
-    tests = [ServerTest(test_id=f"t{n}", server=incoming_server(port=unused_port)) for n in range(10)]
+def test_each_test_is_answered_under_its_id(incoming_server: Any) -> None:
+    tests = [ServerTest(test_id=f"t{n}", server=incoming_server(port=CLOSED_PORT)) for n in range(10)]
     answered = results(handled(tests))
     assert [result.test_id for result in answered] == [test.test_id for test in tests]
     assert {result.steps[0].step for result in answered} == {"connect"}
@@ -256,10 +257,8 @@ def test_a_stored_secret_is_not_lent_to_another_server(incoming_server: Any, els
     assert server_of(_test(bare, "it"), server_tester(_never), snapshot) == stored
 
 
-def test_what_was_tested_is_told_by_the_id_that_its_record_has_once_saved(
-    incoming_server: Any, unused_port: int
-) -> None:
-    server = incoming_server(port=unused_port)
+def test_what_was_tested_is_told_by_the_id_that_its_record_has_once_saved(incoming_server: Any) -> None:
+    server = incoming_server(port=CLOSED_PORT)
     key = f"incoming-server/{server.id}"
     (result,) = results(handled([ServerTest(test_id="t1", server=server)]))
     saved = Change(key, "new", None, server)

@@ -31,6 +31,7 @@ from schemas.wire import OutputRecord, Record, decode
 from tests.captured_logs import capture_logs
 from tests.contract.loops import until
 from tests.mailserver.memory_store import Keys, MemoryStore
+from tests.ports import CLOSED_PORT
 
 
 class Broker:
@@ -337,10 +338,8 @@ def test_a_damaged_mail_of_a_real_server_is_named_and_holds_up_no_other(
     assert len(cursor.owed) == len(inbox.flags()) == (0 if given else 1)
 
 
-def test_a_server_that_is_away_is_told_and_tried_again(
-    inbox: Any, broker: Broker, watch: Watch, unused_port: int
-) -> None:
-    watch(port=unused_port)
+def test_a_server_that_is_away_is_told_and_tried_again(inbox: Any, broker: Broker, watch: Watch) -> None:
+    watch(port=CLOSED_PORT)
     broker.wait_until(lambda: "unreachable" in broker.states())
     assert "refused" in str(broker.statuses()[-1].last_error)
 

@@ -13,11 +13,11 @@ import sqlalchemy
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 from deploy.local import NotAvailableError
-from deploy.local.ports import free_port
 from deploy.local.servers.broker import ExternalBroker, KafkaProcess, choose_broker
 from deploy.local.servers.database import Database
 from deploy.local.servers.mail_host import MailHost
 from deploy.local.servers.smtp_sink import SmtpSink
+from tests.ports import CLOSED_PORT
 
 
 def a_mail(to: str, subject: str) -> EmailMessage:
@@ -45,7 +45,7 @@ def test_the_broker_named_in_the_environment_is_used() -> None:
 
 
 def test_a_named_broker_that_is_away_is_told() -> None:
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{CLOSED_PORT}"
     with (
         pytest.raises(NotAvailableError, match=f"KAFKA_BOOTSTRAP_SERVERS is '{address}'.*unset it"),
         ExternalBroker(address),

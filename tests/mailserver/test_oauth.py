@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from deploy.local.ports import free_port
 from deploy.local.servers.oauth import OAuthServer
 from deploy.local.servers.oauth_grants import Client
 from mailserver.errors import MailServerError
@@ -28,6 +27,7 @@ from schemas.reasons import Reason
 from schemas.settings import MailServer
 from schemas.topics import SERVER_TOKENS
 from tests.mailserver.memory_store import Keys, MemoryStore
+from tests.ports import CLOSED_PORT
 
 
 @dataclass
@@ -320,5 +320,5 @@ def test_an_endpoint_at_a_refused_address_is_not_asked(client: Client, server_of
 
 def test_an_endpoint_that_is_away_is_trouble_that_passes(client: Client, server_of: Any) -> None:
     with pytest.raises(MailServerError) as caught:
-        token(Tokens(Keys(), MemoryStore()), server_of(client, token_url=f"http://127.0.0.1:{free_port()}/token"))
+        token(Tokens(Keys(), MemoryStore()), server_of(client, token_url=f"http://127.0.0.1:{CLOSED_PORT}/token"))
     assert (caught.value.reason, caught.value.temporary) == (Reason.SERVER_UNREACHABLE, True)

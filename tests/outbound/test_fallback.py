@@ -13,6 +13,7 @@ from schemas.setting_problems import problems
 from schemas.settings import EmailOptions, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from tests.outbound.desk import Desk, ids, result_of, results_of
+from tests.ports import CLOSED_PORT
 
 MakeRequest = Callable[..., NotificationRequested]
 MakeServer = Callable[..., OutgoingServer]
@@ -66,7 +67,7 @@ def test_where_all_of_a_circle_are_away_the_mail_waits(
     desk: Desk, make_request: MakeRequest, make_server: MakeServer
 ) -> None:
     desk.apply(
-        make_server(port=free_port(), fallback="relay"),
+        make_server(port=CLOSED_PORT, fallback="relay"),
         make_server(id="relay", enabled=False, fallback="it-out"),
         OPTIONS,
     )

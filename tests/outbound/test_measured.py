@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 
 from prometheus_client import REGISTRY
 
-from deploy.local.ports import free_port
 from mailserver.errors import MailServerError
 from outbound.server_availability import CircuitBreakers
 from schemas.events import NotificationRequested
@@ -13,6 +12,7 @@ from schemas.reasons import Reason
 from schemas.settings import EmailOptions, MapiProfile, OutgoingServer
 from schemas.snapshot import SettingsSnapshot
 from tests.outbound.desk import Desk, ids, partition, results_of
+from tests.ports import CLOSED_PORT
 
 MakeRequest = Callable[..., NotificationRequested]
 
@@ -49,7 +49,7 @@ def test_every_mail_that_is_sent_counts_for_its_partition(
 def test_a_server_is_up_while_its_last_mail_was_taken(
     served: Desk, make_request: MakeRequest, make_server: Callable[..., OutgoingServer]
 ) -> None:
-    dead = make_server(id="dead-out", port=free_port())
+    dead = make_server(id="dead-out", port=CLOSED_PORT)
     first, second = ids(2)
     served.handle(make_request(notification_id=first))
     assert up("it-out") == 1

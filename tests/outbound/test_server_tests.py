@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from email import message_from_bytes, policy
 
-from deploy.local.ports import free_port
 from deploy.local.servers.smtp_sink import SmtpSink
 from mailserver.errors import MailServerError
 from mailserver.sasl import Credentials
@@ -18,6 +17,7 @@ from schemas.snapshot import SettingsSnapshot
 from schemas.topics import SERVER_TESTS
 from schemas.wire import Record, decode, encode
 from tests.outbound.conftest import NOW
+from tests.ports import CLOSED_PORT
 
 MakeServer = Callable[..., OutgoingServer]
 TEST = ServerTest(
@@ -89,7 +89,7 @@ def test_who_is_refused_is_told_in_the_servers_words_and_the_others_get_the_mail
 
 
 def test_a_server_that_is_not_there_is_told_at_its_step(make_server: MakeServer) -> None:
-    result = run_server_test(TEST, make_server(port=free_port()), no_login, NOW)
+    result = run_server_test(TEST, make_server(port=CLOSED_PORT), no_login, NOW)
     assert steps(result) == [("connect", False)]
 
 
@@ -113,7 +113,7 @@ def handled(*tests: ServerTest, settings: tuple[IncomingServer | OutgoingServer,
 
 
 def test_a_stored_server_and_one_that_is_not_saved_are_tested(smtp_sink: SmtpSink, make_server: MakeServer) -> None:
-    stored, other = make_server(port=free_port()), make_server(id="other", port=smtp_sink.port)
+    stored, other = make_server(port=CLOSED_PORT), make_server(id="other", port=smtp_sink.port)
     of_stored, of_other = handled(
         ServerTest(test_id="a", server_id="it-out"), ServerTest(test_id="b", server=other), settings=(stored,)
     )

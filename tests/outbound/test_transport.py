@@ -22,6 +22,7 @@ from outbound.transports.base import RecipientResult
 from outbound.transports.smtp import SmtpTransport
 from schemas.reasons import Reason
 from schemas.settings import Authentication, OutgoingServer, Secret, Security
+from tests.ports import CLOSED_PORT
 
 MakeServer = Callable[..., OutgoingServer]
 Replies = bytes | Sequence[bytes]
@@ -379,7 +380,7 @@ def test_a_server_that_takes_nobody_now_is_told_in_its_own_words(make_server: Ma
 
 
 def test_nobody_there_is_told_as_unreachable(make_server: MakeServer) -> None:
-    error = _refused(make_server(port=free_port()))
+    error = _refused(make_server(port=CLOSED_PORT))
     assert error.reason is Reason.SERVER_UNREACHABLE
     assert "127.0.0.1" in error.text
 

@@ -15,6 +15,7 @@ from desk.engine import read_transaction
 from desk.migrate import upgrade
 from runtime.blobs import BlobStore
 from tests.logger.harness import opened
+from tests.ports import CLOSED_PORT
 from tests.returned.sending import AWAY, CASES, HARD, RETURNS, come_back, reports_in, send_all
 
 pytestmark = pytest.mark.debian
@@ -39,7 +40,7 @@ delay_warning_condition = yes
 
 @contextmanager
 def postfix(relay_port: int) -> Iterator[int]:
-    settings = _POSTFIX.replace("{nobody}", str(free_port()))
+    settings = _POSTFIX.replace("{nobody}", str(CLOSED_PORT))
     with Postfix(free_port(), relay_port, settings=settings) as server:
         yield server.open_port
 

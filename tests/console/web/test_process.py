@@ -17,10 +17,10 @@ from console.access.account_changes import add_administrator
 from console.access.history import By
 from console.access.sessions import link_path, make_link
 from console.web.config import WindowConfig
-from deploy.local.ports import free_port
 from desk.engine import open_desk, write_transaction
 from desk.migrate import upgrade
 from runtime.config import ENV_PREFIX
+from tests.ports import CLOSED_PORT
 
 ROOT = Path(__file__).resolve().parents[3]
 NEW_PASSWORD = dict.fromkeys(("new.secret", "again.secret"), "several words make one")
@@ -50,7 +50,7 @@ def running(directory: Path, **settings: str) -> Iterator[Window]:
     own = {
         "DESK_URL": f"sqlite:///{directory / 'desk.db'}",
         "BLOB_URL": (directory / "blobs").as_uri(),
-        "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
+        "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{CLOSED_PORT}",
         "WINDOW_PORT": "0",
         **settings,
     }
