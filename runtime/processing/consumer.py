@@ -19,6 +19,7 @@ from typing import Any
 from runtime.config import ProcessConfig
 from runtime.kafka.clients import broker_errors, poll, position
 from runtime.kafka.library import KafkaConsumer, TopicPartition
+from runtime.kafka.patient_fetches import PatientFetches
 from runtime.kafka.producer import Publisher
 from runtime.kafka.quiet_waits import QuietWaits
 from runtime.kafka.topic_reader import to_record
@@ -100,6 +101,7 @@ class ConsumerLoop:
         except Stopped:
             return
         self._quiet = QuietWaits(self._consumer, self._stop)
+        self._fetches = PatientFetches(self._consumer)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._stage)
         try:
             while not self._stop.is_set():
@@ -153,10 +155,12 @@ class ConsumerLoop:
         self._complete()
         self._unhurried.pause_read(self._consumer, polled)
         records = list(self._paused.take_due(self._consumer, polled))
+        started = time.monotonic()
         for start, end in split(records, self._config.batch_bytes):
             if not self._run(records[start:end]):
                 self._rewind(records[start:])
                 break
+        self._fetches.wait(time.monotonic() - started if len(records) > 1 and self.share() < 1 else 0)
         self._assignment.commit_if_due(self._config.commit_seconds)
         if not polled and not (self._in_flight or self._paused or self._unhurried or self._assignment.uncommitted):
             self._quiet.wait(self._quiet_seconds)
