@@ -1,7 +1,8 @@
 """An instance among others lets its next fetch wait for a while, so that it brings more records.
 
 Of several instances each finds fewer records whenever it looks, and what a batch costs beside its records (a commit,
-statements, wake-ups) is paid as much more often. A broker holds a fetch until there is enough or its time is over.
+statements, wake-ups) is paid as much more often. A broker holds a fetch until there is enough or its time is over: with
+as long as the last batch took, once for each other instance, all of them look about as often as one alone.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -90,6 +90,11 @@ class ConsumerLoop:
         own = sum(partition.topic == topic for partition in self._consumer.assignment())
         return own / len(every) if every else 1.0
 
+    def _others(self) -> float:
+        """How many more instances do the rest of the work, each as much as this one."""
+        share = self.share()
+        return 1 / share - 1 if share else 0.0
+
     def run(self) -> None:
         """Returns after `stop`, with every batch finished and committed and the group left.
 
@@ -160,7 +165,7 @@ class ConsumerLoop:
             if not self._run(records[start:end]):
                 self._rewind(records[start:])
                 break
-        self._fetches.wait(time.monotonic() - started if len(records) > 1 and self.share() < 1 else 0)
+        self._fetches.wait((time.monotonic() - started) * self._others() if len(records) > 1 else 0)
         self._assignment.commit_if_due(self._config.commit_seconds)
         if not polled and not (self._in_flight or self._paused or self._unhurried or self._assignment.uncommitted):
             self._quiet.wait(self._quiet_seconds)
