@@ -80,6 +80,7 @@ class ConsumerLoop:
         self._outage = Outage(handler.stage, self._health)
         self._probe = BrokerProbe(probe_seconds)
         self._quiet_seconds = probe_seconds - POLL_MS / 1000
+        self._took = 0.0  # seconds, for the records of the last poll, where they were several
         self._paused = PausedPartitions(self._retry_topics)
         self._unhurried = UnhurriedTopics({topic.name(prefix) for topic in unhurried}, config.batch_records)
 
@@ -151,6 +152,7 @@ class ConsumerLoop:
                 self._measure_lag()
                 self._paused.resume_due(self._consumer)
                 self._unhurried.resume_due(self._consumer)
+                self._fetches.wait(self._took * self._others() if self._took else 0.0)
                 # Last: what it returns must not be dropped for an error.
                 polled = poll(self._consumer, IN_FLIGHT_POLL_MS if self._in_flight else POLL_MS)
         except OutageError as error:
@@ -165,7 +167,7 @@ class ConsumerLoop:
             if not self._run(records[start:end]):
                 self._rewind(records[start:])
                 break
-        self._fetches.wait((time.monotonic() - started) * self._others() if len(records) > 1 else 0)
+        self._took = time.monotonic() - started if len(records) > 1 else 0.0
         self._assignment.commit_if_due(self._config.commit_seconds)
         if not polled and not (self._in_flight or self._paused or self._unhurried or self._assignment.uncommitted):
             self._quiet.wait(self._quiet_seconds)
