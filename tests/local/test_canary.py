@@ -1,9 +1,11 @@
 """The canary that looks for secrets in all that a run leaves: it finds them wherever they lie, and fails the run."""
 
 import base64
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka.record.memory_records import MemoryRecordsBuilder
@@ -60,6 +62,29 @@ def test_a_secret_is_found_in_every_kind_of_place(
     search.directory(directory)
     (found,) = search.found
     assert found.startswith(f"{kind} {directory / name}")
+
+
+def test_a_topic_that_its_broker_removes_meanwhile_is_passed_over(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        segment(directory / f"data/t-1.topic-{number}/00000000000000000000.log", CANARY.encode())
+    gone, scandir = directory / "data/t-1.topic-1", os.scandir
+
+    def removed_first(path: Path) -> Any:
+        if Path(path) == gone:
+            monkeypatch.undo()
+            shutil.rmtree(gone)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", removed_first)
+    search = Search()
+    search.topics(directory, "t-1", " of this test")
+    assert not gone.exists()
+    assert [line.split(":")[0] for line in search.found] == [
+        "topic t-1.topic-0 of this test",
+        "topic t-1.topic-2 of this test",
+    ]
 
 
 def test_a_key_is_known_by_its_file_and_found_elsewhere(directory: Path) -> None:

@@ -29,12 +29,11 @@ def config(kafka_bootstrap: str, topic_prefix: str) -> ProcessConfig:
 
 
 @pytest.fixture
-def topic(config: ProcessConfig) -> Iterator[str]:
+def topic(config: ProcessConfig) -> str:
     name = f"{config.topic_prefix}.patient"
     with closing(make_admin(config)) as admin:
         admin.create_topics([NewTopic(name, 1, 1)])
-        yield name
-        admin.delete_topics([name])
+    return name
 
 
 @pytest.fixture
