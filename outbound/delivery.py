@@ -1,18 +1,21 @@
-"""Messages to their servers: each server has connections of its own, each used by one thread.
+"""Messages to their servers: each server has connections of its own.
 
 A slow server delays only its own messages: nobody waits for its connections. What they have is in flight meanwhile.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from datetime import datetime
+from functools import partial
 
 from outbound.delivery_order import RecentDeferrals
+from outbound.message_sender import DeliveryContext, OutgoingMail, ProfileOf
 from outbound.recording import Ledger, ResultRecorder
 from outbound.results import Results
+from outbound.rounds import send_in_rounds
 from outbound.server_availability import CircuitBreakers
-from outbound.server_connection import DeliveryContext, OutgoingMail, ProfileOf, ServerConnection
+from outbound.server_connection import ServerConnection
 from outbound.transports.base import Login
 from schemas.settings import OutgoingServer
 
@@ -21,11 +24,9 @@ MARGIN_SECONDS = 0.01
 STALLED_SECONDS = 0.05  # no longer than that where none of those that are waited for is done meanwhile
 _CLOSE_SECONDS = 5.0
 
-_Key = tuple[str, int]
-
 
 class Delivery:
-    """All connections. `deliver` is called from one thread; each connection's thread records a result at once."""
+    """All connections. `deliver` is called from one thread; the thread that sends a message records its results."""
 
     def __init__(
         self,
@@ -39,9 +40,10 @@ class Delivery:
         self._recorder = ResultRecorder(ledger)
         self._context = DeliveryContext(self._recorder, breakers, self.deferrals, now, profile_of)
         self._login = login
-        self._connections: dict[_Key, ServerConnection] = {}
+        self._connections: dict[tuple[str, int], ServerConnection] = {}
         self._in_flight: dict[str, Future[Results]] = {}
-        self._lines: dict[str, tuple[_Key, Future[Results]]] = {}  # the connection that has a line's last message
+        # The connection that has a line's last message.
+        self._lines: dict[str, tuple[ServerConnection, Future[Results]]] = {}
 
     def in_flight(self, notification_id: str) -> "Future[Results] | None":
         """The message that a connection is still to send, or is sending."""
@@ -60,37 +62,28 @@ class Delivery:
         are in the ledger when they are there. A future raises `OutageError` where the ledger is unavailable: then the
         connection sends nothing more, and what was sent is not sent again when the same messages are redelivered.
         """
-        by_connection: dict[_Key, list[OutgoingMail]] = {}
-        loads: dict[str, dict[_Key, int]] = {}
         taken: dict[str, Future[Results] | None] = {}
-        connection_of: dict[str, _Key | None]
-        connection_of = {line: key for line, (key, work) in self._lines.items() if not work.done()}
-        for mail in mails:
-            line, server = mail.job.line, mail.server
-            load = loads.get(server.id) or loads.setdefault(server.id, self._load(server))
-            key = connection_of[line] if line in connection_of else min(load, key=load.__getitem__)
-            if key in load:
-                load[key] += 1
-                connection_of[line] = key
-                by_connection.setdefault(key, []).append(mail)
-            else:
-                taken[mail.job.id] = connection_of[line] = None
         quick: list[Future[Results]] = []
         runs: list[Future[None]] = []
         expected = 0.0
-        for key, part in by_connection.items():
-            connection = self._connection(key)
-            is_quick = connection.is_quick
-            seconds = connection.seconds_in_flight + len(part) * connection.seconds_per_message
-            futures = connection.take(part, planned)
-            for mail, future in zip(part, futures, strict=True):
-                taken[mail.job.id] = future
-                if future is not None:
-                    self._lines[mail.job.line] = key, future
-            if is_quick and connection.last and futures[0]:
-                runs.append(connection.last)
-                quick += (future for future in futures if future is not None)
-                expected = max(expected, seconds)
+        for parts in self._share_out(mails, taken):
+            waited_for = [connection for connection in parts if connection.is_quick]
+            in_rounds = 1 < len(parts) == len(waited_for) and not any(connection.in_flight for connection in parts)
+            for connection, part in parts.items():
+                seconds = connection.seconds_in_flight + len(part) * connection.seconds_per_message
+                futures = connection.take(part, planned)
+                for mail, future in zip(part, futures, strict=True):
+                    taken[mail.job.id] = future
+                    if future is not None:
+                        self._lines[mail.job.line] = connection, future
+                if connection in waited_for:
+                    quick += (future for future in futures if future is not None)
+                    expected = max(expected, seconds)
+            if in_rounds:
+                runs.append(waited_for[0].start(partial(send_in_rounds, waited_for, self._recorder.record_each)))
+            else:
+                started = {connection: connection.start() for connection in parts}
+                runs += (started[connection] for connection in waited_for)
         _wait_briefly(runs, quick, min(BRIEFLY_SECONDS, MARGIN_SECONDS + 4 * expected))
         self._in_flight = {
             id_: work for id_, work in (self._in_flight | taken).items() if work is not None and not work.done()
@@ -98,23 +91,48 @@ class Delivery:
         self._lines = {line: last for line, last in self._lines.items() if not last[1].done()}
         return taken
 
+    def _share_out(
+        self, mails: Sequence[OutgoingMail], taken: dict[str, "Future[Results] | None"]
+    ) -> Iterable[dict[ServerConnection, list[OutgoingMail]]]:
+        """What each connection gets, by server: a line's messages the same one, else the one that has the fewest.
+
+        A message that would overtake its line's earlier ones, which a connection of another server has, is None in
+        `taken`.
+        """
+        loads: dict[str, dict[ServerConnection, int]] = {}  # by server: how many messages each of its connections has
+        parts: dict[str, dict[ServerConnection, list[OutgoingMail]]] = {}
+        connection_of: dict[str, ServerConnection | None]
+        connection_of = {line: connection for line, (connection, work) in self._lines.items() if not work.done()}
+        for mail in mails:
+            line, server = mail.job.line, mail.server
+            load = loads.get(server.id) or loads.setdefault(server.id, self._load(server))
+            connection = connection_of[line] if line in connection_of else min(load, key=load.__getitem__)
+            if connection in load:
+                load[connection] += 1
+                connection_of[line] = connection
+                parts.setdefault(server.id, {}).setdefault(connection, []).append(mail)
+            else:
+                taken[mail.job.id] = connection_of[line] = None
+        return parts.values()
+
     def close(self) -> None:
         """Let each connection end the message it is sending, for some seconds; then break it."""
         connections = self._connections.values()
         for connection in connections:
             connection.stop()
-        wait([connection.last for connection in connections if connection.last], _CLOSE_SECONDS)
+        until = time.monotonic() + _CLOSE_SECONDS
         for connection in connections:
-            connection.close()
+            connection.close(until - time.monotonic())
 
-    def _load(self, server: OutgoingServer) -> dict[_Key, int]:
+    def _load(self, server: OutgoingServer) -> dict[ServerConnection, int]:
         """How many messages each of the server's connections has."""
-        keys = [(server.id, number) for number in range(server.connections)]
-        return {key: self._connection(key).in_flight for key in keys}
+        connections = (self._connection(server.id, number) for number in range(server.connections))
+        return {connection: connection.in_flight for connection in connections}
 
-    def _connection(self, key: _Key) -> ServerConnection:
+    def _connection(self, server_id: str, number: int) -> ServerConnection:
+        key = server_id, number
         if key not in self._connections:
-            self._connections[key] = ServerConnection(f"connection-{key[0]}-{key[1]}", self._context, self._login)
+            self._connections[key] = ServerConnection(f"connection-{server_id}-{number}", self._context, self._login)
         return self._connections[key]
 
 

@@ -9,12 +9,12 @@ from desk.deliveries import DeliveryResult, Known
 from outbound.cpu import counted
 from outbound.delivery import Delivery
 from outbound.delivery_order import DeferralLedger, DeliveryOrder, topic_order, update_deferrals
+from outbound.message_sender import OutgoingMail
 from outbound.planning import Planner
 from outbound.recording import Ledger
 from outbound.results import DeliveryJob, Results, open_job, result_records, unpublished_results
 from outbound.retry_policy import RetryPolicy, retry_after
 from outbound.server_availability import CircuitBreakers, OpenCircuit, RateLimiter, status_record
-from outbound.server_connection import OutgoingMail
 from runtime.processing.outcomes import (
     Dead,
     FinalOutcome,

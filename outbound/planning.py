@@ -6,11 +6,11 @@ from datetime import datetime
 from outbound.choose import Chosen, CircuitOf, NoServer, choose_format, choose_server
 from outbound.compose import compose
 from outbound.delivery_order import DeliveryOrder
+from outbound.message_sender import OutgoingMail
 from outbound.render import RenderError, Templates, render
 from outbound.results import DeliveryJob, RecordResults, result_records
 from outbound.retry_policy import RetryPolicy
 from outbound.server_availability import RateLimiter
-from outbound.server_connection import OutgoingMail
 from runtime.child.template_checks import TemplateChecker
 from runtime.processing.outcomes import Dead, FinalOutcome, Ok, Retry
 from runtime.telemetry.logs import get_logger

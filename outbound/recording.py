@@ -5,7 +5,7 @@ One flush to the ledger's disk serves all connections that are done at about one
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -34,15 +34,26 @@ class ResultRecorder:
         self._unrecorded: dict[tuple[str, str], DeliveryResult] = {}
 
     def record(self, results: Results) -> None:
-        """Durable before the connection sends its next message: a crash repeats at most one message per connection.
+        """Those of one message; raises what `record_each` gives for it."""
+        (error,) = self.record_each([results])
+        if error is not None:
+            raise error
 
-        Those of one transaction together: what a server took at once is known at once, for all its recipients.
+    def record_each(self, messages: Sequence[Results]) -> list[Exception | None]:
+        """Durable before the connections send their next messages: a crash repeats at most one message of each.
+
+        The results of several messages; for each why it could not be recorded, or None. Those of one message together:
+        what a server took at once is known at once, for all its recipients.
         """
-        try:
-            self._group.record(results)
-        except BaseException:
-            self._unrecorded.update({(result.notification_id, result.recipient): result for result in results})
-            raise
+        errors = self._group.record(messages)
+        for results, error in zip(messages, errors, strict=True):
+            if error is not None:
+                self._unrecorded.update({(result.notification_id, result.recipient): result for result in results})
+        return errors
+
+    @property
+    def has_unrecorded(self) -> bool:
+        return bool(self._unrecorded)
 
     def check(self) -> None:
         """Raises `OutageError` where something is still to be recorded: nothing is sent meanwhile."""
@@ -98,23 +109,22 @@ class GroupCommit:
             with self._changed:
                 self._changed.notify_all()
 
-    def record(self, results: Results) -> None:
-        """Durable when it returns. Raises what `write` raised."""
-        entry = _Entry(results)
+    def record(self, messages: Sequence[Results]) -> list[Exception | None]:
+        """Durable when it returns, but for those for which it gives what `write` raised."""
+        entries = [_Entry(results) for results in messages]
         with self._changed:
             sent = self._sending.pop(threading.get_ident(), _NOT_SENT)
-            self._waiting.append(entry)
+            self._waiting += entries
             until = self._clock() + sent.patience
-            while not entry.is_done and (self._is_writing or self._soon_done(sent.patience, until)):
+            while not _are_done(entries) and (self._is_writing or self._soon_done(sent.patience, until)):
                 self._changed.wait(None if self._is_writing else until - self._clock())
             group: list[_Entry] = []
-            if not entry.is_done:
+            if not _are_done(entries):
                 self._is_writing = True
                 group, self._waiting = self._waiting, []
         if group:
             self._write_all(group)
-        if entry.error is not None:
-            raise entry.error
+        return [entry.error for entry in entries]
 
     def _soon_done(self, patience: float, until: float) -> bool:
         """Whether there still is one to wait for."""
@@ -144,3 +154,7 @@ class GroupCommit:
             else:
                 for entry in group:
                     self._try([entry])
+
+
+def _are_done(entries: Sequence[_Entry]) -> bool:
+    return all(entry.is_done for entry in entries)

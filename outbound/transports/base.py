@@ -1,7 +1,7 @@
 """What outbound asks of a transport, whatever the protocol, and what a transport says of each recipient."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from mailserver.logins import Account
 from schemas.reasons import Reason
@@ -57,3 +57,20 @@ class Transport(Protocol):
 
     def abort(self) -> None:
         """Break the connection from another thread: whatever waits on it ends at once."""
+
+
+@runtime_checkable
+class TwoStepTransport(Transport, Protocol):
+    """One whose `send` can be taken in two steps, so that one thread waits for several connections at once."""
+
+    def begin(self, sender: str, recipients: Sequence[str], content: bytes) -> bool:
+        """Write a message, where the server has to say nothing before all of it is written.
+
+        False: nothing was written, the message takes `send`. What breaks is raised by `finish`.
+        """
+
+    def has_reply(self, seconds: float) -> bool:
+        """Wait that long at most for a reply to what was begun. True: `finish` need not wait for its beginning."""
+
+    def finish(self) -> dict[str, RecipientResult]:
+        """Wait for the replies to what was begun: the result for each recipient."""

@@ -23,6 +23,14 @@ _PAUSE_SECONDS = 2.0
 _NO_UTF8 = SmtpReply(553, b"the server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")
 
 
+class _Envelope(NamedTuple):
+    """MAIL FROM and RCPT TO of one message. `refused`: recipients whom the server cannot be told of."""
+
+    commands: tuple[str, ...]
+    recipients: tuple[str, ...]
+    refused: dict[str, SmtpReply]
+
+
 class _EnvelopeReplies(NamedTuple):
     """Replies to the envelope of one message. `with_content`: that went along, and its reply is still to be read."""
 
@@ -34,6 +42,16 @@ class _EnvelopeReplies(NamedTuple):
     def taken(self) -> list[str]:
         """The recipients whom the server takes the message for."""
         return [recipient for recipient, reply in self.recipients.items() if reply.ok] if self.sender.ok else []
+
+
+class _Begun(NamedTuple):
+    """A message that was written, whose replies are still to be read; or what broke when it was written."""
+
+    envelope: _Envelope
+    sender: str
+    recipients: Sequence[str]
+    content: bytes
+    error: OSError | None
 
 
 class _NoChunkingError(Exception):
@@ -59,6 +77,7 @@ class SmtpTransport:
         self._smtp: SmtpConnection | None = None
         self._chunking = True  # until the first chunk of a connection fails: then messages go by DATA
         self._chunk_taken = -math.inf  # when this connection last took one, by the monotonic clock
+        self._begun: _Begun | None = None
 
     def send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, RecipientResult]:
         """Send one message; the result for each recipient.
@@ -66,12 +85,53 @@ class SmtpTransport:
         Raises `MailServerError` where the connection cannot be made or breaks: the server, not this message, is in
         trouble. An open connection that turns out stale before the server took anything is opened again once.
         """
+        if self.begin(sender, recipients, content):
+            return self.finish()
         try:
             return self._send(sender, recipients, content)
         except _NoChunkingError:
             self._chunking = False
             self.close()  # it may have taken content for commands
             return self._send(sender, recipients, content)
+
+    def begin(self, sender: str, recipients: Sequence[str], content: bytes) -> bool:
+        """Write a message as one chunk with its envelope, if the last one has just gone so too."""
+        smtp = self._smtp
+        if smtp is None or not self._in_a_row(smtp):
+            return False
+        envelope = _envelope(smtp, sender, recipients)
+        if not envelope.commands:
+            return False
+        broken = None
+        try:
+            smtp.write(envelope.commands, _chunk(content))
+        except OSError as error:
+            broken = error
+        self._begun = _Begun(envelope, sender, recipients, content, broken)
+        return True
+
+    def has_reply(self, seconds: float) -> bool:
+        assert self._smtp is not None
+        assert self._begun is not None
+        return self._begun.error is not None or self._smtp.has_arrived(seconds)
+
+    def finish(self) -> dict[str, RecipientResult]:
+        """As `send`."""
+        smtp, begun = self._smtp, self._begun
+        assert smtp is not None
+        assert begun is not None
+        self._begun = None
+        try:
+            if begun.error is not None:
+                raise begun.error
+            replies = _envelope_replies(begun.envelope, smtp.replies(len(begun.envelope.commands)), with_content=True)
+        except OSError as error:
+            self.close()
+            raise connection_lost(self.server, error) from error
+        if replies.sender.code == CLOSING:
+            self.close()
+            return self.send(begun.sender, begun.recipients, begun.content)
+        return self._results(smtp, replies, begun.recipients, begun.content)
 
     def open(self) -> None:
         """Connect and log in, if that is not done. Raises `MailServerError`."""
@@ -110,7 +170,13 @@ class SmtpTransport:
             self.close()
 
     def _send(self, sender: str, recipients: Sequence[str], content: bytes) -> dict[str, RecipientResult]:
-        smtp, envelope = self._send_envelope_when_connected(sender, recipients, content)
+        smtp, replies = self._send_envelope_when_connected(sender, recipients)
+        return self._results(smtp, replies, recipients, content)
+
+    def _results(
+        self, smtp: SmtpConnection, envelope: _EnvelopeReplies, recipients: Sequence[str], content: bytes
+    ) -> dict[str, RecipientResult]:
+        """Of a message whose envelope was replied to."""
         results = _refusals(envelope, recipients)
         if taken := envelope.taken:
             try:
@@ -125,19 +191,15 @@ class SmtpTransport:
         return results
 
     def _send_envelope_when_connected(
-        self, sender: str, recipients: Sequence[str], content: bytes
+        self, sender: str, recipients: Sequence[str]
     ) -> tuple[SmtpConnection, _EnvelopeReplies]:
         if self._smtp is not None:
-            chunk = _chunk(content) if self._in_a_row(self._smtp) else b""
             try:
-                replies = _send_envelope(self._smtp, sender, recipients, chunk)
+                replies = _send_envelope(self._smtp, sender, recipients)
                 if replies.sender.code != CLOSING:
                     return self._smtp, replies
-            except OSError as error:
-                if chunk:
-                    self.close()
-                    raise connection_lost(self.server, error) from error
-                # Stale: the server closed it meanwhile.
+            except OSError:
+                pass  # stale: the server closed it meanwhile
             self.close()
         self.open()
         assert self._smtp is not None
@@ -150,7 +212,7 @@ class SmtpTransport:
     def _in_a_row(self, smtp: SmtpConnection) -> bool:
         """Whether the last message has just gone as a chunk, so that this one may go in one piece with its envelope."""
         is_recent = time.monotonic() - self._chunk_taken < _PAUSE_SECONDS
-        return is_recent and smtp.has_extn("pipelining") and smtp.is_quiet()
+        return is_recent and smtp.has_extn("pipelining") and not smtp.has_arrived()
 
     def _send_content(self, smtp: SmtpConnection, envelope: _EnvelopeReplies, content: bytes) -> RecipientResult:
         """Only the reply to the whole of it makes the message the server's (RFC 5321, section 6.1)."""
@@ -176,23 +238,33 @@ class SmtpTransport:
         return reply
 
 
-def _send_envelope(
-    smtp: SmtpConnection, sender: str, recipients: Sequence[str], chunk: bytes = b""
-) -> _EnvelopeReplies:
-    """MAIL FROM and RCPT TO, and `chunk` behind them. Addresses beyond ASCII are not sent to a server without SMTPUTF8
-    (RFC 6531)."""
+def _envelope(smtp: SmtpConnection, sender: str, recipients: Sequence[str]) -> _Envelope:
+    """Addresses beyond ASCII are not sent to a server without SMTPUTF8 (RFC 6531). Without commands: nothing is."""
     beyond = [address for address in (sender, *recipients) if not address.isascii()]
     takes_all = not beyond or smtp.has_extn("smtputf8")
     parameter = " SMTPUTF8" if beyond and takes_all else ""
     if parameter:
         smtp.command_encoding = "utf-8"
     refused = {} if takes_all else dict.fromkeys(beyond, _NO_UTF8)
-    taken = [address for address in recipients if address not in refused]
+    taken = tuple(address for address in recipients if address not in refused)
     if sender in refused or not taken:
+        return _Envelope((), (), refused)
+    return _Envelope(
+        (f"MAIL FROM:<{sender}>{parameter}", *(f"RCPT TO:<{address}>" for address in taken)), taken, refused
+    )
+
+
+def _send_envelope(smtp: SmtpConnection, sender: str, recipients: Sequence[str]) -> _EnvelopeReplies:
+    envelope = _envelope(smtp, sender, recipients)
+    if not envelope.commands:
         return _EnvelopeReplies(_NO_UTF8, {})
-    commands = [f"MAIL FROM:<{sender}>{parameter}", *(f"RCPT TO:<{address}>" for address in taken)]
-    of_sender, *of_taken = smtp.commands(commands, chunk)
-    return _EnvelopeReplies(of_sender, {**refused, **dict(zip(taken, of_taken, strict=True))}, bool(chunk))
+    return _envelope_replies(envelope, smtp.commands(envelope.commands))
+
+
+def _envelope_replies(envelope: _Envelope, replies: list[SmtpReply], with_content: bool = False) -> _EnvelopeReplies:
+    of_sender, *of_taken = replies
+    of_recipients = dict(zip(envelope.recipients, of_taken, strict=True))
+    return _EnvelopeReplies(of_sender, {**envelope.refused, **of_recipients}, with_content)
 
 
 def _refusals(envelope: _EnvelopeReplies, recipients: Sequence[str]) -> dict[str, RecipientResult]:

@@ -4,6 +4,7 @@ import re
 import select
 import smtplib
 import socket
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -57,19 +58,24 @@ class SmtpConnection(smtplib.SMTP):
         self.putcmd(command, argument)
         return self.getreply()
 
-    def commands(self, commands: Sequence[str], chunk: bytes = b"") -> list[SmtpReply]:
-        """Send commands of which none depends on another's reply: at once where the server takes that (RFC 2920).
-
-        `chunk` goes with them, only to such a server; its own reply is still to be read.
-        """
+    def commands(self, commands: Sequence[str]) -> list[SmtpReply]:
+        """Send commands of which none depends on another's reply: at once where the server takes that (RFC 2920)."""
         if not self.has_extn("pipelining"):
             return [self.command(command) for command in commands]
+        self.write(commands)
+        return self.replies(len(commands))
+
+    def write(self, commands: Sequence[str], chunk: bytes = b"") -> None:
+        """Send commands and a chunk at once, to a server that takes that; `replies` then has what it says."""
         lines = "\r\n".join([*commands, ""])
         if not lines.count("\r") == lines.count("\n") == len(commands):
             raise ValueError("a command holds a line end")  # as smtplib's `putcmd` says
         self.send(lines.encode(self.command_encoding) + chunk)
+
+    def replies(self, count: int) -> list[SmtpReply]:
+        """The next ones. The one that closes the connection stands for those that never come."""
         replies: list[SmtpReply] = []
-        while len(replies) < len(commands):
+        while len(replies) < count:
             replies.append(replies[-1] if replies and replies[-1].code == CLOSING else self.getreply())
         return replies
 
@@ -86,13 +92,18 @@ class SmtpConnection(smtplib.SMTP):
             raise OSError(f"it does not speak SMTP, but says {printable(said)!r}")
         return SmtpReply(code, said)
 
-    def is_quiet(self) -> bool:
-        """Whether the server has neither said anything since its last reply nor closed the connection."""
+    def has_arrived(self, seconds: float = 0) -> bool:
+        """Whether the server has said something since its last reply, or closed the connection; it may take so long."""
+        assert self.sock is not None
         if self._arriving is None:
-            assert self.sock is not None
             self._arriving = select.poll()
             self._arriving.register(self.sock, select.POLLIN)
-        return not self._arriving.poll(0)
+        return self._is_read_ahead() or bool(self._arriving.poll(seconds * 1000))
+
+    def _is_read_ahead(self) -> bool:
+        """Whether something that the server has said has left the socket and was not used yet."""
+        in_tls = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
+        return in_tls or (isinstance(self.file, _SmtpReplyReader) and self.file.has_unread)
 
     def abort(self) -> None:
         """From another thread: whatever waits on the connection ends at once."""
@@ -132,6 +143,10 @@ class _SmtpReplyReader:
         end = min(end + 1 or most, most)
         line, self._unread = self._unread[:end], self._unread[end:]
         return line
+
+    @property
+    def has_unread(self) -> bool:
+        return bool(self._unread)
 
     def close(self) -> None:
         """smtplib closes the socket itself."""

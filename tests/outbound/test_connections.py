@@ -39,7 +39,7 @@ def test_one_mail_that_takes_long_holds_up_none_that_come_later_to_others(
 ) -> None:
     sent: list[str] = []
     goes = threading.Event()
-    monkeypatch.setattr("outbound.server_connection.transport_for", lambda server, _: _Transport(server, sent, goes))
+    monkeypatch.setattr("outbound.message_sender.transport_for", lambda server, _: _Transport(server, sent, goes))
     desk.apply(make_server(connections=2), EmailOptions(default_outgoing_server="it-out"))
     recipients = [SLOW, *(f"quick-{number}@example.com" for number in range(12)), SLOW]
     first, *requests, last = map(lambda id_, to: make_request(notification_id=id_, recipient=to), ids(14), recipients)

@@ -39,23 +39,23 @@ def _results(name: str) -> Results:
     return (DeliveryResult(notification_id=name, outcome="sent", recipient="a@b.c", at=datetime.now(UTC)),)
 
 
-def _record(disk: _Disk, names: tuple[str, ...]) -> list["Future[None]"]:
-    """The first is being written while the others come."""
+def _record(disk: _Disk, *rounds: tuple[str, ...]) -> list[Exception | None]:
+    """Why each could not be recorded, if so. The first round is being written while the others come."""
     group = GroupCommit(disk.write)
-    with ThreadPoolExecutor(len(names)) as connections:
-        first = connections.submit(group.record, _results(names[0]))
+    messages = [[_results(name) for name in names] for names in rounds]
+    with ThreadPoolExecutor(len(rounds)) as connections:
+        first = connections.submit(group.record, messages[0])
         assert wait_until(lambda: len(disk.groups) == 1, 10)
-        others = [connections.submit(group.record, _results(name)) for name in names[1:]]
-        assert wait_until(lambda: len(group._waiting) == len(others), 10)
+        others = [connections.submit(group.record, one) for one in messages[1:]]
+        assert wait_until(lambda: len(group._waiting) == sum(map(len, messages[1:])), 10)
         disk.goes.set()
-        return [first, *others]
+        return [error for one in (first, *others) for error in one.result()]
 
 
 def test_those_that_come_during_a_write_are_written_together_by_the_next() -> None:
     disk = _Disk()
-    done = _record(disk, ("a", "b", "c", "d"))
-    assert [one.result() for one in done] == [None] * 4
-    assert [sorted(group) for group in disk.groups] == [["a"], ["b", "c", "d"]]
+    assert _record(disk, ("a",), ("b",), ("c", "d"), ("e",)) == [None] * 5
+    assert [sorted(group) for group in disk.groups] == [["a"], ["b", "c", "d", "e"]]
 
 
 class _Group:
@@ -82,13 +82,13 @@ class _Group:
         self.commit.begin(seconds)
         assert self.goes.wait(10)
         if name:
-            self.commit.record(_results(name))
+            self.commit.record([_results(name)])
         self.commit.end()
 
     def record(self) -> None:
         """What sending took a hundredth of a second for."""
         self.commit.begin(0.01)
-        self.commit.record(_results("a"))
+        self.commit.record([_results("a")])
         self.commit.end()
 
     @contextmanager
@@ -133,17 +133,14 @@ def test_nobody_waits_for_one_that_is_not_about_done(seconds: float, since: floa
 
 
 def test_what_cannot_be_written_harms_no_other() -> None:
-    disk = _Disk()
-    done = _record(disk, ("a", "b", "bad", "c"))
-    errors = [type(one.exception()) for one in done]
-    assert errors == [type(None), type(None), ValueError, type(None)]
+    errors = _record(disk := _Disk(), ("a",), ("b", "bad", "c"), ("d",))
+    assert [type(error) for error in errors] == [type(None), type(None), ValueError, type(None), type(None)]
+    assert {name for names in disk.groups[2:] for name in names} == {"b", "bad", "c", "d"}
 
 
 def test_an_outage_is_told_to_all_of_a_group() -> None:
     disk = _Disk()
     disk.is_away = True
-    done = _record(disk, ("a", "b", "c"))
-    for one in done:
-        with pytest.raises(OutageError):
-            one.result()
+    errors = _record(disk, ("a",), ("b", "c"), ("d",))
+    assert [type(error) for error in errors] == [OutageError] * 4
     assert len(disk.groups) == 2
