@@ -11,6 +11,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from deploy.local.ports import wait_until
+from deploy.local.servers.certificates import Certificates, make_certificates
 from deploy.local.servers.smtp_sink import SmtpSink
 from desk.deliveries import DeliveryLedger, DeliveryResult
 from desk.engine import read_transaction
@@ -22,7 +23,7 @@ from runtime.outages import OutageError
 from runtime.processing.outcomes import FinalOutcome, Ok, Retry
 from schemas.events import NotificationRequested
 from schemas.reasons import Reason
-from schemas.settings import EmailOptions, OutgoingServer
+from schemas.settings import EmailOptions, OutgoingServer, Security
 from tests.outbound.desk import Desk, ids, settled
 
 CONNECTIONS, MESSAGES = 3, 9
@@ -32,8 +33,8 @@ MakeRequest = Callable[..., NotificationRequested]
 class Server(SmtpSink):
     """Does to a recipient what its address says."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.goes = threading.Event()
         self._done: set[str] = set()
 
@@ -56,9 +57,20 @@ class Server(SmtpSink):
         return Counter(recipient for mail in self.messages for recipient in mail.recipients)
 
 
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(params=[Security.NONE, Security.STARTTLS])
+def security(request: pytest.FixtureRequest) -> Security:
+    return Security(request.param)
+
+
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as server:
+def server(security: Security, certificates: Certificates) -> Iterator[Server]:
+    options = {"tls_context": certificates.context()} if security is Security.STARTTLS else {}
+    with Server(**options) as server:
         yield server
         server.goes.set()
 
@@ -80,6 +92,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def quick(
     desk: Desk,
     server: Server,
+    security: Security,
+    certificates: Certificates,
     make_server: Callable[..., OutgoingServer],
     make_request: MakeRequest,
     written: list[int],
@@ -93,7 +107,8 @@ def quick(
     monkeypatch.setattr(delivery, "STALLED_SECONDS", 30.0)
     monkeypatch.setattr(smtp, "_PAUSE_SECONDS", 60.0)
     desk.start()
-    desk.apply(make_server(port=server.port, connections=CONNECTIONS), EmailOptions(default_outgoing_server="it-out"))
+    settings = {"port": server.port, "security": security, "ca_file": str(certificates.authority)}
+    desk.apply(make_server(connections=CONNECTIONS, **settings), EmailOptions(default_outgoing_server="it-out"))
     warm_up(desk, make_request)
     server.clear()
     written.clear()
