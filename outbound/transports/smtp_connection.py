@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from mailserver.authentication import LoginScheme, method_for, refused, response_in_base64, sasl_log_in
@@ -17,7 +18,7 @@ from outbound.transports.base import OnStep
 from runtime.security.redaction import printable
 from schemas.settings import OutgoingServer, Security
 
-CLOSING = 421  # RFC 5321, section 3.8: the server closes the connection and says nothing more
+CLOSING = 421  # RFC 5321, section 3.8: the server closes the connection; some go on all the same
 MAX_REPLY_BYTES = 64 * 1024  # RFC 5321, section 4.5.3.1.5: a line of a reply has 512
 _RECEIVE_BYTES = 8 * 1024
 _ONE_LINE = re.compile(rb"([2-5][0-9]{2}) ([^\r\n]{0,500})\r\n")  # a reply as most are; group 2 is its text
@@ -60,10 +61,10 @@ class SmtpConnection(smtplib.SMTP):
 
     def commands(self, commands: Sequence[str]) -> list[SmtpReply]:
         """Send commands of which none depends on another's reply: at once where the server takes that (RFC 2920)."""
-        if not self.has_extn("pipelining"):
-            return [self.command(command) for command in commands]
-        self.write(commands)
-        return self.replies(len(commands))
+        if self.has_extn("pipelining"):
+            self.write(commands)
+            return self.replies(len(commands))
+        return _replies([partial(self.command, command) for command in commands])
 
     def write(self, commands: Sequence[str], chunk: bytes = b"") -> None:
         """Send commands and a chunk at once, to a server that takes that; `replies` then has what it says."""
@@ -73,15 +74,13 @@ class SmtpConnection(smtplib.SMTP):
         self.send(lines.encode(self.command_encoding) + chunk)
 
     def replies(self, count: int) -> list[SmtpReply]:
-        """The next ones. The one that closes the connection stands for those that never come."""
-        replies: list[SmtpReply] = []
-        while len(replies) < count:
-            replies.append(replies[-1] if replies and replies[-1].code == CLOSING else self.getreply())
-        return replies
+        """The next ones. The one that closes the connection stands for those that do not come any more."""
+        return _replies([self.getreply] * count)
 
     def getreply(self) -> SmtpReply:
         """smtplib's, where the reply is one (RFC 5321, section 4.2) and all of it arrives in time."""
-        assert self.sock is not None
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected("it is closed")
         if self.file is None:
             self.file = _SmtpReplyReader(self.sock)
         if one_line := self.file.one_line() or self.file.begin(self._server.timeout_seconds):
@@ -194,6 +193,18 @@ def open_connection(
             raise connection_lost(server, error) from error
         raise
     return smtp
+
+
+def _replies(read: Sequence[Callable[[], SmtpReply]]) -> list[SmtpReply]:
+    replies: list[SmtpReply] = []
+    for read_one in read:
+        try:
+            replies.append(read_one())
+        except OSError:
+            if not replies or replies[-1].code != CLOSING:
+                raise
+            replies.append(replies[-1])
+    return replies
 
 
 def connection_lost(server: OutgoingServer, error: OSError) -> MailServerError:

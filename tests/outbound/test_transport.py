@@ -372,6 +372,35 @@ def test_a_mail_in_a_row_that_the_server_has_no_time_for_goes_by_a_new_connectio
     assert pieces[:-1] == [hello, ENVELOPE, CHUNK, ENVELOPE + CHUNK, hello, ENVELOPE, CHUNK]
 
 
+@pytest.mark.parametrize("extensions", [b"HELP", b"PIPELINING", b"PIPELINING\r\n250-CHUNKING"])
+def test_of_a_server_that_has_no_time_for_one_recipient_each_reply_counts(
+    extensions: bytes, make_server: MakeServer
+) -> None:
+    """Some, such as an Exim that was told to, say 421 and go on."""
+    three = ["ann@example.com", "bob@example.com", "eve@example.com"]
+    script: dict[bytes, Replies] = {
+        b"EHLO": b"250-hello\r\n250-" + extensions + b"\r\n250 HELP\r\n",
+        b"RCPT": [OK, OK, b"421 4.7.0 not him now\r\n"],
+    }
+    with _scripted(script) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert _send(transport).outcome == "sent"
+        verdicts = transport.send("", three, MAIL)
+        assert [verdicts[one].outcome for one in three] == ["sent", "deferred", "sent"]
+        assert _send(transport).outcome == "sent"
+        transport.quit()
+
+
+def test_a_server_that_goes_as_it_said_while_it_has_a_mail_is_in_trouble(make_server: MakeServer) -> None:
+    script: dict[bytes, Replies] = {**CHUNKS, b"RCPT": [OK, OK, b"421 4.7.0 enough\r\n"], b"BDAT": [OK, HANG_UP]}
+    with _scripted(script) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert _send(transport).outcome == "sent"
+        with pytest.raises(MailServerError) as caught:
+            transport.send("", [*TO, "bob@example.com", "eve@example.com"], MAIL)
+    assert caught.value.reason is Reason.SERVER_UNREACHABLE
+
+
 def test_a_server_that_takes_nobody_now_is_told_in_its_own_words(make_server: MakeServer) -> None:
     with _scripted({GREETING: b"554 closed\x1b for today\r\n"}) as port:
         error = _refused(make_server(port=port))
