@@ -193,6 +193,8 @@ class SmtpTransport:
     def _send_envelope_when_connected(
         self, sender: str, recipients: Sequence[str]
     ) -> tuple[SmtpConnection, _EnvelopeReplies]:
+        if self._smtp is not None and self._smtp.has_arrived():
+            self.close()  # it is gone, or what it said would be taken for the reply to something else
         if self._smtp is not None:
             try:
                 replies = _send_envelope(self._smtp, sender, recipients)
@@ -283,6 +285,8 @@ def _chunk(content: bytes) -> bytes:
 def _send_data(smtp: SmtpConnection, content: bytes) -> SmtpReply:
     """DATA and the message; the reply that refuses it, or that to its last dot."""
     reply = smtp.command("DATA")
+    if reply.ok:
+        raise OSError(f"to DATA it says {reply.text!r}")  # it has nothing yet: what it says is about something else
     if reply.code != 354:
         return reply
     smtp.send(_dot_stuffed(content) + b".\r\n")

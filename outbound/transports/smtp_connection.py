@@ -102,7 +102,7 @@ class SmtpConnection(smtplib.SMTP):
     def _is_read_ahead(self) -> bool:
         """Whether something that the server has said has left the socket and was not used yet."""
         in_tls = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
-        return in_tls or (isinstance(self.file, _SmtpReplyReader) and self.file.has_unread)
+        return in_tls or bool(self.file is not None and self.file.unread)
 
     def abort(self) -> None:
         """From another thread: whatever waits on the connection ends at once."""
@@ -112,40 +112,39 @@ class SmtpConnection(smtplib.SMTP):
 
 
 class _SmtpReplyReader:
-    """What smtplib reads a server's replies from: one without end, or that comes byte by byte, is cut off."""
+    """What smtplib reads a server's replies from: one without end, or that comes byte by byte, is cut off.
+
+    `unread`: what has come beyond the replies that were read.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._unread = b""
+        self.unread = b""
 
     def begin(self, seconds: float) -> SmtpReply | None:
         """Of the next reply, which may take this long: the socket's own time-out. It, where it comes as one line."""
         self._seconds = seconds
         self._until = time.monotonic() + seconds
         self._received = 0
-        if not self._unread:
+        if not self.unread:
             self._receive()
         return self.one_line()
 
     def one_line(self) -> SmtpReply | None:
         """The next reply, where all of it has come and it is one line: in a third of the time that smtplib takes."""
-        found = _ONE_LINE.match(self._unread)
+        found = _ONE_LINE.match(self.unread)
         if found is None:
             return None
-        self._unread = self._unread[found.end() :]
+        self.unread = self.unread[found.end() :]
         return SmtpReply(int(found[1]), found[2].strip(b" \t"))
 
     def readline(self, most: int) -> bytes:
         """A line, or what there is of it at the connection's end or when it is too long."""
-        while (end := self._unread.find(b"\n")) < 0 and len(self._unread) < most and self._receive():
+        while (end := self.unread.find(b"\n")) < 0 and len(self.unread) < most and self._receive():
             pass
         end = min(end + 1 or most, most)
-        line, self._unread = self._unread[:end], self._unread[end:]
+        line, self.unread = self.unread[:end], self.unread[end:]
         return line
-
-    @property
-    def has_unread(self) -> bool:
-        return bool(self._unread)
 
     def close(self) -> None:
         """smtplib closes the socket itself."""
@@ -156,7 +155,7 @@ class _SmtpReplyReader:
         self._received += len(received)
         if self._received > MAX_REPLY_BYTES:
             raise OSError(f"a reply of more than {MAX_REPLY_BYTES} bytes")
-        self._unread += received
+        self.unread += received
         return bool(received)
 
     def _receive_rest(self) -> bytes:

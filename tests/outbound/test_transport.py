@@ -401,6 +401,19 @@ def test_a_server_that_goes_as_it_said_while_it_has_a_mail_is_in_trouble(make_se
     assert caught.value.reason is Reason.SERVER_UNREACHABLE
 
 
+def test_what_nobody_asked_for_is_not_taken_for_the_reply_to_the_next_mail(make_server: MakeServer) -> None:
+    script: dict[bytes, Replies] = {b"\r\n.\r\n": [OK + b"250 once more\r\n", b"554 not that\r\n"]}
+    with _scripted(script, connections=2) as port:
+        transport = SmtpTransport(make_server(port=port), _no_login)
+        assert [_send(transport).outcome for _ in range(2)] == ["sent", "failed"]
+        transport.quit()
+
+
+def test_a_mail_is_not_sent_by_a_positive_reply_to_something_else(make_server: MakeServer) -> None:
+    with _scripted({b"DATA": OK}) as port:
+        assert _refused(make_server(port=port)).reason is Reason.SERVER_UNREACHABLE
+
+
 def test_a_server_that_takes_nobody_now_is_told_in_its_own_words(make_server: MakeServer) -> None:
     with _scripted({GREETING: b"554 closed\x1b for today\r\n"}) as port:
         error = _refused(make_server(port=port))
