@@ -103,10 +103,10 @@ class ServerConnection:
                 self.start()
 
     def stop(self) -> None:
-        """End after the message that is being sent."""
+        """End after the message that is being sent: no other is begun."""
         with self._changed:
             self._stopping.set()
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor.shutdown(wait=False)
 
     def close(self, seconds: float) -> None:
         """Close the connection once the message is sent; break it where that takes longer."""

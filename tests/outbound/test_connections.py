@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from deploy.local.ports import wait_until
 from outbound.transports.base import RecipientResult
 from runtime.processing.outcomes import InFlight, Ok
 from schemas.events import NotificationRequested
@@ -52,3 +53,33 @@ def test_one_mail_that_takes_long_holds_up_none_that_come_later_to_others(
     goes.set()
     assert [type(settled(outcome)) for outcome in (slow, behind)] == [Ok] * 2
     assert sent[-2:] == [SLOW] * 2
+
+
+def test_a_connection_that_has_not_ended_in_time_is_broken_whatever_waits_behind(
+    desk: Desk,
+    make_server: Callable[..., OutgoingServer],
+    make_request: Callable[..., NotificationRequested],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To say QUIT on it would take the reply that its message waits for."""
+    ended: list[str] = []
+    sent: list[str] = []
+    goes = threading.Event()
+
+    class Transport(_Transport):
+        def quit(self) -> None:
+            ended.append("quit")
+
+        def abort(self) -> None:
+            ended.append("abort")
+            goes.set()
+
+    monkeypatch.setattr("outbound.message_sender.transport_for", lambda server, _: Transport(server, sent, goes))
+    monkeypatch.setattr("outbound.delivery._CLOSE_SECONDS", 0.1)
+    desk.apply(make_server(), EmailOptions(default_outgoing_server="it-out"))
+    for id_ in ids(2):
+        (outcome,) = desk.answer(make_request(notification_id=id_, recipient=SLOW))
+        assert isinstance(outcome, InFlight)
+    desk.delivery.close()
+    assert ended == ["abort"]
+    assert wait_until(lambda: sent == [SLOW], 10)
