@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from desk.deliveries import DeliveryResult
+from desk.errors import UnstorableError
 from outbound.results import Results
 from runtime.outages import OutageError
 from schemas.reasons import Reason
@@ -32,6 +33,7 @@ class ResultRecorder:
         self._group = GroupCommit(ledger.record)
         self.begin, self.end = self._group.begin, self._group.end
         self._unrecorded: dict[tuple[str, str], DeliveryResult] = {}
+        self._unstorable: set[str] = set()  # notifications of which the ledger cannot hold a result
 
     def record(self, results: Results) -> None:
         """Those of one message; raises what `record_each` gives for it."""
@@ -47,23 +49,31 @@ class ResultRecorder:
         """
         errors = self._group.record(messages)
         for results, error in zip(messages, errors, strict=True):
-            if error is not None:
+            if isinstance(error, UnstorableError):
+                self._unstorable.update(result.notification_id for result in results)
+            elif error is not None:
                 self._unrecorded.update({(result.notification_id, result.recipient): result for result in results})
         return errors
 
-    @property
-    def has_unrecorded(self) -> bool:
-        return bool(self._unrecorded)
+    def obstacle(self, notification_id: str) -> Exception | None:
+        """Why this one is not to be sent now.
 
-    def check(self) -> None:
-        """Raises `OutageError` where something is still to be recorded: nothing is sent meanwhile."""
+        `OutageError` where something is still to be recorded: nothing is sent meanwhile. `UnstorableError` where this
+        one was sent, and the ledger will never know: it is not sent again.
+        """
         if self._unrecorded:
-            raise OutageError(Reason.DATABASE_AWAY, "what was sent before is not recorded yet")
+            return OutageError(Reason.DATABASE_AWAY, "what was sent before is not recorded yet")
+        if notification_id in self._unstorable:
+            return UnstorableError("what became of it is a value that the ledger cannot hold")
+        return None
 
     def flush_unrecorded(self) -> None:
         """Record what was sent while the database was unavailable. Raises `OutageError` while it still is."""
         for key, result in list(self._unrecorded.items()):
-            self._ledger.record(result)
+            try:
+                self._ledger.record(result)
+            except UnstorableError:
+                self._unstorable.add(result.notification_id)
             del self._unrecorded[key]
 
 

@@ -131,7 +131,7 @@ class ServerConnection:
         if (
             self._stopping.is_set()
             or len(mail.recipients) > mail.server.recipients_per_mail
-            or self._context.recorder.has_unrecorded
+            or self._context.recorder.obstacle(mail.job.id)
             or self._is_too_late(work)
             or self._context.deferrals.is_behind(mail.job, work.planned)
             or not _begin(work.future)
@@ -196,7 +196,8 @@ class ServerConnection:
     def _deliver(self, mail: OutgoingMail) -> Results:
         """One attempt. Each part of the recipients is recorded before the next part gets the message."""
         recorder = self._context.recorder
-        recorder.check()
+        if obstacle := recorder.obstacle(mail.job.id):
+            raise obstacle
         results: list[DeliveryResult] = []
         size = mail.server.recipients_per_mail
         for start in range(0, len(mail.recipients), size):

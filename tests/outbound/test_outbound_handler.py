@@ -15,6 +15,7 @@ from deploy.local.ports import free_port
 from deploy.local.servers.smtp_sink import SmtpSink
 from desk.deliveries import DeliveryLedger, DeliveryResult, Known
 from desk.engine import open_desk
+from desk.errors import UnstorableError
 from outbound import server_connection as worker_module
 from outbound.handler import IN_FLIGHT_SECONDS
 from outbound.results import report
@@ -359,13 +360,15 @@ def test_a_mail_whose_lane_ends_while_it_is_asked_for_again_is_sent_once(
 
 
 class _LedgerThatGoesAway(DeliveryLedger):
-    """A real ledger whose database is away while `away` is set."""
+    """A real ledger whose database is away while `away` is set. A `bad` mail id is more than it can hold."""
 
     away = False
 
     def record(self, *results: DeliveryResult) -> None:
         if self.away:
             raise OutageError(Reason.DATABASE_AWAY, "away")
+        if any(result.mail_id == "bad" for result in results):
+            raise UnstorableError("bad")
         super().record(*results)
 
 
@@ -383,6 +386,37 @@ def test_a_mail_sent_while_the_database_is_away_is_not_sent_again(
             desk.handle(*requests)
     ledger.away = False
     assert [result_of(outcome).outcome for outcome in desk.handle(*requests)] == ["sent"] * 3
+    assert len(smtp_sink.messages) == 3
+    desk.delivery.close()
+    ledger.close()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("is_away_first", [False, True])
+def test_what_the_ledger_cannot_hold_is_sent_once_and_stops_no_other(
+    is_away_first: bool,
+    tmp_path: Path,
+    now: datetime,
+    smtp_sink: SmtpSink,
+    make_request: MakeRequest,
+    make_server: MakeServer,
+) -> None:
+    engine = open_desk(new_desk(tmp_path / "desk.db"))
+    ledger = _LedgerThatGoesAway(engine)
+    desk = Desk(ledger, now)
+    desk.apply(make_server(port=smtp_sink.port), EmailOptions(default_outgoing_server="it-out"))
+    first, second, third = ids(3)
+    bad = make_request(notification_id=first, mail_id="bad", recipient="bad@example.com")
+    if is_away_first:
+        ledger.away = True
+        with pytest.raises(OutageError):
+            desk.handle(bad)
+        ledger.away = False
+    for _ in range(2):
+        with pytest.raises(UnstorableError):
+            desk.handle(bad)
+    others = [make_request(notification_id=id_) for id_ in (second, third)]
+    assert [result_of(outcome).outcome for outcome in desk.handle(*others)] == ["sent"] * 2
     assert len(smtp_sink.messages) == 3
     desk.delivery.close()
     ledger.close()
