@@ -197,6 +197,8 @@ class ServerConnection:
         """One attempt. Each part of the recipients is recorded before the next part gets the message."""
         recorder = self._context.recorder
         if obstacle := recorder.obstacle(mail.job.id):
+            if isinstance(obstacle, OutageError):
+                self._context.deferrals.add(mail.job)  # none of its line overtakes it until it comes again
             raise obstacle
         results: list[DeliveryResult] = []
         size = mail.server.recipients_per_mail

@@ -363,9 +363,11 @@ class _LedgerThatGoesAway(DeliveryLedger):
     """A real ledger whose database is away while `away` is set. A `bad` mail id is more than it can hold."""
 
     away = False
+    seconds = 0.0  # until that is noticed
 
     def record(self, *results: DeliveryResult) -> None:
         if self.away:
+            time.sleep(self.seconds)
             raise OutageError(Reason.DATABASE_AWAY, "away")
         if any(result.mail_id == "bad" for result in results):
             raise UnstorableError("bad")
@@ -387,6 +389,35 @@ def test_a_mail_sent_while_the_database_is_away_is_not_sent_again(
     ledger.away = False
     assert [result_of(outcome).outcome for outcome in desk.handle(*requests)] == ["sent"] * 3
     assert len(smtp_sink.messages) == 3
+    desk.delivery.close()
+    ledger.close()
+    engine.dispose()
+
+
+def test_a_mail_that_an_outage_kept_from_being_sent_is_overtaken_by_none_of_its_line(
+    tmp_path: Path, now: datetime, smtp_sink: SmtpSink, make_request: MakeRequest, make_server: MakeServer
+) -> None:
+    """It is in flight when the outage begins, and given back to the handler after the batch that waits for its end."""
+    engine = open_desk(new_desk(tmp_path / "desk.db"))
+    ledger = _LedgerThatGoesAway(engine)
+    desk = Desk(ledger, now)
+    desk.apply(make_server(port=smtp_sink.port), EmailOptions(default_outgoing_server="it-out"))
+    first, second, third = (
+        record(make_request(notification_id=id_, data={"reference": f"C-00000{number}"}), offset=number)
+        for number, id_ in enumerate(ids(3))
+    )
+    ledger.away, ledger.seconds = True, 0.3
+    in_flight = desk.handler.handle([first, second])
+    for outcome in in_flight:
+        with pytest.raises(OutageError):
+            settled(outcome)
+    ledger.away = False
+    outcomes = [settled(outcome) for one in (third, first, second) for outcome in desk.handler.handle([one])]
+    assert [type(outcome) for outcome in outcomes] == [Retry, Ok, Ok]
+    desk.handler.handle([third])
+    _wait_until(lambda: len(smtp_sink.messages) == 3)
+    arrived = [str(message_from_bytes(mail.raw)["Subject"])[:10] for mail in smtp_sink.messages]
+    assert arrived == ["[C-000000]", "[C-000001]", "[C-000002]"]
     desk.delivery.close()
     ledger.close()
     engine.dispose()
