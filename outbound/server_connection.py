@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 from desk.deliveries import DeliveryResult
@@ -46,7 +47,7 @@ class Begun(NamedTuple):
 
 
 class ServerConnection:
-    """`take` is called from one thread. The thread that sends holds `turn`: the connection's own, or another one's."""
+    """`take`, `start` and `stop` are called from one thread; `borrow` and what comes with it by that of another one."""
 
     def __init__(self, name: str, context: DeliveryContext, login: Login) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
@@ -54,9 +55,9 @@ class ServerConnection:
         self._sender = MessageSender(context, login)
         self._works: deque[_Work] = deque()
         self._in_flight = 0
-        self._changed = threading.Condition()  # guards `_in_flight`, and going on against stopping
+        self._changed = threading.Condition()  # guards `_in_flight`, and that nothing goes on once it is stopping
         self._stopping = threading.Event()
-        self.turn = threading.Lock()
+        self._turn = threading.Lock()  # held by the thread that sends: its own, or one that has borrowed it
         self.seconds_per_message = math.inf  # on average, until it is recorded; no limit where the last one failed
         self._began = math.inf  # when the one that is being sent was begun
 
@@ -96,12 +97,6 @@ class ServerConnection:
         """Send what was taken: `run` in the connection's thread, one message after the other where there is none."""
         return self._executor.submit(run or self._run)
 
-    def go_on(self) -> None:
-        """Send what is left one after the other, unless it is stopping. By any thread."""
-        with self._changed:
-            if self._works and not self._stopping.is_set():
-                self.start()
-
     def stop(self) -> None:
         """End after the message that is being sent: no other is begun."""
         with self._changed:
@@ -110,15 +105,28 @@ class ServerConnection:
 
     def close(self, seconds: float) -> None:
         """Close the connection once the message is sent; break it where that takes longer."""
-        if self.turn.acquire(timeout=max(0.0, seconds)):
+        if self._turn.acquire(timeout=max(0.0, seconds)):
             try:
                 self._sender.quit()
             finally:
-                self.turn.release()
+                self._turn.release()
         else:
             self._sender.abort()
 
-    # ---- a message of a round, by the thread that has the turn of several connections ----
+    # ---- lent to another thread, which sends over several connections ----
+
+    def borrow(self) -> None:
+        """From now on this thread sends, until it gives the connection back."""
+        self._turn.acquire()
+
+    def give_back(self, first: Callable[[], None] | None = None) -> None:
+        """Its own thread goes on with what is left. `first`: what that is to do before, still as the borrower."""
+        if first is None:
+            self._turn.release()
+            if self._works:
+                self._go_on(self._run)
+        elif not self._go_on(partial(self._run_after, first)):
+            self._run_after(first)
 
     @property
     def has_next(self) -> bool:
@@ -168,8 +176,23 @@ class ServerConnection:
 
     # ---- one message after the other ----
 
+    def _go_on(self, run: Callable[[], None]) -> bool:
+        """In its own thread. False: it is stopping."""
+        with self._changed:
+            is_stopping = self._stopping.is_set()
+            if not is_stopping:
+                self.start(run)
+        return not is_stopping
+
+    def _run_after(self, first: Callable[[], None]) -> None:
+        try:
+            first()
+        finally:
+            self._turn.release()
+        self._run()
+
     def _run(self) -> None:
-        with self.turn:
+        with self._turn:
             while self._works and not self._stopping.is_set():
                 self._end(self._works.popleft())
 

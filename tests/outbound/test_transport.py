@@ -376,7 +376,7 @@ def test_a_mail_in_a_row_that_the_server_has_no_time_for_goes_by_a_new_connectio
 def test_of_a_server_that_has_no_time_for_one_recipient_each_reply_counts(
     extensions: bytes, make_server: MakeServer
 ) -> None:
-    """Some, such as an Exim that was told to, say 421 and go on."""
+    """Not every server closes the connection with 421."""
     three = ["ann@example.com", "bob@example.com", "eve@example.com"]
     script: dict[bytes, Replies] = {
         b"EHLO": b"250-hello\r\n250-" + extensions + b"\r\n250 HELP\r\n",
