@@ -189,7 +189,10 @@ def _ids(
     """Of everybody who acts by mail, or is to be named or notified."""
     ids: set[str] = set()
     for command in new:
-        ids.update((command.mail.sender.person_id, command.mail.sender.logging_analyst))
+        sender, server = command.mail.sender, settings.incoming_server(command.mail.server_id)
+        ids.update((sender.person_id, sender.logging_analyst))
+        if server is not None:  # in the place of a sender who is not authenticated as that Analyst
+            ids.add(server.default_logging_analyst)
     for state in states.values():
         ids.update((state.user, state.logging_analyst))
     ids.update(*watching.values())

@@ -64,6 +64,12 @@ def test_the_author_of_a_new_call_is_answered_once_though_also_its_user(desk: Lo
     assert told(desk) == [("author", "ann@example.test", "CallLogged")]
 
 
+def test_the_default_logging_analyst_is_told_of_a_call_of_an_analyst_who_is_not_authenticated(desk: Logger) -> None:
+    apply(desk, rule("CallLogged", "author", "logging-analyst"))
+    desk.feed(make_mail("one", "rob@example.test", ROB, sender={"logging_analyst": "rob"}, trust="failed"))
+    assert told(desk) == [("logging-analyst", "desk@example.test", "CallLogged")]
+
+
 @pytest.mark.parametrize(
     ("writer", "expected"),
     [
