@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 
 from logger.core.commands import MailCommand, SystemCommand
 from logger.core.events import SOURCE
@@ -71,6 +72,10 @@ def _mail(record: Record, settings: SettingsSnapshot) -> MailCommand | Dead:
         return Dead(Reason.WRONG_SCHEMA, "mail_id: is not 32 hexadecimal digits")
     if mail.received.tzinfo is None:
         return Dead(Reason.WRONG_SCHEMA, "received: has no offset from UTC")
+    try:
+        mail.received.astimezone(UTC)
+    except OverflowError:  # PostgreSQL would store it, and no driver read it again
+        return Dead(Reason.WRONG_SCHEMA, "received: is not within the years 1 to 9999 of UTC")
     trace = _trace(attributes, mail.mail_id)
     return mail_command(mail, trace, settings)
 

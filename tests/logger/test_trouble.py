@@ -267,6 +267,8 @@ def raw(value: bytes | None, key: bytes | None = b"k", topic: str = MAIL_RESOLVE
         (raw(b'{"id": "x"}', topic=PERSONS.name(PREFIX)), Reason.WRONG_SCHEMA),
         (resolved(mail_id="x"), Reason.WRONG_SCHEMA),
         (resolved(received="2026-11-20T12:00:00"), Reason.WRONG_SCHEMA),
+        (resolved(received="0001-01-01T00:00:00+14:00"), Reason.WRONG_SCHEMA),
+        (resolved(received="9999-12-31T23:59:59-12:00"), Reason.WRONG_SCHEMA),
         (resolved(size=10**30), Reason.WRONG_SCHEMA),
     ],
 )
