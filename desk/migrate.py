@@ -1,7 +1,7 @@
 """Brings the desk's tables up to this release, in the process itself.
 
-Migrations only add, or drop an index that no release uses, so that processes of the release before work on while a new
-one is rolled out.
+Migrations only add, drop an index that no release uses, or make a table anew with its columns, so that processes of the
+release before work on while a new one is rolled out.
 """
 
 import time

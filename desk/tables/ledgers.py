@@ -81,13 +81,15 @@ bounced_addresses = Table(
     Column("marked_at", TIME),
 )
 
-# One row a transaction: the records that tell of it, until the broker has them.
+# One row a transaction: the records that tell of it, until the broker has them. No id is ever used again: several
+# processes may delete a row that they know by it.
 outbox = Table(
     "outbox",
     metadata,
     Column("id", NUMBER, primary_key=True, autoincrement=True),
     Column("created_at", TIME, nullable=False),
     text_column("messages"),
+    sqlite_autoincrement=True,
 )
 
 # Every attempt to send a notification. `reference` is the item's, so that its journal shows them.

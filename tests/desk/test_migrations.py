@@ -1,6 +1,7 @@
 """The migrations make the tables that the code knows, wherever they start from."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from alembic import command
@@ -8,17 +9,28 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, select, text
 
+from desk import outbox
 from desk.engine import open_desk, read_transaction, write_transaction
 from desk.ledger import may_be_from
 from desk.migrate import MIGRATIONS, REVISIONS, upgrade, wait_until_current
 from desk.tables import metadata
 from runtime.outages import OutageError
 from schemas.reasons import Reason
+from schemas.topics import CALL_EVENTS
+from schemas.wire import OutputRecord
 
+AT = datetime(2026, 11, 28, 10, 0, tzinfo=UTC)
 A_MAIL = """INSERT INTO mails (mail_id, server_id, outcome, item_id, received, logged_at, size, sha256)
     VALUES ('m', 'it', 'call-logged', 1, '2026-11-28 10:00', '2026-11-28 10:00', 1, '')"""
+
+
+def upgrade_to(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def test_from_empty_they_make_the_tables_of_the_code(empty_desk_url: str) -> None:
@@ -63,15 +75,27 @@ def test_a_desk_that_holds_messages_may_have_them_from_0_1(empty_desk_url: str, 
     """Such as one whose tables are those of that release, and that has logged a message meanwhile, or none."""
     engine = open_desk(empty_desk_url)
     with write_transaction(engine) as connection:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0004")
+        upgrade_to(connection, "0004")
         if had_mail:
             connection.execute(text(A_MAIL))
     upgrade(engine)
     with read_transaction(engine) as connection:
         assert may_be_from(connection, "0.1") is had_mail
+    engine.dispose()
+
+
+def test_the_outbox_keeps_its_rows_and_uses_no_id_again(empty_desk_url: str) -> None:
+    engine, messages = open_desk(empty_desk_url), [OutputRecord(CALL_EVENTS, "C-000001", b"{}")]
+    with write_transaction(engine) as connection:
+        upgrade_to(connection, "0010")
+        first = outbox.replace(connection, (), messages, AT)
+    upgrade(engine)
+    with write_transaction(engine) as connection:
+        assert connection.execute(select(metadata.tables["outbox"])).all() == [(first, AT, outbox.pack(messages))]
+        second = outbox.replace(connection, [first], messages, AT)
+    with write_transaction(engine) as connection:
+        outbox.discard(connection, [second])
+        assert first < second < outbox.replace(connection, (), messages, AT)
     engine.dispose()
 
 

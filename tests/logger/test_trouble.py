@@ -177,6 +177,19 @@ def test_what_a_dead_logger_left_behind_is_published_by_the_next(logger: Logger,
     assert rows_in_outbox(logger) == 0
 
 
+def test_a_logger_whose_row_another_has_deleted_deletes_no_other(logger: Logger, another: Logger) -> None:
+    """Such as one that was frozen before it deleted what it had published."""
+    later = NOW + timedelta(seconds=1)
+    logger.feed(make_mail("one"))
+    assert outbox.relay(another.engine, another.publish, older_than=later) == 1
+    another.publish = broker_away
+    with pytest.raises(OutageError):
+        another.feed(make_mail("two"))
+    logger.feed(make_mail("three"))
+    assert outbox.relay(logger.engine, logger.publish, older_than=later) == 2
+    assert {event.reference for event in logger.of(CALL_EVENTS)} == {"C-000001", "C-000002", "C-000003"}
+
+
 def test_a_relay_outlasts_an_outage(logger: Logger) -> None:
     logger.publish = broker_away
     with pytest.raises(OutageError):
