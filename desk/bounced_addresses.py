@@ -22,19 +22,19 @@ class BouncedAddress:
     marked_at: datetime | None
 
 
-_FOUND = Prepared(select(table).where(any_of(table.c.address)).order_by(table.c.address))
+_SELECT = select(table).where(any_of(table.c.address)).order_by(table.c.address)
+_FOUND = Prepared(_SELECT)
+_LOCKED = Prepared(_SELECT.with_for_update())  # another logger that counts a bounce of it waits, and counts from there
 
 
 def bounced(connection: Connection, addresses: Collection[str]) -> dict[str, BouncedAddress]:
     """By normalised address; those without a bounce are left out."""
-    if not addresses:
-        return {}
-    return {row.address: BouncedAddress(**row._asdict()) for row in _FOUND.rows(connection, keys=sorted(addresses))}
+    return _found(connection, _FOUND, addresses) if addresses else {}
 
 
 def add_bounce(connection: Connection, address: str, status: str, at: datetime, until_marked: int) -> bool:
     """Counts a hard bounce of a normalised address. True if that suppresses it; `until_marked` 0: never."""
-    before = bounced(connection, [address]).get(address)
+    before = _found(connection, _LOCKED, [address]).get(address)
     bounces = 1 if before is None else before.bounces + 1
     is_marked = before is not None and before.marked_at is not None
     marks = bool(until_marked) and bounces >= until_marked and not is_marked
@@ -50,3 +50,7 @@ def forget(connection: Connection, addresses: Collection[str]) -> None:
     """Takes addresses off the suppression list, and forgets their bounces."""
     if addresses:
         connection.execute(delete(table).where(any_of(table.c.address)), {"keys": sorted(addresses)})
+
+
+def _found(connection: Connection, query: Prepared, addresses: Collection[str]) -> dict[str, BouncedAddress]:
+    return {row.address: BouncedAddress(**row._asdict()) for row in query.rows(connection, keys=sorted(addresses))}

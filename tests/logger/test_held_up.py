@@ -18,14 +18,15 @@ import pytest
 from sqlalchemy import Engine, text
 
 from desk import postgresql as frozen
-from desk.engine import open_desk, read_transaction
+from desk.bounced_addresses import add_bounce, bounced
+from desk.engine import open_desk, read_transaction, write_transaction
 from logger import transaction
 from logger.db import thread_index
 from runtime.outages import OutageError
 from runtime.processing.outcomes import FinalOutcome, Ok
 from schemas.resolved_mail import ResolvedMail
 from tests.logger.frozen import SHORT, batch
-from tests.logger.harness import Logger, make_mail, opened
+from tests.logger.harness import NOW, Logger, make_mail, opened
 
 SECONDS = 30  # by when what is waited for has happened
 ORIGINAL = make_mail("original")
@@ -35,6 +36,7 @@ _LOCKS = (
     " WHERE datname = current_database() AND locktype = 'advisory'"
 )
 _WAITING = text(f"{_LOCKS} AND NOT granted")
+_HELD_UP = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 
 
 def answer(cause: str, *answered: str, **fields: Any) -> ResolvedMail:
@@ -169,6 +171,27 @@ def test_a_frozen_logger_holds_up_nobody_and_doubles_nothing(postgres_desk_url: 
         assert logger.feed(*batch(), reply) == [Ok()] * 11  # as after a rebalance: all are known
         assert Counter(logger.outcomes().values()) == {("call-logged", "C-000001"): 1, ("item-updated", "C-000001"): 11}
         assert logger.item("C-000001").version == 3
+
+
+def test_two_loggers_that_count_bounces_of_one_address_count_all(two: tuple[Logger, Logger]) -> None:
+    one, other = (logger.engine for logger in two)
+    address = "ann@example.test"
+
+    def count() -> None:
+        with write_transaction(other) as connection:
+            add_bounce(connection, address, "5.1.1", NOW, 0)
+
+    count()
+    with ThreadPoolExecutor(1) as pool, write_transaction(one) as connection:
+        add_bounce(connection, address, "5.1.1", NOW, 0)
+        counting = pool.submit(count)
+        deadline = time.monotonic() + SECONDS
+        while not connection.execute(_HELD_UP).scalar_one():
+            assert time.monotonic() < deadline and not counting.done()
+            time.sleep(0.01)
+    counting.result(SECONDS)
+    with read_transaction(one) as connection:
+        assert bounced(connection, [address])[address].bounces == 3
 
 
 def test_the_time_outs_are_those_of_the_session(postgres_desk_url: str) -> None:
