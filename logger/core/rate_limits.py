@@ -77,8 +77,17 @@ def window_start(until: datetime, minutes: int) -> datetime:
 
 def windows_of(
     received: Mapping[Whose, Sequence[datetime]], limits: Mapping[str, RateLimits]
-) -> dict[Whose, tuple[datetime, datetime]]:
-    """Which window the messages of a sender at a server, or of a server, look back upon, all of them together."""
-    return {
-        whose: (window_start(min(times), limits[whose[0]].minutes), max(times)) for whose, times in received.items()
-    }
+) -> dict[Whose, list[tuple[datetime, datetime]]]:
+    """Which windows the messages of a sender at a server, or of a server, look back upon: those that meet are one.
+
+    Not all of them together: one old message would look back upon years.
+    """
+    windows: dict[Whose, list[tuple[datetime, datetime]]] = {}
+    for whose, times in received.items():
+        apart = windows[whose] = []
+        for until in sorted(times):
+            since = window_start(until, limits[whose[0]].minutes)
+            if apart and since <= apart[-1][1]:
+                since = apart.pop()[0]
+            apart.append((since, until))
+    return windows

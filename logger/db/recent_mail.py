@@ -4,11 +4,12 @@ A batch costs one statement that counts, by an index alone. Only for senders nea
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from pydantic_core import to_json
@@ -23,7 +24,7 @@ from schemas.settings import RateLimits
 from schemas.snapshot import SettingsSnapshot
 
 _Asked = dict[str, str | datetime | None]
-# One row per sender at a server, or per server, with the window that all of its messages look back upon.
+# A row per sender at a server, or per server, for each of the windows that its messages look back upon.
 _ASKED = {
     "postgresql": "json_to_recordset(CAST(:asked AS json)) "
     "AS asked (server text, person text, since timestamptz, until timestamptz)",
@@ -95,10 +96,13 @@ def load_recent_mail(
     recent = RecentMail(limits)
     if not received:
         return recent
-    asked = {whose: _as_row(whose, *window) for whose, window in windows_of(received, limits).items()}
+    asked = {
+        whose: [_as_row(whose, *window) for window in windows]
+        for whose, windows in windows_of(received, limits).items()
+    }
     dialect = connection.dialect.name
     for statements, counted in ((_BY_SENDER[dialect], True), (_BY_SERVER[dialect], False)):
-        rows = {whose: row for whose, row in asked.items() if (whose[1] is not None) is counted}
+        rows = {whose: found for whose, found in asked.items() if (whose[1] is not None) is counted}
         for row in _near_a_limit(connection, statements, rows, received, limits):
             if counted:
                 recent.add((row.server, row.person), row.received)
@@ -117,19 +121,22 @@ def _limits_of(mails: Iterable[ResolvedMail], settings: SettingsSnapshot) -> Map
 def _near_a_limit(
     connection: Connection,
     statements: _Statements,
-    asked: Mapping[Whose, _Asked],
+    asked: Mapping[Whose, Sequence[_Asked]],
     received: Mapping[Whose, Sequence[datetime]],
     limits: Mapping[str, RateLimits],
 ) -> Iterable[Any]:
-    """The stored messages of senders who reach a limit if all that are stored or in the batch lie in one window."""
+    """The stored messages of senders who reach a limit if all that are counted or in the batch lie in one window."""
     if not asked:
         return ()
     as_json = _AS_JSON[connection.dialect.name]
-    counts = statements.count.rows(connection, asked=as_json(list(asked.values())))
+    counts: Counter[Whose] = Counter()
+    for server, person, count in statements.count.rows(connection, asked=as_json([*chain(*asked.values())])):
+        counts[server, person] += count
     near = [
-        asked[server, person]
-        for server, person, count in counts
-        if count and count + len(received[server, person]) > _lowest(limits[server], person)
+        row
+        for whose, count in counts.items()
+        if count and count + len(received[whose]) > _lowest(limits[whose[0]], whose[1])
+        for row in asked[whose]
     ]
     found = statements.times.rows(connection, asked=as_json(near)) if near else ()
     return (row for row in found if row.server_id == row.server)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from desk.engine import read_transaction
 from desk.items import list_items
 from desk.tables import persons, rejected_mails
-from logger.core.rate_limits import window_start
+from logger.core.rate_limits import window_start, windows_of
 from runtime.processing.outcomes import FinalOutcome, Ok, Reject
 from schemas.persons import Person
 from schemas.reasons import Reason
@@ -220,3 +220,22 @@ def test_a_batch_far_from_its_limits_costs_one_statement(logger: Logger) -> None
 def test_any_date_has_a_window(year: int) -> None:
     moment = datetime(year, 1, 1, tzinfo=UTC)
     assert window_start(moment, 1440) < max(moment, datetime(2, 1, 1, tzinfo=UTC))
+
+
+def test_windows_that_do_not_meet_stay_apart() -> None:
+    """One old message among others does not look at all that its sender wrote since."""
+    limits = {"it-in": RateLimits(minutes=10)}
+    times = [START + timedelta(minutes=minute) for minute in (25, -5_000_000, 0, 10)]
+    windows = windows_of({("it-in", "ann"): times, ("it-in", None): times[:1]}, limits)
+    ten = timedelta(minutes=10)
+    assert windows == {
+        ("it-in", "ann"): [(times[1] - ten, times[1]), (times[2] - ten, times[3]), (times[0] - ten, times[0])],
+        ("it-in", None): [(times[0] - ten, times[0])],
+    }
+
+
+def test_an_old_mail_is_counted_with_those_of_its_time(logger: Logger, feed: Feed) -> None:
+    limit(logger, per_sender=2, per_server=3)
+    feed(at(0), at(1), at(60), at(120))
+    more = at(2), at(61), at(121), at(62), at(122, "b", address="bob@example.test"), at(122)
+    assert feed(*more) == [FLOOD, Ok(), Ok(), FLOOD, Ok(), FLOOD]
