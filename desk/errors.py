@@ -46,13 +46,15 @@ _UNSTORABLE = (psycopg.DataError, sqlite3.DataError, OverflowError, UnicodeEncod
 _LIMIT_EXCEEDED = (
     "54"  # SQLSTATE class: a row too large for its index. psycopg calls it operational; a retry never helps
 )
-_ENDED = postgresql.IdleInTransactionSessionTimeout  # no operational error to psycopg
+# No operational errors to psycopg.
+_ENDED = (postgresql.IdleInTransactionSessionTimeout, postgresql.TransactionTimeout)
+_READ_ONLY = postgresql.ReadOnlySqlTransaction  # the server became a standby, or its disk is full
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, sqlite3.OperationalError, PoolTimeoutError)
 _NO_TABLES = (postgresql.UndefinedTable, postgresql.UndefinedColumn)
 _NO_SQLITE_TABLES = ("no such table", "no such column", "has no column named")
 # SQLSTATE classes of which the message names the database's own things, never a value: connection, access and names,
-# resources, state of an object, intervention, system.
-_TELLING = ("08", "42", "53", "55", "57", "58")
+# resources, state of an object, intervention, system; and that it is read-only.
+_TELLING = ("08", "25006", "42", "53", "55", "57", "58")
 _MOST_WORDS = 300
 
 
@@ -93,10 +95,12 @@ def _translated(error: BaseException, engine: Engine) -> Exception:
     if isinstance(error, _ENDED):
         text = f"this process was frozen within a transaction, which the desk's database ended ({name})"
         return OutageError(Reason.DATABASE_AWAY, text)
+    if isinstance(error, _READ_ONLY):
+        engine.dispose()  # its sessions stay so, when others may write again
     if isinstance(error, _NO_TABLES) or _is_sqlite_without_tables(error):
         return tables_missing(engine)
     words = _words(error) or name
-    if isinstance(error, _AWAY):
+    if isinstance(error, (*_AWAY, _READ_ONLY)):
         return OutageError(Reason.DATABASE_AWAY, f"the desk's database {_place(engine)} cannot be used: {words}")
     kind = f"{name}, SQLSTATE {state}" if state else name
     return DeskError(f"the desk's database {_place(engine)} refused a statement ({kind}): {words}")

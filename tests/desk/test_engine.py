@@ -216,6 +216,20 @@ def test_a_transaction_in_which_a_process_stood_still_is_ended_as_an_outage(
     assert _count(watching, text("SELECT count(*) FROM persons")) == 1
 
 
+def test_a_database_that_takes_no_writes_for_a_while_is_an_outage(postgres_url: str) -> None:
+    """As a server that has become a standby, or whose disk is full."""
+    engine, other = open_desk(postgres_url), open_desk(postgres_url)
+    with write_transaction(other) as connection:
+        connection.execute(text(f"ALTER DATABASE {engine.url.database} SET default_transaction_read_only = on"))
+    with pytest.raises(OutageError, match="read-only") as caught, write_transaction(engine) as connection:
+        connection.execute(text("CREATE TABLE written (n INT)"))
+    assert caught.value.reason is Reason.DATABASE_AWAY
+    with write_transaction(other) as connection:
+        connection.execute(text(f"ALTER DATABASE {engine.url.database} RESET default_transaction_read_only"))
+    with write_transaction(engine) as connection:
+        connection.execute(text("CREATE TABLE written (n INT)"))
+
+
 def _count(engine: Engine, query: TextClause, **parameters: Any) -> int:
     with read_transaction(engine) as connection:
         count: int = connection.execute(query, parameters).scalar_one()
