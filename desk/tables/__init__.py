@@ -33,10 +33,11 @@ from desk.tables.ledgers import (
     outbox,
     rejected_mails,
 )
-from desk.tables.service_desk import files, items, journal, person_addresses, persons, watchers
+from desk.tables.service_desk import ENTERED, files, items, journal, person_addresses, persons, watchers
 
 __all__ = [
     "DOCUMENT",
+    "ENTERED",
     "NUMBER",
     "TIME",
     "SqliteTime",

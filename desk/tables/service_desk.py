@@ -1,8 +1,9 @@
 """Persons, and items with what was done to them. Written by the logger."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, literal_column
 
 from desk.tables.columns import DOCUMENT, NUMBER, TIME, metadata, text_column
+from schemas.ids import MADE_BY_MAIL
 
 persons = Table(
     "persons",
@@ -18,6 +19,10 @@ persons = Table(
     Column("version", BigInteger, nullable=False),
     Index("persons_name_idx", "last_name", "first_name", "id"),
 )
+
+# Those whom no mail has made: few of many persons, on a desk for the public. Written out, so that each plan knows it.
+ENTERED = persons.c.id.not_like(literal_column(f"'{MADE_BY_MAIL}%'"))
+Index("persons_entered_idx", persons.c.id, postgresql_where=ENTERED, sqlite_where=ENTERED)
 
 # Several persons may share an address: position 0 is a person's primary one.
 person_addresses = Table(

@@ -13,7 +13,7 @@ from desk.bounced_addresses import bounced, forget
 from desk.fast_writes import BulkInsert
 from desk.prepared import Prepared
 from desk.queries import any_of
-from desk.tables import answers, persons
+from desk.tables import ENTERED, NUMBER, answers, persons
 from logger.core.auto_replies import (
     FEWEST_UNAUTHENTICATED,
     HOUR,
@@ -28,7 +28,6 @@ from logger.core.commands import Decision, MailCommand
 from logger.db.load import Loaded
 from schemas.addresses import normalise
 from schemas.events import NotificationRequested
-from schemas.ids import MADE_BY_MAIL
 from schemas.reasons import Reason
 from schemas.settings.notification_rules import AutoReplyLimits
 from schemas.snapshot import SettingsSnapshot
@@ -36,8 +35,10 @@ from schemas.snapshot import SettingsSnapshot
 _SINCE = answers.c.at > bindparam("since", type_=answers.c.at.type)
 _BEFORE = Prepared(select(answers).where(any_of(answers.c.address), or_(_SINCE, any_of(answers.c.item_id, "items"))))
 _RECENT = Prepared(select(func.count().label("sent")).select_from(answers).where(_SINCE))
-_ENTERED = select(func.count()).select_from(
-    select(persons.c.id).where(persons.c.id.not_like(f"{MADE_BY_MAIL}%")).limit(bindparam("most")).subquery()
+_ENTERED = Prepared(
+    select(func.count().label("entered")).select_from(
+        select(persons.c.id).where(ENTERED).limit(bindparam("most", type_=NUMBER)).subquery()
+    )
 )
 _ROW = BulkInsert(answers, ("address", "item_id", "notification_id", "event", "at"))
 
@@ -144,5 +145,5 @@ def _counts(
         counts.in_hour = _RECENT.rows(connection, since=hour_ago)[0].sent
         if limits.unproved_in_hour is None and counts.in_hour + len(replies) > FEWEST_UNAUTHENTICATED:
             # No more than can matter to this batch: a large desk is not counted to its end.
-            counts.persons = connection.execute(_ENTERED, {"most": counts.in_hour + len(replies)}).scalar_one()
+            counts.persons = _ENTERED.rows(connection, most=counts.in_hour + len(replies))[0].entered
     return counts

@@ -12,7 +12,7 @@ from desk.fast_writes import BulkInsert
 from desk.persons import find_persons
 from desk.prepared import Prepared
 from desk.queries import any_of
-from desk.tables import bounced_addresses, message_ids
+from desk.tables import ENTERED, NUMBER, bounced_addresses, message_ids, persons
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 COLUMNS = bounced_addresses.c
@@ -100,3 +100,20 @@ def test_a_statement_is_not_planned_anew_for_the_keys_of_each_call(by_keys: Engi
         ((custom, generic),) = connection.execute(text(plans)).all()
     assert custom == 0
     assert generic > 10
+
+
+def test_persons_whom_mails_have_made_are_not_looked_through(by_keys: Engine) -> None:
+    """Not even by a plan that is made for any number of them."""
+    query = Prepared(select(persons.c.id).where(ENTERED).limit(bindparam("most", type_=NUMBER)))
+    row = {"first_name": "", "last_name": "", "is_user": True, "is_analyst": False, "disabled": False, "office": ""}
+    with write_transaction(by_keys) as connection:
+        ids = ("ann", "m-1", "mo", "n")
+        connection.execute(insert(persons), [{**row, "id": id_, "version": 1} for id_ in ids])
+        for _ in range(20):
+            assert {found.id for found in query.rows(connection, most=10)} == {"ann", "mo", "n"}
+        names = (
+            "SELECT name FROM pg_prepared_statements WHERE generic_plans > 0 AND statement LIKE 'SELECT persons.id%'"
+        )
+        (name,) = connection.execute(text(names)).scalars()
+        plan = connection.exec_driver_sql(f"EXPLAIN EXECUTE {name}(10)").scalars().all()
+    assert [line for line in plan if "persons_entered_idx" in line]
