@@ -111,8 +111,9 @@ def _chosen(text: str, source: str, place: Place) -> tuple[str, str]:
 
 def _is_long(text: str) -> bool:
     """Whether it surely has more words than a stub: as most texts, which then need no closer look. A piece between
-    blanks is at least one word where it has letters and figures of ASCII, and no other sign of it."""
-    pieces = text[:_QUICK_LOOK].encode("ascii", "ignore").split()
+    blanks is at least one word where it has letters and figures of ASCII, and no other sign of it. Not the last one: it
+    may be cut, and the beginning of a link."""
+    pieces = text[:_QUICK_LOOK].encode("ascii", "ignore").split()[:-1]
     return sum(map(bytes.isalnum, pieces)) > MAX_STUB
 
 
