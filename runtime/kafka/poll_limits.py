@@ -19,13 +19,18 @@ def limit_kafka_python_polls() -> None:
     append = Fetcher._append
 
     def take_some(part: Any, n: int | None = None) -> list[Any]:
-        """As kafka-python's own, which knows no other bound than `n`."""
-        part._maybe_raise_next_inline_exception()
+        """As kafka-python's own, which knows no other bound than `n`.
+
+        What cannot be read on is given up, and fetched anew: kafka-python 3.0.12 raises the error once, and then asks
+        the same part again and again, without end, for the records that it never gives.
+        """
         taken: list[Any] = []
         try:
+            part._maybe_raise_next_inline_exception()
             taken.extend(islice(_until_full(part.record_iterator), n))
         except Exception as error:
             if not taken:
+                part.drain()
                 raise
             part._next_inline_exception = error  # raised by the next call
         return taken

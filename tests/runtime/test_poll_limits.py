@@ -62,6 +62,20 @@ def test_kafka_python_gives_what_it_has_before_it_raises() -> None:
         part.take(200)
 
 
+@pytest.mark.parametrize("before", [[], [1]])
+def test_kafka_python_gives_up_what_it_cannot_read_so_that_it_is_fetched_anew(before: list[int]) -> None:
+    limit_kafka_python_polls()
+    damaged = bytearray(b"".join(_packed(size) for size in [*before, 2]))
+    damaged[-1] ^= 1
+    part = Fetcher.PartitionRecords(0, PARTITION, MemoryRecords(bytes(damaged)))
+    taken = _sizes(part.take(200)) if before else []
+    with pytest.raises(Exception, match="crc"):
+        part.take(200)
+    assert taken == before
+    assert part.next_fetch_offset == len(before)
+    assert not part  # else a poll goes on asking it
+
+
 def test_kafka_python_ends_a_poll_that_has_enough() -> None:
     limit_kafka_python_polls()
     part = Fetcher.PartitionRecords(0, PARTITION, MemoryRecords(_packed(1)))
