@@ -72,6 +72,7 @@ def _without_sizes(part: Any, place: Any, batches: Any) -> Iterator[ConsumerReco
             if part.check_crcs and not record.validate_crc():
                 raise CorruptRecordError(f"Record for partition {place} at offset {offset} failed crc check")
             part.next_fetch_offset = offset + 1
+            part.bytes_read += record.size_in_bytes  # the turn of a partition is over once something has been read
             yield ConsumerRecord(
                 topic, partition, part.leader_epoch, offset, record.timestamp, record.timestamp_type,
                 record.key, record.value, record.headers, record.checksum, -1, -1, -1,

@@ -156,7 +156,7 @@ def compacted(batch: bytes) -> bytes:
 
 
 def given(data: bytes, aborted: list[Any], first: int = 0, checked: bool = True) -> list[Any]:
-    """Each record, less the sizes, and where the next fetch begins; or the error."""
+    """Each record, less the sizes, where the next fetch begins, and how much was read; or the error."""
     part = Fetcher.PartitionRecords(
         first,
         PLACE,
@@ -169,7 +169,7 @@ def given(data: bytes, aborted: list[Any], first: int = 0, checked: bool = True)
     try:
         while part:
             seen += (record[:10] for record in part.take(1))
-            seen.append((part.next_fetch_offset, part.leader_epoch))
+            seen.append((part.next_fetch_offset, part.leader_epoch, part.bytes_read))
     except Exception as error:
         seen.append((type(error), str(error)))
     return seen
