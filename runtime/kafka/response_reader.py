@@ -37,7 +37,9 @@ class ResponseReader(asyncio.StreamReader):
             self._wakeup_waiter()
 
     async def readexactly(self, n: int) -> bytes:
-        """Raises `IncompleteReadError` where the connection ends before, or what ended it."""
+        """Raises `IncompleteReadError` where the connection ends before, or what ended it; `ValueError` below 0."""
+        if n < 0:
+            raise ValueError(f"a response of {n} bytes")
         while self._there < n:
             if self._exception is not None:
                 raise self._exception

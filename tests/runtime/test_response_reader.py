@@ -94,3 +94,11 @@ def test_what_ended_the_connection_ends_a_read() -> None:
     for waits in (True, False):
         with pytest.raises(ConnectionResetError):
             asyncio.run(read(waits))
+
+
+def test_a_size_below_0_is_refused_as_by_asyncios_own_reader() -> None:
+    async def read() -> bytes:
+        return await ResponseReader(asyncio.get_running_loop()).readexactly(-5)
+
+    with pytest.raises(ValueError):
+        asyncio.run(read())
