@@ -62,6 +62,14 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         consumer._consumer_timeout = LOOK_SECONDS
         return consumer
 
+    def stay_in_group(self) -> None:
+        """Counts as a poll.
+
+        After a thousand seconds without one aiokafka leaves the group, and joins it again only once it is polled, which
+        Faust does only once it has partitions: it would stand still for ever.
+        """
+        self._ensure_consumer()._subscription._last_fetch_ended = time.monotonic()
+
     async def _keepalive2(self) -> None:
         """Nothing: it wakes both threads every second, to log where one does not respond."""
 
@@ -98,6 +106,7 @@ class ReadCommittedConsumer(Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[Any]:
         if self._holds_enough():
+            self._thread.stay_in_group()
             self._room.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._room.wait(), HELD_SECONDS)

@@ -8,6 +8,7 @@ from weakref import WeakSet
 
 import pytest
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import CorruptRecordException
 from aiokafka.structs import TopicPartition
 from kafka.consumer.fetcher import Fetcher
@@ -16,7 +17,7 @@ from kafka.record import MemoryRecords, MemoryRecordsBuilder
 from runtime.kafka import poll_limits as polled_bytes
 from runtime.kafka.poll_limits import limit_aiokafka_polls, limit_kafka_python_polls
 from runtime.kafka.unreadable_records import fix_aiokafka_records
-from runtime.processing.faust_consumer import ReadCommittedConsumer
+from runtime.processing.faust_consumer import ReadCommittedConsumer, ReadCommittedThread
 
 PARTITION = TopicPartition("t", 0)
 LZ4 = 3
@@ -155,7 +156,11 @@ def test_faust_is_given_nothing_more_while_much_waits_to_be_handled(
 
     monkeypatch.setattr(ReadCommittedConsumer.__mro__[1], "getmany", polled)
     consumer = ReadCommittedConsumer.__new__(ReadCommittedConsumer)
-    consumer._held, consumer._room = WeakSet(), asyncio.Event()
+    consumer._held, consumer._room, consumer._thread = (
+        WeakSet(),
+        asyncio.Event(),
+        _thread_of(SubscriptionState(SimpleNamespace())),
+    )
     consumer._most_bytes_held = 0
     consumer.app = cast(Any, SimpleNamespace(conf=SimpleNamespace(broker_max_poll_records=max_records)))
 
@@ -173,6 +178,7 @@ def test_faust_is_given_more_as_soon_as_what_it_holds_is_handled(monkeypatch: py
     monkeypatch.setattr(ReadCommittedConsumer.__mro__[1], "ack", lambda _consumer, _message: True)
     consumer = ReadCommittedConsumer.__new__(ReadCommittedConsumer)
     consumer._acknowledged, consumer._room = asyncio.Event(), asyncio.Event()
+    consumer._thread = _thread_of(SubscriptionState(SimpleNamespace()))
 
     async def wait_and_handle() -> None:
         waiting = asyncio.create_task(anext(consumer.getmany(0), None))
@@ -183,3 +189,25 @@ def test_faust_is_given_more_as_soon_as_what_it_holds_is_handled(monkeypatch: py
             await waiting
 
     asyncio.run(wait_and_handle())
+
+
+def test_faust_stays_in_its_group_while_it_is_given_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiokafka leaves it after a thousand seconds without a poll, and Faust never comes back."""
+    monkeypatch.setattr("runtime.processing.faust_consumer.HELD_SECONDS", 0)
+    monkeypatch.setattr(ReadCommittedConsumer, "_holds_enough", lambda _consumer: True)
+    subscription = SubscriptionState(SimpleNamespace())
+    subscription._last_fetch_ended = -1e9
+    consumer = ReadCommittedConsumer.__new__(ReadCommittedConsumer)
+    consumer._room, consumer._thread = asyncio.Event(), _thread_of(subscription)
+
+    async def wait() -> None:
+        assert await anext(consumer.getmany(0), None) is None
+
+    asyncio.run(wait())
+    assert subscription.fetcher_idle_time < 1000
+
+
+def _thread_of(subscription: SubscriptionState) -> ReadCommittedThread:
+    thread = ReadCommittedThread.__new__(ReadCommittedThread)
+    thread._consumer = SimpleNamespace(_subscription=subscription)
+    return thread
