@@ -18,17 +18,17 @@ _Round = dict[ServerConnection, Begun]
 def send_in_rounds(connections: Sequence[ServerConnection], record_each: RecordEach) -> None:
     """Send what these connections have taken. Where one has to wait for something, each goes on in its own thread."""
     late: _Round = {}
-    for connection in connections:
-        connection.borrow()
+    borrowed = [connection for connection in connections if connection.borrow()]
+    has_all = len(borrowed) == len(connections)
     try:
-        while not late and (due := [connection for connection in connections if connection.has_next]):
+        while has_all and not late and (due := [connection for connection in connections if connection.has_next]):
             begun = {connection: one for connection in due if (one := connection.begin_next()) is not None}
             late = _not_replied(begun)
             _finish({connection: one for connection, one in begun.items() if connection not in late}, record_each)
             if len(begun) < len(due) or not all(connection.is_quick for connection in due):
                 break
     finally:
-        for connection in connections:
+        for connection in borrowed:
             one = late.get(connection)
             connection.give_back(partial(_finish, {connection: one}, record_each) if one is not None else None)
 

@@ -115,9 +115,15 @@ class ServerConnection:
 
     # ---- lent to another thread, which sends over several connections ----
 
-    def borrow(self) -> None:
-        """From now on this thread sends, until it gives the connection back."""
-        self._turn.acquire()
+    def borrow(self) -> bool:
+        """From now on this thread sends, until it gives the connection back. False: another one does.
+
+        Nobody waits for that: the one that has it may need the thread that would wait.
+        """
+        is_free = self._turn.acquire(blocking=False)
+        if not is_free:
+            self._go_on(self._run)
+        return is_free
 
     def give_back(self, first: Callable[[], None] | None = None) -> None:
         """Its own thread goes on with what is left. `first`: what that is to do before, still as the borrower."""
@@ -192,9 +198,13 @@ class ServerConnection:
         self._run()
 
     def _run(self) -> None:
-        with self._turn:
-            while self._works and not self._stopping.is_set():
-                self._end(self._works.popleft())
+        """Where another thread has it, that one sees to what is left."""
+        if self._turn.acquire(blocking=False):
+            try:
+                while self._works and not self._stopping.is_set():
+                    self._end(self._works.popleft())
+            finally:
+                self._turn.release()
 
     def _end(self, work: _Work) -> None:
         if not _begin(work.future):

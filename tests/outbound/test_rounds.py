@@ -193,6 +193,21 @@ def test_a_slow_message_holds_up_only_those_of_its_connection(
     assert server.arrived() == in_ledger(quick) == each_once(asked)
 
 
+def test_messages_that_come_while_a_round_waits_are_sent(
+    quick: Desk, server: Server, requests: MakeRequests, monkeypatch: pytest.MonkeyPatch, written: list[int]
+) -> None:
+    """By the connection that is late as well: its own thread is free for it."""
+    monkeypatch.setattr(rounds, "QUICK_SECONDS", 0.5)
+    monkeypatch.setattr(delivery, "BRIEFLY_SECONDS", 0.05)
+    asked = requests("slow")
+    quick.answer(*asked[:CONNECTIONS])
+    quick.answer(*asked[CONNECTIONS:])
+    assert wait_until(lambda: sum(written) > 0, 30)  # what did not come late
+    server.goes.set()
+    assert wait_until(lambda: sum(written) == MESSAGES, 30)
+    assert server.arrived() == in_ledger(quick) == each_once(asked)
+
+
 def test_while_a_round_is_not_recorded_nothing_more_is_sent(
     quick: Desk, server: Server, requests: MakeRequests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
