@@ -102,10 +102,10 @@ class MessageSender:
             has_begun = transport.begin(composed.sender, tuple(attempt.wire.values()), composed.content)
         return attempt if has_begun else None
 
-    def has_reply(self, seconds: float) -> bool:
-        """Wait that long at most for a reply to what was begun."""
+    def is_ready(self, seconds: float) -> bool:
+        """Wait that long at most until `finish` has nothing more to wait for."""
         assert self._two_step is not None
-        return self._two_step.has_reply(seconds)
+        return self._two_step.is_ready(seconds)
 
     def finish(self, attempt: Attempt) -> Sent:
         """Wait for what the server says of what was begun."""

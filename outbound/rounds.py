@@ -23,7 +23,7 @@ def send_in_rounds(connections: Sequence[ServerConnection], record_each: RecordE
     try:
         while has_all and not late and (due := [connection for connection in connections if connection.has_next]):
             begun = {connection: one for connection in due if (one := connection.begin_next()) is not None}
-            late = _not_replied(begun)
+            late = _not_ready(begun)
             _finish({connection: one for connection, one in begun.items() if connection not in late}, record_each)
             if len(begun) < len(due) or not all(connection.is_quick for connection in due):
                 break
@@ -33,13 +33,13 @@ def send_in_rounds(connections: Sequence[ServerConnection], record_each: RecordE
             connection.give_back(partial(_finish, {connection: one}, record_each) if one is not None else None)
 
 
-def _not_replied(begun: _Round) -> _Round:
-    """Those that no reply comes to soon."""
+def _not_ready(begun: _Round) -> _Round:
+    """Those that are not simply taken soon: what a server says then, or what is to be said to it, takes its time."""
     until = time.monotonic() + QUICK_SECONDS
     return {
         connection: one
         for connection, one in begun.items()
-        if not connection.has_reply(max(0.0, until - time.monotonic()))
+        if not connection.is_ready(max(0.0, until - time.monotonic()))
     }
 
 

@@ -162,9 +162,9 @@ class ServerConnection:
         self._works.popleft()
         return Begun(work, attempt)
 
-    def has_reply(self, seconds: float) -> bool:
-        """Wait that long at most for a reply to what was begun."""
-        return self._sender.has_reply(seconds)
+    def is_ready(self, seconds: float) -> bool:
+        """Wait that long at most until `finish` has nothing more to wait for."""
+        return self._sender.is_ready(seconds)
 
     def finish(self, begun: Begun) -> Sent | None:
         """Wait for what the server says of it. None: that failed unexpectedly, which is the outcome."""

@@ -69,8 +69,8 @@ class TwoStepTransport(Transport, Protocol):
         False: nothing was written, the message takes `send`. What breaks is raised by `finish`.
         """
 
-    def has_reply(self, seconds: float) -> bool:
-        """Wait that long at most for a reply to what was begun. True: `finish` need not wait for its beginning."""
+    def is_ready(self, seconds: float) -> bool:
+        """Wait that long at most until `finish` has nothing more to wait for. False: it may have to."""
 
     def finish(self) -> dict[str, RecipientResult]:
         """Wait for the replies to what was begun: the result for each recipient."""

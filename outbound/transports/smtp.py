@@ -110,10 +110,14 @@ class SmtpTransport:
         self._begun = _Begun(envelope, sender, recipients, content, broken)
         return True
 
-    def has_reply(self, seconds: float) -> bool:
-        assert self._smtp is not None
-        assert self._begun is not None
-        return self._begun.error is not None or self._smtp.has_arrived(seconds)
+    def is_ready(self, seconds: float) -> bool:
+        """Whether all is said and all is well: a refusal may need RSET or another connection."""
+        smtp, begun = self._smtp, self._begun
+        assert smtp is not None
+        assert begun is not None
+        if begun.error is not None:
+            return True
+        return not begun.envelope.refused and smtp.is_taken(len(begun.envelope.commands) + 1, seconds)
 
     def finish(self) -> dict[str, RecipientResult]:
         """As `send`."""

@@ -21,6 +21,7 @@ from schemas.settings import OutgoingServer, Security
 CLOSING = 421  # RFC 5321, section 3.8: the server closes the connection; some go on all the same
 MAX_REPLY_BYTES = 64 * 1024  # RFC 5321, section 4.5.3.1.5: a line of a reply has 512
 _RECEIVE_BYTES = 8 * 1024
+_LAST_LINE = re.compile(rb"^([0-9]{3})(?!-)[^\n]*\n", re.MULTILINE)  # of each reply
 _ONE_LINE = re.compile(rb"([2-5][0-9]{2}) ([^\r\n]{0,500})\r\n")  # a reply as most are; group 2 is its text
 
 
@@ -91,13 +92,17 @@ class SmtpConnection(smtplib.SMTP):
             raise OSError(f"it does not speak SMTP, but says {printable(said)!r}")
         return SmtpReply(code, said)
 
-    def has_arrived(self, seconds: float = 0) -> bool:
-        """Whether the server has said something since its last reply, or closed the connection; it may take so long."""
+    def is_taken(self, count: int, seconds: float) -> bool:
+        """Whether so many replies come within that time, and all are good: `getreply` then waits for none of them."""
+        return self.file is not None and self.file.are_good(count, seconds)
+
+    def has_arrived(self) -> bool:
+        """Whether the server has said something since its last reply, or closed the connection."""
         assert self.sock is not None
         if self._arriving is None:
             self._arriving = select.poll()
             self._arriving.register(self.sock, select.POLLIN)
-        return self._is_read_ahead() or bool(self._arriving.poll(seconds * 1000))
+        return self._is_read_ahead() or bool(self._arriving.poll(0))
 
     def _is_read_ahead(self) -> bool:
         """Whether something that the server has said has left the socket and was not used yet."""
@@ -123,7 +128,6 @@ class _SmtpReplyReader:
 
     def begin(self, seconds: float) -> SmtpReply | None:
         """Of the next reply, which may take this long: the socket's own time-out. It, where it comes as one line."""
-        self._seconds = seconds
         self._until = time.monotonic() + seconds
         self._received = 0
         if not self.unread:
@@ -146,6 +150,19 @@ class _SmtpReplyReader:
         line, self.unread = self.unread[:end], self.unread[end:]
         return line
 
+    def are_good(self, count: int, seconds: float) -> bool:
+        """Whether the next replies, so many, come within that time, and each is 2xx."""
+        until = time.monotonic() + seconds
+        while len(codes := _LAST_LINE.findall(self.unread)) < count and len(self.unread) < MAX_REPLY_BYTES:
+            try:
+                received = self._receive_within(max(0.0, until - time.monotonic()))
+            except OSError:  # late, or broken: whoever reads on meets that
+                return False
+            if not received:
+                return False
+            self.unread += received
+        return len(codes) >= count and all(code.startswith(b"2") for code in codes[:count])
+
     def close(self) -> None:
         """smtplib closes the socket itself."""
 
@@ -163,11 +180,15 @@ class _SmtpReplyReader:
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self._sock.settimeout(left)
+        return self._receive_within(left)
+
+    def _receive_within(self, seconds: float) -> bytes:
+        usual = self._sock.gettimeout()
+        self._sock.settimeout(seconds)
         try:
             return self._sock.recv(_RECEIVE_BYTES)
         finally:
-            self._sock.settimeout(self._seconds)
+            self._sock.settimeout(usual)
 
 
 def open_connection(

@@ -20,7 +20,7 @@ from outbound import delivery, rounds, server_connection
 from outbound.transports import smtp
 from outbound.transports.smtp import SmtpTransport
 from runtime.outages import OutageError
-from runtime.processing.outcomes import FinalOutcome, Ok, Retry
+from runtime.processing.outcomes import FinalOutcome, Ok, Reject, Retry
 from schemas.events import NotificationRequested
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, OutgoingServer, Security
@@ -36,6 +36,7 @@ class Server(SmtpSink):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.goes = threading.Event()
+        self.is_slow_to_reset = False
         self._done: set[str] = set()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
@@ -43,7 +44,10 @@ class Server(SmtpSink):
         what = recipient.partition("-")[0]
         is_first = recipient not in self._done
         self._done.add(recipient)
-        if what == "slow":
+        if what == "partly":  # the envelope is replied to at once
+            server._writer.write(server._replies)  # type: ignore[attr-defined]
+            server._replies = b""  # type: ignore[attr-defined]
+        if what in ("slow", "partly"):
             await asyncio.to_thread(self.goes.wait, 30)
         if what == "later" and is_first:
             return "451 4.7.1 come again"
@@ -52,6 +56,11 @@ class Server(SmtpSink):
             server.transport.close()
             return "421 4.3.0 gone"
         return await super().handle_DATA(server, session, envelope)
+
+    async def handle_RSET(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
+        if self.is_slow_to_reset:  # as servers are to whom they have refused something
+            await asyncio.to_thread(self.goes.wait, 30)
+        return "250 OK"
 
     def arrived(self) -> Counter[str]:
         return Counter(recipient for mail in self.messages for recipient in mail.recipients)
@@ -178,12 +187,13 @@ def again(desk: Desk, waiting: list[NotificationRequested]) -> list[FinalOutcome
     return desk.handle(*waiting, attempt=2) if waiting else []
 
 
+@pytest.mark.parametrize("kind", ["slow", "partly"])
 def test_a_slow_message_holds_up_only_those_of_its_connection(
-    quick: Desk, server: Server, requests: MakeRequests, monkeypatch: pytest.MonkeyPatch, written: list[int]
+    kind: str, quick: Desk, server: Server, requests: MakeRequests, monkeypatch: pytest.MonkeyPatch, written: list[int]
 ) -> None:
     monkeypatch.setattr(rounds, "QUICK_SECONDS", 0.05)
     monkeypatch.setattr(delivery, "BRIEFLY_SECONDS", 0.05)
-    asked = requests("slow")
+    asked = requests(kind)
     answers = quick.answer(*asked)
     assert wait_until(lambda: sum(written) == MESSAGES - MESSAGES // CONNECTIONS, 30)
     assert in_ledger(quick) == server.arrived()
@@ -191,6 +201,19 @@ def test_a_slow_message_holds_up_only_those_of_its_connection(
     server.goes.set()
     assert {type(settled(one)) for one in answers} == {Ok}
     assert server.arrived() == in_ledger(quick) == each_once(asked)
+
+
+def test_what_a_refusal_takes_holds_up_only_those_of_its_connection(
+    quick: Desk, server: Server, requests: MakeRequests, monkeypatch: pytest.MonkeyPatch, written: list[int]
+) -> None:
+    monkeypatch.setattr(delivery, "BRIEFLY_SECONDS", 0.05)
+    first, *others = requests()
+    server.replies, server.is_slow_to_reset = {"never@example.com": "550 5.1.1 no such user"}, True
+    answers = quick.answer(first.model_copy(update={"cc": ("never@example.com",)}), *others)
+    assert wait_until(lambda: sum(written) == MESSAGES - MESSAGES // CONNECTIONS, 30)
+    server.goes.set()
+    assert [type(settled(one)) for one in answers] == [Reject, *[Ok] * len(others)]
+    assert server.arrived() == in_ledger(quick) == each_once([first, *others])
 
 
 def test_messages_that_come_while_a_round_waits_are_sent(
