@@ -42,8 +42,8 @@ class Delivery:
         self._login = login
         self._connections: dict[tuple[str, int], ServerConnection] = {}
         self._in_flight: dict[str, Future[Results]] = {}
-        # The connection that has a line's last message.
-        self._lines: dict[str, tuple[ServerConnection, Future[Results]]] = {}
+        # The connection that has a line's messages, any of which may be cancelled.
+        self._lines: dict[str, tuple[ServerConnection, list[Future[Results]]]] = {}
 
     def in_flight(self, notification_id: str) -> "Future[Results] | None":
         """The message that a connection is still to send, or is sending."""
@@ -75,7 +75,10 @@ class Delivery:
                 for mail, future in zip(part, futures, strict=True):
                     taken[mail.job.id] = future
                     if future is not None:
-                        self._lines[mail.job.line] = connection, future
+                        has_line, works = self._lines.get(mail.job.line, (None, []))
+                        if has_line is not connection:
+                            self._lines[mail.job.line] = connection, (works := [])
+                        works.append(future)
                 if connection in waited_for:
                     quick += (future for future in futures if future is not None)
                     expected = max(expected, seconds)
@@ -88,7 +91,11 @@ class Delivery:
         self._in_flight = {
             id_: work for id_, work in (self._in_flight | taken).items() if work is not None and not work.done()
         }
-        self._lines = {line: last for line, last in self._lines.items() if not last[1].done()}
+        self._lines = {
+            line: (connection, left)
+            for line, (connection, works) in self._lines.items()
+            if (left := [work for work in works if not work.done()])
+        }
         return taken
 
     def _share_out(
@@ -102,7 +109,11 @@ class Delivery:
         loads: dict[str, dict[ServerConnection, int]] = {}  # by server: how many messages each of its connections has
         parts: dict[str, dict[ServerConnection, list[OutgoingMail]]] = {}
         connection_of: dict[str, ServerConnection | None]
-        connection_of = {line: connection for line, (connection, work) in self._lines.items() if not work.done()}
+        connection_of = {
+            line: connection
+            for line, (connection, works) in self._lines.items()
+            if not all(work.done() for work in works)
+        }
         for mail in mails:
             line, server = mail.job.line, mail.server
             load = loads.get(server.id) or loads.setdefault(server.id, self._load(server))

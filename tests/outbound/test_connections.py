@@ -55,6 +55,24 @@ def test_one_mail_that_takes_long_holds_up_none_that_come_later_to_others(
     assert sent[-2:] == [SLOW] * 2
 
 
+def test_one_that_is_cancelled_lets_none_overtake_those_before_it(
+    desk: Desk,
+    make_server: Callable[..., OutgoingServer],
+    make_request: Callable[..., NotificationRequested],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    goes = threading.Event()
+    monkeypatch.setattr("outbound.message_sender.transport_for", lambda server, _: _Transport(server, [], goes))
+    desk.apply(make_server(connections=2), EmailOptions(default_outgoing_server="it-out"))
+    first, cancelled, last = (make_request(notification_id=id_, recipient=SLOW) for id_ in ids(3))
+    (sending, waiting) = desk.answer(first, cancelled)
+    assert isinstance(waiting, InFlight) and waiting.work.cancel()
+    (behind,) = desk.answer(last)
+    assert sorted(one.in_flight for one in desk.delivery._connections.values()) == [0, 3]
+    goes.set()
+    assert [type(settled(outcome)) for outcome in (sending, behind)] == [Ok, Ok]
+
+
 def test_a_connection_that_has_not_ended_in_time_is_broken_whatever_waits_behind(
     desk: Desk,
     make_server: Callable[..., OutgoingServer],
