@@ -59,6 +59,11 @@ def _deferred(_arguments: Sequence[Any], verdicts: Mapping[str, Any]) -> bool:
     return all(verdict.outcome == "deferred" for verdict in verdicts.values())
 
 
+def _of_several(arguments: Sequence[Any], _result: Any) -> bool:
+    """Whether `_not_ready(begun)` or `ResultRecorder.record_each(self, messages)` was called for several messages."""
+    return len(arguments[-1]) > 1
+
+
 def _published(topic: str) -> Predicate:
     """Whether `Publisher.publish(self, messages)` published something to a topic that is named so."""
     return lambda arguments, _: any(topic in str(message.topic) for message in arguments[1])
@@ -80,7 +85,7 @@ class Step:
     `copies`: how often a mail may arrive that a kill hits here. `in_connection`: the step is of the connection that
     sends the mail, so only other connections can be somewhere else meanwhile. `most`: for so many numbers it is certain
     that a process comes to the step that often. `behind`: it counts only in a process that came to that step before.
-    `extensions`: what the servers offer.
+    `extensions`: what the servers offer. `in_round`: only where a server has several connections, all of them quick.
     """
 
     name: str
@@ -92,11 +97,13 @@ class Step:
     most: int = 1
     behind: str | None = None
     extensions: tuple[str, ...] = ()
+    in_round: bool = False
 
 
 CONNECTION = ("outbound.server_connection", "ServerConnection._deliver")
 SEND = ("outbound.transports.smtp", "SmtpTransport.send")
 WIRE, PUBLISH = ("smtplib", "SMTP.send"), ("runtime.kafka.producer", "Publisher.publish")
+RECORD = ("outbound.recording", "ResultRecorder.record_each")
 COMMIT, WORK = ("kafka", "KafkaConsumer.commit"), ("runtime.processing.batch_runner", "BatchRunner.run")
 
 # Order and names as in docs/outgoing-mail.md.
@@ -125,6 +132,16 @@ STEPS = (
     Step("chunk sent", WIRE, counts=_chunk, copies=2, in_connection=True, most=4, extensions=REAL_SERVERS),
     Step("250 read", SEND, counts=_taken, copies=2, in_connection=True, most=4),
     Step("ledger written", CONNECTION, in_connection=True, most=4),
+    *(
+        Step(
+            name, place, moment, _of_several, copies, in_connection=True, most=2, extensions=REAL_SERVERS, in_round=True
+        )
+        for name, place, moment, copies in (
+            ("chunks of a round sent", ("outbound.rounds", "_not_ready"), "before", 2),
+            ("replies of a round read", RECORD, "before", 2),
+            ("ledger written for a round", RECORD, "after", 1),
+        )
+    ),
     Step("result published", PUBLISH, counts=_published("notification.results"), most=2),
     Step("offset committed", COMMIT, most=2),
     Step("4xx read", SEND, counts=_deferred, in_connection=True),
@@ -136,6 +153,15 @@ BY_NAME: Mapping[str, Step] = {step.name: step for step in STEPS}
 
 # Deferred mails come back soon, so that a test sees what becomes of them: seconds.
 SOON = {("outbound.retry_policy", "FIRST_SECONDS"): 0.2, ("outbound.handler", "IN_FLIGHT_SECONDS"): 1.0}
+
+# However slow this machine is, connections count as quick.
+QUICK = {
+    ("outbound.server_connection", "QUICK_SECONDS"): 10.0,
+    ("outbound.rounds", "QUICK_SECONDS"): 10.0,
+    ("outbound.delivery", "MARGIN_SECONDS"): 10.0,
+    ("outbound.delivery", "STALLED_SECONDS"): 10.0,
+    ("outbound.transports.smtp", "_PAUSE_SECONDS"): 30.0,
+}
 
 
 def place_of(module: str, attribute: str) -> tuple[Any, str]:
@@ -192,10 +218,11 @@ def _die_at(step: Step, number: int) -> None:
 
 def _run(doom: tuple[str, int] | None) -> int:
     signal.alarm(SECONDS)
-    for place, seconds in SOON.items():
+    step = BY_NAME[doom[0]] if doom is not None else None
+    for place, seconds in (SOON | (QUICK if step and step.in_round else {})).items():
         setattr(*place_of(*place), seconds)
-    if doom is not None:
-        _die_at(BY_NAME[doom[0]], doom[1])
+    if step and doom:
+        _die_at(step, doom[1])
     return run("outbound", OutboundConfig, main, argv=[])
 
 

@@ -159,7 +159,8 @@ class Sending:
         """Each kill with new mails to send; then until everything is sent."""
         with closing(Publisher(self.config)) as publisher, closing(Killed(self.config, self.log)) as killed:
             for step, number in plan:
-                retry_while_starting(lambda: publisher.publish(self._portion()))
+                portion = self._portion(step)
+                retry_while_starting(lambda: publisher.publish(portion))  # noqa: B023 - called at once
                 before = Counter(told for told, _ in self.taken())
                 for server in self.servers:
                     server.extensions = step.extensions
@@ -204,10 +205,11 @@ class Sending:
             behind = [(name, lag) for name, lag in probe.measure(partitions).items() if lag]
         return [*(one for one in self.asked if one not in told), *behind]
 
-    def _portion(self) -> list[OutputRecord]:
+    def _portion(self, step: Step) -> list[OutputRecord]:
         """Asked for before each start: enough for each connection, one deferred, one refused, one to several."""
         first = len(self.asked)
-        kinds = ["later", "never", "several", *["user"] * 2 * (self.connections + 1)]
+        each = 6 if step.in_round else 2  # a round comes after two batches
+        kinds = ["later", "never", "several", *["user"] * each * (self.connections + 1)]
         portion = [_request(kind, first + number) for number, kind in enumerate(kinds)]
         for one in portion:
             self.asked += (Told(one.notification_id, to) for to in (one.recipient, *one.cc, *one.bcc))
@@ -238,7 +240,9 @@ def _request(kind: str, number: int) -> NotificationRequested:
 
 def plan() -> list[list[tuple[Step, int]]]:
     """What each pipeline goes through: all steps in turn. Pipelines of either kind come to a later call each time."""
-    rounds = [[(step, 1 + turn // KINDS % step.most) for step in STEPS] for turn in range(-(-KILLS // len(STEPS)))]
+    of_each_kind = ([step for step in STEPS if not step.in_round], STEPS)
+    turns = range(-(-KILLS // len(of_each_kind[0])))
+    rounds = [[(step, 1 + turn // KINDS % step.most) for step in of_each_kind[turn % KINDS]] for turn in turns]
     everything = [(turn, kill) for turn, one in enumerate(rounds) for kill in one][:KILLS]
     return [[kill for turn, kill in everything if turn % PIPELINES == number] for number in range(PIPELINES)]
 
