@@ -23,6 +23,7 @@ from schemas.reasons import Reason
 
 QUICK_SECONDS = 0.1  # a connection whose messages take no longer is waited for
 LATEST_WEIGHT = 0.2  # of the latest message in the average of how long they take
+AT_ONCE_BYTES = 32 * 1024  # of a message: a socket takes them, whether or not the server reads now
 ROOM_SECONDS = 2.0  # how long room is waited for in a connection that is quick
 START_WITHIN_SECONDS = 300.0  # what a connection has not begun by then is deferred
 MAX_IN_FLIGHT = 1000  # messages of one connection
@@ -145,6 +146,7 @@ class ServerConnection:
         if (
             self._stopping.is_set()
             or len(mail.recipients) > mail.server.recipients_per_mail
+            or len(mail.composed.content) > AT_ONCE_BYTES
             or self._context.recorder.obstacle(mail.job.id)
             or self._is_too_late(work)
             or self._context.deferrals.is_behind(mail.job, work.planned)

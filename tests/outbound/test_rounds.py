@@ -1,6 +1,7 @@
 """Messages of several connections sent by one thread: as safe as by a thread for each, whatever a server does."""
 
 import asyncio
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -56,6 +57,13 @@ class Server(SmtpSink):
             server.transport.close()
             return "421 4.3.0 gone"
         return await super().handle_DATA(server, session, envelope)
+
+    async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address.startswith("unread"):
+            await asyncio.to_thread(self.goes.wait, 30)
+        return await super().handle_RCPT(server, session, envelope, address, options)
 
     async def handle_RSET(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
         if self.is_slow_to_reset:  # as servers are to whom they have refused something
@@ -201,6 +209,21 @@ def test_a_slow_message_holds_up_only_those_of_its_connection(
     server.goes.set()
     assert {type(settled(one)) for one in answers} == {Ok}
     assert server.arrived() == in_ledger(quick) == each_once(asked)
+
+
+def test_a_long_message_that_the_server_does_not_read_holds_up_only_those_of_its_connection(
+    quick: Desk, server: Server, requests: MakeRequests, monkeypatch: pytest.MonkeyPatch, written: list[int]
+) -> None:
+    monkeypatch.setattr(delivery, "BRIEFLY_SECONDS", 0.05)
+    for connection in quick.delivery._connections.values():  # as over a network: on this machine a socket takes more
+        connection._sender._transport._smtp.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # type: ignore[union-attr]
+    first, *others = requests("unread")
+    long = first.model_copy(update={"subject": "long", "text": "a line of some length\n" * 15_000})
+    answers = quick.answer(long, *others)
+    assert wait_until(lambda: sum(written) == MESSAGES - MESSAGES // CONNECTIONS, 30)
+    server.goes.set()
+    assert {type(settled(one)) for one in answers} == {Ok}
+    assert server.arrived() == in_ledger(quick) == each_once([first, *others])
 
 
 def test_what_a_refusal_takes_holds_up_only_those_of_its_connection(
