@@ -132,15 +132,36 @@ STEPS = (
     Step("chunk sent", WIRE, counts=_chunk, copies=2, in_connection=True, most=4, extensions=REAL_SERVERS),
     Step("250 read", SEND, counts=_taken, copies=2, in_connection=True, most=4),
     Step("ledger written", CONNECTION, in_connection=True, most=4),
-    *(
-        Step(
-            name, place, moment, _of_several, copies, in_connection=True, most=2, extensions=REAL_SERVERS, in_round=True
-        )
-        for name, place, moment, copies in (
-            ("chunks of a round sent", ("outbound.rounds", "_not_ready"), "before", 2),
-            ("replies of a round read", RECORD, "before", 2),
-            ("ledger written for a round", RECORD, "after", 1),
-        )
+    Step(
+        "chunks of a round sent",
+        ("outbound.rounds", "_not_ready"),
+        "before",
+        counts=_of_several,
+        copies=2,
+        in_connection=True,
+        most=2,
+        extensions=REAL_SERVERS,
+        in_round=True,
+    ),
+    Step(
+        "replies of a round read",
+        RECORD,
+        "before",
+        counts=_of_several,
+        copies=2,
+        in_connection=True,
+        most=2,
+        extensions=REAL_SERVERS,
+        in_round=True,
+    ),
+    Step(
+        "ledger written for a round",
+        RECORD,
+        counts=_of_several,
+        in_connection=True,
+        most=2,
+        extensions=REAL_SERVERS,
+        in_round=True,
     ),
     Step("result published", PUBLISH, counts=_published("notification.results"), most=2),
     Step("offset committed", COMMIT, most=2),
