@@ -89,17 +89,23 @@ class MessageSender:
 
         return self._sent(attempt, send)
 
-    def begin(self, mail: OutgoingMail) -> Attempt | None:
-        """Write a message where nothing has to be waited for until all of it is written. None: it takes `send`."""
+    def can_begin(self, mail: OutgoingMail) -> bool:
+        """Whether nothing has to be waited for until all of a message is written."""
         transport = self._two_step
-        if transport is None or not self._fits(transport, mail.server):
-            return None
-        if self._context.breakers.open_circuit(mail.server, self._context.now()) is not None:
-            return None
+        return (
+            transport is not None
+            and self._fits(transport, mail.server)
+            and self._context.breakers.open_circuit(mail.server, self._context.now()) is None
+            and transport.can_begin()
+        )
+
+    def begin(self, mail: OutgoingMail) -> Attempt | None:
+        """Write a message that can be begun. None: nothing is written, it takes `send`."""
+        assert self._two_step is not None
         attempt = self._attempt(mail, mail.recipients)
         composed = attempt.composed
         with counted("send"):
-            has_begun = transport.begin(composed.sender, tuple(attempt.wire.values()), composed.content)
+            has_begun = self._two_step.begin(composed.sender, tuple(attempt.wire.values()), composed.content)
         return attempt if has_begun else None
 
     def is_ready(self, seconds: float) -> bool:

@@ -142,27 +142,30 @@ class ServerConnection:
     def begin_next(self) -> Begun | None:
         """Write the next message, where neither the server nor the ledger is to be waited for; else it is left."""
         work = self._works[0]
-        mail = work.mail
-        if (
-            self._stopping.is_set()
-            or len(mail.recipients) > mail.server.recipients_per_mail
-            or len(mail.composed.content) > AT_ONCE_BYTES
-            or self._context.recorder.obstacle(mail.job.id)
-            or self._is_too_late(work)
-            or self._context.deferrals.is_behind(mail.job, work.planned)
-            or not _begin(work.future)
-        ):
-            return None
-        self._began = time.monotonic()
         try:
-            attempt = self._sender.begin(mail)
+            attempt = self._sender.begin(work.mail) if self._may_begin(work) else None
         except Exception:  # nothing is written: whoever sends it now meets the same, and says so
             attempt = None
         if attempt is None:
-            self._began = math.inf
             return None
         self._works.popleft()
         return Begun(work, attempt)
+
+    def _may_begin(self, work: _Work) -> bool:
+        """Whether it is to be written now; then it counts as begun, and cannot be cancelled any more."""
+        mail, context = work.mail, self._context
+        is_usual = not (
+            self._stopping.is_set()
+            or len(mail.recipients) > mail.server.recipients_per_mail
+            or len(mail.composed.content) > AT_ONCE_BYTES
+            or context.recorder.obstacle(mail.job.id)
+            or self._is_too_late(work)
+            or context.deferrals.is_behind(mail.job, work.planned)
+        )
+        if is_usual and self._sender.can_begin(mail) and _begin(work.future):
+            self._began = time.monotonic()
+            return True
+        return False
 
     def is_ready(self, seconds: float) -> bool:
         """Wait that long at most until `finish` has nothing more to wait for."""

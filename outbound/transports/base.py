@@ -63,10 +63,13 @@ class Transport(Protocol):
 class TwoStepTransport(Transport, Protocol):
     """One whose `send` can be taken in two steps, so that one thread waits for several connections at once."""
 
-    def begin(self, sender: str, recipients: Sequence[str], content: bytes) -> bool:
-        """Write a message, where the server has to say nothing before all of it is written.
+    def can_begin(self) -> bool:
+        """Whether the server has to say nothing before all of the next message is written."""
 
-        False: nothing was written, the message takes `send`. What breaks is raised by `finish`.
+    def begin(self, sender: str, recipients: Sequence[str], content: bytes) -> bool:
+        """Write a message, where `can_begin` is true; `finish` raises what breaks.
+
+        False: nothing was written, for its addresses; it takes `send`.
         """
 
     def is_ready(self, seconds: float) -> bool:

@@ -85,7 +85,7 @@ class SmtpTransport:
         Raises `MailServerError` where the connection cannot be made or breaks: the server, not this message, is in
         trouble. An open connection that turns out stale before the server took anything is opened again once.
         """
-        if self.begin(sender, recipients, content):
+        if self.can_begin() and self.begin(sender, recipients, content):
             return self.finish()
         try:
             return self._send(sender, recipients, content)
@@ -94,11 +94,17 @@ class SmtpTransport:
             self.close()  # it may have taken content for commands
             return self._send(sender, recipients, content)
 
-    def begin(self, sender: str, recipients: Sequence[str], content: bytes) -> bool:
-        """Write a message as one chunk with its envelope, if the last one has just gone so too."""
+    def can_begin(self) -> bool:
+        """Whether the last message has just gone as a chunk, so that this one may go in one piece with its envelope."""
         smtp = self._smtp
-        if smtp is None or not self._in_a_row(smtp):
+        if smtp is None or time.monotonic() - self._chunk_taken >= _PAUSE_SECONDS:
             return False
+        return smtp.has_extn("pipelining") and not smtp.has_arrived()
+
+    def begin(self, sender: str, recipients: Sequence[str], content: bytes) -> bool:
+        """Write a message as one chunk with its envelope."""
+        smtp = self._smtp
+        assert smtp is not None
         envelope = _envelope(smtp, sender, recipients)
         if not envelope.commands:
             return False
@@ -214,11 +220,6 @@ class SmtpTransport:
         except OSError as error:
             self.close()
             raise connection_lost(self.server, error) from error
-
-    def _in_a_row(self, smtp: SmtpConnection) -> bool:
-        """Whether the last message has just gone as a chunk, so that this one may go in one piece with its envelope."""
-        is_recent = time.monotonic() - self._chunk_taken < _PAUSE_SECONDS
-        return is_recent and smtp.has_extn("pipelining") and not smtp.has_arrived()
 
     def _send_content(self, smtp: SmtpConnection, envelope: _EnvelopeReplies, content: bytes) -> RecipientResult:
         """Only the reply to the whole of it makes the message the server's (RFC 5321, section 6.1)."""

@@ -21,7 +21,7 @@ from outbound import delivery, rounds, server_connection
 from outbound.transports import smtp
 from outbound.transports.smtp import SmtpTransport
 from runtime.outages import OutageError
-from runtime.processing.outcomes import FinalOutcome, Ok, Reject, Retry
+from runtime.processing.outcomes import FinalOutcome, InFlight, Ok, Reject, Retry
 from schemas.events import NotificationRequested
 from schemas.reasons import Reason
 from schemas.settings import EmailOptions, OutgoingServer, Security
@@ -367,3 +367,14 @@ def test_a_process_that_ends_finishes_the_round(
     ending.join(30)
     assert sum(server.arrived().values()) == CONNECTIONS
     assert server.arrived() == in_ledger(quick)
+
+
+def test_what_a_round_leaves_to_its_connection_can_still_be_cancelled(
+    quick: Desk, requests: MakeRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "BRIEFLY_SECONDS", 0.05)
+    monkeypatch.setattr(SmtpTransport, "can_begin", lambda _: False)
+    monkeypatch.setattr(server_connection.ServerConnection, "_run", lambda _: None)
+    answers = quick.answer(*requests())
+    assert len(answers) == MESSAGES
+    assert all(isinstance(one, InFlight) and one.work.cancel() for one in answers)
