@@ -133,7 +133,7 @@ class ServerConnection:
             if self._works:
                 self._go_on(self._run)
         elif not self._go_on(partial(self._run_after, first)):
-            self._run_after(first)
+            threading.Thread(target=self._run_after, args=(first,), name="late").start()  # its own takes nothing more
 
     @property
     def has_next(self) -> bool:

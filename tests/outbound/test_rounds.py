@@ -37,6 +37,7 @@ class Server(SmtpSink):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.goes = threading.Event()
+        self.ends = threading.Event()
         self.is_slow_to_reset = False
         self._done: set[str] = set()
 
@@ -50,6 +51,8 @@ class Server(SmtpSink):
             server._replies = b""  # type: ignore[attr-defined]
         if what in ("slow", "partly"):
             await asyncio.to_thread(self.goes.wait, 30)
+        if what == "stuck":
+            await asyncio.to_thread(self.ends.wait, 30)
         if what == "later" and is_first:
             return "451 4.7.1 come again"
         if what == "lost" and is_first:
@@ -90,6 +93,7 @@ def server(security: Security, certificates: Certificates) -> Iterator[Server]:
     with Server(**options) as server:
         yield server
         server.goes.set()
+        server.ends.set()
 
 
 @pytest.fixture
@@ -124,7 +128,12 @@ def quick(
     monkeypatch.setattr(delivery, "STALLED_SECONDS", 30.0)
     monkeypatch.setattr(smtp, "_PAUSE_SECONDS", 60.0)
     desk.start()
-    settings = {"port": server.port, "security": security, "ca_file": str(certificates.authority)}
+    settings = {
+        "port": server.port,
+        "security": security,
+        "ca_file": str(certificates.authority),
+        "timeout_seconds": 60,
+    }
     desk.apply(make_server(connections=CONNECTIONS, **settings), EmailOptions(default_outgoing_server="it-out"))
     warm_up(desk, make_request)
     server.clear()
@@ -366,6 +375,26 @@ def test_a_process_that_ends_finishes_the_round(
     server.goes.set()
     ending.join(30)
     assert sum(server.arrived().values()) == CONNECTIONS
+    assert server.arrived() == in_ledger(quick)
+
+
+def test_a_process_that_ends_records_each_late_message_as_soon_as_it_is_replied_to(
+    quick: Desk, server: Server, requests: MakeRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "QUICK_SECONDS", 0.5)
+    monkeypatch.setattr(delivery, "BRIEFLY_SECONDS", 0.05)
+    monkeypatch.setattr(delivery, "_CLOSE_SECONDS", 30.0)
+    asked = requests("stuck", "slow")
+    quick.answer(*asked)
+    ending = threading.Thread(target=quick.delivery.close)
+    ending.start()
+    assert wait_until(lambda: all(one._stopping.is_set() for one in quick.delivery._connections.values()), 30)
+    assert wait_until(lambda: sum(in_ledger(quick).values()) == CONNECTIONS - 2, 30)
+    server.goes.set()
+    assert wait_until(lambda: asked[1].recipient in in_ledger(quick), 20)
+    assert asked[0].recipient not in in_ledger(quick)
+    server.ends.set()
+    ending.join(30)
     assert server.arrived() == in_ledger(quick)
 
 
