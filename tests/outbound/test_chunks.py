@@ -53,7 +53,7 @@ def test_mails_in_a_row_arrive_as_they_are(
 
     monkeypatch.setattr(SmtpConnection, "send", watched)
     with SmtpSink() as sink, server(sink.port) as port:
-        transport = SmtpTransport(make_server(port=port), lambda _: Credentials("", ""))
+        transport = SmtpTransport(make_server(port=port, timeout_seconds=60), lambda _: Credentials("", ""))
         attempts = [(ANN, mail(0)), (ANN, mail(1)), (refused, mail(2)), (ANN, mail(3)), (ANN, mail(4)), (ANN, LARGE)]
         attempts += [(ANN, mail(5)), (ANN, mail(6))]
         outcomes = [transport.send("", [to], content)[to].outcome for to, content in attempts]
