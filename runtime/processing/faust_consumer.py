@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +69,22 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         Faust does only once it has partitions: it would stand still for ever.
         """
         self._ensure_consumer()._subscription._last_fetch_ended = time.monotonic()
+
+    async def seek_to_committed(self) -> Mapping[Any, int]:
+        """What is committed of each partition: there it goes on, or at the beginning where nothing is committed yet."""
+        committed: Mapping[Any, int] = await self.call_thread(self._seek_to_committed)
+        return committed
+
+    async def _seek_to_committed(self) -> Mapping[Any, int]:
+        """aiokafka 0.14.0 leaves a partition of which nothing is committed where it is: behind what it has fetched.
+
+        What Faust dropped of that, since a rebalance came, was never read.
+        """
+        consumer = self._ensure_consumer()
+        committed: Mapping[Any, int] = await consumer.seek_to_committed()
+        if new := [partition for partition, offset in committed.items() if not offset or offset < 0]:
+            await consumer.seek_to_beginning(*new)
+        return committed
 
     async def _keepalive2(self) -> None:
         """Nothing: it wakes both threads every second, to log where one does not respond."""
