@@ -106,6 +106,23 @@ WIRE, PUBLISH = ("smtplib", "SMTP.send"), ("runtime.kafka.producer", "Publisher.
 RECORD = ("outbound.recording", "ResultRecorder.record_each")
 COMMIT, WORK = ("kafka", "KafkaConsumer.commit"), ("runtime.processing.batch_runner", "BatchRunner.run")
 
+
+def _step_of_a_round(
+    name: str, place: tuple[str, str], moment: Literal["before", "after"] = "after", copies: int = 1
+) -> Step:
+    return Step(
+        name,
+        place,
+        moment,
+        counts=_of_several,
+        copies=copies,
+        in_connection=True,
+        most=2,
+        extensions=REAL_SERVERS,
+        in_round=True,
+    )
+
+
 # Order and names as in docs/outgoing-mail.md.
 STEPS = (
     Step("record polled", WORK, "before", most=2),
@@ -132,37 +149,9 @@ STEPS = (
     Step("chunk sent", WIRE, counts=_chunk, copies=2, in_connection=True, most=4, extensions=REAL_SERVERS),
     Step("250 read", SEND, counts=_taken, copies=2, in_connection=True, most=4),
     Step("ledger written", CONNECTION, in_connection=True, most=4),
-    Step(
-        "chunks of a round sent",
-        ("outbound.rounds", "_not_ready"),
-        "before",
-        counts=_of_several,
-        copies=2,
-        in_connection=True,
-        most=2,
-        extensions=REAL_SERVERS,
-        in_round=True,
-    ),
-    Step(
-        "replies of a round read",
-        RECORD,
-        "before",
-        counts=_of_several,
-        copies=2,
-        in_connection=True,
-        most=2,
-        extensions=REAL_SERVERS,
-        in_round=True,
-    ),
-    Step(
-        "ledger written for a round",
-        RECORD,
-        counts=_of_several,
-        in_connection=True,
-        most=2,
-        extensions=REAL_SERVERS,
-        in_round=True,
-    ),
+    _step_of_a_round("chunks of a round sent", ("outbound.rounds", "_not_ready"), "before", copies=2),
+    _step_of_a_round("replies of a round read", RECORD, "before", copies=2),
+    _step_of_a_round("ledger written for a round", RECORD),
     Step("result published", PUBLISH, counts=_published("notification.results"), most=2),
     Step("offset committed", COMMIT, most=2),
     Step("4xx read", SEND, counts=_deferred, in_connection=True),

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from email import message_from_bytes
@@ -374,13 +374,25 @@ class _LedgerThatGoesAway(DeliveryLedger):
         super().record(*results)
 
 
-def test_a_mail_sent_while_the_database_is_away_is_not_sent_again(
-    tmp_path: Path, now: datetime, smtp_sink: SmtpSink, make_request: MakeRequest, make_server: MakeServer
-) -> None:
+@pytest.fixture
+def fickle(
+    tmp_path: Path, now: datetime, smtp_sink: SmtpSink, make_server: MakeServer
+) -> Iterator[tuple[Desk, _LedgerThatGoesAway]]:
+    """A desk and its ledger, that may go away."""
     engine = open_desk(new_desk(tmp_path / "desk.db"))
     ledger = _LedgerThatGoesAway(engine)
     desk = Desk(ledger, now)
     desk.apply(make_server(port=smtp_sink.port), EmailOptions(default_outgoing_server="it-out"))
+    yield desk, ledger
+    desk.delivery.close()
+    ledger.close()
+    engine.dispose()
+
+
+def test_a_mail_sent_while_the_database_is_away_is_not_sent_again(
+    fickle: tuple[Desk, _LedgerThatGoesAway], smtp_sink: SmtpSink, make_request: MakeRequest
+) -> None:
+    desk, ledger = fickle
     requests = [make_request(notification_id=id_) for id_ in ids(3)]
     ledger.away = True
     for _ in range(2):
@@ -389,19 +401,13 @@ def test_a_mail_sent_while_the_database_is_away_is_not_sent_again(
     ledger.away = False
     assert [result_of(outcome).outcome for outcome in desk.handle(*requests)] == ["sent"] * 3
     assert len(smtp_sink.messages) == 3
-    desk.delivery.close()
-    ledger.close()
-    engine.dispose()
 
 
 def test_a_mail_that_an_outage_kept_from_being_sent_is_overtaken_by_none_of_its_line(
-    tmp_path: Path, now: datetime, smtp_sink: SmtpSink, make_request: MakeRequest, make_server: MakeServer
+    fickle: tuple[Desk, _LedgerThatGoesAway], smtp_sink: SmtpSink, make_request: MakeRequest
 ) -> None:
     """It is in flight when the outage begins, and given back to the handler after the batch that waits for its end."""
-    engine = open_desk(new_desk(tmp_path / "desk.db"))
-    ledger = _LedgerThatGoesAway(engine)
-    desk = Desk(ledger, now)
-    desk.apply(make_server(port=smtp_sink.port), EmailOptions(default_outgoing_server="it-out"))
+    desk, ledger = fickle
     first, second, third = (
         record(make_request(notification_id=id_, data={"reference": f"C-00000{number}"}), offset=number)
         for number, id_ in enumerate(ids(3))
@@ -418,24 +424,16 @@ def test_a_mail_that_an_outage_kept_from_being_sent_is_overtaken_by_none_of_its_
     _wait_until(lambda: len(smtp_sink.messages) == 3)
     arrived = [str(message_from_bytes(mail.raw)["Subject"])[:10] for mail in smtp_sink.messages]
     assert arrived == ["[C-000000]", "[C-000001]", "[C-000002]"]
-    desk.delivery.close()
-    ledger.close()
-    engine.dispose()
 
 
 @pytest.mark.parametrize("is_away_first", [False, True])
 def test_what_the_ledger_cannot_hold_is_sent_once_and_stops_no_other(
     is_away_first: bool,
-    tmp_path: Path,
-    now: datetime,
+    fickle: tuple[Desk, _LedgerThatGoesAway],
     smtp_sink: SmtpSink,
     make_request: MakeRequest,
-    make_server: MakeServer,
 ) -> None:
-    engine = open_desk(new_desk(tmp_path / "desk.db"))
-    ledger = _LedgerThatGoesAway(engine)
-    desk = Desk(ledger, now)
-    desk.apply(make_server(port=smtp_sink.port), EmailOptions(default_outgoing_server="it-out"))
+    desk, ledger = fickle
     first, second, third = ids(3)
     bad = make_request(notification_id=first, mail_id="bad", recipient="bad@example.com")
     if is_away_first:
@@ -449,9 +447,6 @@ def test_what_the_ledger_cannot_hold_is_sent_once_and_stops_no_other(
     others = [make_request(notification_id=id_) for id_ in (second, third)]
     assert [result_of(outcome).outcome for outcome in desk.handle(*others)] == ["sent"] * 2
     assert len(smtp_sink.messages) == 3
-    desk.delivery.close()
-    ledger.close()
-    engine.dispose()
 
 
 def test_every_setting_of_format_reaches_the_mail_while_outbound_runs(
